@@ -1,0 +1,108 @@
+"""The failures that a person is meant to read, each with the exit code of the command.
+
+    VenueAccessError
+     +-- RequestError        2   what was asked for cannot be
+     |    +-- InventoryError     the inventory is wrong; carries every problem found
+     +-- RenderError         3   a template could not be rendered
+     +-- TerraformError      4   Terraform failed, or AWS refused something to it
+     +-- AwsError            5   AWS refused the kit, or could not be reached
+     |    +-- AccessRefused      AWS knows the caller and says no
+     |    +-- Unreachable        no keys, keys that do not work, the wrong account, no network
+     +-- DeliveryError       6   a token was issued but could not be handed over
+     +-- DifferenceFound     7   a check found a difference
+
+Anything else that escapes is a bug, and shows its traceback (exit 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class VenueAccessError(Exception):
+    """Something a person can mend: ``message`` says what and where, ``hint`` what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
+
+
+class RequestError(VenueAccessError):
+    """What was asked for cannot be: a wrong name, a value AWS would refuse."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in an inventory, and where."""
+
+    message: str
+    """What is wrong and what was expected."""
+    file: Path | None = None
+    venue: str | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        where = [str(self.file) if self.file else "", self.venue or "", self.key or ""]
+        return ": ".join([*filter(None, where), self.message])
+
+
+class InventoryError(RequestError):
+    """The inventory is wrong; every problem found is in ``problems``."""
+
+    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = [] if count == 1 else [f"the inventory has {count} problems:"]
+        super().__init__("\n  ".join([*head, *map(str, self.problems)]), hint=hint)
+
+
+class RenderError(VenueAccessError):
+    """A template could not be rendered."""
+
+    exit_code = 3
+
+
+class TerraformError(VenueAccessError):
+    """Terraform failed, or AWS refused something to Terraform."""
+
+    exit_code = 4
+
+
+class AwsError(VenueAccessError):
+    """AWS refused a call of the kit's own; ``code`` is AWS's error code, where it gave one."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class AccessRefused(AwsError):
+    """AWS knows the caller and does not allow the call."""
+
+
+class Unreachable(AwsError):
+    """The account could not be reached with these keys: none, expired, of another account, no network."""
+
+
+class DeliveryError(VenueAccessError):
+    """A token was issued but could not be delivered."""
+
+    exit_code = 6
+
+
+class DifferenceFound(VenueAccessError):
+    """A check found a difference."""
+
+    exit_code = 7

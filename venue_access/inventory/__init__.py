@@ -1,0 +1,1 @@
+"""From an Ansible-style YAML inventory to frozen ``Venue`` and ``Recipient`` values."""

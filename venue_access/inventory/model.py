@@ -1,0 +1,115 @@
+"""What an inventory says, as frozen values in the field's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Somebody who receives tokens and has no AWS account."""
+
+    name: str
+    email: str | None = None
+    keys: tuple[str, ...] = ()
+    """Public keys that a token may be sealed to."""
+    venues: tuple[str, ...] | None = None
+    """Inventory names of the venues they may use; None is every venue that lists them."""
+
+
+@dataclass(frozen=True)
+class StateBackend:
+    """Where a stack's Terraform state is kept: on this machine, or in S3 with S3's own lock."""
+
+    backend: str = "local"
+    bucket: str | None = None
+    key_prefix: str = ""
+    region: str | None = None
+    kms_key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Venue:
+    """One place a project runs: a project and a venue name in one AWS account and region."""
+
+    name: str
+    """The inventory's name of it, ``<project>-<venue>``."""
+    project: str
+    venue: str
+    account_id: str
+    region: str
+    partition: str
+    trusted_principals: tuple[str, ...]
+    """ARNs that may assume the role; ``arn:...:root`` is a whole account."""
+    stack: str
+    role_prefix: str = "unity"
+    s3_buckets: tuple[str, ...] | None = None
+    """None: the bucket is what ``datastore_parameter`` holds."""
+    s3_allow_delete: bool = False
+    kms_key_arns: tuple[str, ...] = ()
+    ecr_repository_prefix: str = ""
+    """Ends in ``/``."""
+    require_mfa: bool = False
+    principal_org_id: str | None = None
+    source_cidrs: tuple[str, ...] = ()
+    source_identity: bool = False
+    session_tags: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    permissions_boundary: str | None = None
+    """Name or ARN, as the inventory gives it; ``permissions_boundary_arn`` is always an ARN."""
+    role_path: str = "/"
+    max_session_duration: int = 3600
+    """Seconds."""
+    tags: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    aws_profile: str | None = None
+    operator_role_arn: str | None = None
+    aws_endpoint_url: str | None = None
+    embedded_aws: bool = False
+    state: StateBackend = field(default_factory=StateBackend)
+    users: Mapping[str, Recipient] = field(default_factory=lambda: MappingProxyType({}))
+    users_only: bool = False
+
+    @property
+    def role_name(self) -> str:
+        """The name of the role that a recipient's token is a session of."""
+        return f"{self.role_prefix}-{self.project}-{self.venue}-sts"
+
+    @property
+    def role_arn(self) -> str:
+        return f"arn:{self.partition}:iam::{self.account_id}:role{self.role_path}{self.role_name}"
+
+    @property
+    def external_id_parameter(self) -> str:
+        """The SSM parameter whose value is the external ID that ``issue-token`` uses."""
+        return f"/{self.role_prefix}/{self.project}/{self.venue}/cs/sts/role/external-id"
+
+    @property
+    def datastore_parameter(self) -> str:
+        """The SSM parameter in which the platform keeps the name of the venue's data bucket."""
+        return f"/{self.role_prefix}/{self.project}/{self.venue}/ds/datastore-bucket"
+
+    @property
+    def permissions_boundary_arn(self) -> str | None:
+        boundary = self.permissions_boundary
+        if boundary is None or boundary.startswith("arn:"):
+            return boundary
+        return f"arn:{self.partition}:iam::{self.account_id}:policy/{boundary.lstrip('/')}"
+
+    def policy_name(self, service: str) -> str:
+        """The name of the role's managed policy for ``s3`` or ``ecr``."""
+        return f"{self.role_name}-{service}"
+
+    def policy_arn(self, service: str) -> str:
+        return f"arn:{self.partition}:iam::{self.account_id}:policy{self.role_path}{self.policy_name(service)}"
+
+
+EMBEDDED_OPERATOR_ROLE = "venue-access-operator"
+"""The role whose session an operator is on the embedded AWS, in every account."""
+
+
+def embedded_operator_arn(account_id: str, partition: str = "aws") -> str:
+    """The ARN of the embedded operator's role in an account."""
+    return f"arn:{partition}:iam::{account_id}:role/{EMBEDDED_OPERATOR_ROLE}"

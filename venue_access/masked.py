@@ -1,0 +1,61 @@
+"""Values that are kept from eyes: they print, format and pickle as a mask."""
+
+from __future__ import annotations
+
+import hmac
+from typing import NoReturn
+
+MASK = "****"
+
+
+class Masked:
+    """A credential or an external ID; ``reveal()`` is the only way to its text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one call or file that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({MASK})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Masked):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is not to be pickled")
+
+
+class ExternalId(Masked):
+    """An external ID: confidential rather than secret, and never printed."""
+
+    __slots__ = ()
+
+
+class Secret(Masked):
+    """A secret access key, session token or MFA code."""
+
+    __slots__ = ()
+
+
+def scrub(text: str, *hidden: Masked | None) -> str:
+    """``text`` with every hidden value masked: AWS and Terraform quote what they refuse."""
+    for value in hidden:
+        if value is not None and value.reveal():
+            text = text.replace(value.reveal(), MASK)
+    return text

@@ -1,0 +1,1 @@
+"""From venues to Terraform, and from Terraform to facts; external-ID rotation."""

@@ -1,0 +1,1 @@
+"""From a venue and a recipient to a short-term token."""
