@@ -1,0 +1,357 @@
+"""The one door to boto3 and botocore: sessions, typed calls, AWS's faults turned into our errors.
+
+Importing this module costs nothing; boto3 itself is loaded by the first call.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from venue_access.errors import AccessRefused, AwsError, Unreachable
+from venue_access.masked import ExternalId, Masked, Secret, scrub
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_NOT_VALID = {
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_REFUSED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
+_SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
+_ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "404"}
+_PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
+_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+
+NEW_KEYS = "get new keys from your account portal, export them, and run the command again"
+_POOL = 16  # connections a client may hold open: as many as the threads that issue tokens
+
+
+@dataclass(frozen=True)
+class Keys:
+    """AWS credentials: long-term, or of a session where there is a ``session_token``."""
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give these keys to a child process."""
+        variables = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key.reveal(),
+        }
+        if self.session_token is not None:
+            variables["AWS_SESSION_TOKEN"] = self.session_token.reveal()
+        return variables
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An AWS-compatible service: one URL for every service, and the file of the CA that vouches for it."""
+
+    url: str
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who AWS says we are."""
+
+    account_id: str
+    arn: str
+
+    @property
+    def is_role_session(self) -> bool:
+        """Whether a role assumed from here is chained, which AWS caps at one hour."""
+        return ":assumed-role/" in self.arn
+
+
+@dataclass(frozen=True)
+class AssumedRole:
+    """A role session as AWS STS gives it."""
+
+    arn: str
+    assumed_role_id: str
+    keys: Keys
+    expiration: datetime
+    """UTC."""
+    packed_policy_size: int | None = None
+    """Percent of what AWS allows; only where a session policy or tags were sent."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An SSM parameter that holds one confidential value."""
+
+    value: ExternalId
+    version: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class LiveRole:
+    """A role as it is in AWS now."""
+
+    arn: str
+    role_id: str
+    path: str
+    trust_policy: Mapping[str, Any]
+    max_session_duration: int
+    permissions_boundary_arn: str | None
+
+
+class Aws:
+    """One account and region, reached with one set of keys.
+
+    :param keys: None takes what boto3 finds: the environment, ``profile``, an instance's role.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        keys: Keys | None = None,
+        profile: str | None = None,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        self.region = region
+        self.endpoint = endpoint
+        self._keys = keys
+        self._profile = profile
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def with_keys(self, keys: Keys) -> Aws:
+        """The same account's region and endpoint, called with other keys; shares what boto3 has loaded."""
+        other = Aws(region=self.region, keys=keys, endpoint=self.endpoint)
+        other._made = self._made
+        return other
+
+    def keys(self) -> Keys:
+        """The keys in use now, for Terraform's environment.
+
+        :raises Unreachable: there are none.
+        """
+        if self._keys is not None:
+            return self._keys
+        with _faults("find your AWS keys"):
+            found = self._session().get_credentials()
+            if found is None:
+                raise _no_keys()
+            frozen = found.get_frozen_credentials()
+        token = Secret(frozen.token) if frozen.token else None
+        return Keys(frozen.access_key, Secret(frozen.secret_key), token)
+
+    # -- what the kit asks of AWS ------------------------------------------------------------------------------
+
+    def caller(self) -> Caller:
+        """Who these keys belong to (GetCallerIdentity, which needs no permission)."""
+        answer = self.call("sts", "get_caller_identity")
+        return Caller(account_id=answer["Account"], arn=answer["Arn"])
+
+    def assume_role(
+        self,
+        role_arn: str,
+        session_name: str,
+        *,
+        external_id: ExternalId | None = None,
+        duration: int | None = None,
+        source_identity: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> AssumedRole:
+        """A session of a role.
+
+        :param duration: seconds; None leaves it to AWS, which gives an hour.
+        :raises AccessRefused: the role does not exist, does not trust the caller, or wants another external ID:
+            AWS does not say which.
+        """
+        request: dict[str, Any] = {"RoleArn": role_arn, "RoleSessionName": session_name}
+        if external_id is not None:
+            request["ExternalId"] = external_id.reveal()
+        if duration is not None:
+            request["DurationSeconds"] = duration
+        if source_identity is not None:
+            request["SourceIdentity"] = source_identity
+        if tags:
+            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        answer = self.call("sts", "assume_role", hide=(external_id,), **request)
+        issued = answer["Credentials"]
+        return AssumedRole(
+            arn=answer["AssumedRoleUser"]["Arn"],
+            assumed_role_id=answer["AssumedRoleUser"]["AssumedRoleId"],
+            keys=Keys(issued["AccessKeyId"], Secret(issued["SecretAccessKey"]), Secret(issued["SessionToken"])),
+            expiration=issued["Expiration"].astimezone(timezone.utc),
+            packed_policy_size=answer.get("PackedPolicySize") if tags else None,
+        )
+
+    def parameter(self, name: str) -> Parameter | None:
+        """An SSM parameter, decrypted; None where there is none."""
+        answer = self.find("ssm", "get_parameter", Name=name, WithDecryption=True)
+        if answer is None:
+            return None
+        found = answer["Parameter"]
+        return Parameter(ExternalId(found["Value"]), found["Version"], found["LastModifiedDate"])
+
+    def overwrite_parameter(self, name: str, value: ExternalId) -> None:
+        """Put a new value into an SSM parameter that exists, leaving its other attributes."""
+        self.call("ssm", "put_parameter", hide=(value,), Name=name, Value=value.reveal(), Overwrite=True)
+
+    def role(self, name: str) -> LiveRole | None:
+        """A role as it is now; None where there is none."""
+        answer = self.find("iam", "get_role", RoleName=name)
+        if answer is None:
+            return None
+        role = answer["Role"]
+        trust = role["AssumeRolePolicyDocument"]
+        return LiveRole(
+            arn=role["Arn"],
+            role_id=role["RoleId"],
+            path=role["Path"],
+            trust_policy=json.loads(trust) if isinstance(trust, str) else trust,
+            max_session_duration=role.get("MaxSessionDuration", 3600),
+            permissions_boundary_arn=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+        )
+
+    def managed_policy_exists(self, arn: str) -> bool:
+        """Whether a managed policy exists."""
+        return self.find("iam", "get_policy", PolicyArn=arn) is not None
+
+    def attached_policies(self, role_name: str) -> frozenset[str]:
+        """The ARNs of the managed policies attached to a role."""
+        answer = self.call("iam", "list_attached_role_policies", RoleName=role_name)
+        return frozenset(policy["PolicyArn"] for policy in answer["AttachedPolicies"])
+
+    # -- the door itself ---------------------------------------------------------------------------------------
+
+    def find(self, service: str, operation: str, **request: Any) -> dict[str, Any] | None:
+        """As ``call``, but None where AWS says that the thing does not exist."""
+        try:
+            return self.call(service, operation, **request)
+        except AwsError as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+
+    def ensure(self, service: str, operation: str, **request: Any) -> None:
+        """As ``call`` for something that is to exist, whether this call makes it or it was there."""
+        try:
+            self.call(service, operation, **request)
+        except AwsError as error:
+            if error.code not in _PRESENT:
+                raise
+
+    def call(
+        self, service: str, operation: str, *, hide: tuple[Masked | None, ...] = (), **request: Any
+    ) -> dict[str, Any]:
+        """One AWS call by its boto3 name; ``hide`` is masked in whatever AWS answers.
+
+        :raises Unreachable: no keys, keys that do not work, no network.
+        :raises AccessRefused: AWS does not allow the call.
+        :raises AwsError: anything else that AWS refuses; its ``code`` says what.
+        """
+        with _faults(f"{service}:{operation.replace('_', ' ').title().replace(' ', '')}", hide, self.endpoint):
+            answer: dict[str, Any] = getattr(self._client(service), operation)(**request)
+        return answer
+
+    def _client(self, service: str) -> Any:
+        with self._lock:  # boto3's sessions are not safe for threads; the clients they make are
+            client = self._clients.get(service)
+            if client is None:
+                client = self._clients[service] = self._new_client(service)
+        return client
+
+    def _new_client(self, service: str) -> Any:
+        from botocore.config import Config
+
+        options: dict[str, Any] = {}
+        if self._keys is not None:
+            options["aws_access_key_id"] = self._keys.access_key_id
+            options["aws_secret_access_key"] = self._keys.secret_access_key.reveal()
+            if self._keys.session_token is not None:
+                options["aws_session_token"] = self._keys.session_token.reveal()
+        if self.endpoint is not None:
+            options["endpoint_url"] = self.endpoint.url
+            options["verify"] = None if self.endpoint.ca_file is None else str(self.endpoint.ca_file)
+        return self._session().client(
+            service,
+            region_name=self.region,
+            config=Config(
+                connect_timeout=5,
+                read_timeout=30,
+                max_pool_connections=_POOL,
+                retries={"mode": "standard", "total_max_attempts": 5},
+                user_agent_extra="venue-access",
+            ),
+            **options,
+        )
+
+    def _session(self) -> Any:
+        if self._made is None:
+            import boto3
+            import botocore.session
+
+            # With keys of its own a session must not fall over a profile that the environment names.
+            deaf = {"profile": (None, None, None, None)} if self._keys is not None else None
+            self._made = boto3.Session(
+                botocore_session=botocore.session.Session(session_vars=deaf), profile_name=self._profile
+            )
+        return self._made
+
+
+def _no_keys() -> Unreachable:
+    return Unreachable("no AWS keys were found", hint=f"{NEW_KEYS}, or name a profile with aws_profile")
+
+
+@contextmanager
+def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint | None = None) -> Iterator[None]:
+    """Turn botocore's exceptions into ours; every fault that an operator meets has its remedy here."""
+    from botocore import exceptions as fault
+
+    try:
+        yield
+    except fault.ClientError as error:
+        told = error.response["Error"]
+        raise _refusal(what, told.get("Code", "Unknown"), scrub(told.get("Message", ""), *hide)) from None
+    except fault.NoCredentialsError:
+        raise _no_keys() from None
+    except (fault.ProfileNotFound, fault.PartialCredentialsError, fault.ConfigParseError) as error:
+        raise Unreachable(f"your AWS configuration is not usable: {error}", hint="mend ~/.aws/config") from error
+    except (fault.CredentialRetrievalError, fault.SSOError, fault.TokenRetrievalError) as error:
+        raise Unreachable(f"no AWS keys could be had: {error}", hint=NEW_KEYS) from error
+    except (fault.HTTPClientError, fault.ConnectionError) as error:
+        # The text of these names the endpoint; a request's body is never in it.
+        where = endpoint.url if endpoint else "AWS"
+        kind = type(error).__name__
+        raise Unreachable(
+            f"{where} could not be reached for {what} ({kind})", hint="check the network and the endpoint's URL"
+        ) from None
+    except fault.BotoCoreError as error:
+        raise AwsError(f"{what} could not be made: {scrub(str(error), *hide)}") from None
+
+
+def _refusal(what: str, code: str, said: str) -> AwsError:
+    if code in _EXPIRED:
+        return Unreachable("your AWS keys have expired", hint=NEW_KEYS, code=code)
+    if code in _NOT_VALID:
+        return Unreachable(f"AWS does not accept your keys ({code})", hint=NEW_KEYS, code=code)
+    if code in _SKEWED:
+        return Unreachable("this machine's clock is off by more than AWS allows", hint="set the clock", code=code)
+    if code in _REFUSED:
+        return AccessRefused(f"AWS refused {what}: {said}", code=code)
+    if code in _THROTTLED:
+        return AwsError(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
+    return AwsError(f"AWS refused {what} ({code}): {said}", code=code)

@@ -1,0 +1,47 @@
+"""Settings of a run: which inventory, which work directory, which Terraform."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from venue_access.files import private_directory
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a run reads and writes."""
+
+    inventory: Path
+    work_directory: Path
+    """Rendered stacks and their local state, facts, the ledger, the embedded AWS; mode 0700."""
+    terraform: str = "terraform"
+    """The program: a name on the PATH, or a path; OpenTofu's ``tofu`` may stand in."""
+
+    def folder(self, *names: str) -> Path:
+        """A folder of the work directory, made with mode 0700 where it is missing."""
+        return private_directory(self.work_directory.joinpath(*names))
+
+
+def settings(
+    configured: Mapping[str, str], *, root: Path, inventory: str | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Settings from Invoke's configuration.
+
+    :param configured: ``inventory``, ``workdir`` and ``terraform``, as Invoke merged them.
+    :param root: the folder of ``invoke.yaml``, to which the paths in it are relative. What comes from the
+        environment or the command line is relative to where one stands.
+    """
+
+    def path(key: str) -> Path:
+        text = configured[key]
+        return Path(text).absolute() if environ.get(f"INVOKE_{key.upper()}") == text else (root / text).absolute()
+
+    terraform = configured["terraform"]
+    return Settings(
+        inventory=path("inventory") if inventory is None else Path(inventory).absolute(),
+        work_directory=path("workdir"),
+        terraform=terraform,
+    )

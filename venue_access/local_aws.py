@@ -1,0 +1,215 @@
+"""The embedded AWS: MiniStack with IAM enforced, one server per work directory, over TLS on 127.0.0.1.
+
+Whether it runs is told by a lock that the server process itself holds, so that a killed one is seen at once and no
+process of somebody else's is ever taken for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from venue_access.aws import Endpoint
+from venue_access.errors import AwsError, RequestError
+from venue_access.files import locked, private_directory, unwritable, write_private
+
+HOST = "127.0.0.1"
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 60.0  # a client that keeps a connection open holds it for up to 30 s
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """The embedded AWS of one work directory."""
+
+    folder: Path
+    """Its state, certificate and log."""
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def _certificate(self) -> Path:
+        return self.folder / "server.pem"
+
+    def endpoint(self) -> Endpoint:
+        """Where it answers, or would: the port is remembered over a stop."""
+        return Endpoint(f"https://{HOST}:{self._port()}", self.folder / "ca.pem")
+
+    def is_running(self) -> bool:
+        """Whether the server is there (it may still be starting)."""
+        try:
+            descriptor = os.open(self.folder / "running.lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def up(self) -> bool:
+        """Start the server unless it runs, and wait until it answers; whether this call started it.
+
+        Two calls at the same moment start one.
+
+        :raises RequestError: it is not installed.
+        :raises AwsError: it does not come up; the message quotes the end of its log.
+        """
+        if self.is_running() and _answers(self._port()):
+            return False
+        private_directory(self.folder)
+        with locked(self.folder / "start.lock", timeout=START_TIMEOUT):
+            started = not self.is_running()
+            if started:
+                self._start()
+            _wait(lambda: _answers(self._port()) or not self.is_running(), START_TIMEOUT)
+            if not (self.is_running() and _answers(self._port())):
+                raise AwsError(
+                    f"the embedded AWS does not start; the end of {self.log}:\n{_tail(self.log)}",
+                    hint="invoke local.down, then run the command again",
+                )
+        return started
+
+    def down(self) -> bool:
+        """Stop the server cleanly, which saves its state; whether there was one.
+
+        :raises AwsError: it does not end.
+        """
+        if not self.is_running():
+            return False
+        with locked(self.folder / "start.lock", timeout=START_TIMEOUT):
+            if self.is_running():
+                os.kill(int((self.folder / "pid").read_text(encoding="ascii")), signal.SIGTERM)
+                _wait(lambda: not self.is_running(), STOP_TIMEOUT)
+        if self.is_running():
+            raise AwsError("the embedded AWS does not end", hint=f"look at {self.log}")
+        return True
+
+    def _start(self) -> None:
+        if importlib.util.find_spec("ministack") is None:
+            raise RequestError(
+                "this venue lives on the embedded AWS, which is not installed",
+                hint="install it with: scripts/bootstrap --embedded",
+            )
+        if not self._certificate.exists():
+            from venue_access.certificate import write_certificate
+
+            write_certificate(self.folder / "ca.pem", self._certificate, host=HOST)
+        port = self._port() if _is_free(self._port()) else _free_port()
+        write_private(self.folder / "port", str(port))
+        try:
+            # Opened here and inherited, so that the lock lives exactly as long as the server does.
+            lock = os.open(self.folder / "running.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        try:
+            _wait(lambda: _took(lock), START_TIMEOUT)  # a look by is_running() holds it for a moment
+            subprocess.Popen(
+                # The shell writes its own process id and becomes the server: there is no moment without one.
+                ["/bin/sh", "-c", 'umask 077 && echo $$ >"$0" && exec "$@"', str(self.folder / "pid")]
+                + [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"{HOST}:{port}"]
+                + ["--certfile", str(self._certificate), "--keyfile", str(self._certificate)]
+                + ["--keep-alive", "75", "--log-level", "WARNING"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=self._environment(port),
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(lock)
+            os.close(log)
+
+    def _environment(self, port: int) -> dict[str, str]:
+        """What MiniStack is told; nothing of the operator's own environment, whose AWS keys it would take for root."""
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "TMPDIR": str(private_directory(self.folder / "tmp")),
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_HOST": HOST,
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(self._certificate),
+            "MINISTACK_SSL_KEY": str(self._certificate),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(private_directory(self.folder / "state")),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(private_directory(self.folder / "s3")),
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "WARNING",
+        }
+
+    def _port(self) -> int:
+        try:
+            return int((self.folder / "port").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
+
+
+def local_aws(work_directory: Path) -> LocalAws:
+    """The embedded AWS of a work directory."""
+    return LocalAws(work_directory / "local-aws")
+
+
+def _took(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _is_free(port: int) -> bool:
+    if port == 0:
+        return False
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(done: Callable[[], bool], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _tail(path: Path, lines: int = 5) -> str:
+    try:
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
