@@ -1,0 +1,150 @@
+"""The ways to the accounts of an inventory's venues: the operator's own keys, or the embedded AWS.
+
+What the inventory says exists already in real life (the operator's role, the buckets, the permissions boundary) is
+made on the embedded AWS, for any inventory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from venue_access.aws import Aws, Endpoint, Keys
+from venue_access.errors import AwsError
+from venue_access.files import write_private
+from venue_access.inventory.model import EMBEDDED_OPERATOR_ROLE, Venue, embedded_operator_arn
+from venue_access.local_aws import LocalAws, local_aws
+from venue_access.masked import Secret
+from venue_access.operator_policy import operator_policy
+
+_OPERATOR_SESSION = "operator"
+
+
+class Accounts:
+    """One ``Aws`` for each account, region and set of keys, made when it is first asked for.
+
+    :param said: is told what takes a moment: that the embedded AWS was started.
+    """
+
+    def __init__(
+        self, venues: Iterable[Venue], work_directory: Path, said: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._embedded = [venue for venue in venues if venue.embedded_aws]
+        self._local = local_aws(work_directory)
+        self._said = said
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str | None, ...], Aws] = {}
+
+    def aws(self, venue: Venue) -> Aws:
+        """The way to a venue's account, as its operator.
+
+        :raises Unreachable: the keys do not reach it.
+        """
+        way = (
+            venue.account_id if venue.embedded_aws else None,
+            venue.region,
+            venue.aws_profile,
+            venue.operator_role_arn,
+            venue.aws_endpoint_url,
+        )
+        with self._lock:
+            if way not in self._made:
+                self._made[way] = self._embedded_operator(venue) if venue.embedded_aws else _operator(venue)
+            return self._made[way]
+
+    def start_embedded(self) -> bool:
+        """Start the embedded AWS unless it runs, and make on it what the inventory takes for granted.
+
+        :returns: whether this call started it.
+        """
+        started = self._local.up()
+        if started:
+            self._said(f"started the embedded AWS at {self._local.endpoint().url}")
+        _seed(self._local, self._embedded, anew=started)
+        return started
+
+    def _embedded_operator(self, venue: Venue) -> Aws:
+        self.start_embedded()
+        local = self._local.endpoint()
+        root = _root(venue, Endpoint(venue.aws_endpoint_url or local.url, local.ca_file))
+        operator = embedded_operator_arn(venue.account_id, venue.partition)
+        return root.with_keys(root.assume_role(operator, _OPERATOR_SESSION).keys)
+
+
+def _operator(venue: Venue) -> Aws:
+    endpoint = Endpoint(venue.aws_endpoint_url) if venue.aws_endpoint_url else None
+    aws = Aws(region=venue.region, profile=venue.aws_profile, endpoint=endpoint)
+    if venue.operator_role_arn is None:
+        return aws
+    return aws.with_keys(aws.assume_role(venue.operator_role_arn, _OPERATOR_SESSION).keys)
+
+
+def _root(venue: Venue, endpoint: Endpoint) -> Aws:
+    """MiniStack takes a 12-digit access key for the root of that account."""
+    return Aws(region=venue.region, keys=Keys(venue.account_id, Secret("test")), endpoint=endpoint)
+
+
+def _seed(local: LocalAws, venues: list[Venue], *, anew: bool) -> None:
+    """Make what is missing, unless this has been done for the same venues since the server started."""
+    wanted = [
+        {
+            "account": venue.account_id,
+            "region": venue.region,
+            "buckets": [*(venue.s3_buckets or ()), *([venue.state.bucket] if venue.state.bucket else [])],
+            "boundary": venue.permissions_boundary_arn,
+            "policy": operator_policy(venue),
+        }
+        for venue in venues
+    ]
+    fingerprint = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    done = local.folder / "seeded"
+    if not anew and done.exists() and done.read_text(encoding="ascii") == fingerprint:
+        return
+    for venue in venues:
+        _seed_venue(venue, _root(venue, local.endpoint()))
+    write_private(done, fingerprint)
+
+
+def _seed_venue(venue: Venue, root: Aws) -> None:
+    account = f"arn:{venue.partition}:iam::{venue.account_id}:root"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}],
+    }
+    operator = EMBEDDED_OPERATOR_ROLE
+    root.ensure("iam", "create_role", RoleName=operator, AssumeRolePolicyDocument=json.dumps(trust))
+    # One inline policy a venue: no managed policy would hold fifty.
+    root.call(
+        "iam",
+        "put_role_policy",
+        RoleName=operator,
+        PolicyName=venue.name,
+        PolicyDocument=json.dumps(operator_policy(venue)),
+    )
+    boundary = venue.permissions_boundary_arn
+    if boundary is not None and f":{venue.account_id}:policy/" in boundary:
+        name = boundary.rsplit("/", 1)[1]
+        path = boundary.split(":policy", 1)[1].removesuffix(name)
+        widest = {"Effect": "Allow", "Action": ["s3:*", "ecr:*", "kms:*"], "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [widest]})
+        root.ensure("iam", "create_policy", PolicyName=name, Path=path, PolicyDocument=document)
+    for bucket in venue.s3_buckets or ():
+        _seed_bucket(root, bucket, venue.region)
+    if venue.state.bucket is not None:
+        _seed_bucket(root, venue.state.bucket, venue.state.region or venue.region)
+
+
+def _seed_bucket(root: Aws, bucket: str, region: str) -> None:
+    # us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        root.ensure("s3", "create_bucket", Bucket=bucket, **where)
+    except AwsError as error:
+        if error.code == "BucketAlreadyExists":
+            raise AwsError(
+                f"bucket {bucket} belongs to another account of this inventory", hint="S3 bucket names are global"
+            ) from error
+        raise

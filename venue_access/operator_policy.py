@@ -1,0 +1,100 @@
+"""The IAM policy that an operator needs for a venue: as provisioner, or only at the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from venue_access.inventory.model import Venue
+
+# What the AWS provider calls for the module's resources; the functional tests run under just this.
+_ROLE_ACTIONS = (
+    "iam:AttachRolePolicy",
+    "iam:CreateRole",
+    "iam:DeleteRole",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:GetRole",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListInstanceProfilesForRole",
+    "iam:ListRolePolicies",
+    "iam:PutRolePermissionsBoundary",
+    "iam:TagRole",
+    "iam:UntagRole",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateRole",
+    "iam:UpdateRoleDescription",
+)
+_POLICY_ACTIONS = (
+    "iam:CreatePolicy",
+    "iam:CreatePolicyVersion",
+    "iam:DeletePolicy",
+    "iam:DeletePolicyVersion",
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+    "iam:ListPolicyVersions",
+    "iam:TagPolicy",
+    "iam:UntagPolicy",
+)
+_PARAMETER_ACTIONS = (
+    "ssm:AddTagsToResource",
+    "ssm:DeleteParameter",
+    "ssm:GetParameter",
+    "ssm:ListTagsForResource",
+    "ssm:PutParameter",
+    "ssm:RemoveTagsFromResource",
+)
+
+
+def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
+    """The policy document for an operator of one venue.
+
+    :param desk: only what ``issue-token`` needs: to read the external ID and to assume the role. An operator who is
+        given the external ID with each request can do without the first statement.
+    """
+    issue = [
+        _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
+        _allow("IssueTokens", _assume_actions(venue), venue.role_arn),
+    ]
+    return {"Version": "2012-10-17", "Statement": issue if desk else [*_manage(venue), *issue[1:]]}
+
+
+def _manage(venue: Venue) -> list[dict[str, Any]]:
+    statements = [
+        _allow("ManageRole", _ROLE_ACTIONS, venue.role_arn),
+        _allow("ManagePolicies", _POLICY_ACTIONS, *(venue.policy_arn(service) for service in ("s3", "ecr"))),
+        _allow("ManageExternalId", _PARAMETER_ACTIONS, _parameter_arn(venue, venue.external_id_parameter)),
+        # SSM does not narrow this action to a parameter (AWS Service Authorization Reference).
+        _allow("FindExternalId", ("ssm:DescribeParameters",), "*"),
+    ]
+    if venue.s3_buckets is None:
+        found = _parameter_arn(venue, venue.datastore_parameter)
+        statements.append(_allow("FindBucket", ("ssm:GetParameter",), found))
+    if venue.permissions_boundary_arn is not None:
+        statements.append(_allow("FindBoundary", ("iam:GetPolicy",), venue.permissions_boundary_arn))
+    state = venue.state
+    if state.bucket is not None:
+        bucket = f"arn:{venue.partition}:s3:::{state.bucket}"
+        prefix = f"{state.key_prefix.strip('/')}/" if state.key_prefix.strip("/") else ""
+        objects = f"{bucket}/{prefix}{venue.stack}/*"
+        statements.append(_allow("FindState", ("s3:ListBucket",), bucket))
+        statements.append(_allow("KeepState", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), objects))
+    return statements
+
+
+def _assume_actions(venue: Venue) -> Sequence[str]:
+    actions = ["sts:AssumeRole"]
+    if venue.source_identity:
+        actions.append("sts:SetSourceIdentity")
+    if venue.session_tags:
+        actions.append("sts:TagSession")
+    return actions
+
+
+def _parameter_arn(venue: Venue, name: str) -> str:
+    return f"arn:{venue.partition}:ssm:{venue.region}:{venue.account_id}:parameter{name}"
+
+
+def _allow(sid: str, actions: Sequence[str], *resources: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}

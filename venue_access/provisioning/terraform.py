@@ -1,0 +1,290 @@
+"""The one door to python-terraform: a stack's root, its plan as frozen data, its failures as ours.
+
+python-terraform builds the command line. It is run here, because the package gives Terraform no environment of its
+own, holds back all output until the end, and logs what it runs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import python_terraform
+from python_terraform import IsFlagged
+
+from venue_access.errors import RequestError, TerraformError
+from venue_access.masked import Masked, scrub
+from venue_access.provisioning.diagnostics import Diagnostic, failure
+
+Event = Mapping[str, Any]
+"""One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
+
+PLAN_FILE = "plan.tfplan"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What Terraform plans for one resource."""
+
+    address: str
+    action: str
+    """``create``, ``update``, ``delete``, ``replace``, ``import`` or ``forget``."""
+
+    @property
+    def destroys(self) -> bool:
+        return self.action in ("delete", "replace")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A saved plan: what it would change, and the only thing that ``apply`` takes."""
+
+    file: Path
+    changes: tuple[Change, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+
+class Terraform:
+    """Terraform in one stack's folder, with one set of AWS keys; for one thread.
+
+    :param program: ``terraform``, or a path; OpenTofu's ``tofu`` may stand in.
+    :param environment: everything Terraform sees of the environment.
+    :param hide: masked in whatever Terraform says.
+    :param told: is handed each event of the ``-json`` stream as it comes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        program: str,
+        environment: Mapping[str, str],
+        hide: Sequence[Masked] = (),
+        told: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        self.folder = folder
+        self._environment = dict(environment)
+        self._hide = tuple(hide)
+        self._told = told
+        self._runner = _Runner(working_dir=str(folder), terraform_bin_path=_find(program))
+
+    def init(self) -> None:
+        """Install the provider and set up the backend.
+
+        :raises TerraformError: it cannot; the lock file is never changed for that.
+        """
+        self._run("init", input=False, lockfile="readonly", no_color=IsFlagged)
+
+    def plan(self, *, destroy: bool = False, targets: Sequence[str] = (), lock_timeout: str = "60s") -> Plan:
+        """Plan, and save the plan in the stack's folder.
+
+        :param targets: addresses that the plan is kept to; empty for the whole root.
+        """
+        options: dict[str, Any] = {"json": IsFlagged, "input": False, "out": PLAN_FILE, "lock_timeout": lock_timeout}
+        if destroy:
+            options["destroy"] = IsFlagged
+        if targets:
+            options["target"] = list(targets)
+        changes = []
+        for event in self._run("plan", **options):
+            if event.get("type") == "planned_change":
+                change = event["change"]
+                action = "replace" if change["action"] == "remove" else change["action"]
+                changes.append(Change(change["resource"]["addr"], action))
+        return Plan(self.folder / PLAN_FILE, tuple(changes))
+
+    def apply(self, plan: Plan, *, lock_timeout: str = "60s") -> None:
+        """Apply a saved plan, and remove it: it holds the external ID.
+
+        :raises TerraformError: AWS refused something, or the state has changed since (a stale plan).
+        """
+        try:
+            self._run("apply", plan.file.name, json=IsFlagged, input=False, lock_timeout=lock_timeout)
+        finally:
+            plan.file.unlink(missing_ok=True)
+
+    def show(self, plan: Plan) -> dict[str, Any]:
+        """A saved plan in full, attribute by attribute; it holds the external ID."""
+        lines = self._run("show", plan.file.name, json=IsFlagged, no_color=IsFlagged)
+        document: dict[str, Any] = dict(lines[0]) if lines else {}
+        return document
+
+    def state(self) -> dict[str, Any]:
+        """The state as the backend has it; it holds the external ID."""
+        text = self._run_text("state pull")
+        state: dict[str, Any] = json.loads(text) if text.strip() else {}
+        return state
+
+    def _run(self, command: str, *arguments: str, **options: Any) -> list[Event]:
+        events: list[Event] = []
+        problems: list[Diagnostic] = []
+        talk: list[str] = []
+        with self._runner.started(self._environment, command, *arguments, **options) as process:
+            for line in process.lines():
+                event = _event(line)
+                if event is None:
+                    talk.append(line)
+                    continue
+                events.append(event)
+                if event.get("type") == "diagnostic":
+                    problems.append(Diagnostic.of(event["diagnostic"]))
+                self._told(event)
+            code = process.wait()
+        if code != 0:
+            raise failure(command, code, problems, scrub("".join(talk), *self._hide), hide=self._hide)
+        return events
+
+    def _run_text(self, command: str) -> str:
+        with self._runner.started(self._environment, command) as process:
+            text = "".join(process.lines())
+            code = process.wait()
+        if code != 0:
+            raise failure(command, code, [], scrub(text, *self._hide), hide=self._hide)
+        return text
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came while Terraform ran; it was let finish what it was doing and save its state."""
+
+
+class _Runner(python_terraform.Terraform):
+    """python-terraform's command lines, without its state reading (it fails on a cut-off state)."""
+
+    def read_state_file(self, file_path: str | None = None) -> None:
+        """Nothing: the kit reads the state where it needs it."""
+
+    def started(self, environment: Mapping[str, str], command: str, *arguments: str, **options: Any) -> _Process:
+        return _Process(self.generate_cmd_string(command, *arguments, **options), self.working_dir, environment)
+
+
+class _Process:
+    """A Terraform that neither outlives the kit nor leaves a provider behind."""
+
+    def __init__(self, command: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=dict(environment),
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            umask=0o077,  # state, plans and variable files hold the external ID
+            start_new_session=True,  # Ctrl-C at the terminal reaches the kit alone, which passes it on once
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        self._interrupted = False
+
+    def __enter__(self) -> _Process:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            self._process.wait()
+        # What a killed Terraform leaves of its providers; the group is empty after a proper end.
+        self._signal(signal.SIGKILL)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        if self._interrupted:
+            raise Interrupted
+
+    def lines(self) -> Iterator[str]:
+        """What it prints, line by line; Ctrl-C asks it to finish, a second one to stop at once."""
+        assert self._process.stdout is not None
+        while True:
+            try:
+                line = self._process.stdout.readline()
+            except KeyboardInterrupt:
+                self._interrupted = True
+                self._signal(signal.SIGINT)
+                continue
+            if not line:
+                return
+            yield line
+
+    def wait(self) -> int:
+        while True:
+            try:
+                return self._process.wait()
+            except KeyboardInterrupt:
+                self._interrupted = True
+                self._signal(signal.SIGINT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # macOS says so of a group of zombies
+
+
+def state_file(folder: Path) -> dict[str, Any] | None:
+    """A stack's local state; None where there is none, or where what is there is cut off.
+
+    Terraform writes it in place, so that a kill at the wrong moment leaves a part: it is then set aside, and what
+    exists in AWS is adopted again.
+    """
+    path = folder / "terraform.tfstate"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        state: dict[str, Any] = json.loads(text)
+    except ValueError:
+        path.replace(path.with_name("terraform.tfstate.unreadable"))
+        return None
+    return state
+
+
+def managed_addresses(state: Mapping[str, Any]) -> frozenset[str]:
+    """The addresses of the resources that a state holds (state format version 4)."""
+    addresses = set()
+    for resource in state.get("resources", ()):
+        if resource["mode"] != "managed":
+            continue
+        base = f"{resource['type']}.{resource['name']}"
+        if "module" in resource:
+            base = f"{resource['module']}.{base}"
+        for instance in resource["instances"]:
+            key = instance.get("index_key")
+            addresses.add(base if key is None else f"{base}[{json.dumps(key)}]")
+    return frozenset(addresses)
+
+
+def _event(line: str) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _find(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise RequestError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
+    return found
+
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _end_with_parent() -> None:
+    """Have the system send SIGTERM when the kit dies, however it dies: Terraform then saves its state and ends."""
+    assert _libc is not None
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
