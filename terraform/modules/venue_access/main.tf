@@ -46,7 +46,8 @@ resource "aws_iam_role" "this" {
   path        = var.role_path
   description = "Short-term access to a venue's data bucket and containers, for people without an account"
 
-  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  # A provider's answer is not sensitive, whatever went into the question: without the mark a plan shows the external ID.
+  assume_role_policy   = sensitive(data.aws_iam_policy_document.trust.json)
   max_session_duration = var.max_session_duration
   permissions_boundary = var.permissions_boundary
 
@@ -67,6 +68,11 @@ resource "aws_iam_policy" "this" {
   policy = each.value
 
   tags = var.tags
+
+  # AWS cannot change it, so an adopted policy that has one would be destroyed and made anew to be rid of it.
+  lifecycle {
+    ignore_changes = [description]
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
