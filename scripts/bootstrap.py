@@ -1,0 +1,205 @@
+"""Make this checkout ready to run: the packages in .venv, Terraform, and where Terraform finds its AWS provider.
+
+Run it again at any time: it mends what is missing and is silent where nothing is. It writes in the checkout alone
+(.venv and .venue-access) and needs no package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))  # nothing is installed yet
+
+from scripts import bootstrap_terraform as terraform
+from scripts.bootstrap_terraform import say
+from venue_access.errors import RequestError, VenueAccessError
+from venue_access.files import private_directory, write_private
+
+VENV = CHECKOUT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "bootstrap.json"
+WORK = CHECKOUT / ".venue-access"
+PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+LAYERS = ("runtime", "embedded", "dev")
+
+SETTINGS = f"""\
+settings, from the environment:
+  PYTHON                         the Python that .venv is made of; otherwise the first of python3, python3.13 ... 3.10
+  INVOKE_TERRAFORM               the Terraform to use, such as tofu; otherwise terraform on the PATH, if it is 1.11
+                                 or later, or else the release {terraform.PINNED}, downloaded and checked
+  VENUE_ACCESS_TERRAFORM_MIRROR  where that is downloaded from, laid out as {terraform.RELEASES}
+  PIP_INDEX_URL and the like     pip's own, also from its configuration files: where packages come from
+"""
+
+# pip's settings that say where packages come from. Any other (PIP_TARGET, PIP_NO_DEPS) would change what is installed.
+PIP_SOURCES = frozenset(
+    f"PIP_{name}"
+    for name in (
+        *("INDEX_URL", "EXTRA_INDEX_URL", "NO_INDEX", "FIND_LINKS", "TRUSTED_HOST", "CERT", "CLIENT_CERT", "PROXY"),
+        *("TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "CACHE_DIR", "NO_CACHE_DIR", "KEYRING_PROVIDER", "CONFIG_FILE"),
+    )
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bootstrap",
+        description=__doc__,
+        epilog=SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--embedded", action="store_true", help="also install the embedded AWS")
+    parser.add_argument("--dev", action="store_true", help="also install what tests and checks need")
+    options = parser.parse_args()
+    layers = LAYERS if options.dev else LAYERS[:2] if options.embedded else LAYERS[:1]
+    made_ready = False
+    try:
+        if not packages_are_current(layers):
+            with locked() as lock:
+                install_packages(layers, lock)
+                made_ready = True
+        terraform.provide(os.environ, CHECKOUT)
+        terraform.configure_provider(os.environ, Path.home(), CHECKOUT)
+    except VenueAccessError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except OSError as error:
+        say(f"error: {error.filename or CHECKOUT}: {(error.strerror or str(error)).lower()}")
+        return RequestError.exit_code
+    except KeyboardInterrupt:
+        say("interrupted; run it again to go on")
+        return 130
+    if made_ready:
+        say("ready; next: .venv/bin/invoke --list")
+    return 0
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[int]:
+    """Let one bootstrap at a time install; its pip holds the lock too, so that it is not dropped while that runs on."""
+    with (private_directory(WORK) / "bootstrap.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another bootstrap to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+# Packages. The stamp is absent while .venv changes: without one nothing in .venv is trusted and it is made anew.
+
+
+def packages_are_current(layers: tuple[str, ...]) -> bool:
+    stamp = read_stamp()
+    return (
+        stamp is not None
+        and all(stamp["layers"].get(layer) == digest(layer) for layer in layers)
+        and set(stamp["distributions"]) <= distributions()
+    )
+
+
+def install_packages(layers: tuple[str, ...], lock: int) -> None:
+    if packages_are_current(layers):  # another bootstrap did it meanwhile
+        return
+    stamp = read_stamp()
+    if stamp is None:
+        make_venv(lock)
+        stamp = {"layers": {}}
+    say(f"installing the packages of {', '.join(layers)} (a minute or so the first time)")
+    STAMP.unlink(missing_ok=True)
+    # First what builds: pip would otherwise fetch it for python-terraform by itself, unpinned and unchecked.
+    pip(["build"], lock)
+    pip(layers, lock, "--no-build-isolation", "--use-pep517")
+    stamp["layers"].update({layer: digest(layer) for layer in layers})
+    write_private(STAMP, json.dumps({**stamp, **identity(), "distributions": sorted(distributions())}, indent=1))
+
+
+def read_stamp() -> dict[str, Any] | None:
+    """What was installed; None where .venv is missing, half made, moved, or of another Python."""
+    try:
+        stamp: dict[str, Any] = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp if identity().items() <= stamp.items() and PYTHON.exists() else None
+
+
+def identity() -> dict[str, str]:
+    """What a .venv is bound to: its scripts name its path, its packages lie under the Python's version."""
+    return {"path": str(VENV), "python": PYTHON_VERSION}
+
+
+def digest(layer: str) -> str:
+    return hashlib.sha256((CHECKOUT / "requirements" / f"{layer}.txt").read_bytes()).hexdigest()
+
+
+def distributions() -> set[str]:
+    return {path.name for path in VENV.glob("lib/python*/site-packages/*.dist-info")}
+
+
+def make_venv(lock: int) -> None:
+    # The Python beneath any virtual environment, the .venv that is replaced included.
+    python = str(Path(sys.base_prefix, "bin", f"python{PYTHON_VERSION}"))
+    say(f"making .venv with Python {platform.python_version()}")
+    if VENV.is_symlink() or VENV.is_file():
+        VENV.unlink()
+    elif VENV.exists():
+        shutil.rmtree(VENV)
+    done = run([python, "-I", "-m", "venv", str(VENV)], lock)
+    if done.returncode != 0:
+        raise RequestError(
+            f"{python} cannot make a virtual environment: {last_line(done.stdout)}",
+            hint="its venv or ensurepip module may be missing; on Debian: apt install python3-venv",
+        )
+
+
+def pip(layers: tuple[str, ...] | list[str], lock: int, *options: str) -> None:
+    files = [part for layer in layers for part in ("-r", str(CHECKOUT / "requirements" / f"{layer}.txt"))]
+    quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
+    done = run([str(PYTHON), "-I", "-m", "pip", "install", *quiet, "--require-hashes", *options, *files], lock)
+    if done.returncode == 0:
+        return
+    errors = [line.partition("ERROR:")[2].strip() for line in done.stdout.splitlines() if "ERROR:" in line]
+    hint = None
+    if re.search("connection broken by|NewConnectionError|ConnectTimeout|NameResolution", done.stdout):
+        hint = "the package index could not be reached: see to the network, or to pip's configuration (pip config list)"
+    raise RequestError(f"pip failed: {errors[0] if errors else last_line(done.stdout)}", hint=hint)
+
+
+def run(command: list[str], lock: int) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name in PIP_SOURCES or name[:4] != "PIP_"}
+    environment["PIP_USER"] = "0"  # a configuration file may say otherwise
+    return subprocess.run(
+        command,
+        env=environment,
+        cwd=CHECKOUT,
+        pass_fds=(lock,),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
