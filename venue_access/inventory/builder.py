@@ -105,7 +105,8 @@ class Builder:
             elif isinstance(entries, Mapping):
                 self._section(name, draft, key, entries)
             elif entries is not None:
-                self._problem(f"expected a mapping, each name followed by a colon, found {kind(entries)}", f"{name}.{key}")
+                message = f"expected a mapping, each name followed by a colon, found {kind(entries)}"
+                self._problem(message, f"{name}.{key}")
         return name
 
     def _section(self, name: str, draft: _Draft, key: str, entries: Mapping[Any, Any]) -> None:
@@ -132,18 +133,19 @@ class Builder:
     def _host(self, group: str, draft: _Draft, entry: object, variables: object) -> None:
         if not self._is_name(entry, "host"):
             return
+        where = f"{group}.hosts.{entry}"
         try:
             names = expand(str(entry))
         except ValueError as error:
-            self._problem(f"{error}", f"{group}.hosts.{entry}")
+            self._problem(str(error), where)
             return
         if any(":" in name for name in names):
-            self._problem("a host name holds no ':'; give a port as the variable ansible_port", f"{group}.hosts.{entry}")
+            self._problem("a host name holds no ':'; give a port as the variable ansible_port", where)
             return
         if not isinstance(variables, (Mapping, type(None))):
-            self._problem(f"the variables of a host are a mapping, found {kind(variables)}", f"{group}.hosts.{entry}")
+            self._problem(f"the variables of a host are a mapping, found {kind(variables)}", where)
             return
-        settings = self._settings(variables or {}, f"{group}.hosts.{entry}")
+        settings = self._settings(variables or {}, where)
         for name in names:
             self._hosts.setdefault(name, {}).update(settings)
             draft.hosts.setdefault(name)

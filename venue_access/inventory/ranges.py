@@ -29,7 +29,8 @@ def expand(name: str) -> list[str]:
         count *= len(members)
     if count > _MOST:
         raise ValueError(f"the range stands for {count} hosts, more than {_MOST}")
-    return ["".join([fixed[0], *(a + b for a, b in zip(choice, fixed[1:]))]) for choice in product(*ranges)]
+    template = "{}".join(piece.replace("{", "{{").replace("}", "}}") for piece in fixed)
+    return [template.format(*choice) for choice in product(*ranges)]
 
 
 def _members(bounds: str) -> Sequence[str]:

@@ -1,0 +1,119 @@
+"""Checks of ARNs, bound to the partition and account of a venue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from venue_access.inventory.checks import Unfit, text
+from venue_access.inventory.regions import PARTITIONS
+
+_ARN = re.compile(r"arn:([^:]*):([^:]*):([^:]*):([^:]*):(.+)", re.ASCII)
+_ONE_COLON_SHORT = re.compile(r"arn:(aws[\w-]*):iam:([0-9]{12}|aws):([^:]+)", re.ASCII)
+_IAM_PATH_AND_NAME = r"(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,%d}"
+_ROLE = re.compile("role/" + _IAM_PATH_AND_NAME % 64, re.ASCII)
+_USER = re.compile("user/" + _IAM_PATH_AND_NAME % 64, re.ASCII)
+_POLICY = re.compile("policy/" + _IAM_PATH_AND_NAME % 128, re.ASCII)
+_POLICY_NAME = re.compile("/?" + _IAM_PATH_AND_NAME % 128, re.ASCII)
+_KEY = re.compile(r"key/(?:[0-9a-f-]{36}|mrk-[0-9a-f]{32})", re.ASCII)
+
+
+def principal(partition: str | None) -> Callable[[Any], str]:
+    """A check of an ARN that may assume a venue's role: a role, a user, or a whole account (``:root``).
+
+    The trust policy compares it with ``aws:PrincipalArn``, which for a session is the ARN of its role: the ARN of a
+    session (``sts``, ``assumed-role``) would match nobody. Source: IAM User Guide, AWS JSON policy elements:
+    Principal; global condition context keys, aws:PrincipalArn.
+    """
+
+    def checked(value: Any) -> str:
+        arn = text(value)
+        if "*" in arn or "?" in arn or "$" in arn:
+            raise Unfit(f"{arn!r} has a wildcard; name the roles, users or accounts that are trusted")
+        if re.fullmatch(r"[0-9]{12}", arn):
+            raise Unfit(f"{arn!r} must be an ARN; a whole account is arn:{partition or 'aws'}:iam::{arn}:root")
+        service, account, resource = _parts(arn, partition)
+        if service == "sts" and resource.startswith("assumed-role/"):
+            role = resource.split("/")[1]
+            raise Unfit(
+                f"{arn!r} is one session; write the role it is a session of,"
+                f" arn:{partition or 'aws'}:iam::{account}:role/{role} (with its path, where it has one)"
+            )
+        trustable = resource == "root" or _ROLE.fullmatch(resource) or _USER.fullmatch(resource)
+        if service != "iam" or not trustable:
+            raise Unfit(f"{arn!r} must be the ARN of a role, of a user, or of an account (arn:...:root)")
+        return arn
+
+    return checked
+
+
+def operator_role(partition: str | None, account_id: str | None) -> Callable[[Any], str]:
+    """A check of the role through which the operator reaches the venue's account: a role of that account."""
+
+    def checked(value: Any) -> str:
+        service, account, resource = _parts(text(value), partition)
+        if service != "iam" or not _ROLE.fullmatch(resource):
+            raise Unfit(f"{value!r} must be the ARN of a role, arn:aws:iam::<account>:role/<name>")
+        if account_id and account != account_id:
+            raise Unfit(f"{value!r} is a role of account {account}, and the venue is in {account_id}")
+        return str(value)
+
+    return checked
+
+
+def permissions_boundary(partition: str | None, account_id: str | None) -> Callable[[Any], str]:
+    """A check of a managed policy by name or ARN, the venue account's own or AWS's."""
+
+    def checked(value: Any) -> str:
+        boundary = text(value)
+        if not boundary.startswith("arn:"):
+            if not _POLICY_NAME.fullmatch(boundary):
+                raise Unfit(f"{boundary!r} must be the name of a policy: at most 128 letters, digits and '_+=,.@-'")
+            return boundary
+        service, account, resource = _parts(boundary, partition)
+        if service != "iam" or not _POLICY.fullmatch(resource):
+            raise Unfit(f"{boundary!r} must be the name or ARN of a policy, arn:aws:iam::<account>:policy/<name>")
+        if account_id and account not in (account_id, "aws"):
+            raise Unfit(f"{boundary!r} is a policy of account {account}, and the venue is in {account_id}")
+        return boundary
+
+    return checked
+
+
+def kms_key(partition: str | None) -> Callable[[Any], str]:
+    """A check of a key's ARN; an alias grants nothing in a policy.
+
+    Source: AWS KMS Developer Guide, specifying KMS keys in IAM policy statements.
+    """
+
+    def checked(value: Any) -> str:
+        arn = text(value)
+        parsed = _ARN.fullmatch(arn)
+        service, _, resource = _parts(arn, partition)
+        if service == "kms" and resource.startswith("alias/"):
+            raise Unfit(f"{arn!r} is an alias, which grants nothing in a policy; write the ARN of its key")
+        if service != "kms" or not _KEY.fullmatch(resource) or not parsed or parsed[3] not in PARTITIONS:
+            raise Unfit(f"{arn!r} must be the ARN of a KMS key, arn:aws:kms:<region>:<account>:key/<id>")
+        return arn
+
+    return checked
+
+
+def _parts(arn: str, partition: str | None) -> tuple[str, str, str]:
+    """Service, account and resource of an ARN of the venue's partition (None: not known)."""
+    short = _ONE_COLON_SHORT.fullmatch(arn)
+    if short:
+        whole = f"arn:{short[1]}:iam::{short[2]}:{short[3]}"
+        raise Unfit(f"{arn!r} has one colon too few after 'iam' (the platform's page prints it so); write {whole}")
+    found = _ARN.fullmatch(arn)
+    if not found:
+        raise Unfit(f"{arn!r} is no ARN, such as arn:aws:iam::111122223333:role/<name>")
+    named, service, region, account, resource = found.groups()
+    if partition and named != partition:
+        raise Unfit(f"{arn!r} is of the partition {named!r}, and the venue's region is of {partition!r}")
+    if not re.fullmatch("[0-9]{12}", account) and not (account == "aws" and resource.startswith("policy/")):
+        raise Unfit(f"{arn!r} must name an account of 12 digits")
+    if service == "iam" and region:
+        raise Unfit(f"{arn!r} names a region, and IAM has none; write arn:{named}:iam::{account}:{resource}")
+    return service, account, resource

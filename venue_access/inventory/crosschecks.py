@@ -1,0 +1,96 @@
+"""What no single venue shows: names that two venues would share, and stacks whose venues do not fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from pathlib import Path
+
+from venue_access.errors import Problem
+from venue_access.inventory.model import Venue
+
+Origin = Callable[[str, str], Path | None]
+SHARED_IN_A_STACK = (
+    "account_id",
+    "region",
+    "state",
+    "aws_profile",
+    "operator_role_arn",
+    "aws_endpoint_url",
+    "embedded_aws",
+)
+
+
+def conflicts(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
+    """The problems between venues; ``origin`` tells the file of a host's variable."""
+    venues = list(venues)
+    yield from _same_roles(venues)
+    yield from _same_buckets(venues, origin)
+    yield from _nested_repositories(venues, origin)
+    yield from _unlike_stacks(venues, origin)
+
+
+def _account(venue: Venue) -> tuple[Hashable, ...]:
+    """The account as a place: the same number is another account on another endpoint."""
+    return (venue.partition, venue.account_id, venue.embedded_aws, venue.aws_endpoint_url)
+
+
+def _same_roles(venues: list[Venue]) -> Iterator[Problem]:
+    """IAM's names are unequal without regard to case, whatever the path. Source: IAM API, CreateRole."""
+    seen: dict[Hashable, Venue] = {}
+    for venue in venues:
+        other = seen.setdefault((_account(venue), venue.role_name.casefold()), venue)
+        if other is not venue:
+            message = f"{venue.role_name!r} is also the role of {other.name}, in the same account (IAM ignores case)"
+            yield Problem(message, venue=venue.name)
+
+
+def _same_buckets(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+    """A bucket of two venues would let a token of one read and write the data of the other."""
+    seen: dict[Hashable, Venue] = {}
+    for venue in venues:
+        for bucket in venue.s3_buckets or ():
+            other = seen.setdefault((_account(venue), bucket), venue)
+            if other is not venue:
+                message = f"the bucket {bucket!r} is also that of {other.name}, whose data a token would reach"
+                yield Problem(message, origin(venue.name, "s3_buckets"), venue.name, "s3_buckets")
+
+
+def _nested_repositories(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+    """A prefix within another would let a token of the outer reach the repositories of the inner."""
+    registries: dict[Hashable, list[Venue]] = {}
+    for venue in venues:
+        registries.setdefault((_account(venue), venue.region), []).append(venue)
+    for registry in registries.values():
+        outer: Venue | None = None
+        for venue in sorted(registry, key=lambda venue: venue.ecr_repository_prefix):
+            if outer is None or not venue.ecr_repository_prefix.startswith(outer.ecr_repository_prefix):
+                outer = venue
+                continue
+            message = (
+                f"{venue.ecr_repository_prefix!r} lies within {outer.ecr_repository_prefix!r} of {outer.name},"
+                " whose tokens would reach it"
+            )
+            key = "ecr_repository_prefix"
+            yield Problem(message, origin(venue.name, key), venue.name, key)
+
+
+def _unlike_stacks(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+    first: dict[str, Venue] = {}
+    for venue in venues:
+        other = first.setdefault(venue.stack.casefold(), venue)
+        if other.stack != venue.stack:
+            message = f"{venue.stack!r} differs only in case from the stack of {other.name}; some disks ignore case"
+            yield Problem(message, origin(venue.name, "stack"), venue.name, "stack")
+            continue
+        for key in SHARED_IN_A_STACK:
+            mine, theirs = getattr(venue, key), getattr(other, key)
+            if mine != theirs:
+                message = (
+                    f"venues of one stack share it, and in the stack {venue.stack!r} {other.name} has"
+                    f" {_shown(theirs)} and {venue.name} has {_shown(mine)}"
+                )
+                yield Problem(message, origin(venue.name, key), venue.name, key)
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)

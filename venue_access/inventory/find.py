@@ -1,0 +1,52 @@
+"""Finds the venue that somebody asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from venue_access.errors import RequestError
+from venue_access.inventory.model import Venue
+from venue_access.inventory.nearby import did_you_mean
+from venue_access.inventory.recipients import is_called, may_use
+
+
+def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | None = None) -> Venue:
+    """The venue named ``wanted``: its inventory name, or the bare venue where only one project has it.
+
+    None is the one venue of the inventory, or the one that lists ``user`` (name or email).
+
+    :raises RequestError: none or several; lists the candidates.
+    """
+    if wanted is None:
+        return _inferred(venues, user)
+    if wanted in venues:
+        return venues[wanted]
+    bare = [venue for venue in venues.values() if venue.venue == wanted]
+    if len(bare) == 1:
+        return bare[0]
+    if bare:
+        raise RequestError(f"several projects have a venue {wanted!r}", hint=f"choose one of: {_names(bare)}")
+    names = [*venues, *(venue.venue for venue in venues.values())]
+    raise RequestError(
+        f"the inventory has no venue {wanted!r}{did_you_mean(wanted, names)}", hint=f"it has: {_names(venues.values())}"
+    )
+
+
+def _inferred(venues: Mapping[str, Venue], user: str | None) -> Venue:
+    candidates = list(venues.values())
+    if not candidates:
+        raise RequestError("the inventory has no venue")
+    if len(candidates) > 1 and user is not None:
+        candidates = [venue for venue in candidates if _lists(venue, user)] or candidates
+    if len(candidates) > 1:
+        raise RequestError("which venue?", hint=f"choose one with --venue: {_names(candidates)}")
+    return candidates[0]
+
+
+def _lists(venue: Venue, user: str) -> bool:
+    return any(is_called(recipient, user) and may_use(recipient, venue) for recipient in venue.users.values())
+
+
+def _names(venues: Iterable[Venue], most: int = 20) -> str:
+    names = [venue.name for venue in venues]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,102 @@
+"""Reads a venue's ``users:``, and finds the recipient that somebody asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from venue_access.errors import RequestError
+from venue_access.inventory import checks
+from venue_access.inventory.builder import kind
+from venue_access.inventory.model import Recipient, Venue
+from venue_access.inventory.nearby import did_you_mean
+
+KEYS = ("email", "keys", "venues")
+
+
+def read_users(hosts: Collection[str]) -> Callable[[Any], dict[str, Recipient]]:
+    """A check of ``users:``, a mapping of names to nothing or to ``email``, ``keys``, ``venues`` (of ``hosts``)."""
+
+    def checked(value: Any) -> dict[str, Recipient]:
+        if not isinstance(value, dict):
+            raise checks.Unfit(f"expected a mapping of names, found {kind(value)}")
+        users: dict[str, Recipient] = {}
+        for name, about in value.items():
+            user = _recipient(checks.recipient_name(name), about, hosts)
+            for other in users.values():
+                if other.name.casefold() == user.name.casefold():
+                    raise checks.Unfit(f"{other.name!r} and {user.name!r} differ only in case")
+                if user.email and is_called(other, user.email):
+                    raise checks.Unfit(f"{other.name!r} and {user.name!r} have the same email")
+            users[user.name] = user
+        return users
+
+    return checked
+
+
+def is_called(recipient: Recipient, name: str) -> bool:
+    """Whether ``name`` is the recipient's name, or their email in any case."""
+    return recipient.name == name or (recipient.email or "").casefold() == name.casefold()
+
+
+def may_use(recipient: Recipient, venue: Venue) -> bool:
+    """Whether a recipient listed for ``venue`` gets its tokens."""
+    return recipient.venues is None or venue.name in recipient.venues
+
+
+def find_recipient(venue: Venue, user: str) -> Recipient:
+    """The recipient of a venue by name or email; anybody where the venue does not keep to its ``users_only``.
+
+    :raises RequestError: nobody the venue gives tokens to, or no name that AWS takes.
+    """
+    for recipient in venue.users.values():
+        if is_called(recipient, user):
+            if not may_use(recipient, venue):
+                raise RequestError(
+                    f"{recipient.name} does not get tokens for {venue.name}",
+                    hint=f"the inventory lists: {', '.join(recipient.venues or ()) or 'no venue'}",
+                )
+            return recipient
+    names = [name for name, recipient in venue.users.items() if "@" not in name and may_use(recipient, venue)]
+    if venue.users_only:
+        raise RequestError(
+            f"{venue.name} gives tokens only to its users, and {user!r} is none of them{did_you_mean(user, names)}",
+            hint="add them to 'users:' in the inventory, or ask the venue's administrator to",
+        )
+    for name in names:
+        if name.casefold() == user.casefold():
+            raise RequestError(f"{user!r} is no user of {venue.name}; did you mean {name!r}?")
+    try:
+        return Recipient(checks.recipient_name(user))
+    except checks.Unfit as unfit:
+        hint = "AWS takes it into the name of the session as it is"
+        raise RequestError(f"the user name {unfit}", hint=hint) from unfit
+
+
+def _recipient(name: str, about: Any, hosts: Collection[str]) -> Recipient:
+    if about is None:
+        return Recipient(name)
+    if not isinstance(about, dict):
+        raise checks.Unfit(f"{name}: expected a mapping with {', '.join(KEYS)}, found {kind(about)}")
+    for key in about:
+        if key not in KEYS:
+            raise checks.Unfit(f"{name}: has no key {key!r}{did_you_mean(str(key), KEYS)} (it has {', '.join(KEYS)})")
+    try:
+        email = None if about.get("email") is None else checks.email(about["email"])
+        keys = () if about.get("keys") is None else checks.several(_public_key)(about["keys"])
+        venues = None if about.get("venues") is None else checks.several(checks.text)(about["venues"])
+    except checks.Unfit as unfit:
+        raise checks.Unfit(f"{name}: {unfit}") from unfit
+    for venue in venues or ():
+        if venue not in hosts:
+            raise checks.Unfit(f"{name}: no venue is named {venue!r}{did_you_mean(venue, hosts)}")
+    return Recipient(name, email, keys, venues)
+
+
+def _public_key(value: Any) -> str:
+    """A key's text, perhaps of several lines (PEM); never a private one, whose text no message repeats."""
+    if not isinstance(value, str) or not value.strip():
+        raise checks.Unfit(f"keys: expected texts, found {kind(value)}")
+    if "PRIVATE KEY" in value or "AGE-SECRET-KEY-" in value.upper():
+        raise checks.Unfit("keys: holds a private key; write the public one, and replace that pair")
+    return value.strip()
