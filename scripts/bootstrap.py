@@ -17,7 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def locked() -> Iterator[int]:
 # Packages. The stamp is absent while .venv changes: without one nothing in .venv is trusted and it is made anew.
 
 
-def packages_are_current(layers: tuple[str, ...]) -> bool:
+def packages_are_current(layers: Sequence[str]) -> bool:
     stamp = read_stamp()
     return (
         stamp is not None
@@ -113,20 +113,25 @@ def packages_are_current(layers: tuple[str, ...]) -> bool:
     )
 
 
-def install_packages(layers: tuple[str, ...], lock: int) -> None:
+def install_packages(layers: Sequence[str], lock: int) -> None:
     if packages_are_current(layers):  # another bootstrap did it meanwhile
         return
     stamp = read_stamp()
     if stamp is None:
         make_venv(lock)
-        stamp = {"layers": {}}
+        stamp = {**identity(), "layers": {}, "distributions": []}
     say(f"installing the packages of {', '.join(layers)} (a minute or so the first time)")
     STAMP.unlink(missing_ok=True)
-    # First what builds: pip would otherwise fetch it for python-terraform by itself, unpinned and unchecked.
-    pip(["build"], lock)
-    pip(layers, lock, "--no-build-isolation", "--use-pep517")
-    stamp["layers"].update({layer: digest(layer) for layer in layers})
-    write_private(STAMP, json.dumps({**stamp, **identity(), "distributions": sorted(distributions())}, indent=1))
+    try:
+        # First what builds: pip would otherwise fetch it for python-terraform by itself, unpinned and unchecked.
+        pip(("build",), lock)
+        pip(layers, lock, "--no-build-isolation", "--use-pep517")
+        stamp["layers"].update({layer: digest(layer) for layer in layers})
+        stamp["distributions"] = sorted(distributions())
+    except RequestError:  # pip changes nothing before it has everything: what there was is still good
+        write_private(STAMP, json.dumps(stamp, indent=1))
+        raise
+    write_private(STAMP, json.dumps(stamp, indent=1))
 
 
 def read_stamp() -> dict[str, Any] | None:
@@ -167,7 +172,7 @@ def make_venv(lock: int) -> None:
         )
 
 
-def pip(layers: tuple[str, ...] | list[str], lock: int, *options: str) -> None:
+def pip(layers: Sequence[str], lock: int, *options: str) -> None:
     files = [part for layer in layers for part in ("-r", str(CHECKOUT / "requirements" / f"{layer}.txt"))]
     quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
     done = run([str(PYTHON), "-I", "-m", "pip", "install", *quiet, "--require-hashes", *options, *files], lock)

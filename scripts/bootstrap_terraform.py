@@ -34,15 +34,13 @@ def provide(environ: Mapping[str, str], checkout: Path) -> None:
 
     :raises RequestError: the one configured is not; a download failed.
     """
-    configured = environ.get("INVOKE_TERRAFORM") or "terraform"
-    version = version_of(terraform_program(configured, checkout / ".venue-access"), environ)
+    program = terraform_program(environ, checkout / ".venue-access")
+    version = version_of(program, environ)
     if version is not None and version >= NEEDED:
         return
-    found = f"{configured} cannot be run" if version is None else f"{configured} has version {version[0]}.{version[1]}"
-    if configured != "terraform":
-        raise RequestError(
-            f"{found}, set by INVOKE_TERRAFORM; 1.11 or later is needed", hint="unset it, or set another"
-        )
+    found = f"{program} cannot be run" if version is None else f"{program} has version {version[0]}.{version[1]}"
+    if environ.get("INVOKE_TERRAFORM"):
+        raise RequestError(found, hint="INVOKE_TERRAFORM must name Terraform or OpenTofu 1.11 or later")
     say(f"{found}; downloading Terraform {PINNED}")
     download(environ.get("VENUE_ACCESS_TERRAFORM_MIRROR") or RELEASES, checkout)
 
