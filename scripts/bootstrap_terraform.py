@@ -34,12 +34,13 @@ def provide(environ: Mapping[str, str], checkout: Path) -> None:
 
     :raises RequestError: the one configured is not; a download failed.
     """
-    program = terraform_program(environ, checkout / ".venue-access")
+    configured = environ.get("INVOKE_TERRAFORM") or "terraform"
+    program = terraform_program(configured, checkout / ".venue-access")
     version = version_of(program, environ)
     if version is not None and version >= NEEDED:
         return
     found = f"{program} cannot be run" if version is None else f"{program} has version {version[0]}.{version[1]}"
-    if environ.get("INVOKE_TERRAFORM"):
+    if configured != "terraform":
         raise RequestError(found, hint="INVOKE_TERRAFORM must name Terraform or OpenTofu 1.11 or later")
     say(f"{found}; downloading Terraform {PINNED}")
     download(environ.get("VENUE_ACCESS_TERRAFORM_MIRROR") or RELEASES, checkout)

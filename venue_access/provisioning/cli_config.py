@@ -9,33 +9,33 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def terraform_program(environ: Mapping[str, str], work_directory: Path) -> str:
-    """The Terraform to run: the one that ``INVOKE_TERRAFORM`` names, else bootstrap's own, else the ``PATH``'s.
+def terraform_program(configured: str, work_directory: Path) -> str:
+    """The Terraform to run: the one configured; for plain ``terraform`` the one bootstrap downloaded, if it had to.
 
     :param work_directory: the checkout's, as for ``cli_config_environment``.
     """
     downloaded = work_directory / "bin" / "terraform"
-    return environ.get("INVOKE_TERRAFORM") or (str(downloaded) if downloaded.exists() else "terraform")
+    return str(downloaded) if configured == "terraform" and downloaded.exists() else configured
 
 
 def cli_config_environment(environ: Mapping[str, str], home: Path, work_directory: Path) -> dict[str, str]:
     """What to add to ``environ`` so that Terraform finds the provider: the file bootstrap wrote, if the user has none.
 
-    A variable that names a missing file is set to nothing, which is the same to Terraform as not set: left alone
-    it hides the user's ``~/.terraformrc`` and brings a warning to every command.
+    A ``TF_CLI_CONFIG_FILE`` that names a missing file counts as none. It is set to nothing, which to Terraform is the
+    same as not set: left alone it hides the user's ``~/.terraformrc`` and brings a warning to every command.
 
     :param work_directory: the checkout's, where bootstrap writes ``terraform.rc``, wherever the kit's own may be.
     """
-    overrides = {name: environ[name] for name in ("TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG") if environ.get(name)}
-    if any(Path(file).is_file() for file in overrides.values()):
-        return {name: "" for name, file in overrides.items() if not Path(file).is_file()}
-    nothing = dict.fromkeys(overrides, "")
+    named = environ.get("TF_CLI_CONFIG_FILE")
+    if named and Path(named).is_file():
+        return {}
     ours = work_directory / "terraform.rc"
-    if has_own_config(home) or not ours.is_file():
-        return nothing
-    return nothing | {"TF_CLI_CONFIG_FILE": str(ours)}
+    if ours.is_file() and not has_own_config(home):
+        return {"TF_CLI_CONFIG_FILE": str(ours)}
+    return {"TF_CLI_CONFIG_FILE": ""} if named else {}
 
 
 def has_own_config(home: Path) -> bool:
     """Whether the user has a CLI configuration where Terraform and OpenTofu look for one."""
-    return any((home / name).is_file() for name in (".terraformrc", ".tofurc")) or any(home.glob(".terraform.d/*.tfrc"))
+    files = [home / ".terraformrc", home / ".tofurc", *home.glob(".terraform.d/*.tfrc")]
+    return any(file.is_file() for file in files)

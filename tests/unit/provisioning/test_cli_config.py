@@ -1,0 +1,78 @@
+"""Which Terraform runs, and which CLI configuration it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return touched(tmp_path / "home" / ".profile").parent
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A work directory in which bootstrap wrote a configuration."""
+    return touched(tmp_path / "work" / "terraform.rc").parent
+
+
+def touched(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    return file
+
+
+def test_ours_is_used_where_the_user_has_none(home: Path, work: Path) -> None:
+    assert cli_config_environment({}, home, work) == {"TF_CLI_CONFIG_FILE": str(work / "terraform.rc")}
+
+
+def test_nothing_is_set_where_nobody_has_one(home: Path, tmp_path: Path) -> None:
+    assert cli_config_environment({}, home, tmp_path / "fresh") == {}
+    assert cli_config_environment({"TF_CLI_CONFIG_FILE": ""}, home, tmp_path / "fresh") == {}
+
+
+def test_a_file_that_the_user_names_wins(home: Path, work: Path) -> None:
+    theirs = touched(home / "ci.tfrc")
+    assert cli_config_environment({"TF_CLI_CONFIG_FILE": str(theirs)}, home, work) == {}
+
+
+@pytest.mark.parametrize("name", [".terraformrc", ".tofurc", ".terraform.d/company.tfrc"])
+def test_a_file_in_the_users_home_wins(home: Path, work: Path, name: str) -> None:
+    touched(home / name)
+    assert cli_config_environment({}, home, work) == {}
+
+
+def test_the_credentials_of_a_terraform_login_are_no_configuration(home: Path, work: Path) -> None:
+    touched(home / ".terraform.d" / "credentials.tfrc.json")
+    assert cli_config_environment({}, home, work) == {"TF_CLI_CONFIG_FILE": str(work / "terraform.rc")}
+
+
+def test_a_named_file_that_is_missing_gives_way_to_ours(home: Path, work: Path) -> None:
+    environ = {"TF_CLI_CONFIG_FILE": str(home / "gone")}
+    assert cli_config_environment(environ, home, work) == {"TF_CLI_CONFIG_FILE": str(work / "terraform.rc")}
+
+
+def test_a_named_file_that_is_missing_gives_way_to_the_users_home(home: Path, work: Path) -> None:
+    touched(home / ".terraformrc")
+    environ = {"TF_CLI_CONFIG_FILE": str(home / "gone")}
+    assert cli_config_environment(environ, home, work) == {"TF_CLI_CONFIG_FILE": ""}
+
+
+def test_a_named_file_that_is_missing_is_silenced_where_nobody_has_one(home: Path, tmp_path: Path) -> None:
+    environ = {"TF_CLI_CONFIG_FILE": str(home / "gone")}
+    assert cli_config_environment(environ, home, tmp_path / "fresh") == {"TF_CLI_CONFIG_FILE": ""}
+
+
+def test_the_downloaded_terraform_stands_in_for_the_paths(work: Path) -> None:
+    assert terraform_program("terraform", work) == "terraform"
+    downloaded = touched(work / "bin" / "terraform")
+    assert terraform_program("terraform", work) == str(downloaded)
+
+
+def test_a_configured_terraform_goes_before_the_downloaded_one(work: Path) -> None:
+    touched(work / "bin" / "terraform")
+    assert terraform_program("tofu", work) == "tofu"
