@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, some_ids
+from venue_access.errors import InventoryError, RenderError
+from venue_access.inventory.model import StateBackend, Venue
+from venue_access.masked import ExternalId
+from venue_access.provisioning import policies
+from venue_access.provisioning import render as rendering
+from venue_access.provisioning.policies import ExternalIds
+from venue_access.provisioning.render import Import, assets, hcl_literal, managed_resources, render, tags
+from venue_access.provisioning.stack import group_into_stacks
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "stack"
+S3 = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east-1", kms_key_id="alias/state")
+
+
+def test_a_stack_of_two_venues_renders_as_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set UPDATE_GOLDEN=1 to take what is rendered now, and read the difference."""
+    monkeypatch.setattr(rendering, "__version__", "1.2.3")
+    dev, full = a_venue(state=S3), a_full_venue(state=S3)
+    own = {
+        name: text
+        for name, text in a_rendering(dev, full, imports=managed_resources(dev)).files.items()
+        if not name.startswith("modules/") and name != ".terraform.lock.hcl"
+    }
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.mkdir(parents=True, exist_ok=True)
+        for name, text in own.items():
+            (GOLDEN / name).write_text(text, encoding="utf-8")
+    assert own == {path.name: path.read_text(encoding="utf-8") for path in GOLDEN.iterdir()}
+
+
+def test_a_rendering_holds_the_module_and_the_lock_file_so_that_its_folder_stands_alone() -> None:
+    files = a_rendering().files
+    module = assets("terraform") / "modules" / "venue_access"
+    assert {name.rpartition("/")[2] for name in files if name.startswith("modules/venue_access/")} == {
+        path.name for path in module.glob("*.tf")
+    }
+    assert files["modules/venue_access/main.tf"] == (module / "main.tf").read_text(encoding="utf-8")
+    assert "hashicorp/aws" in files[".terraform.lock.hcl"]
+
+
+def test_external_ids_stand_in_one_file_and_are_not_shown_by_repr() -> None:
+    rendered = a_rendering(a_full_venue())
+    assert [name for name, text in rendered.files.items() if "unity-full:incoming" in text] == [
+        "external_ids.auto.tfvars.json"
+    ]
+    assert json.loads(rendered.files["external_ids.auto.tfvars.json"]) == {
+        "external_ids": {"unity-full": {"current": "unity-full:current", "incoming": "unity-full:incoming"}}
+    }
+    assert "unity-full:current" not in repr(rendered)
+
+
+def test_state_stays_on_this_machine_unless_the_inventory_says_otherwise() -> None:
+    assert 'backend "local" {}' in a_rendering().files["versions.tf"]
+
+
+@pytest.mark.parametrize(
+    "venue", [a_venue(state=S3, embedded_aws=True), a_venue(state=S3, aws_endpoint_url="https://x")]
+)
+def test_an_s3_backend_beside_aws_takes_the_bucket_as_a_path(venue: Venue) -> None:
+    assert "use_path_style = true" in a_rendering(venue).files["versions.tf"]
+    assert "use_path_style" not in a_rendering(a_venue(state=S3)).files["versions.tf"]
+
+
+def test_import_blocks_are_there_only_for_what_is_adopted() -> None:
+    venue = a_venue()
+    role, *_, parameter = managed_resources(venue)
+    assert "imports.tf" not in a_rendering(venue).files
+    imports = a_rendering(venue, imports=(role, parameter)).files["imports.tf"]
+    assert imports.count("import {") == 2
+    assert 'to = module.venue["unity-dev"].aws_ssm_parameter.external_id' in imports
+
+
+def test_only_an_address_of_the_stack_is_imported() -> None:
+    with pytest.raises(RenderError, match="nothing is managed at aws_iam_user"):
+        a_rendering(imports=(Import("aws_iam_user.x", "x"),))
+    with pytest.raises(RenderError, match="unity-ops"):
+        a_rendering(imports=managed_resources(a_venue("unity-ops")))
+
+
+def test_six_objects_are_managed_for_a_venue_each_at_its_address_with_its_import_id() -> None:
+    at = 'module.venue["unity-dev"]'
+    policy = "arn:aws:iam::111122223333:policy/unity-unity-dev-sts"
+    assert {resource.address: resource.id for resource in managed_resources(a_venue())} == {
+        f"{at}.aws_iam_role.this": "unity-unity-dev-sts",
+        f'{at}.aws_iam_policy.this["s3"]': f"{policy}-s3",
+        f'{at}.aws_iam_policy.this["ecr"]': f"{policy}-ecr",
+        f'{at}.aws_iam_role_policy_attachment.this["s3"]': f"unity-unity-dev-sts/{policy}-s3",
+        f'{at}.aws_iam_role_policy_attachment.this["ecr"]': f"unity-unity-dev-sts/{policy}-ecr",
+        f"{at}.aws_ssm_parameter.external_id": "/unity/unity/dev/cs/sts/role/external-id",
+    }
+
+
+def test_a_tag_of_the_inventory_replaces_the_conventional_one_whatever_its_case() -> None:
+    assert tags(a_venue())["Env"] == "dev"
+    replaced = tags(a_venue(tags={"env": "production", "Owner": "anna"}))
+    assert replaced["env"] == "production"
+    assert "Env" not in replaced
+    assert {"Name", "Proj", "Venue", "Stack", "ServiceArea", "Capability", "CapVersion", "Component"} < set(replaced)
+
+
+@pytest.mark.parametrize(
+    ("text", "literal"),
+    [
+        ("plain", '"plain"'),
+        ("${x} $${x} %{if}", r'"\u0024{x} $\u0024{x} \u0025{if}"'),
+        ('"quoted" \\ line\nbreak', r'"\u0022quoted\u0022 \u005c line\u000abreak"'),
+        ("$5, 5 %, Größe", '"$5, 5 %, Größe"'),
+    ],
+)
+def test_nothing_in_an_hcl_literal_is_interpolated(text: str, literal: str) -> None:
+    assert hcl_literal(text) == literal
+
+
+def test_what_the_inventory_says_reaches_terraform_only_as_data() -> None:
+    hostile = '${file("/etc/passwd")} %{ if true } "\'\\ \n Größe ☃'
+    text_fields: dict[str, Any] = {
+        field.name: (hostile,) if field.type.startswith("tuple") else hostile
+        for field in dataclasses.fields(Venue)
+        if field.type in ("str", "str | None", "tuple[str, ...]")
+        and field.name not in ("name", "stack", "trusted_principals", "permissions_boundary")
+    }
+    venue = a_venue(**text_fields, permissions_boundary=f"arn:{hostile}", tags={hostile: hostile})
+    files = a_rendering(venue).files
+    assert json.loads(files["stack.auto.tfvars.json"])["venues"]["unity-dev"]["tags"][hostile] == hostile
+    assert [name for name, text in files.items() if "Größe" in text] == ["stack.auto.tfvars.json"]
+
+
+@pytest.mark.parametrize(
+    ("buckets", "external_ids", "message"),
+    [
+        ({}, {"unity-dev": some_ids(a_venue())}, "unity-dev: s3_buckets: no data bucket is known"),
+        ({"unity-dev": ("b",)}, {}, "unity-dev: no external ID is known"),
+        (
+            {"unity-dev": ("b",)},
+            {"unity-dev": ExternalIds(ExternalId("not allowed\n"))},
+            "unity-dev: the current external ID is not one that AWS takes",
+        ),
+        (
+            {"unity-dev": ("b",)},
+            {"unity-dev": ExternalIds(ExternalId("current"), ExternalId("x"))},
+            "unity-dev: the incoming external ID is not one that AWS takes",
+        ),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named_with_its_venue(
+    buckets: dict[str, tuple[str, ...]], external_ids: dict[str, ExternalIds], message: str
+) -> None:
+    with pytest.raises(RenderError, match=message) as raised:
+        render(a_stack(), buckets=buckets, external_ids=external_ids)
+    assert "not allowed" not in str(raised.value)
+    assert raised.value.exit_code == 3
+
+
+def test_a_policy_longer_than_aws_takes_is_refused_before_anything_runs() -> None:
+    roles = tuple(f"arn:aws:iam::111122223333:role/{'r' * 60}{number}" for number in range(20))
+    with pytest.raises(
+        RenderError, match=r"unity-dev: the trust policy would be [\d,]+ characters long; AWS takes 2,048"
+    ):
+        a_rendering(a_venue(trusted_principals=roles))
+    keys = tuple(f"arn:aws:kms:us-west-2:111122223333:key/{number}" for number in range(200))
+    with pytest.raises(RenderError, match=r"unity-dev: the S3 policy would be [\d,]+ characters long; AWS takes 6,144"):
+        a_rendering(a_venue(kms_key_arns=keys))
+
+
+def test_a_trust_policy_must_leave_room_for_a_rotation() -> None:
+    role = "arn:aws:iam::111122223333:role/" + "r" * 64
+    fitting = a_venue(trusted_principals=(role,), source_identity=True)
+    long = ExternalIds(ExternalId("x" * 1224))
+    assert policies.size(policies.trust_policy(fitting, long)) < policies.TRUST_POLICY_LIMIT - 100
+    with pytest.raises(RenderError, match="trust policy"):
+        render(a_stack(fitting), buckets={"unity-dev": ("b",)}, external_ids={"unity-dev": long})
+
+
+def test_a_template_that_names_an_unknown_value_is_an_error_of_that_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stack").mkdir()
+    (tmp_path / "stack" / "main.tf.j2").write_text("{{ stack.nmae }}")
+    monkeypatch.setattr(rendering, "assets", lambda name: tmp_path)
+    with pytest.raises(RenderError, match=r"stack shared: template stack/main\.tf\.j2: .*nmae"):
+        a_rendering()
+
+
+def test_missing_assets_are_an_error_that_says_so() -> None:
+    with pytest.raises(RenderError, match="the folder nothing/ is missing"):
+        assets("nothing")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"account_id": "444455556666"},
+        {"region": "us-east-1"},
+        {"state": S3},
+        {"aws_profile": "other"},
+        {"operator_role_arn": "arn:aws:iam::111122223333:role/x"},
+        {"aws_endpoint_url": "https://x"},
+        {"embedded_aws": True},
+    ],
+)
+def test_venues_of_a_stack_must_agree_on_what_it_has_one_of(changes: dict[str, Any]) -> None:
+    with pytest.raises(InventoryError, match=f"unity-ops: {next(iter(changes))}: differs from unity-dev"):
+        group_into_stacks([a_venue(), a_venue("unity-ops", **changes)])
+
+
+def test_venues_are_grouped_by_stack_in_order_of_name() -> None:
+    stacks = group_into_stacks([a_venue("b-one"), a_venue("a-two"), a_venue("a-one", stack="alone")])
+    assert [(stack.name, [venue.name for venue in stack.venues]) for stack in stacks] == [
+        ("alone", ["a-one"]),
+        ("shared", ["a-two", "b-one"]),
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "venues", "/venues/"])
+def test_the_state_of_a_stack_has_a_key_of_its_own(prefix: str) -> None:
+    state = dataclasses.replace(S3, key_prefix=prefix)
+    expected = "venues/shared/terraform.tfstate" if "venues" in prefix else "shared/terraform.tfstate"
+    assert a_stack(a_venue(state=state)).state_key == expected
