@@ -10,7 +10,9 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from venue_access.aws import Aws, Endpoint, Keys
 from venue_access.errors import AwsError
@@ -95,7 +97,7 @@ def _seed(local: LocalAws, venues: list[Venue], *, anew: bool) -> None:
             "region": venue.region,
             "buckets": [*(venue.s3_buckets or ()), *([venue.state.bucket] if venue.state.bucket else [])],
             "boundary": venue.permissions_boundary_arn,
-            "policy": operator_policy(venue),
+            "policy": _embedded_policy(venue),
         }
         for venue in venues
     ]
@@ -122,7 +124,7 @@ def _seed_venue(venue: Venue, root: Aws) -> None:
         "put_role_policy",
         RoleName=operator,
         PolicyName=venue.name,
-        PolicyDocument=json.dumps(operator_policy(venue)),
+        PolicyDocument=json.dumps(_embedded_policy(venue)),
     )
     boundary = venue.permissions_boundary_arn
     if boundary is not None and f":{venue.account_id}:policy/" in boundary:
@@ -135,6 +137,18 @@ def _seed_venue(venue: Venue, root: Aws) -> None:
         _seed_bucket(root, bucket, venue.region)
     if venue.state.bucket is not None:
         _seed_bucket(root, venue.state.bucket, venue.state.region or venue.region)
+
+
+def _embedded_policy(venue: Venue) -> dict[str, Any]:
+    """What ``operator_policy`` says, and the two things that MiniStack needs said differently.
+
+    It checks the making of a policy against ``*``, and a role by its ARN without a path.
+    """
+    policy = operator_policy(venue)
+    bare = operator_policy(replace(venue, role_path="/"))["Statement"] if venue.role_path != "/" else []
+    making = {"Effect": "Allow", "Action": "iam:CreatePolicy", "Resource": "*"}
+    without_sids = [{key: value for key, value in statement.items() if key != "Sid"} for statement in bare]
+    return {**policy, "Statement": [*policy["Statement"], *without_sids, making]}
 
 
 def _seed_bucket(root: Aws, bucket: str, region: str) -> None:

@@ -17,8 +17,10 @@ class Settings:
     inventory: Path
     work_directory: Path
     """Rendered stacks and their local state, facts, the ledger, the embedded AWS; mode 0700."""
+    root: Path
+    """The checkout, or wherever ``invoke.yaml`` is: what ``scripts/bootstrap`` downloaded is found from here."""
     terraform: str = "terraform"
-    """The program: a name on the PATH, or a path; OpenTofu's ``tofu`` may stand in."""
+    """The Terraform to run, a name or a path; OpenTofu's ``tofu`` may stand in."""
 
     def folder(self, *names: str) -> Path:
         """A folder of the work directory, made with mode 0700 where it is missing."""
@@ -39,9 +41,9 @@ def settings(
         text = configured[key]
         return Path(text).absolute() if environ.get(f"INVOKE_{key.upper()}") == text else (root / text).absolute()
 
-    terraform = configured["terraform"]
     return Settings(
         inventory=path("inventory") if inventory is None else Path(inventory).absolute(),
         work_directory=path("workdir"),
-        terraform=terraform,
+        root=root,
+        terraform=configured["terraform"],
     )

@@ -10,6 +10,7 @@
      |    +-- Unreachable        no keys, keys that do not work, the wrong account, no network
      +-- DeliveryError       6   a token was issued but could not be handed over
      +-- DifferenceFound     7   a check found a difference
+     +-- Stopped           130   Ctrl-C
 
 Anything else that escapes is a bug, and shows its traceback (exit 1).
 """
@@ -106,3 +107,9 @@ class DifferenceFound(VenueAccessError):
     """A check found a difference."""
 
     exit_code = 7
+
+
+class Stopped(VenueAccessError):
+    """Ctrl-C ended the run; the message says how things were left."""
+
+    exit_code = 130

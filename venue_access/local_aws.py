@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -97,6 +98,20 @@ class LocalAws:
         if self.is_running():
             raise AwsError("the embedded AWS does not end", hint=f"look at {self.log}")
         return True
+
+    def describe(self) -> list[str]:
+        """Where it answers, and how to point the AWS CLI at it: a line each."""
+        endpoint = self.endpoint()
+        if not self.is_running():
+            return ["the embedded AWS is down; it starts by itself, or with: invoke local.up"]
+        return [
+            f"the embedded AWS is up at {endpoint.url}",
+            f"CA file: {endpoint.ca_file}",
+            f"log: {self.log}",
+            "The AWS CLI as the root of an account, whose number is the access key:",
+            f"  export AWS_ENDPOINT_URL={endpoint.url} AWS_CA_BUNDLE={shlex.quote(str(endpoint.ca_file))}",
+            "  export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-west-2",
+        ]
 
     def _start(self) -> None:
         if importlib.util.find_spec("ministack") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -33,8 +34,14 @@ def error(text: str) -> None:
     say(f"error: {text}")
 
 
+def ask(question: str) -> str:
+    """What the person types in answer; nothing at the end of the input."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
 class Status:
-    """A line that is rewritten in place on a terminal; elsewhere each new text is a line of its own."""
+    """A line that is rewritten in place on a terminal; elsewhere what it says stays, without its details."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
@@ -42,16 +49,18 @@ class Status:
 
     def show(self, text: str) -> None:
         """Replace what the line says."""
-        if text == self._shown:
-            return
-        self._shown = text
-        if self._live:
-            print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
-        else:
+        if not self._live and text != self._shown:
             say(text)
+        self._shown = text
+        self.detail(text)
+
+    def detail(self, text: str) -> None:
+        """Replace what the line says on a terminal; it is too much anywhere else."""
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[2K{text[:width]}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Take the line away from a terminal."""
-        if self._live and self._shown:
+        if self._live:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
-        self._shown = ""

@@ -34,8 +34,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"not.{0,20}allowed by `?allowed_account_ids|AWS account ID not allowed", "these keys belong to another account"),
     (
         r"Error acquiring the state lock",
-        "somebody else is at work on this stack; wait, or where they are known to be gone free the lock with the ID"
-        " above: terraform force-unlock",
+        "somebody else is at work on this stack: wait; where they are known to be gone, terraform force-unlock ID",
     ),
     (
         r"Saved plan is stale",

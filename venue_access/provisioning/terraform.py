@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import python_terraform
 from python_terraform import IsFlagged
 
-from venue_access.errors import RequestError, TerraformError
+from venue_access.errors import RequestError
 from venue_access.masked import Masked, scrub
 from venue_access.provisioning.diagnostics import Diagnostic, failure
 
@@ -172,20 +173,28 @@ class _Process:
     """A Terraform that neither outlives the kit nor leaves a provider behind."""
 
     def __init__(self, command: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=dict(environment),
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            umask=0o077,  # state, plans and variable files hold the external ID
-            start_new_session=True,  # Ctrl-C at the terminal reaches the kit alone, which passes it on once
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-        )
+        reading, writing = os.pipe()
+        self._output = os.fdopen(reading, encoding="utf-8", errors="replace")
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=dict(environment),
+                # It holds the reading end too: when the kit is killed, a write must not end it by SIGPIPE before it
+                # has saved its state.
+                pass_fds=(reading,),
+                umask=0o077,  # state, plans and variable files hold the external ID
+                start_new_session=True,  # Ctrl-C at the terminal reaches the kit alone, which passes it on once
+                preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,
+            )
+        except BaseException:
+            self._output.close()
+            raise
+        finally:
+            os.close(writing)
         self._interrupted = False
 
     def __enter__(self) -> _Process:
@@ -197,17 +206,15 @@ class _Process:
             self._process.wait()
         # What a killed Terraform leaves of its providers; the group is empty after a proper end.
         self._signal(signal.SIGKILL)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._output.close()
         if self._interrupted:
             raise Interrupted
 
     def lines(self) -> Iterator[str]:
         """What it prints, line by line; Ctrl-C asks it to finish, a second one to stop at once."""
-        assert self._process.stdout is not None
         while True:
             try:
-                line = self._process.stdout.readline()
+                line = self._output.readline()
             except KeyboardInterrupt:
                 self._interrupted = True
                 self._signal(signal.SIGINT)
@@ -225,10 +232,8 @@ class _Process:
                 self._signal(signal.SIGINT)
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass  # macOS says so of a group of zombies
 
 
 def state_file(folder: Path) -> dict[str, Any] | None:
@@ -284,7 +289,13 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int) -> Callable[[], None]:
     """Have the system send SIGTERM when the kit dies, however it dies: Terraform then saves its state and ends."""
-    assert _libc is not None
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    def ask() -> None:
+        assert _libc is not None
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before it could be asked for
+            os._exit(1)
+
+    return ask

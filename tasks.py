@@ -1,0 +1,398 @@
+"""The commands: each task reads its flags, calls one function and shows the result.
+
+What a task needs is imported by it, so that none pays for another's packages.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from venue_access import ui
+from venue_access.config import Settings, settings
+from venue_access.errors import RequestError, VenueAccessError
+
+if TYPE_CHECKING:
+    from venue_access.accounts import Accounts
+    from venue_access.inventory.model import Venue
+    from venue_access.inventory.tree import Inventory
+    from venue_access.provisioning.provision import Reporter
+    from venue_access.provisioning.stack import Stack
+
+HELP = {
+    "venue": "the venue: unity-dev, or dev where only one project has it",
+    "limit": "venues by Ansible's patterns, such as 'unity:!unity-test'",
+    "inventory": "an inventory file or folder (or INVOKE_INVENTORY)",
+    "json": "one JSON document",
+    "yes": "do not ask",
+}
+
+
+def command(
+    *, name: str | None = None, positional: Sequence[str] = (), **texts: str
+) -> Callable[[Callable[..., None]], Any]:
+    """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags."""
+
+    def decorate(function: Callable[..., None]) -> Any:
+        @functools.wraps(function)
+        def run(context: Context, *arguments: Any, **flags: Any) -> None:
+            try:
+                function(context, *arguments, **flags)
+            except VenueAccessError as error:
+                ui.error(str(error))
+                raise Exit(code=error.exit_code) from None
+            except KeyboardInterrupt:
+                ui.error("interrupted")
+                raise Exit(code=130) from None
+            except BrokenPipeError:  # whoever reads has seen enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise Exit(code=0) from None
+
+        known = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
+        flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
+        return task(name=name, help=flags, positional=positional, auto_shortflags=False)(run)
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What most commands work with."""
+
+    settings: Settings
+    inventory: Inventory
+    venues: dict[str, Venue]
+    accounts: Accounts
+
+    def chosen(self, venue: str | None, limit: str | None) -> list[Venue]:
+        """The venues that ``--venue`` or ``--limit`` means."""
+        from venue_access.inventory.find import find_venue
+        from venue_access.inventory.patterns import limit as limited
+
+        if limit is None:
+            return [find_venue(self.venues, venue)]
+        if venue is not None:
+            raise RequestError("--venue and --limit exclude each other", hint="--limit takes the names of venues too")
+        selection = limited(self.inventory, limit)
+        for piece in selection.unmatched:
+            ui.warn(f"the limit's {piece!r} matches nothing")
+        return [self.venues[host] for host in selection.hosts]
+
+    def stack_of(self, venue: Venue) -> Stack:
+        from venue_access.provisioning.stack import group_into_stacks
+
+        return next(stack for stack in group_into_stacks(self.venues.values()) if stack.name == venue.stack)
+
+
+def configured(context: Context, inventory: str | None = None) -> Settings:
+    """The settings of this run."""
+    return settings(dict(context.config), root=Path(__file__).parent, inventory=inventory)
+
+
+def kit(context: Context, inventory: str | None) -> Kit:
+    """The inventory, read and checked, and the ways to its accounts."""
+    from venue_access.accounts import Accounts
+    from venue_access.inventory.loader import load_inventory
+    from venue_access.inventory.venues import build_venues
+
+    chosen = configured(context, inventory)
+    loaded = load_inventory(chosen.inventory)
+    venues = build_venues(loaded)
+    return Kit(chosen, loaded, venues, Accounts(venues.values(), chosen.work_directory, ui.say))
+
+
+def warn_about(venues: Sequence[Venue]) -> None:
+    """Say what is allowed in these venues and yet probably not meant."""
+    from venue_access.inventory.venues import warnings
+
+    for venue in venues:
+        for text in warnings(venue):
+            ui.warn(text)
+
+
+def reporter() -> tuple[Reporter, ui.Status]:
+    """Progress on the terminal: a line in place, and lines that stay."""
+    from venue_access.provisioning.provision import Reporter
+
+    status = ui.Status()
+
+    def stay(say: Callable[[str], None]) -> Callable[[str], None]:
+        def say_it(text: str) -> None:
+            status.clear()
+            say(text)
+
+        return say_it
+
+    return Reporter(now=status.show, detail=status.detail, line=stay(ui.say), warn=stay(ui.warn)), status
+
+
+def confidential(given: str | None, prompt: str) -> str | None:
+    """A confidential flag's value; ``-`` takes it from standard input, so that no list of processes shows it."""
+    if given != "-":
+        return given
+    return getpass.getpass(f"{prompt}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+
+
+# -- provisioning ----------------------------------------------------------------------------------------------------
+
+
+@command(
+    check="only plan",
+    diff="show what changes, attribute by attribute",
+    allow_destroy="let the plan destroy or replace resources",
+    fail_on_change="exit 7 where something changed, or would",
+)
+def provision(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    check: bool = False,
+    diff: bool = False,
+    allow_destroy: bool = False,
+    fail_on_change: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
+    from venue_access.provisioning.outcome import exit_code, recap
+    from venue_access.provisioning.provision import Options
+    from venue_access.provisioning.provision import provision as run
+
+    here = kit(context, inventory)
+    chosen = here.chosen(venue, limit)
+    warn_about(chosen)
+    report, status = reporter()
+    options = Options(check=check or context.config.run.dry, diff=diff, allow_destroy=allow_destroy)
+    outcomes = run(here.settings, here.venues, chosen, here.accounts, options, report)
+    status.clear()
+    for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
+        ui.error(error)
+    if json:
+        ui.result_json({"venues": {outcome.venue.name: outcome.document() for outcome in outcomes}})
+    else:
+        for line in recap(outcomes):
+            ui.result(line)
+    raise Exit(code=exit_code(outcomes, fail_on_change=fail_on_change))
+
+
+@command()
+def deprovision(context: Context, venue: str | None = None, yes: bool = False, inventory: str | None = None) -> None:
+    """Take a venue's role, policies and parameter away; never its bucket or repositories."""
+    from venue_access.provisioning.deprovision import deprovision as run
+
+    here = kit(context, inventory)
+    (chosen,) = here.chosen(venue, None)
+    if context.config.run.dry:
+        ui.say(f"would destroy {chosen.role_arn}, its policies and {chosen.external_id_parameter}")
+        return
+    confirm(f"This destroys {chosen.role_arn}, its policies and its parameter.", chosen.name, yes)
+    report, status = reporter()
+    count = run(here.settings, here.stack_of(chosen), chosen, here.accounts.aws(chosen), report)
+    status.clear()
+    ui.result(f"{chosen.name}: {count} resources destroyed")
+
+
+def confirm(what: str, answer: str, yes: bool) -> None:
+    """Have the person type ``answer``, unless they said ``--yes``."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise RequestError("there is no terminal to confirm this at", hint="say --yes")
+    ui.say(what)
+    if ui.ask(f"Type {answer} to go on: ") != answer:
+        raise RequestError("not confirmed; nothing was done")
+
+
+@command(
+    grace="publish the new one and keep the old one accepted: 24h says for how long",
+    finish="complete the rotation that is under way, without another",
+    repair="make a new ID and a stable state from whatever is there",
+    unproved="go on where these keys cannot prove that an ID works",
+)
+def rotate_external_id(
+    context: Context,
+    venue: str | None = None,
+    grace: str | None = None,
+    finish: bool = False,
+    repair: bool = False,
+    unproved: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Give a venue a new external ID, without a moment at which issuing fails."""
+    from venue_access.provisioning.rotation import RotationOptions, rotate
+    from venue_access.tokens.durations import length
+
+    here = kit(context, inventory)
+    (chosen,) = here.chosen(venue, None)
+    waiting = None if grace is None else timedelta(seconds=length(grace, "--grace"))
+    options = RotationOptions(grace=waiting, finish=finish, repair=repair, unproved=unproved)
+    if context.config.run.dry:
+        ui.say(f"would rotate the external ID of {chosen.name}")
+        return
+    report, status = reporter()
+    rotation = rotate(here.settings, here.stack_of(chosen), chosen, here.accounts.aws(chosen), options, report)
+    status.clear()
+    if json:
+        ui.result_json(rotation.document())
+    else:
+        ui.result(rotation.line())
+
+
+@command()
+def status(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Show how venues stand: provisioned, the age of the external ID, a rotation under way."""
+    from venue_access.provisioning.status import venue_status
+
+    here = kit(context, inventory)
+    chosen = list(here.venues.values()) if venue is None and limit is None else here.chosen(venue, limit)
+    now = datetime.now(timezone.utc)
+    found = [venue_status(here.accounts.aws, each, now) for each in chosen]
+    if json:
+        ui.result_json({"venues": {each.venue.name: each.document() for each in found}})
+    else:
+        for each in found:
+            ui.result(each.line())
+    raise Exit(code=max((each.error.exit_code for each in found if each.error is not None), default=0))
+
+
+@command(desk="only what issuing tokens needs")
+def operator_policy(
+    context: Context, venue: str | None = None, desk: bool = False, inventory: str | None = None
+) -> None:
+    """Print the IAM policy that an operator of a venue needs."""
+    from venue_access.operator_policy import operator_policy as policy
+
+    (chosen,) = kit(context, inventory).chosen(venue, None)
+    ui.result_json(policy(chosen, desk=desk))
+
+
+# -- tokens ----------------------------------------------------------------------------------------------------------
+
+
+@command(
+    user="who it is for: a name or an email, or several: alice,bob",
+    external_id="the external ID as the requester supplied it; - reads it from standard input",
+    duration="how long it lasts: 1h (default), 90m, 3600",
+    reason="why, for the ledger",
+)
+def issue_token(
+    context: Context,
+    user: str,
+    venue: str | None = None,
+    external_id: str | None = None,
+    duration: str = "1h",
+    reason: str | None = None,
+    inventory: str | None = None,
+) -> None:
+    """Issue a short-term token for a venue, as the JSON that AWS STS gives."""
+    from venue_access.inventory.find import find_venue
+    from venue_access.inventory.recipients import find_recipient
+    from venue_access.tokens.durations import seconds
+    from venue_access.tokens.issue import TokenRequest, check_requests, issue, supplied_external_id
+
+    names = list(dict.fromkeys(name.strip() for name in user.split(",")))
+    given = confidential(external_id, "external ID")
+    supplied = None if given is None else supplied_external_id(given)
+    here = kit(context, inventory)
+    chosen = find_venue(here.venues, venue, user=names[0])
+    lasting = seconds(duration)
+    requests = [TokenRequest(chosen, find_recipient(chosen, name), lasting, supplied) for name in names]
+    aws = here.accounts.aws(chosen)
+    check_requests(aws, requests)
+    if context.config.run.dry:
+        ui.say(f"would issue {len(requests)} token(s) for {chosen.name}")
+        return
+    deliver(here.settings, issue(aws, requests), reason, compact=len(requests) > 1)
+
+
+def deliver(settings: Settings, issued: Iterator[Any], reason: str | None, *, compact: bool) -> None:
+    """Enter each token into the ledger, then print it; what was refused is told, and decides the exit code."""
+    from venue_access.tokens.formats import aws_json
+    from venue_access.tokens.ledger import record
+
+    code = 0
+    for each in issued:
+        if each.error is not None:
+            ui.error(f"{each.request.recipient.name}: {each.error}" if compact else str(each.error))
+            code = code or each.error.exit_code
+            continue
+        record(settings, each.receipt(reason))
+        ui.say(each.summary())
+        ui.result_json(aws_json(each.token), compact=compact)
+    raise Exit(code=code)
+
+
+# -- the inventory ---------------------------------------------------------------------------------------------------
+
+
+@command(name="list")
+def inventory_list(context: Context, inventory: str | None = None) -> None:
+    """Print the inventory as ansible-inventory --list does."""
+    ui.result_json(kit(context, inventory).inventory.to_list())
+
+
+@command(name="host", positional=["host"], host="the venue")
+def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
+    """Print a venue's variables as ansible-inventory --host does."""
+    from venue_access.inventory.find import find_venue
+
+    here = kit(context, inventory)
+    ui.result_json(here.inventory.to_list()["_meta"]["hostvars"].get(find_venue(here.venues, host).name, {}))
+
+
+@command(name="graph")
+def inventory_graph(context: Context, inventory: str | None = None) -> None:
+    """Draw the groups and venues as ansible-inventory --graph does."""
+    ui.result(kit(context, inventory).inventory.graph())
+
+
+# -- the embedded AWS ------------------------------------------------------------------------------------------------
+
+
+@command(name="up")
+def local_up(context: Context, inventory: str | None = None) -> None:
+    """Start the embedded AWS, with what the inventory says exists already."""
+    here = kit(context, inventory)
+    if not here.accounts.start_embedded():
+        ui.say("the embedded AWS is up already")
+
+
+@command(name="down")
+def local_down(context: Context) -> None:
+    """Stop the embedded AWS; its state is kept."""
+    from venue_access.local_aws import local_aws
+
+    stopped = local_aws(configured(context).work_directory).down()
+    ui.say("stopped the embedded AWS" if stopped else "the embedded AWS is not up")
+
+
+@command(name="status")
+def local_status(context: Context) -> None:
+    """Show where the embedded AWS answers, and how to point the AWS CLI at it."""
+    from venue_access.local_aws import local_aws
+
+    ui.result("\n".join(local_aws(configured(context).work_directory).describe()))
+
+
+namespace = Collection(provision, deprovision, rotate_external_id, status, operator_policy, issue_token)
+namespace.add_collection(Collection("inventory", inventory_list, inventory_host, inventory_graph))
+namespace.add_collection(Collection("local", local_up, local_down, local_status))

@@ -1,0 +1,84 @@
+"""A plan in full as lines a person reads: resource by resource, attribute by attribute; pure.
+
+Nothing confidential passes: the caller's hidden values are masked, and so is what Terraform marks as sensitive, but
+for policies, whose text is worth seeing once the external IDs are masked in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from venue_access.masked import MASK, Masked, scrub
+
+_MARKS = {
+    ("create",): "+",
+    ("update",): "~",
+    ("delete",): "-",
+    ("delete", "create"): "-/+",
+    ("create", "delete"): "+/-",
+    ("no-op",): " ",
+    ("forget",): ".",
+}
+_POLICIES = ("assume_role_policy", "policy")
+_UNKNOWN = "(known after apply)"
+
+
+def diff_lines(plan: Mapping[str, Any], hide: Sequence[Masked]) -> list[str]:
+    """The changes in ``terraform show -json`` of a plan.
+
+    :param hide: every external ID there is, old or new.
+    """
+    lines = []
+    for resource in plan.get("resource_changes", ()):
+        change = resource["change"]
+        actions = tuple(change["actions"])
+        adopted = " (adopted)" if change.get("importing") else ""
+        if resource.get("mode") != "managed" or (actions == ("no-op",) and not adopted):
+            continue
+        lines.append(f"{_MARKS.get(actions, '?')} {resource['address']}{adopted}")
+        lines.extend(f"    {scrub(line, *hide)}" for line in _attributes(change))
+    return lines
+
+
+def _attributes(change: Mapping[str, Any]) -> Iterator[str]:
+    before, after = change.get("before") or {}, change.get("after") or {}
+    unknown = change.get("after_unknown") or {}
+    if not isinstance(unknown, dict):
+        unknown = {}
+    for name in sorted({*before, *after, *(name for name, value in unknown.items() if value is True)}):
+        old, new = before.get(name), _UNKNOWN if unknown.get(name) is True else after.get(name)
+        if old == new or (old in (None, {}, []) and new in (None, {}, [], _UNKNOWN)):
+            continue
+        if name in _POLICIES:
+            yield f"{name}:"
+            yield from (f"  {line}" for line in _policy_lines(old, new))
+        elif _is_sensitive(change, name):
+            yield f"{name}: {MASK}"
+        else:
+            yield f"{name}: {_text(old)} -> {_text(new)}" if before else f"{name}: {_text(new)}"
+
+
+def _is_sensitive(change: Mapping[str, Any], name: str) -> bool:
+    marks = (change.get("before_sensitive"), change.get("after_sensitive"))
+    return any(isinstance(mark, dict) and bool(mark.get(name)) for mark in marks)
+
+
+def _policy_lines(old: str | None, new: str | None) -> Iterator[str]:
+    lines = difflib.unified_diff(_pretty(old), _pretty(new), lineterm="", n=2)
+    yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def _pretty(policy: str | None) -> list[str]:
+    if not policy:
+        return []
+    try:
+        return json.dumps(json.loads(policy), indent=2).splitlines()
+    except ValueError:
+        return [policy]
+
+
+def _text(value: Any) -> str:
+    return value if value == _UNKNOWN else json.dumps(value, sort_keys=True)

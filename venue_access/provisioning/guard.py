@@ -1,0 +1,132 @@
+"""Proof that a role's guard holds: the external ID opens the role; a wrong one, and none, do not.
+
+It is AWS's own advice (IAM User Guide, "Access to AWS accounts owned by third parties"). IAM takes seconds to minutes
+to see a change, so each answer is asked for until it is the right one or time is up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from venue_access.aws import Aws, Caller
+from venue_access.errors import AccessRefused, DifferenceFound
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId
+from venue_access.provisioning.stages import new_external_id
+
+PROPAGATION = 120.0
+"""Seconds to wait for IAM to see a change of a trust policy."""
+PROOFS = 3
+_SESSION_NAME = "venue-access-proof"
+_SHORTEST = 900
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to ask, and how to wait in between."""
+
+    timeout: float = PROPAGATION
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def until(self, done: Callable[[], bool]) -> bool:
+        """Ask until ``done``, first at once and then ever more slowly; whether it was in time."""
+        deadline = self.clock() + self.timeout
+        pause = 0.1
+        while not done():
+            if self.clock() + pause > deadline:
+                return False
+            self.sleep(pause)
+            pause = min(pause * 2, 5.0)
+        return True
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What was proved of a guard, or why it could not be."""
+
+    held: int
+    skipped: str | None = None
+
+
+def opens(aws: Aws, venue: Venue, external_id: ExternalId | None) -> bool:
+    """Whether the role can be assumed with this external ID (None: without any)."""
+    try:
+        aws.assume_role(
+            venue.role_arn,
+            _SESSION_NAME,
+            external_id=external_id,
+            duration=_SHORTEST,
+            # STS refuses the whole call where the trust policy does not allow these, so they are part of the proof.
+            source_identity=_SESSION_NAME if venue.source_identity else None,
+            tags=venue.session_tags,
+        )
+    except AccessRefused:
+        return False
+    return True
+
+
+def _shut(aws: Aws, venue: Venue, external_id: ExternalId | None) -> bool:
+    return not opens(aws, venue, external_id)
+
+
+def prove_guard(
+    aws: Aws,
+    venue: Venue,
+    external_id: ExternalId,
+    *,
+    caller: Caller,
+    refused: tuple[ExternalId, ...] = (),
+    patience: Patience | None = None,
+) -> Proofs:
+    """Prove that ``external_id`` opens the role, and that a wrong one, none, and each of ``refused`` do not.
+
+    :raises DifferenceFound: it does not hold, also after waiting for IAM.
+    """
+    patience = patience or Patience()
+    reason = why_unprovable(venue, caller)
+    if reason is not None:
+        return Proofs(0, skipped=reason)
+    if not patience.until(lambda: opens(aws, venue, external_id)):
+        narrowed = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
+        if narrowed is not None:
+            return Proofs(0, skipped=f"{caller.arn} may be outside the venue's {narrowed}")
+        raise DifferenceFound(
+            f"{venue.name}: the role cannot be assumed with its own external ID, {patience.timeout:.0f} s after the"
+            " change",
+            hint=f"check that {caller.arn} may call sts:AssumeRole on {venue.role_arn}, and its trusted_principals",
+        )
+    for what, wrong in (
+        ("without an external ID", None),
+        ("with a wrong external ID", new_external_id()),
+        *(("with an external ID that was taken out of use", old) for old in refused),
+    ):
+        if not patience.until(partial(_shut, aws, venue, wrong)):
+            raise DifferenceFound(
+                f"{venue.name}: the role can be assumed {what}", hint=f"look at the trust policy of {venue.role_arn}"
+            )
+    return Proofs(PROOFS)
+
+
+def why_unprovable(venue: Venue, caller: Caller) -> str | None:
+    """Why this caller could not assume the role even with the right external ID; None where nothing speaks against."""
+    if venue.require_mfa and caller.is_role_session:
+        return "the role demands MFA, which the session of a role never carries"
+    if not any(_covers(principal, caller) for principal in venue.trusted_principals):
+        return f"{caller.arn} is not one of the venue's trusted_principals"
+    return None
+
+
+def _covers(principal: str, caller: Caller) -> bool:
+    account, resource = principal.split(":", 5)[4:]
+    if account != caller.account_id:
+        return False
+    if resource == "root":
+        return True
+    kind, _, name = resource.partition("/")
+    if kind == "role":  # a session's ARN has the role's name without its path
+        return f":assumed-role/{name.rpartition('/')[2]}/" in caller.arn
+    return principal == caller.arn

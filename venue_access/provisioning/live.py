@@ -1,0 +1,124 @@
+"""What exists of a venue in AWS now, and what it says of the external ID: read, never remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from venue_access.aws import Aws, LiveRole, Parameter
+from venue_access.errors import RequestError
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId
+from venue_access.provisioning.render import Import, managed_resources
+
+CURRENT, INCOMING = "Current", "Incoming"
+"""The Sids by which the trust policy tells the external ID in use from the one coming in."""
+
+
+@dataclass(frozen=True)
+class LiveVenue:
+    """A venue's role and its external-ID parameter as they are now; None for what does not exist."""
+
+    role: LiveRole | None
+    parameter: Parameter | None
+
+    @property
+    def published(self) -> ExternalId | None:
+        """The ID that ``issue-token`` uses: the parameter's."""
+        return None if self.parameter is None else self.parameter.value
+
+    @property
+    def accepted(self) -> Mapping[str, tuple[ExternalId, ...]]:
+        """The IDs that the trust policy accepts, by the Sid of their statement (``""`` for none)."""
+        return {} if self.role is None else external_ids_in(self.role.trust_policy)
+
+    def same_ids_as(self, other: LiveVenue) -> bool:
+        """Whether nobody has changed an ID between two readings."""
+        return self.accepted == other.accepted and self.published == other.published
+
+
+def read_live(aws: Aws, venue: Venue) -> LiveVenue:
+    """Read a venue's role and parameter: two calls."""
+    return LiveVenue(aws.role(venue.role_name), aws.parameter(venue.external_id_parameter))
+
+
+def external_ids_in(trust_policy: Mapping[str, Any]) -> dict[str, tuple[ExternalId, ...]]:
+    """The external IDs by which a trust policy lets the role be assumed, by the Sid of their statement.
+
+    Only a plain ``StringEquals`` counts as a guard; a statement without one appears with no ID.
+    """
+    found: dict[str, tuple[ExternalId, ...]] = {}
+    for statement in _statements(trust_policy):
+        if statement.get("Effect") != "Allow" or "sts:AssumeRole" not in _listed(statement.get("Action")):
+            continue
+        equals = statement.get("Condition", {}).get("StringEquals", {})
+        ids = tuple(
+            ExternalId(text)
+            for key, value in equals.items()
+            if key.lower() == "sts:externalid"  # condition keys ignore case (IAM User Guide)
+            for text in _listed(value)
+        )
+        sid = statement.get("Sid", "")
+        found[sid] = (*found.get(sid, ()), *ids)
+    return found
+
+
+def existing(aws: Aws, venue: Venue, live: LiveVenue, known: frozenset[str]) -> list[Import]:
+    """The objects of a venue that exist in AWS and that Terraform's state does not know: to be adopted.
+
+    :param known: the addresses in the state; nothing is asked about those.
+    """
+    attached: frozenset[str] | None = None
+    found = []
+    for resource in managed_resources(venue):
+        if resource.address in known:
+            continue
+        kind = resource.address.split(".")[-2]
+        if kind == "aws_iam_role":
+            exists = live.role is not None
+        elif kind == "aws_ssm_parameter":
+            exists = live.parameter is not None
+        elif kind == "aws_iam_policy":
+            exists = aws.managed_policy_exists(resource.id)
+        elif live.role is None:
+            exists = False
+        else:
+            if attached is None:
+                attached = aws.attached_policies(venue.role_name)
+            exists = resource.id.split("/", 1)[1] in attached
+        if exists:
+            found.append(resource)
+    return found
+
+
+def check_adoptable(venue: Venue, live: LiveVenue) -> None:
+    """Refuse to take over a role that the inventory describes otherwise in what must not change in passing.
+
+    :raises RequestError: the role has another path (it would be destroyed and made anew) or a permissions boundary
+        that the inventory does not name (it would be taken off).
+    """
+    if live.role is None:
+        return
+    if live.role.path != venue.role_path:
+        raise RequestError(
+            f"{venue.name}: the role {venue.role_name} exists with the path {live.role.path}",
+            hint=f"set role_path: {live.role.path}",
+        )
+    boundary = live.role.permissions_boundary_arn
+    if boundary is not None and venue.permissions_boundary_arn is None:
+        raise RequestError(
+            f"{venue.name}: the role {venue.role_name} has the permissions boundary {boundary}",
+            hint=f"set permissions_boundary: {boundary.rsplit('/', 1)[1]}",
+        )
+
+
+def _statements(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    statements = policy.get("Statement", [])
+    yield from [statements] if isinstance(statements, dict) else statements
+
+
+def _listed(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)

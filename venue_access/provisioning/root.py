@@ -1,0 +1,128 @@
+"""A stack's Terraform root on disk: its files, its lock, its environment, its state."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from venue_access.aws import Aws, Endpoint, Keys
+from venue_access.config import Settings
+from venue_access.files import locked, private_directory, write_private_if_changed
+from venue_access.masked import Masked
+from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
+from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Rendering
+from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.terraform import Event, Terraform, managed_addresses, state_file
+
+LOCK_TIMEOUT = 600.0  # seconds: another run on the same stack may have several plans to make
+_NOT_READ_BY_INIT = (DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE)
+
+# What names credentials in Terraform's environment: only the venue's own may be there.
+_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+
+
+class StackRoot:
+    """The folder of one stack's root, and Terraform in it.
+
+    :param told: is handed Terraform's events as they come.
+    """
+
+    def __init__(self, settings: Settings, stack: Stack, aws: Aws, told: Callable[[Event], None]) -> None:
+        self.stack = stack
+        self.folder = private_directory(settings.work_directory / "stacks" / stack.name)
+        self._settings = settings
+        self._aws = aws
+        self._told = told
+
+    @contextmanager
+    def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold this machine's lock on the stack: one run at a time renders, plans and applies it."""
+        locks = self._settings.folder("locks")
+        with locked(locks / f"{self.stack.name}.lock", timeout=LOCK_TIMEOUT, waiting=waiting):
+            yield
+
+    def terraform(self, hide: Sequence[Masked] = ()) -> Terraform:
+        """Terraform in this root, with the operator's keys as they are now."""
+        downloads = self._settings.root / ".venue-access"
+        return Terraform(
+            self.folder,
+            program=terraform_program(self._settings.terraform, downloads),
+            environment=terraform_environment(
+                {**os.environ, **cli_config_environment(os.environ, Path.home(), downloads)},
+                self._aws.keys(),
+                self.stack.region,
+                self._aws.endpoint,
+            ),
+            hide=hide,
+            told=self._told,
+        )
+
+    def write(self, rendering: Rendering) -> None:
+        """Make the files of the root what the rendering says, and have ``terraform init`` read them if it must."""
+        for name, text in rendering.files.items():
+            private_directory((self.folder / name).parent)
+            write_private_if_changed(self.folder / name, text)
+        for left_over in [*self.folder.glob("*.tf"), *self.folder.glob("*.auto.tfvars.json")]:
+            if left_over.name not in rendering.files:
+                left_over.unlink()
+        read = sorted((name, text) for name, text in rendering.files.items() if name not in _NOT_READ_BY_INIT)
+        wanted = hashlib.sha256(repr(read).encode()).hexdigest()
+        stamp = self.folder / ".initialised"
+        if (self.folder / ".terraform").is_dir() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+            return
+        stamp.unlink(missing_ok=True)
+        self.terraform().init()
+        write_private_if_changed(stamp, wanted)
+
+    def is_rendered(self) -> bool:
+        """Whether a run has written and initialised this root before."""
+        return (self.folder / ".initialised").exists()
+
+    def addresses(self) -> frozenset[str]:
+        """The addresses of what the state holds now; nothing where there is no state yet."""
+        if self.stack.state.backend == "local":
+            return managed_addresses(state_file(self.folder) or {})
+        return managed_addresses(self.terraform().state())
+
+    def remove(self) -> None:
+        """Take the folder away: of a stack of which nothing is left."""
+        shutil.rmtree(self.folder)
+
+
+def terraform_environment(
+    environ: Mapping[str, str], keys: Keys, region: str, endpoint: Endpoint | None
+) -> dict[str, str]:
+    """The environment for Terraform: the operator's own, with this stack's keys and nothing that bends the run."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        # TF_LOG would write keys and policies to a log; TF_VAR_..., TF_CLI_ARGS... and the like change what is applied.
+        if name not in _CREDENTIALS
+        and (not name.startswith("TF_") or name in ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"))
+        and not (endpoint is not None and name.startswith("AWS_ENDPOINT_URL"))
+    }
+    if endpoint is not None:
+        kept["AWS_ENDPOINT_URL"] = endpoint.url
+        if endpoint.ca_file is not None:
+            kept["AWS_CA_BUNDLE"] = str(endpoint.ca_file)
+    return {
+        **kept,
+        **keys.environment(),
+        "AWS_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CHECKPOINT_DISABLE": "1",
+        "TF_IN_AUTOMATION": "1",
+    }

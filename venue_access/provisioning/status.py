@@ -1,0 +1,84 @@
+"""How venues stand: provisioned or not, how old their external ID is, whether a rotation is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from venue_access.aws import Aws
+from venue_access.errors import VenueAccessError
+from venue_access.inventory.model import Venue
+from venue_access.provisioning.live import read_live
+from venue_access.provisioning.stages import Stage, standing
+
+
+@dataclass(frozen=True)
+class VenueStatus:
+    """One venue's standing in AWS; never an ID."""
+
+    venue: Venue
+    stage: Stage | None
+    reason: str = ""
+    external_id_age: timedelta | None = None
+    role_maximum: int | None = None
+    """Seconds."""
+    error: VenueAccessError | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The venue's part of the ``--json`` document."""
+        return {
+            "provisioned": None if self.stage is None else self.stage is not Stage.ABSENT,
+            "external_id": None if self.stage is None else self.stage.value,
+            "rotating": self.stage is not None and self.stage.rotating,
+            "external_id_age_seconds": None
+            if self.external_id_age is None
+            else int(self.external_id_age.total_seconds()),
+            "max_session_duration": self.role_maximum,
+            "role_arn": self.venue.role_arn,
+            "error": None if self.error is None else str(self.error),
+        }
+
+    def line(self) -> str:
+        """One line of the table."""
+        if self.error is not None:
+            return f"{self.venue.name}: {self.error}"
+        if self.stage is None or self.stage is Stage.ABSENT:
+            return f"{self.venue.name}: not provisioned"
+        age = "no parameter" if self.external_id_age is None else f"external ID {_age(self.external_id_age)} old"
+        how = {
+            Stage.STABLE: "",
+            Stage.ANNOUNCED: ", rotation under way (announced)",
+            Stage.PUBLISHED: ", rotation under way (published; --finish completes it)",
+            Stage.PARAMETER_LOST: ", its SSM parameter is missing: invoke provision restores it",
+            Stage.BROKEN: f", broken: {self.reason}",
+        }[self.stage]
+        return f"{self.venue.name}: provisioned, {age}, tokens for up to {self.role_maximum} s{how}"
+
+
+def venue_status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime) -> VenueStatus:
+    """How a venue stands now; an account that cannot be reached is its ``error``.
+
+    :param reach: the way to a venue's account.
+    :param now: with a time zone.
+    """
+    try:
+        live = read_live(reach(venue), venue)
+    except VenueAccessError as error:
+        return VenueStatus(venue, None, error=error)
+    stands = standing(live)
+    return VenueStatus(
+        venue,
+        stands.stage,
+        stands.reason,
+        external_id_age=None if live.parameter is None else now - live.parameter.modified,
+        role_maximum=None if live.role is None else live.role.max_session_duration,
+    )
+
+
+def _age(age: timedelta) -> str:
+    minutes = max(0, int(age.total_seconds()) // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 60 * 48 else f"{minutes // 1440} days"

@@ -1,0 +1,56 @@
+"""How long a token lasts: from ``1h`` to seconds, within what AWS grants."""
+
+from __future__ import annotations
+
+import re
+
+from venue_access.errors import RequestError
+
+SHORTEST, LONGEST = 900, 43_200
+"""Seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
+CHAINED = 3_600
+"""Seconds at most where the caller is itself a role session (IAM User Guide, "Role chaining")."""
+
+_UNITS = {"h": 3600, "m": 60, "s": 1, "": 1}
+_PART = re.compile(r"(\d+)\s*([hms]?)", re.ASCII)
+_WHOLE = re.compile(r"(\d+\s*[hms]\s*)+|\d+", re.ASCII)
+
+
+def seconds(text: str) -> int:
+    """``--duration`` as seconds.
+
+    :raises RequestError: it is no duration, or not one that AWS gives to anyone.
+    """
+    total = length(text, "--duration")
+    if not SHORTEST <= total <= LONGEST:
+        raise RequestError(f"--duration {text} is {total} s; AWS gives tokens for 900 s (15m) to 43200 s (12h)")
+    return total
+
+
+def length(text: str, flag: str) -> int:
+    """``1h``, ``90m``, ``1h30m`` or ``3600`` as seconds.
+
+    :raises RequestError: it is none of these; ``flag`` is named.
+    """
+    written = text.strip().lower()
+    if not _WHOLE.fullmatch(written):
+        raise RequestError(f"{flag} {text!r} is not a length of time", hint="write 1h, 90m, 1h30m or 3600")
+    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+
+
+def check_within(wanted: int, *, chained: bool, caller: str, role_maximum: int) -> None:
+    """Refuse a duration that AWS would refuse for this caller and role.
+
+    :raises RequestError: saying which limit stands against it.
+    """
+    if chained and wanted > CHAINED:
+        raise RequestError(
+            f"--duration of {wanted} s: your keys are a role's session ({caller}), and AWS caps a role assumed from"
+            f" one at {CHAINED} s (role chaining)",
+            hint="ask for 1h or less, or issue with the keys of an IAM user",
+        )
+    if wanted > role_maximum:
+        raise RequestError(
+            f"--duration of {wanted} s is more than the role's maximum of {role_maximum} s",
+            hint="ask for less, or raise max_session_duration in the inventory and provision the venue",
+        )
