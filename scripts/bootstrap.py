@@ -27,7 +27,7 @@ sys.path.insert(0, str(CHECKOUT))  # nothing is installed yet
 from scripts import bootstrap_terraform as terraform
 from scripts.bootstrap_terraform import say
 from venue_access.errors import RequestError, VenueAccessError
-from venue_access.files import private_directory, write_private
+from venue_access.files import write_private
 
 VENV = CHECKOUT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -69,6 +69,7 @@ def main() -> int:
     layers = LAYERS if options.dev else LAYERS[:2] if options.embedded else LAYERS[:1]
     made_ready = False
     try:
+        WORK.mkdir(mode=0o700, exist_ok=True)
         if not packages_are_current(layers):
             with locked() as lock:
                 install_packages(layers, lock)
@@ -92,7 +93,7 @@ def main() -> int:
 @contextlib.contextmanager
 def locked() -> Iterator[int]:
     """Let one bootstrap at a time install; its pip holds the lock too, so that it is not dropped while that runs on."""
-    with (private_directory(WORK) / "bootstrap.lock").open("w") as lock:
+    with (WORK / "bootstrap.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

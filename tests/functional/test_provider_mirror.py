@@ -1,0 +1,140 @@
+"""Where scripts/bootstrap finds the AWS provider, and what real Terraform makes of that; no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from scripts import bootstrap_terraform
+from venue_access.provisioning.cli_config import cli_config_environment
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Places:
+    """Folders where a mirror may be, and the configuration that bootstrap writes for what it finds there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.checkout = folder / "my checkout"
+        self.home = folder / "home"
+        self.add_ons = folder / "add-ons"
+        self.config = self.checkout / ".venue-access" / "terraform.rc"
+        for made in (self.checkout / "terraform", self.home, self.add_ons):
+            made.mkdir(parents=True)
+        shutil.copy(CHECKOUT / "terraform" / ".terraform.lock.hcl", self.checkout / "terraform")
+
+    def look(self, environ: Mapping[str, str] | None = None) -> str:
+        """The configuration that there is after looking; empty where there is none."""
+        bootstrap_terraform.configure_provider(
+            {"XDG_DATA_DIRS": "/nowhere"} | dict(environ or {}), self.home, self.checkout, [self.add_ons]
+        )
+        return self.config.read_text() if self.config.exists() else ""
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return Places(tmp_path)
+
+
+def a_mirror(folder: Path, version: str = "5.100.0", target: str = bootstrap_terraform.target()) -> Path:
+    """A mirror with a provider that can be installed, though not run."""
+    provider = folder / "registry.terraform.io" / "hashicorp" / "aws" / version / target
+    provider.mkdir(parents=True)
+    program = provider / f"terraform-provider-aws_v{version}_x5"
+    program.touch()
+    program.chmod(0o755)
+    return folder
+
+
+def test_a_mirror_among_the_systems_add_ons_is_named_to_terraform(places: Places) -> None:
+    mirror = a_mirror(places.add_ons / "plug ins")
+    assert f'path    = "{mirror}"' in places.look()
+
+
+def test_a_mirror_of_release_archives_counts_too(places: Places) -> None:
+    folder = places.add_ons / "plugins" / "registry.terraform.io" / "hashicorp" / "aws"
+    folder.mkdir(parents=True)
+    (folder / f"terraform-provider-aws_5.100.0_{bootstrap_terraform.target()}.zip").touch()
+    assert f'path    = "{places.add_ons / "plugins"}"' in places.look()
+
+
+def test_the_checkouts_own_mirror_goes_before_the_add_ons(places: Places) -> None:
+    a_mirror(places.add_ons / "plugins")
+    mirror = a_mirror(places.checkout / "terraform.d" / "plugins")
+    assert f'path    = "{mirror}"' in places.look()
+
+
+def test_a_mirror_without_the_locked_version_or_this_platform_is_passed_over(places: Places) -> None:
+    a_mirror(places.add_ons / "a", version="5.99.0")
+    a_mirror(places.add_ons / "b", target="plan9_386")
+    assert places.look() == ""
+
+
+def test_a_mirror_that_terraform_finds_by_itself_needs_no_configuration(places: Places) -> None:
+    a_mirror(places.add_ons / "plugins")
+    assert places.look() != ""
+    a_mirror(places.home / ".terraform.d" / "plugins")
+    assert places.look() == ""
+
+
+def test_a_configuration_goes_with_its_mirror(places: Places) -> None:
+    mirror = a_mirror(places.add_ons / "plugins")
+    assert places.look() != ""
+    shutil.rmtree(mirror)
+    assert places.look() == ""
+
+
+@pytest.mark.parametrize(
+    ("environ", "system", "expected"),
+    [
+        ({}, "linux", ["/me/.terraform.d/plugins", "/me/.local/share/terraform/plugins"]),
+        ({"XDG_DATA_DIRS": "/a:/b"}, "linux", ["/a/terraform/plugins", "/b/terraform/plugins"]),
+        ({"XDG_DATA_HOME": "/d"}, "linux", ["/d/terraform/plugins", "/usr/share/terraform/plugins"]),
+        ({}, "darwin", ["/Library/Application Support/io.terraform/plugins"]),
+    ],
+)
+def test_the_folders_that_terraform_searches_by_itself(
+    environ: dict[str, str], system: str, expected: list[str]
+) -> None:
+    found = bootstrap_terraform.implied_mirrors(environ, Path("/me"), system)
+    assert {Path(path) for path in expected} <= set(found)
+
+
+ROOT = 'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws" }\n  }\n}\n'
+
+
+def terraform_init(places: Places) -> subprocess.CompletedProcess[str]:
+    """Real Terraform, as the kit starts it: with what ``cli_config_environment`` adds."""
+    root = places.checkout / "stack"
+    root.mkdir()
+    (root / "main.tf").write_text(ROOT)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(places.home), "CHECKPOINT_DISABLE": "1"}
+    environ["TF_CLI_CONFIG_FILE"] = str(places.home / "missing")
+    environ |= cli_config_environment(environ, places.home, places.config.parent)
+    return subprocess.run(
+        ["terraform", "init", "-no-color"], cwd=root, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+def test_terraform_installs_the_provider_from_the_mirror_found(places: Places) -> None:
+    a_mirror(places.add_ons / "plug ins")
+    places.look()
+    done = terraform_init(places)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Installed hashicorp/aws v5.100.0 (unauthenticated)" in done.stdout
+
+
+def test_terraform_takes_the_users_own_configuration_before_ours(places: Places) -> None:
+    a_mirror(places.add_ons / "plugins")
+    places.look()
+    theirs = a_mirror(places.home / "theirs", version="6.0.0")
+    block = f'filesystem_mirror {{\n path = "{theirs}"\n }}'
+    (places.home / ".terraformrc").write_text(f"provider_installation {{\n {block}\n}}\n")
+    done = terraform_init(places)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Installed hashicorp/aws v6.0.0" in done.stdout
