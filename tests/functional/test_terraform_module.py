@@ -21,12 +21,14 @@ from venue_access.provisioning.render import assets, hcl_literal, managed_resour
 CHECKOUT = Path(__file__).parents[2]
 DOWNLOADS = CHECKOUT / ".venue-access"
 
+KEY = "arn:aws:kms:us-west-2:111122223333:key/00000000-2222-3333-4444-555555555555"
 VENUES = (
     a_venue(),
     a_full_venue(),
     a_venue("unity-mixed", trusted_principals=(PORTAL, OTHER_ACCOUNT), source_identity=True),
     a_venue("unity-whole", trusted_principals=(OTHER_ACCOUNT,), source_cidrs=("192.0.2.0/24",)),
     a_venue("unity-tagged", session_tags={"purpose": "review"}, trusted_principals=(PORTAL, PORTAL)),
+    a_venue("unity-keyed", kms_key_arns=(KEY, KEY)),
 )
 
 # Stands in for credentials, so that a plan needs no AWS: documents are made locally, and nothing exists to refresh.

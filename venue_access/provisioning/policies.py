@@ -94,7 +94,7 @@ def trust_policy(venue: Venue, ids: ExternalIds) -> Policy:
         if external_id is not None:
             own = {"sts:ExternalId": external_id.reveal()}
             conditions["StringEquals"] = {**conditions.get("StringEquals", {}), **own}
-        principal = {"AWS": _plain(_descending(set(roots)))}
+        principal = {"AWS": _plain(_descending(roots))}
         return _statement(sid, "Allow", actions, None, principal=principal, conditions=conditions)
 
     statements = [statement("Current", "sts:AssumeRole", external_id=ids.current)]
@@ -173,7 +173,7 @@ def _statement(
 
 def _descending(values: Iterable[str]) -> list[str]:
     # The provider writes actions, resources and principals so; to match it makes the texts comparable.
-    return sorted(values, reverse=True)
+    return sorted(set(values), reverse=True)
 
 
 def _plain(values: Sequence[str]) -> str | list[str]:
