@@ -1,0 +1,53 @@
+"""What the functional tests share: an embedded AWS a worker, and a venue that is provisioned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.proxy import Proxy, proxy_before
+from venue_access.local_aws import local_aws
+
+
+@pytest.fixture(scope="session")
+def work_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A work directory whose embedded AWS runs as long as the tests of this worker do."""
+    folder = tmp_path_factory.mktemp("work")
+    local = local_aws(folder)
+    local.up()
+    yield folder
+    local.down()
+
+
+@pytest.fixture
+def kit(tmp_path: Path, work_directory: Path) -> Kit:
+    """The commands, with an inventory of the test's own (``write_inventory``) on the shared embedded AWS."""
+    return Kit(tmp_path, work_directory)
+
+
+@pytest.fixture
+def venue(kit: Kit) -> str:
+    """A venue of the test's own, not provisioned."""
+    name = new_venue()
+    kit.write_inventory({name: embedded(name)})
+    return name
+
+
+@pytest.fixture(scope="session")
+def provisioned(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str]:
+    """A venue that is provisioned, to be looked at and issued from but not changed."""
+    kit, name = Kit(tmp_path_factory.mktemp("provisioned"), work_directory), "shared-dev"
+    users = {"alice": {"email": "alice@example.org"}, "bob": None}
+    kit.write_inventory({name: embedded(name, users=users)})
+    kit.done("provision")
+    return kit, name
+
+
+@pytest.fixture
+def proxy(work_directory: Path) -> Iterator[Proxy]:
+    """A proxy before the embedded AWS: a venue goes through it with ``aws_endpoint_url: proxy.url``."""
+    with proxy_before(local_aws(work_directory).endpoint()) as running:
+        yield running
