@@ -15,7 +15,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
-from venue_access import __version__
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
@@ -28,6 +27,9 @@ EXTERNAL_IDS_FILE = "external_ids.auto.tfvars.json"
 IMPORTS_FILE = "imports.tf"
 MODULE = "modules/venue_access"
 LOCK_FILE = ".terraform.lock.hcl"
+
+CAPABILITY_VERSION = "1"
+"""Raised when what a role grants changes, and not with each release: a new tag is a change at every venue."""
 
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ROOM_FOR_INCOMING = 64
@@ -129,7 +131,7 @@ def tags(venue: Venue) -> dict[str, str]:
         "Stack": venue.stack,
         "ServiceArea": "cs",
         "Capability": "sts",
-        "CapVersion": __version__,
+        "CapVersion": CAPABILITY_VERSION,
         "Component": "venue-access",
         "CreatedBy": "cs",
     }

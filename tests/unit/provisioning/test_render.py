@@ -24,7 +24,7 @@ S3 = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east
 
 def test_a_stack_of_two_venues_renders_as_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set UPDATE_GOLDEN=1 to take what is rendered now, and read the difference."""
-    monkeypatch.setattr(rendering, "__version__", "1.2.3")
+    monkeypatch.setattr(rendering, "CAPABILITY_VERSION", "1.2.3")
     dev, full = a_venue(state=S3), a_full_venue(state=S3)
     own = {
         name: text
