@@ -127,7 +127,7 @@ def _as_written(number: int) -> str:
     """What somebody wrote unquoted for YAML to read ``number``: 12 digits, or octal where they begin with 0."""
     if len(str(number)) == 12:
         return f'; write "{number}"'
-    octal = f"{number:o}".zfill(12) if number >= 0 else ""
+    octal = f"{number:o}".zfill(12) if number > 8**8 else ""
     return f' (12 digits that begin with 0 are octal to YAML); write "{octal}"' if len(octal) == 12 else ""
 
 

@@ -202,7 +202,7 @@ def _parse_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise ValueError(f"{error.problem or error.context}{where}") from error
+        raise ValueError(", ".join(filter(None, [error.context, error.problem])) + where) from error
     except yaml.reader.ReaderError as error:
         raise ValueError(f"it holds a character that YAML does not allow, at position {error.position}") from error
     except RecursionError as error:
@@ -252,9 +252,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._checked: set[int] = set()
+        self._merging: set[int] = set()
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge ``<<`` keys; before that, and so on the node as it was written, refuse a key given twice."""
+        if id(node) in self._merging:
+            raise RecursionError
         if id(node) in self._checked:
             return
         self._checked.add(id(node))
@@ -271,7 +274,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                     if isinstance(value, yaml.SequenceNode) and len(value.value) > 100:
                         raise ValueError("it merges (<<) more than 100 mappings into one")
         if merges:
+            self._merging.add(id(node))
             super().flatten_mapping(node)
+            self._merging.discard(id(node))
             if len(node.value) > 10_000:
                 raise ValueError("its merges (<<) multiply it to more than 10000 keys")
 

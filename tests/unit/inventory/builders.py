@@ -1,0 +1,38 @@
+"""Inventories of one or a few hosts, as values: no file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from venue_access.inventory.model import Venue
+from venue_access.inventory.tree import Group, Host, Inventory
+from venue_access.inventory.values import Setting
+from venue_access.inventory.venues import build_venues
+
+FILE = Path("hosts.yml")
+ROLE = "arn:aws:iam::111122223333:role/operator"
+USUAL: dict[str, Any] = {
+    "project": "unity",
+    "account_id": "111122223333",
+    "region": "us-west-2",
+    "trusted_principals": [ROLE],
+}
+NOT_GIVEN = object()
+
+
+def inventory_of(**hosts: Mapping[str, Any]) -> Inventory:
+    """An inventory of these hosts (``unity_dev`` is unity-dev) with their variables, and those of USUAL."""
+    entries = {}
+    for name, given in hosts.items():
+        variables = {key: value for key, value in {**USUAL, **given}.items() if value is not NOT_GIVEN}
+        host = name.replace("_", "-")
+        entries[host] = Host(host, {key: Setting(value, FILE) for key, value in variables.items()})
+    groups = {"all": Group("all", children=("ungrouped",)), "ungrouped": Group("ungrouped", hosts=tuple(entries))}
+    return Inventory(FILE, groups, entries)
+
+
+def venue_with(**variables: Any) -> Venue:
+    """The venue unity-dev with these variables besides those of USUAL."""
+    return build_venues(inventory_of(unity_dev=variables))["unity-dev"]

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from venue_access.errors import InventoryError
+from venue_access.inventory.loader import load_inventory, parse
+from venue_access.inventory.values import UnsafeText, Vaulted
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def refused(folder: Path, hosts: str) -> str:
+    with pytest.raises(InventoryError) as caught:
+        load_inventory(written(folder, {"hosts.yml": hosts}))
+    return str(caught.value)
+
+
+def test_group_vars_all_beats_the_inline_variables_of_a_group_and_a_host_beats_both(tmp_path: Path) -> None:
+    inventory = load_inventory(
+        written(
+            tmp_path,
+            {
+                "hosts.yml": "all: {children: {g: {vars: {a: inline, b: inline, c: inline}, hosts: {h: {c: host}}}}}",
+                "group_vars/all.yml": "a: all\nb: all\nc: all",
+                "group_vars/g.yml": "b: g\nc: g",
+            },
+        )
+    )
+    assert inventory.host_variables("h") == {"a": "all", "b": "g", "c": "host"}
+
+
+def test_a_mapping_replaces_a_weaker_one_and_is_not_merged_with_it(tmp_path: Path) -> None:
+    hosts = "all: {vars: {m: {a: 1}}, hosts: {h: {m: {b: 2}}}}"
+    assert load_inventory(written(tmp_path, {"hosts.yml": hosts})).host_variables("h") == {"m": {"b": 2}}
+
+
+def test_each_variable_knows_the_file_it_comes_from(tmp_path: Path) -> None:
+    files = {"hosts.yml": "all: {hosts: {h: {a: 1}}}", "group_vars/all/x.yml": "b: 1", "host_vars/h.yml": "c: 1"}
+    inventory = load_inventory(written(tmp_path, files))
+    assert inventory.origin("h", "a") == tmp_path / "hosts.yml"
+    assert inventory.origin("h", "b") == tmp_path / "group_vars/all/x.yml"
+    assert inventory.origin("h", "c") == tmp_path / "host_vars/h.yml"
+    assert inventory.origin("h", "d") is None
+
+
+def test_variable_files_that_name_nothing_are_told(tmp_path: Path) -> None:
+    files = {
+        "hosts.yml": "all: {hosts: {h: }}",
+        "group_vars/al.yml": "b: 1",
+        "host_vars/h": "",
+        "host_vars/i/x.yml": "",
+    }
+    assert load_inventory(written(tmp_path, files)).unused == (tmp_path / "group_vars/al.yml", tmp_path / "host_vars/i")
+
+
+def test_a_missing_inventory_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError, match="no such file or folder"):
+        load_inventory(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}", "null"])
+def test_an_empty_inventory_is_an_error_that_says_what_was_expected(text: str, tmp_path: Path) -> None:
+    assert "is empty; expected groups, such as 'all:'" in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "message"),
+    [
+        ("- a\n- b", "expected a mapping of groups such as 'all:', found a list"),
+        ("plugin: aws_ec2", "configures an inventory plugin"),
+        ("all: {hots: {a: }}", "all: a group has 'hosts:', 'children:' and 'vars:', not 'hots'; did you mean 'hosts'?"),
+        ("all: {hosts: [a, b]}", "all.hosts: expected a mapping, each name followed by a colon, found a list"),
+        ("all: [a]", "all: a group is a mapping with"),
+        ("all: {hosts: {a: text}}", "all.hosts.a: the variables of a host are a mapping, found a text"),
+        ("all: {hosts: {2024: }}", "the name of a host is a text, found a number 2024; put it in quotes"),
+        ("yes: {hosts: {a: }}", "the name of a group is a text, found a boolean True"),
+        ("all: {hosts: {'../up': }}", "'../up' is no name for a host"),
+        ('all: {hosts: {"a\\0b": }}', "is no name for a host"),
+        ("all: {vars: {1: one}}", "all.vars: the name of a variable is a text, found a number 1"),
+        ("all: {hosts: {'web[3:1]': }}", "the range [3:1] is empty"),
+        ("all: {hosts: {'web[01:100]': }}", "must be of equal length"),
+        ("all: {hosts: {'web[1-3]': }}", "must be [begin:end] or [begin:end:step]"),
+        ("all: {hosts: {'web[1:3:0]': }}", "the step of the range [1:3:0] is 0"),
+        ("all: {hosts: {'web[1:3': }}", "a bracket of a range is not closed"),
+        ("all: {hosts: {'web[1:999999999]': }}", "more than 100000 hosts"),
+        ("all: {hosts: {'[1:999][1:999]': }}", "stands for 998001 hosts"),
+        ("all: {hosts: {'web:22': }}", "give a port as the variable ansible_port"),
+        ("a: {children: {b: {children: {a: }}}}", "the group 'b' cannot be a child of 'a'"),
+        ("a: {children: {all: }}", "the group 'all' cannot be a child of 'a'"),
+        ("web: {hosts: {web: }}", "'web' is both a host and a group"),
+        (
+            "a: {vars: {ansible_group_priority: high}}",
+            "a.ansible_group_priority: expected a whole number, found 'high'",
+        ),
+        ("all: {hosts: {a: }, hosts: {b: }}", "the key 'hosts' is given twice (line 1, column 21)"),
+        ('{"all": {"hosts": {"a": null}, "hosts": {"b": null}}}', "the key 'hosts' twice"),
+        ("all: {hosts: {a: {x: !!bool maybe}}}", "it is no YAML"),
+        ("all: {hosts: {a: {x: 2024-99-99}}}", "it is no YAML: month must be in 1..12"),
+        ("all: {hosts: {a: {x: !custom y}}}", "could not determine a constructor for the tag '!custom'"),
+        ("all: [", "did not find expected node content"),
+        ("all:\n  hosts:\n\tx:", "line 3"),
+        ("a: 1\n---\nb: 2", "expected a single document"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6162", "vaulted files are not decrypted here"),
+        ("all: {hosts: {a: {x: !vault [1]}}}", "the tag !vault requires a text"),
+    ],
+)
+def test_what_ansible_would_not_take_or_only_warn_of_is_an_error(hosts: str, message: str, tmp_path: Path) -> None:
+    assert message in refused(tmp_path, hosts)
+
+
+def test_all_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
+    written(tmp_path, {"group_vars/all.yml": "a: [", "host_vars/a.yml": "- 1", "other.ini": "[x]"})
+    text = refused(tmp_path, "all: {hots: , hosts: {a: }}")
+    for expected in ("the inventory has 4 problems", "hots", "all.yml: cannot be read", "found a list", "only YAML"):
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "- " * 100_000,
+        "{a: " * 30_000,
+        "[" * 60 + "]" * 60,
+        '{"a":' * 5_000 + "1" + "}" * 5_000,
+        "".join(" " * depth + "a:\n" for depth in range(2_000)),
+        "a: &a [*a]",
+        "a: &a {<<: *a}",
+    ],
+    ids=["brackets", "dashes", "braces", "brackets, few", "JSON", "indentation", "itself", "merged into itself"],
+)
+def test_a_document_nested_too_deep_is_refused_and_neither_crashes_nor_hangs(text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="nested too deep, or within itself"):
+        parse(text)
+    assert time.monotonic() - began < 5
+
+
+def bomb(line: str) -> str:
+    names = [chr(code) for code in range(ord("a"), ord("z"))]
+    lines = [line.format(one=one, two=two) for one, two in zip(names[1:], names, strict=False)]
+    return "\n".join(["a: &a {x: 1}", *lines])
+
+
+@pytest.mark.parametrize(
+    "line", ["{one}: &{one} [*{two}, *{two}, *{two}]", "{one}: &{one} {{<<: [*{two}, *{two}, *{two}]}}"]
+)
+def test_aliases_and_merges_that_multiply_are_refused(line: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="multiply it"):
+        parse(bomb(line))
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"all: {hosts: {\xff: }}", "it is not UTF-8 text (byte 14)"),
+        ("all:".encode("utf-16"), "it is not UTF-8 text (byte 0)"),
+        (b"all: {hosts: {a\0: }}", "it holds a character that YAML does not allow"),
+        (b"#" * (8 * 1024 * 1024 + 1), "it is larger than 8 MiB"),
+    ],
+)
+def test_bytes_that_are_no_text_are_an_error(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_bytes(content)
+    with pytest.raises(InventoryError) as caught:
+        load_inventory(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_a_byte_order_mark_does_not_matter() -> None:
+    assert parse("\ufeffa: 1".encode().decode("utf-8-sig")) == {"a": 1}
+
+
+def test_a_key_that_overrides_a_merged_one_is_no_duplicate() -> None:
+    document = parse("base: &b {x: 1, y: 1}\nown: &o {<<: *b, x: 2}\nagain: {<<: *o, x: 3}")
+    assert document["own"] == {"x": 2, "y": 1}
+    assert document["again"] == {"x": 3, "y": 1}
+
+
+def test_unsafe_and_vaulted_texts_are_told_from_plain_ones() -> None:
+    document = parse("u: !unsafe '{{ x }}'\nn: !unsafe 5\nv: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  61\n")
+    assert isinstance(document["u"], UnsafeText)
+    assert document["n"] == 5
+    assert document["v"] == Vaulted("$ANSIBLE_VAULT;1.1;AES256\n61\n")
+
+
+def test_json_is_read_as_json_and_not_as_yaml() -> None:
+    assert parse('{"a": 1e3}') == {"a": 1000.0}
+    assert parse("{a: 1e3}") == {"a": "1e3"}
+
+
+def test_the_list_can_be_written_as_json(tmp_path: Path) -> None:
+    hosts = "all: {hosts: {h: {d: 2024-01-02, s: !!set {x: }, k: {1: one}, v: !vault abc, u: !unsafe t}}}"
+    variables = load_inventory(written(tmp_path, {"hosts.yml": hosts})).to_list()["_meta"]["hostvars"]["h"]
+    assert json.loads(json.dumps(variables)) == {
+        "d": "2024-01-02",
+        "s": ["x"],
+        "k": {"1": "one"},
+        "v": {"__ansible_vault": "abc"},
+        "u": {"__ansible_unsafe": "t"},
+    }

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from venue_access.errors import RequestError
+from venue_access.inventory.patterns import Selection, limit, select
+from venue_access.inventory.tree import Group, Host, Inventory
+
+HOSTS = ("unity-dev", "unity-test", "unity-prod", "sounder-dev")
+
+
+def inventory() -> Inventory:
+    groups = {
+        "all": Group("all", children=("ungrouped", "unity", "sounder")),
+        "ungrouped": Group("ungrouped"),
+        "unity": Group("unity", hosts=HOSTS[:3]),
+        "sounder": Group("sounder", hosts=HOSTS[3:]),
+        "empty": Group("empty"),
+    }
+    return Inventory(Path("hosts.yml"), groups, {name: Host(name) for name in HOSTS})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hosts"),
+    [
+        ("unity-dev", "unity-dev"),
+        ("unity", "unity-dev unity-test unity-prod"),
+        ("all", "unity-dev unity-test unity-prod sounder-dev"),
+        ("*-dev", "unity-dev sounder-dev"),
+        ("unity-[dt]e*", "unity-dev unity-test"),
+        ("sounder,unity-dev", "unity-dev sounder-dev"),
+        ("sounder:unity-dev", "unity-dev sounder-dev"),
+        ("unity[0]", "unity-dev"),
+        ("unity[-1]", "unity-prod"),
+        ("unity[1:2]", "unity-test unity-prod"),
+        ("unity[1:]", "unity-test unity-prod"),
+        ("unity:!*-prod", "unity-dev unity-test"),
+        ("!unity-prod,&*-prod,unity", ""),
+        ("&*-dev:unity", "unity-dev"),
+        ("!unity", "sounder-dev"),
+        ("~.*-(dev|test)$", "unity-dev unity-test sounder-dev"),
+        ("~.*-\\w{3}$,", "unity-dev sounder-dev"),
+        (" unity-dev , sounder ", "unity-dev sounder-dev"),
+        ("empty", ""),
+    ],
+)
+def test_a_pattern_chooses_as_ansible_does(pattern: str, hosts: str) -> None:
+    assert select(inventory(), pattern) == Selection(tuple(hosts.split()))
+
+
+def test_several_patterns_are_taken_together() -> None:
+    assert select(inventory(), ["unity", "!unity-dev"]).hosts == ("unity-test", "unity-prod")
+
+
+def test_pieces_that_match_nothing_are_told() -> None:
+    assert select(inventory(), "unity-dev,nobody,!none") == Selection(("unity-dev",), ("nobody", "none"))
+
+
+def test_a_file_gives_a_pattern_a_line(tmp_path: Path) -> None:
+    (tmp_path / "limit").write_text("unity\n\n  !unity-dev \n")
+    assert select(inventory(), f"@{tmp_path}/limit").hosts == ("unity-test", "unity-prod")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("~(", "the limit '~(' is no regular expression"),
+        ("unity[7]", "the limit 'unity[7]' is out of range: 'unity' has 3 hosts"),
+        ("@nowhere", "the limit file 'nowhere' cannot be read: no such file or directory"),
+        ("unity,!", "the limit has a '!' with no name after it"),
+    ],
+)
+def test_a_pattern_that_makes_no_sense_is_an_error(pattern: str, message: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        select(inventory(), pattern)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_limit_that_leaves_nothing_is_an_error_with_the_nearest_name_and_all() -> None:
+    with pytest.raises(RequestError) as caught:
+        limit(inventory(), "unity-dve")
+    assert str(caught.value) == (
+        "the limit 'unity-dve' leaves no venue; did you mean 'unity-dev'?\n"
+        "  hosts: unity-dev, unity-test, unity-prod, sounder-dev; groups: all, ungrouped, unity, sounder, empty"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["", " , ", []])
+def test_an_empty_limit_is_an_error_and_not_everything(pattern: str | list[str]) -> None:
+    with pytest.raises(RequestError, match="the limit is empty"):
+        limit(inventory(), pattern)
