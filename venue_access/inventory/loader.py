@@ -1,8 +1,8 @@
 """Reads an Ansible-style YAML inventory from disk: the one door to PyYAML.
 
 Agrees with ``ansible-inventory`` on groups, hosts and variables; what it does not read (other formats, inventory
-plugins, vaulted files) is an error that says so. Source: ansible-core 2.19, inventory/manager.py,
-plugins/vars/host_group_vars.py, parsing/dataloader.py.
+plugins, vaulted files) is an error that says so. Source: ansible-core 2.19, parsing/utils/yaml.py and
+_internal/_yaml/.
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from venue_access.errors import InventoryError, Problem
-from venue_access.inventory.builder import DEEPEST, Builder, kind
+from venue_access.inventory.builder import DEEPEST, Builder
+from venue_access.inventory.folders import VarsFolder, sources
 from venue_access.inventory.tree import Inventory
-from venue_access.inventory.values import Setting, UnsafeText, Vaulted
+from venue_access.inventory.values import UnsafeText, Vaulted
 
-ENDINGS = ("", ".yml", ".yaml", ".json")
-_IGNORED = re.compile(
-    r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$"
-)
 _LARGEST = 8 * 1024 * 1024
 _MOST_VALUES = 1_000_000
 
@@ -39,106 +36,21 @@ def load_inventory(path: Path) -> Inventory:
     """
     builder = Builder()
     problems = builder.problems
-    some = False
-    for file in _sources(path, problems):
-        document = _read(file, problems)
+    read = partial(_read, problems=problems)
+    documents = [(read(file), file) for file in sources(path, problems)]
+    for document, file in documents:
         if document:
-            some = True
             builder.add(document, file)
-    if not some and not problems:
+    if not any(document for document, _ in documents) and not problems:
         problems.append(Problem("is empty; expected groups, such as 'all:' with 'hosts:' below it", file=path))
     builder.reconcile()
-    folder = path if path.is_dir() else path.parent
-    group_vars = _VarsFolder(folder / "group_vars", problems)
-    host_vars = _VarsFolder(folder / "host_vars", problems)
+    folder = path if os.path.isdir(path) else path.parent
+    group_vars = VarsFolder(folder / "group_vars", read, problems)
+    host_vars = VarsFolder(folder / "host_vars", read, problems)
     groups, hosts = builder.groups(group_vars.settings), builder.hosts(host_vars.settings)
     if problems:
         raise InventoryError(problems)
     return Inventory(path, groups, hosts, unused=(*group_vars.unused(), *host_vars.unused()))
-
-
-class _VarsFolder:
-    """A ``group_vars`` or ``host_vars`` folder, listed once."""
-
-    def __init__(self, folder: Path, problems: list[Problem]) -> None:
-        self._folder = folder
-        self._problems = problems
-        self._names = set(_listing(folder, problems)) if folder.is_dir() else set()
-        self._used: set[str] = set()
-
-    def settings(self, name: str) -> dict[str, Setting]:
-        """The variables of a group or host: of its file, or of all files in its folder in the order of names."""
-        found: dict[str, Setting] = {}
-        for ending in ENDINGS:
-            if name + ending in self._names:
-                self._used.add(name + ending)
-                for file in self._files(self._folder / (name + ending)):
-                    found.update(self._variables(file))
-                break
-        return found
-
-    def unused(self) -> Iterator[Path]:
-        """What names no group or host, except what Ansible ignores wherever it stands."""
-        for name in sorted(self._names - self._used):
-            if not _IGNORED.search(name):
-                yield self._folder / name
-
-    def _files(self, path: Path) -> Iterator[Path]:
-        if not path.is_dir():
-            yield path
-            return
-        for name in sorted(_listing(path, self._problems)):
-            inner = path / name
-            ending = os.path.splitext(name)[1]
-            if name.startswith(".") or name.endswith("~"):
-                continue
-            if inner.is_dir():
-                if not ending:
-                    yield from self._files(inner)
-            elif ending in ENDINGS:
-                yield inner
-
-    def _variables(self, file: Path) -> dict[str, Setting]:
-        document = _read(file, self._problems)
-        if not document:
-            return {}
-        if not isinstance(document, Mapping):
-            self._problems.append(Problem(f"expected a mapping of variables, found {kind(document)}", file=file))
-            return {}
-        for key in document:
-            if not isinstance(key, str):
-                message = f"the name of a variable is a text, found {kind(key)} {key!r}"
-                self._problems.append(Problem(message, file=file))
-        return {key: Setting(value, file) for key, value in document.items() if isinstance(key, str)}
-
-
-def _sources(path: Path, problems: list[Problem]) -> Iterator[Path]:
-    """The inventory files at ``path`` in Ansible's order."""
-    if not path.exists():
-        problems.append(Problem("no such file or folder; choose an inventory with --inventory", file=path))
-    elif not path.is_dir():
-        yield from _source(path, problems)
-    else:
-        for name in sorted(_listing(path, problems)):
-            if not _IGNORED.search(name):
-                inner = path / name
-                yield from _sources(inner, problems) if inner.is_dir() else _source(inner, problems)
-
-
-def _source(file: Path, problems: list[Problem]) -> Iterator[Path]:
-    if file.suffix in ENDINGS:
-        yield file
-    else:
-        message = "Ansible would read this file as inventory, and only YAML (.yml, .yaml, .json) is read here"
-        problems.append(Problem(f"{message}; move it out of the inventory folder", file=file))
-
-
-def _listing(folder: Path, problems: list[Problem]) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError as error:
-        problems.append(Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", file=folder))
-        return []
 
 
 def _read(file: Path, problems: list[Problem]) -> Any:
@@ -240,7 +152,7 @@ def _refuse_bombs(document: object) -> None:
             raise ValueError("it is nested too deep, or within itself")
         if count > _MOST_VALUES:
             raise ValueError(f"its aliases (*name) multiply it to more than {_MOST_VALUES} values")
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             waiting.extend((part, depth + 1) for part in value.values())
         elif isinstance(value, (list, tuple, set)):
             waiting.extend((part, depth + 1) for part in value)

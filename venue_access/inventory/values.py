@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Vaulted:
 def parts(value: Any) -> Iterator[Any]:
     """``value`` and everything inside it, keys of mappings included."""
     yield value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, part in value.items():
             yield key
             yield from parts(part)
@@ -56,7 +56,7 @@ def to_json(value: Any) -> Any:
         return {"__ansible_unsafe": str(value)}
     if isinstance(value, Vaulted):
         return {"__ansible_vault": value.ciphertext}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key if isinstance(key, str) else json.dumps(key): to_json(part) for key, part in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [to_json(part) for part in value]

@@ -1,0 +1,76 @@
+"""Whatever an inventory holds, it is read or refused: nothing else escapes. VENUE_ACCESS_SOAK=1 tries much more."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.inventory.builders import inventory_of
+from venue_access.errors import InventoryError, RequestError
+from venue_access.inventory.loader import parse
+from venue_access.inventory.model import Venue
+from venue_access.inventory.patterns import select
+from venue_access.inventory.ranges import expand
+from venue_access.inventory.recipients import find_recipient
+from venue_access.inventory.values import UnsafeText, Vaulted
+from venue_access.inventory.venues import KNOWN, build_venues
+
+EXAMPLES = settings(max_examples=300 * (20 if os.environ.get("VENUE_ACCESS_SOAK") else 1), deadline=None)
+WORDS = st.sampled_from(
+    [
+        "dev",
+        "*",
+        "",
+        "\0",
+        "arn:aws:iam::111122223333:role/x",
+        "arn:::::",
+        "arn:aws:sts::1:assumed-role/",
+        "s3",
+        "http://[",
+    ]
+)
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.dates(), WORDS, st.text(max_size=5), st.binary(max_size=3),
+    WORDS.map(UnsafeText), st.builds(Vaulted, WORDS),
+)  # fmt: skip
+KEYS = (
+    st.sampled_from(["backend", "bucket", "key_prefix", "alice", "email", "keys", "venues"]) | st.text() | st.integers()
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
+)
+
+
+@EXAMPLES
+@given(st.dictionaries(st.sampled_from(KNOWN) | st.text(max_size=12), VALUES, max_size=4), WORDS)
+def test_any_values_make_venues_or_an_inventory_error(variables: dict[str, Any], user: str) -> None:
+    with suppress(InventoryError):
+        for venue in build_venues(inventory_of(unity_dev=variables, unity_test={})).values():
+            assert isinstance(venue, Venue)
+            with suppress(RequestError):
+                find_recipient(venue, user)
+
+
+@EXAMPLES
+@given(st.text(st.sampled_from("[]{}:-,&*!<a1 \n\t\"'|>?%#@.~")) | st.text())
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    with suppress(ValueError):
+        parse(text)
+
+
+@EXAMPLES
+@given(st.text(st.sampled_from("[]:ab019z-"), max_size=12))
+def test_any_host_range_is_expanded_or_refused(name: str) -> None:
+    with suppress(ValueError):
+        assert expand(name)
+
+
+@EXAMPLES
+@given(st.text(st.sampled_from("unity-dev*?[]!&:,~(@1|\\ "), max_size=12))
+def test_any_limit_selects_or_is_refused(pattern: str) -> None:
+    with suppress(RequestError):
+        select(inventory_of(unity_dev={}), pattern)

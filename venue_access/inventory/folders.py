@@ -1,0 +1,106 @@
+"""Which files make up an inventory: its YAML files, and those of ``group_vars/`` and ``host_vars/``.
+
+Source: ansible-core 2.19, inventory/manager.py, plugins/vars/host_group_vars.py, parsing/dataloader.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from venue_access.errors import Problem
+from venue_access.inventory.builder import kind
+from venue_access.inventory.values import Setting
+
+ENDINGS = ("", ".yml", ".yaml", ".json")
+IGNORED = re.compile(
+    r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$"
+)
+
+
+def sources(path: Path, problems: list[Problem]) -> Iterator[Path]:
+    """The inventory files at ``path`` in Ansible's order."""
+    if not os.path.exists(path):  # where Path.exists raises, as for a folder one may not enter, this is False
+        problems.append(Problem("no such file or folder; choose an inventory with --inventory", file=path))
+    elif not path.is_dir():
+        yield from _source(path, problems)
+    else:
+        for name in sorted(_listing(path, problems)):
+            if not IGNORED.search(name):
+                inner = path / name
+                yield from sources(inner, problems) if inner.is_dir() else _source(inner, problems)
+
+
+def _source(file: Path, problems: list[Problem]) -> Iterator[Path]:
+    if file.suffix in ENDINGS:
+        yield file
+    else:
+        message = "Ansible would read this file as inventory, and only YAML (.yml, .yaml, .json) is read here"
+        problems.append(Problem(f"{message}; move it out of the inventory folder", file=file))
+
+
+def _listing(folder: Path, problems: list[Problem]) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        problems.append(Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", file=folder))
+        return []
+
+
+class VarsFolder:
+    """A ``group_vars`` or ``host_vars`` folder, listed once."""
+
+    def __init__(self, folder: Path, read: Callable[[Path], Any], problems: list[Problem]) -> None:
+        self._folder = folder
+        self._read = read
+        self._problems = problems
+        self._names = set(_listing(folder, problems)) if folder.is_dir() else set()
+        self._used: set[str] = set()
+
+    def settings(self, name: str) -> dict[str, Setting]:
+        """The variables of a group or host: of its file, or of all files in its folder in the order of names."""
+        found: dict[str, Setting] = {}
+        for ending in ENDINGS:
+            if name + ending in self._names:
+                self._used.add(name + ending)
+                for file in self._files(self._folder / (name + ending)):
+                    found.update(self._variables(file))
+                break
+        return found
+
+    def unused(self) -> Iterator[Path]:
+        """What names no group or host, except what Ansible ignores wherever it stands."""
+        for name in sorted(self._names - self._used):
+            if not IGNORED.search(name):
+                yield self._folder / name
+
+    def _files(self, path: Path) -> Iterator[Path]:
+        if not path.is_dir():
+            yield path
+            return
+        for name in sorted(_listing(path, self._problems)):
+            inner = path / name
+            ending = os.path.splitext(name)[1]
+            if name.startswith(".") or name.endswith("~"):
+                continue
+            if inner.is_dir():
+                if not ending:
+                    yield from self._files(inner)
+            elif ending in ENDINGS:
+                yield inner
+
+    def _variables(self, file: Path) -> dict[str, Setting]:
+        document = self._read(file)
+        if not document:
+            return {}
+        if not isinstance(document, dict):
+            self._problems.append(Problem(f"expected a mapping of variables, found {kind(document)}", file=file))
+            return {}
+        for key in document:
+            if not isinstance(key, str):
+                message = f"the name of a variable is a text, found {kind(key)} {key!r}"
+                self._problems.append(Problem(message, file=file))
+        return {key: Setting(value, file) for key, value in document.items() if isinstance(key, str)}
