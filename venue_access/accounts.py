@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ class Accounts:
         started = self._local.up()
         if started:
             self._said(f"started the embedded AWS at {self._local.endpoint().url}")
-        _seed(self._local, self._embedded, anew=started)
+        _seed(self._local, self._embedded)
         return started
 
     def _embedded_operator(self, venue: Venue) -> Aws:
@@ -89,7 +90,7 @@ def _root(venue: Venue, endpoint: Endpoint) -> Aws:
     return Aws(region=venue.region, keys=Keys(venue.account_id, Secret("test")), endpoint=endpoint)
 
 
-def _seed(local: LocalAws, venues: list[Venue], *, anew: bool) -> None:
+def _seed(local: LocalAws, venues: list[Venue]) -> None:
     """Make what is missing, unless this has been done for the same venues since the server started."""
     wanted = [
         {
@@ -102,12 +103,12 @@ def _seed(local: LocalAws, venues: list[Venue], *, anew: bool) -> None:
         for venue in venues
     ]
     fingerprint = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-    done = local.folder / "seeded"
-    if not anew and done.exists() and done.read_text(encoding="ascii") == fingerprint:
-        return
+    with suppress(FileNotFoundError):
+        if local.seeded.read_text(encoding="ascii") == fingerprint:
+            return
     for venue in venues:
         _seed_venue(venue, _root(venue, local.endpoint()))
-    write_private(done, fingerprint)
+    write_private(local.seeded, fingerprint)
 
 
 def _seed_venue(venue: Venue, root: Aws) -> None:

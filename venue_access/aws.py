@@ -6,6 +6,7 @@ Importing this module costs nothing; boto3 itself is loaded by the first call.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -278,6 +279,7 @@ class Aws:
         from botocore.config import Config
 
         options: dict[str, Any] = {}
+        own: dict[str, Any] = {}
         if self._keys is not None:
             options["aws_access_key_id"] = self._keys.access_key_id
             options["aws_secret_access_key"] = self._keys.secret_access_key.reveal()
@@ -286,6 +288,9 @@ class Aws:
         if self.endpoint is not None:
             options["endpoint_url"] = self.endpoint.url
             options["verify"] = None if self.endpoint.ca_file is None else str(self.endpoint.ca_file)
+            own |= {"use_fips_endpoint": False, "use_dualstack_endpoint": False}  # AWS's variants of its own endpoints
+            if self.endpoint.ca_file is not None:
+                own["proxies"] = {}  # on this machine: no proxy of the environment's reaches it
         return self._session().client(
             service,
             region_name=self.region,
@@ -295,6 +300,7 @@ class Aws:
                 max_pool_connections=_POOL,
                 retries={"mode": "standard", "total_max_attempts": 5},
                 user_agent_extra="venue-access",
+                **own,
             ),
             **options,
         )
@@ -304,10 +310,15 @@ class Aws:
             import boto3
             import botocore.session
 
-            # With keys of its own a session must not fall over a profile that the environment names.
-            deaf = {"profile": (None, None, None, None)} if self._keys is not None else None
+            # With keys of its own a session must not fall over a profile or a file that the environment names.
+            deaf = {
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
             self._made = boto3.Session(
-                botocore_session=botocore.session.Session(session_vars=deaf), profile_name=self._profile
+                botocore_session=botocore.session.Session(session_vars=deaf if self._keys is not None else None),
+                profile_name=self._profile,
             )
         return self._made
 

@@ -1,6 +1,6 @@
 """The embedded AWS: MiniStack with IAM enforced, one server per work directory, over TLS on 127.0.0.1.
 
-Whether it runs is told by a lock that the server process itself holds, so that a killed one is seen at once and no
+Whether it runs is told by a lock that the server, a single process, itself holds: a killed one is seen at once, and no
 process of somebody else's is ever taken for it.
 """
 
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class LocalAws:
     @property
     def log(self) -> Path:
         return self.folder / "server.log"
+
+    @property
+    def seeded(self) -> Path:
+        """Holds what was made on it since it was started; absent until something was."""
+        return self.folder / "seeded"
 
     @property
     def _certificate(self) -> Path:
@@ -93,10 +99,13 @@ class LocalAws:
             return False
         with locked(self.folder / "start.lock", timeout=START_TIMEOUT):
             if self.is_running():
-                os.kill(int((self.folder / "pid").read_text(encoding="ascii")), signal.SIGTERM)
+                with suppress(ProcessLookupError):  # it ended by itself just now
+                    os.kill(self._pid(), signal.SIGTERM)
                 _wait(lambda: not self.is_running(), STOP_TIMEOUT)
-        if self.is_running():
-            raise AwsError("the embedded AWS does not end", hint=f"look at {self.log}")
+            if self.is_running():
+                raise AwsError(
+                    f"the embedded AWS (process {self._pid()}) does not end", hint=f"look at {self.log}, or kill it"
+                )
         return True
 
     def describe(self) -> list[str]:
@@ -114,7 +123,7 @@ class LocalAws:
         ]
 
     def _start(self) -> None:
-        if importlib.util.find_spec("ministack") is None:
+        if any(importlib.util.find_spec(package) is None for package in ("ministack", "cryptography")):
             raise RequestError(
                 "this venue lives on the embedded AWS, which is not installed",
                 hint="install it with: scripts/bootstrap --embedded",
@@ -125,6 +134,7 @@ class LocalAws:
             write_certificate(self.folder / "ca.pem", self._certificate, host=HOST)
         port = self._port() if _is_free(self._port()) else _free_port()
         write_private(self.folder / "port", str(port))
+        self.seeded.unlink(missing_ok=True)  # what a killed server held is gone
         try:
             # Opened here and inherited, so that the lock lives exactly as long as the server does.
             lock = os.open(self.folder / "running.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -138,7 +148,8 @@ class LocalAws:
                 ["/bin/sh", "-c", 'umask 077 && echo $$ >"$0" && exec "$@"', str(self.folder / "pid")]
                 + [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"{HOST}:{port}"]
                 + ["--certfile", str(self._certificate), "--keyfile", str(self._certificate)]
-                + ["--keep-alive", "75", "--log-level", "WARNING"],
+                # No workers: a killed server must not leave a child behind that has its port and its state.
+                + ["--workers", "0", "--keep-alive", "75", "--log-level", "WARNING"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -171,6 +182,19 @@ class LocalAws:
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
         }
+
+    def _pid(self) -> int:
+        """The server's process: whoever holds the lock has written it.
+
+        :raises AwsError: the file was tampered with.
+        """
+        path = self.folder / "pid"
+        try:
+            return int(path.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise AwsError(
+                f"the embedded AWS runs, and {path} does not say as which process", hint=f"find it: fuser {self.log}"
+            ) from error
 
     def _port(self) -> int:
         try:

@@ -33,6 +33,9 @@ _CREDENTIALS = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 
+# What would send Terraform elsewhere than to the venue's own endpoint, or makes it refuse one.
+_OTHER_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+
 
 class StackRoot:
     """The folder of one stack's root, and Terraform in it.
@@ -112,7 +115,7 @@ def terraform_environment(
         # TF_LOG would write keys and policies to a log; TF_VAR_..., TF_CLI_ARGS... and the like change what is applied.
         if name not in _CREDENTIALS
         and (not name.startswith("TF_") or name in ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"))
-        and not (endpoint is not None and name.startswith("AWS_ENDPOINT_URL"))
+        and not (endpoint is not None and name.startswith(_OTHER_ENDPOINTS))
     }
     if endpoint is not None:
         kept["AWS_ENDPOINT_URL"] = endpoint.url
