@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from venue_access.inventory.tree import Inventory
     from venue_access.provisioning.provision import Reporter
     from venue_access.provisioning.stack import Stack
+    from venue_access.tokens.issue import Issued, Refused
 
 HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
@@ -142,7 +143,12 @@ def confidential(given: str | None, prompt: str) -> str | None:
     """A confidential flag's value; ``-`` takes it from standard input, so that no list of processes shows it."""
     if given != "-":
         return given
-    return getpass.getpass(f"{prompt}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
+    try:
+        return getpass.getpass(f"{prompt}: ")
+    except EOFError:
+        return ""
 
 
 # -- provisioning ----------------------------------------------------------------------------------------------------
@@ -304,38 +310,40 @@ def issue_token(
     inventory: str | None = None,
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives."""
-    from venue_access.inventory.find import find_venue
-    from venue_access.inventory.recipients import find_recipient
+    from venue_access.inventory.find import find_venue_of
     from venue_access.tokens.durations import seconds
-    from venue_access.tokens.issue import TokenRequest, check_requests, issue, supplied_external_id
+    from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
 
-    names = list(dict.fromkeys(name.strip() for name in user.split(",")))
+    users = tuple(name.strip(" ") for name in user.split(","))
+    lasting = seconds(duration)
     given = confidential(external_id, "external ID")
     supplied = None if given is None else supplied_external_id(given)
     here = kit(context, inventory)
-    chosen = find_venue(here.venues, venue, user=names[0])
-    lasting = seconds(duration)
-    requests = [TokenRequest(chosen, find_recipient(chosen, name), lasting, supplied) for name in names]
-    aws = here.accounts.aws(chosen)
-    check_requests(aws, requests)
+    chosen = find_venue_of(here.venues, venue, users)
+    request = TokenRequest(chosen, users, lasting, supplied)
     if context.config.run.dry:
-        ui.say(f"would issue {len(requests)} token(s) for {chosen.name}")
+        for each in recipients(request):
+            if isinstance(each, Refused):
+                raise each.error
+            ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
-    deliver(here.settings, issue(aws, requests), reason, compact=len(requests) > 1)
+    deliver(here.settings, issue(lambda: here.accounts.aws(chosen), request), reason, compact=len(users) > 1)
 
 
-def deliver(settings: Settings, issued: Iterator[Any], reason: str | None, *, compact: bool) -> None:
+def deliver(settings: Settings, issued: Iterator[Issued | Refused], reason: str | None, *, compact: bool) -> None:
     """Enter each token into the ledger, then print it; what was refused is told, and decides the exit code."""
     from venue_access.tokens.formats import aws_json
-    from venue_access.tokens.ledger import record
+    from venue_access.tokens.issue import Issued
+    from venue_access.tokens.ledger import Ledger
 
+    ledger = Ledger(settings)
     code = 0
     for each in issued:
-        if each.error is not None:
-            ui.error(f"{each.request.recipient.name}: {each.error}" if compact else str(each.error))
+        if not isinstance(each, Issued):
+            ui.error(f"{each.user}: {each.error}" if compact else str(each.error))
             code = code or each.error.exit_code
             continue
-        record(settings, each.receipt(reason))
+        ledger.record(each.receipt(reason))
         ui.say(each.summary())
         ui.result_json(aws_json(each.token), compact=compact)
     raise Exit(code=code)

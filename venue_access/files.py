@@ -73,9 +73,25 @@ def append_private(path: Path, line: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+            before = os.fstat(descriptor).st_size
+            try:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, before)  # half a line would spoil the next one too
+                raise
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def check_appendable(path: Path) -> None:
+    """See that ``append_private`` can add to ``path``, before what it is to record has happened.
+
+    :raises RequestError: it cannot.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         raise unwritable(path, error) from error
 

@@ -32,7 +32,9 @@ class Masked:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Masked):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        # An error of encoding would quote the text: half of a surrogate pair comes from an odd command line.
+        mine, theirs = (each._text.encode(errors="surrogatepass") for each in (self, other))
+        return hmac.compare_digest(mine, theirs)
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -55,7 +57,8 @@ class Secret(Masked):
 
 def scrub(text: str, *hidden: Masked | None) -> str:
     """``text`` with every hidden value masked: AWS and Terraform quote what they refuse."""
-    for value in hidden:
-        if value is not None and value.reveal():
-            text = text.replace(value.reveal(), MASK)
+    # The longest first: one value may be the beginning of another.
+    for value in sorted({each.reveal() for each in hidden if each is not None}, key=len, reverse=True):
+        if value:
+            text = text.replace(value, MASK)
     return text

@@ -32,6 +32,19 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
     )
 
 
+def find_venue_of(venues: Mapping[str, Venue], wanted: str | None, users: Iterable[str]) -> Venue:
+    """As ``find_venue`` for several users, whom the inference must lead to the same venue.
+
+    :raises RequestError: it leads to several.
+    """
+    found = {venue.name: venue for venue in (find_venue(venues, wanted, user=user) for user in users)}
+    if len(found) > 1:
+        raise RequestError(
+            "these users are of several venues", hint=f"choose one with --venue: {_names(found.values())}"
+        )
+    return next(iter(found.values()))
+
+
 def _inferred(venues: Mapping[str, Venue], user: str | None) -> Venue:
     candidates = list(venues.values())
     if not candidates:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from venue_access.aws import Aws, Caller
+from venue_access.callers import why_not_trusted
 from venue_access.errors import AccessRefused, DifferenceFound
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
@@ -87,7 +88,7 @@ def prove_guard(
     :raises DifferenceFound: it does not hold, also after waiting for IAM.
     """
     patience = patience or Patience()
-    reason = why_unprovable(venue, caller)
+    reason = why_not_trusted(venue, caller)
     if reason is not None:
         return Proofs(0, skipped=reason)
     if not patience.until(lambda: opens(aws, venue, external_id)):
@@ -109,24 +110,3 @@ def prove_guard(
                 f"{venue.name}: the role can be assumed {what}", hint=f"look at the trust policy of {venue.role_arn}"
             )
     return Proofs(PROOFS)
-
-
-def why_unprovable(venue: Venue, caller: Caller) -> str | None:
-    """Why this caller could not assume the role even with the right external ID; None where nothing speaks against."""
-    if venue.require_mfa and caller.is_role_session:
-        return "the role demands MFA, which the session of a role never carries"
-    if not any(_covers(principal, caller) for principal in venue.trusted_principals):
-        return f"{caller.arn} is not one of the venue's trusted_principals"
-    return None
-
-
-def _covers(principal: str, caller: Caller) -> bool:
-    account, resource = principal.split(":", 5)[4:]
-    if account != caller.account_id:
-        return False
-    if resource == "root":
-        return True
-    kind, _, name = resource.partition("/")
-    if kind == "role":  # a session's ARN has the role's name without its path
-        return f":assumed-role/{name.rpartition('/')[2]}/" in caller.arn
-    return principal == caller.arn

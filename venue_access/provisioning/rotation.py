@@ -14,11 +14,12 @@ from datetime import timedelta, timezone
 from typing import Any
 
 from venue_access.aws import Aws, Caller
+from venue_access.callers import why_not_trusted
 from venue_access.config import Settings
 from venue_access.errors import AwsError, RequestError, TerraformError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
-from venue_access.provisioning.guard import Patience, opens, prove_guard, why_unprovable
+from venue_access.provisioning.guard import Patience, opens, prove_guard
 from venue_access.provisioning.live import LiveVenue, existing, read_live
 from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.provision import Reporter, find_buckets
@@ -149,7 +150,7 @@ class _Run:
                 f"{name}: its external ID is in no state that a rotation knows: {reason}",
                 hint=f"make a new one with: invoke rotate-external-id --venue {name} --repair",
             )
-        reason_against = why_unprovable(self._venue, caller)
+        reason_against = why_not_trusted(self._venue, caller)
         if reason_against is not None and not self._options.unproved:
             raise RequestError(
                 f"{name}: a rotation proves each ID before it is used, and you cannot: {reason_against}",
@@ -181,7 +182,7 @@ class _Run:
             self._did("took the old external ID out of use")
 
     def _publish(self, incoming: ExternalId, caller: Caller) -> None:
-        if why_unprovable(self._venue, caller) is None:
+        if why_not_trusted(self._venue, caller) is None:
             self._reporter.now(f"{self._venue.name}: waiting until AWS accepts the new external ID")
             if not self._patience.until(lambda: opens(self._aws, self._venue, incoming)):
                 raise AwsError(

@@ -11,9 +11,8 @@ SHORTEST, LONGEST = 900, 43_200
 CHAINED = 3_600
 """Seconds at most where the caller is itself a role session (IAM User Guide, "Role chaining")."""
 
-_UNITS = {"h": 3600, "m": 60, "s": 1, "": 1}
-_PART = re.compile(r"(\d+)\s*([hms]?)", re.ASCII)
-_WHOLE = re.compile(r"(\d+\s*[hms]\s*)+|\d+", re.ASCII)
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+_LENGTH = re.compile(r"(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6})s?)?", re.ASCII)
 
 
 def seconds(text: str) -> int:
@@ -32,10 +31,10 @@ def length(text: str, flag: str) -> int:
 
     :raises RequestError: it is none of these; ``flag`` is named.
     """
-    written = text.strip().lower()
-    if not _WHOLE.fullmatch(written):
+    written = _LENGTH.fullmatch(text.lower())
+    if not text or written is None:
         raise RequestError(f"{flag} {text!r} is not a length of time", hint="write 1h, 90m, 1h30m or 3600")
-    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(written))
+    return sum(int(number) * _UNITS[unit] for unit, number in written.groupdict("0").items())
 
 
 def check_within(wanted: int, *, chained: bool, caller: str, role_maximum: int) -> None:

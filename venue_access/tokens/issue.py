@@ -1,34 +1,37 @@
-"""Issue tokens: check everything that AWS would refuse, assume the role, keep a receipt."""
+"""Issue tokens: check everything that AWS would refuse, assume the role, tell what came of it."""
 
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from venue_access.aws import AssumedRole, Aws
+from venue_access.callers import why_not_trusted
 from venue_access.errors import AccessRefused, AwsError, RequestError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
+from venue_access.inventory.recipients import find_recipient
 from venue_access.masked import ExternalId
 from venue_access.tokens import durations
 from venue_access.tokens.ledger import Receipt
-from venue_access.tokens.names import is_session_name, role_session_name
+from venue_access.tokens.names import role_session_name
+from venue_access.tokens.stored_id import StoredId, not_trusted
 
-ROTATION_DEADLINE = 120.0
-"""Seconds to go on asking where the *stored* external ID is refused: IAM may not have seen a rotation yet."""
 _THREADS = 16
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """One token that is wanted."""
+    """The tokens that are wanted: of one venue, for one user or several."""
 
     venue: Venue
-    recipient: Recipient
+    users: tuple[str, ...]
+    """Names or emails, as they were typed."""
     duration: int = 3600
     """Seconds."""
     external_id: ExternalId | None = None
@@ -37,23 +40,22 @@ class TokenRequest:
 
 @dataclass(frozen=True)
 class Issued:
-    """What became of a request: a token or an error."""
+    """A token that was issued."""
 
-    request: TokenRequest
+    venue: Venue
+    recipient: Recipient
     role_session_name: str
     issued: datetime
     """UTC."""
-    token: AssumedRole | None = None
-    error: VenueAccessError | None = None
+    token: AssumedRole
 
     def receipt(self, reason: str | None) -> Receipt:
-        """What the ledger keeps of an issued token."""
-        assert self.token is not None
+        """What the ledger keeps of it."""
         return Receipt(
             issued=self.issued,
-            venue=self.request.venue.name,
-            role_arn=self.request.venue.role_arn,
-            recipient=self.request.recipient.name,
+            venue=self.venue.name,
+            role_arn=self.venue.role_arn,
+            recipient=self.recipient.name,
             role_session_name=self.role_session_name,
             access_key_id=self.token.keys.access_key_id,
             expires=self.token.expiration,
@@ -62,12 +64,19 @@ class Issued:
 
     def summary(self) -> str:
         """For whom, where, which role and until when, in a line."""
-        assert self.token is not None
-        until, venue = self.token.expiration, self.request.venue
+        until = self.token.expiration
         return (
-            f"token for {self.request.recipient.name} at {venue.name} ({venue.role_name}) until"
+            f"token for {self.recipient.name} at {self.venue.name} ({self.venue.role_name}) until"
             f" {until:%Y-%m-%d %H:%M} UTC ({until.astimezone():%H:%M %Z} here)"
         )
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A user who gets no token, and why."""
+
+    user: str
+    error: VenueAccessError
 
 
 def supplied_external_id(text: str) -> ExternalId:
@@ -83,117 +92,120 @@ def supplied_external_id(text: str) -> ExternalId:
     return ExternalId(text)
 
 
-def check_requests(aws: Aws, requests: Sequence[TokenRequest]) -> None:
-    """Refuse what AWS would refuse, before it is asked; calls AWS only where something depends on it.
-
-    :raises RequestError: saying which rule stands against a request.
-    """
-    for request in requests:
-        name = request.recipient.name
-        if not is_session_name(name):
-            raise RequestError(f"user {name!r}: a name is 2 to 64 of the ASCII characters A-Z a-z 0-9 _ + = , . @ -")
-        if request.venue.source_identity and name.startswith("aws:"):
-            raise RequestError(f"user {name!r}: AWS takes no source identity that begins with aws:")
-    # What everybody is granted needs no look at the caller.
-    if requests[0].duration > durations.CHAINED:
-        caller = aws.caller()
-        durations.check_within(
-            requests[0].duration,
-            chained=caller.is_role_session,
-            caller=caller.arn,
-            role_maximum=_role_maximum(aws, requests[0].venue, caller.account_id),
-        )
+def recipients(request: TokenRequest) -> Iterator[Recipient | Refused]:
+    """Whom the request is for, each once and in its order; who is nobody that the venue gives tokens to."""
+    seen = set()
+    for user in request.users:
+        try:
+            recipient = find_recipient(request.venue, user)
+        except RequestError as error:
+            yield Refused(user, error)
+            continue
+        if recipient.name not in seen:
+            seen.add(recipient.name)
+            yield recipient
 
 
 def issue(
-    aws: Aws,
-    requests: Sequence[TokenRequest],
+    reach: Callable[[], Aws],
+    request: TokenRequest,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Issued]:
-    """Issue tokens of one venue, in the order of the requests; one that is refused does not stop the others.
+) -> Iterator[Issued | Refused]:
+    """Issue the tokens of a request, in its order; a user who is refused does not stop the others.
 
-    :raises RequestError: the venue is not provisioned.
+    :param reach: the way to the venue's account; not asked for where every user is refused.
+    :raises RequestError: AWS would not give this duration, or the venue is not provisioned.
     """
-    stored = _StoredId(aws, requests[0].venue, clock, sleep) if requests[0].external_id is None else None
-
-    def one(request: TokenRequest) -> Issued:
-        moment = now()
-        name = role_session_name(request.recipient.name, moment)
-        try:
-            if stored is None:
-                token = _assume(aws, request, name, request.external_id)
-            else:
-                token = stored.assume(lambda external_id: _assume(aws, request, name, external_id))
-            return Issued(request, name, moment, token=token)
-        except AccessRefused as error:
-            return Issued(request, name, moment, error=_explain(aws, request, error))
-        except VenueAccessError as error:
-            return Issued(request, name, moment, error=error)
-
-    if len(requests) == 1:
-        yield one(requests[0])
+    wanted = list(recipients(request))
+    if all(isinstance(each, Refused) for each in wanted):
+        yield from (each for each in wanted if isinstance(each, Refused))
         return
-    with ThreadPoolExecutor(min(_THREADS, len(requests))) as pool:
-        yield from pool.map(one, requests)
+    desk = _Desk(reach(), request, now, clock)
+    if len(wanted) == 1:
+        yield desk.serve(wanted[0])
+        return
+    with ThreadPoolExecutor(min(_THREADS, len(wanted))) as pool:
+        try:
+            yield from pool.map(desk.serve, wanted)
+        finally:
+            desk.close()  # after Ctrl-C nobody waits for IAM any longer
 
 
-class _StoredId:
-    """The external ID of the venue's parameter, read once and again only when it is refused.
+class _Desk:
+    """Serves the users of one request, from several threads."""
 
-    A rotation may have published a new ID since it was read, and AWS may not have heard of it yet everywhere.
-    """
-
-    def __init__(self, aws: Aws, venue: Venue, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, aws: Aws, request: TokenRequest, now: Callable[[], datetime], clock: Callable[[], float]
+    ) -> None:
         self._aws = aws
-        self._venue = venue
-        self._clock = clock
-        self._sleep = sleep
-        self._first = self._read()
+        self._venue = request.venue
+        self._request = request
+        self._now = now
+        self._closing = threading.Event()
+        _check_duration(aws, request)
+        self._stored = (
+            StoredId(aws, self._venue, now=now, clock=clock, wait=self._closing.wait)
+            if request.external_id is None
+            else None
+        )
 
-    def assume(self, assume: Callable[[ExternalId], AssumedRole]) -> AssumedRole:
-        external_id, pause, deadline = self._first, 0.1, None
-        while True:
-            try:
-                return assume(external_id)
-            except AccessRefused:
-                again = self._read()
-                if deadline is None:
-                    # Refused with the ID that is still stored: a rotation whose news has not spread is the one
-                    # refusal that passes by itself, and it shows as a parameter younger than the deadline.
-                    if again == external_id and not self._recently_rotated():
-                        raise
-                    deadline = self._clock() + ROTATION_DEADLINE
-                if self._clock() + pause > deadline:
-                    raise
-                if again == external_id:
-                    self._sleep(pause)
-                    pause = min(pause * 2, 5.0)
-                external_id = again
+    def close(self) -> None:
+        """Have whoever waits give up."""
+        self._closing.set()
 
-    def _recently_rotated(self) -> bool:
-        age = datetime.now(timezone.utc) - self._stored.modified
-        return self._stored.version > 1 and age.total_seconds() < 2 * ROTATION_DEADLINE
+    def serve(self, wanted: Recipient | Refused) -> Issued | Refused:
+        if isinstance(wanted, Refused):
+            return wanted
+        issued = self._now()
+        name = role_session_name(wanted.name, issued)
 
-    def _read(self) -> ExternalId:
-        parameter = self._aws.parameter(self._venue.external_id_parameter)
-        if parameter is None:
-            raise _not_provisioned(self._aws, self._venue)
-        self._stored = parameter
-        return parameter.value
+        def assume(external_id: ExternalId) -> AssumedRole:
+            return self._aws.assume_role(
+                self._venue.role_arn,
+                name,
+                external_id=external_id,
+                duration=self._request.duration,
+                source_identity=wanted.name if self._venue.source_identity else None,
+                tags=self._venue.session_tags,
+            )
+
+        try:
+            if self._stored is not None:
+                token = self._stored.assume(assume)
+            else:
+                assert self._request.external_id is not None
+                token = self._assume_as_supplied(assume, self._request.external_id)
+        except VenueAccessError as error:
+            return Refused(wanted.name, error)
+        return Issued(self._venue, wanted, name, issued, token)
+
+    def _assume_as_supplied(self, assume: Callable[[ExternalId], AssumedRole], external_id: ExternalId) -> AssumedRole:
+        """Asked once: another answer would need another external ID."""
+        try:
+            return assume(external_id)
+        except AccessRefused as error:
+            against = why_not_trusted(self._venue, self._aws.caller())
+            if against is not None:
+                raise not_trusted(self._venue, against, error) from error
+            raise AccessRefused(
+                f"AWS refused the role of {self._venue.name}: the external ID that was supplied does not match, or the"
+                " venue is not provisioned",
+                hint="ask the requester for the venue's present external ID; it may have been rotated",
+                code=error.code,
+            ) from error
 
 
-def _assume(aws: Aws, request: TokenRequest, name: str, external_id: ExternalId | None) -> AssumedRole:
-    venue = request.venue
-    return aws.assume_role(
-        venue.role_arn,
-        name,
-        external_id=external_id,
-        duration=request.duration,
-        source_identity=request.recipient.name if venue.source_identity else None,
-        tags=venue.session_tags,
+def _check_duration(aws: Aws, request: TokenRequest) -> None:
+    if request.duration <= durations.CHAINED:
+        return  # what everybody is granted needs no look at the caller
+    caller = aws.caller()
+    durations.check_within(
+        request.duration,
+        chained=caller.is_role_session,
+        caller=caller.arn,
+        role_maximum=_role_maximum(aws, request.venue, caller.account_id),
     )
 
 
@@ -207,32 +219,3 @@ def _role_maximum(aws: Aws, venue: Venue, caller_account: str) -> int:
         if role is not None:
             return role.max_session_duration
     return venue.max_session_duration
-
-
-def _not_provisioned(aws: Aws, venue: Venue) -> RequestError:
-    caller = aws.caller()
-    if caller.account_id != venue.account_id:
-        return RequestError(
-            f"{venue.name} is in account {venue.account_id}, but your keys are of account {caller.account_id}",
-            hint="export keys of that account, or supply the external ID with --external-id",
-        )
-    return RequestError(
-        f"{venue.name} is not provisioned: there is no SSM parameter {venue.external_id_parameter}",
-        hint=f"provision it with: invoke provision --venue {venue.name}",
-    )
-
-
-def _explain(aws: Aws, request: TokenRequest, error: AccessRefused) -> AccessRefused:
-    venue = request.venue
-    if request.external_id is not None:
-        return AccessRefused(
-            f"AWS refused the role of {venue.name} with the external ID that was supplied: it does not match, or you"
-            " may not assume the role",
-            hint="ask the requester for the venue's present external ID; it may have been rotated",
-            code=error.code,
-        )
-    return AccessRefused(
-        f"AWS refused the role of {venue.name} with its stored external ID: {error.message}",
-        hint=f"you may not be one of its trusted_principals; invoke status --venue {venue.name} shows how it stands",
-        code=error.code,
-    )

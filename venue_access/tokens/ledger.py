@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from venue_access.config import Settings
-from venue_access.files import append_private
+from venue_access.files import append_private, check_appendable
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,23 @@ class Receipt:
     reason: str | None
 
 
-def record(settings: Settings, receipt: Receipt) -> None:
-    """Append a receipt, flushed to the disk.
+class Ledger:
+    """The file ``ledger.jsonl`` of the work directory, to which lines are only added.
 
-    :raises RequestError: it cannot be written.
+    :raises RequestError: it cannot be written: known before a token is issued that could not be entered.
     """
-    line = {
-        key: f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
-        for key, value in asdict(receipt).items()
-    }
-    append_private(settings.folder() / "ledger.jsonl", json.dumps(line))
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.folder() / "ledger.jsonl"
+        check_appendable(self._path)
+
+    def record(self, receipt: Receipt) -> None:
+        """Add a receipt, flushed to the disk.
+
+        :raises RequestError: it cannot be written; the ledger is as it was.
+        """
+        line = {
+            key: f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
+            for key, value in asdict(receipt).items()
+        }
+        append_private(self._path, json.dumps(line))

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from datetime import datetime
 
 _ROOM = 64  # characters of a role session name (AWS STS API reference, AssumeRole)
-_ALLOWED = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-
-
-def is_session_name(text: str) -> bool:
-    """Whether AWS takes ``text`` as a role session name."""
-    return _ALLOWED.fullmatch(text) is not None
 
 
 def role_session_name(user: str, issued: datetime, *, unique: str | None = None) -> str:
     """``alice-20261120T221500Z-3f9c21ab``: unique for each issue, so that one token can be revoked.
 
+    :param user: a recipient's name, which the inventory takes only as AWS takes it.
     :param issued: UTC.
     :param unique: eight characters; random unless given. Where the whole would be too long the user's part is cut.
     """

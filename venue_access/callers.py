@@ -1,0 +1,47 @@
+"""Who calls AWS, and whether a venue's role can be assumed from there."""
+
+from __future__ import annotations
+
+from venue_access.aws import Aws, Caller
+from venue_access.errors import Unreachable
+from venue_access.inventory.model import Venue
+
+_OWN_KEYS = "export keys of that account, or set aws_profile or operator_role_arn in the inventory"
+
+
+def caller_in_account(aws: Aws, venue: Venue, *, hint: str = _OWN_KEYS) -> Caller:
+    """Who calls, from the venue's own account.
+
+    :raises Unreachable: these keys are of another account, where the venue's things would seem not to exist.
+    """
+    caller = aws.caller()
+    if caller.account_id != venue.account_id:
+        raise Unreachable(
+            f"{venue.name} is in account {venue.account_id}, but your keys are of account {caller.account_id}",
+            hint=hint,
+        )
+    return caller
+
+
+def why_not_trusted(venue: Venue, caller: Caller) -> str | None:
+    """Why this caller could not assume the role even with the right external ID; None where nothing speaks against.
+
+    The inventory's ``source_cidrs`` and ``principal_org_id`` are not looked at: they cannot be known from here.
+    """
+    if venue.require_mfa and caller.is_role_session:
+        return "the role demands MFA, which the session of a role never carries"
+    if not any(_covers(principal, caller) for principal in venue.trusted_principals):
+        return f"{caller.arn} is not one of the venue's trusted_principals"
+    return None
+
+
+def _covers(principal: str, caller: Caller) -> bool:
+    account, resource = principal.split(":", 5)[4:]
+    if account != caller.account_id:
+        return False
+    if resource == "root":
+        return True
+    kind, _, name = resource.partition("/")
+    if kind == "role":  # a session's ARN has the role's name without its path
+        return f":assumed-role/{name.rpartition('/')[2]}/" in caller.arn
+    return principal == caller.arn

@@ -1,0 +1,111 @@
+"""The external ID that is stored with a venue, and patience with it while it is being rotated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from venue_access.aws import Aws, Parameter
+from venue_access.callers import caller_in_account, why_not_trusted
+from venue_access.errors import AccessRefused, RequestError
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId
+
+T = TypeVar("T")
+
+DEADLINE = 120.0
+"""Seconds to go on asking where the stored ID is refused: AWS may not have heard everywhere of a change."""
+_LONGEST_PAUSE = 5.0
+
+
+class StoredId:
+    """The external ID of a venue's parameter, read once for all and again only when it is refused.
+
+    A rotation may have published a new ID since it was read, or AWS may not have heard of the new one everywhere.
+
+    :param wait: waits so many seconds; whether it was told meanwhile to give up.
+    :raises RequestError: the venue is not provisioned.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        venue: Venue,
+        *,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        wait: Callable[[float], bool],
+    ) -> None:
+        self._aws = aws
+        self._venue = venue
+        self._now = now
+        self._clock = clock
+        self._wait = wait
+        self._latest = self._read()
+
+    def assume(self, assume: Callable[[ExternalId], T]) -> T:
+        """What ``assume`` gives for the stored ID, asked again while a change of it spreads.
+
+        :raises AccessRefused: it stays refused, or no waiting would help.
+        """
+        tried, pause, deadline = self._latest, 0.1, self._clock() + DEADLINE
+        while True:
+            try:
+                return assume(tried.value)
+            except AccessRefused as error:
+                found = self._latest = self._read()
+                if found.value == tried.value:
+                    self._check_worth_waiting(found, error)
+                    if self._clock() + pause > deadline or self._wait(pause):
+                        raise self._refused(error) from error
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                elif self._clock() > deadline:
+                    raise self._refused(error) from error
+                tried = found
+
+    def _check_worth_waiting(self, found: Parameter, error: AccessRefused) -> None:
+        """A refusal of what is still stored passes by itself only while a change spreads, and not for a stranger."""
+        against = why_not_trusted(self._venue, self._aws.caller())
+        if against is not None:
+            raise not_trusted(self._venue, against, error) from error
+        if (self._now() - found.modified).total_seconds() > 2 * DEADLINE:
+            raise self._refused(error) from error
+
+    def _refused(self, error: AccessRefused) -> AccessRefused:
+        name = self._venue.name
+        return AccessRefused(
+            f"AWS refused the role of {name} with its stored external ID: {error.message}",
+            hint=f"invoke status --venue {name} shows how it stands; your own policies must allow sts:AssumeRole on it",
+            code=error.code,
+        )
+
+    def _read(self) -> Parameter:
+        venue = self._venue
+        try:
+            parameter = self._aws.parameter(venue.external_id_parameter)
+        except AccessRefused as error:
+            raise AccessRefused(
+                f"{venue.name}: its external ID may not be read: {error.message}",
+                hint="supply it with --external-id, which needs no right on SSM; what reading it needs is in: invoke"
+                f" operator-policy --desk --venue {venue.name}",
+                code=error.code,
+            ) from error
+        if parameter is not None:
+            return parameter
+        caller_in_account(
+            self._aws, venue, hint="export keys of that account, or supply the external ID with --external-id"
+        )
+        raise RequestError(
+            f"{venue.name} is not provisioned: there is no SSM parameter {venue.external_id_parameter}",
+            hint=f"provision it with: invoke provision --venue {venue.name}",
+        )
+
+
+def not_trusted(venue: Venue, reason: str, error: AccessRefused) -> AccessRefused:
+    """The error for a caller who may not assume the role, whatever the external ID."""
+    return AccessRefused(
+        f"AWS refused the role of {venue.name}: {reason}",
+        hint="use keys that it trusts, or add yours to trusted_principals and provision the venue",
+        code=error.code,
+    )
