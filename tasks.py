@@ -110,6 +110,8 @@ def kit(context: Context, inventory: str | None) -> Kit:
 
     chosen = configured(context, inventory)
     loaded = load_inventory(chosen.inventory)
+    for file in loaded.unused:
+        ui.warn(f"{file} names no group or host of the inventory")
     venues = build_venues(loaded)
     return Kit(chosen, loaded, venues, Accounts(venues.values(), chosen.work_directory, ui.say))
 
