@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from venue_access.errors import RequestError
 from venue_access.files import private_directory
 
 
@@ -35,15 +36,23 @@ def settings(
     :param configured: ``inventory``, ``workdir`` and ``terraform``, as Invoke merged them.
     :param root: the folder of ``invoke.yaml``, to which the paths in it are relative. What comes from the
         environment or the command line is relative to where one stands.
+    :raises RequestError: one is empty, as a shell variable that was never set: it would be the folder one stands in.
     """
 
+    def given(key: str) -> str:
+        if not configured[key]:
+            raise RequestError(f"INVOKE_{key.upper()} is empty", hint="unset it for the default, or give it a value")
+        return configured[key]
+
     def path(key: str) -> Path:
-        text = configured[key]
+        text = given(key)
         return Path(text).absolute() if environ.get(f"INVOKE_{key.upper()}") == text else (root / text).absolute()
 
+    if inventory == "":
+        raise RequestError("--inventory is empty", hint="leave it out for the default, or name a file or folder")
     return Settings(
         inventory=path("inventory") if inventory is None else Path(inventory).absolute(),
         work_directory=path("workdir"),
         root=root,
-        terraform=configured["terraform"],
+        terraform=given("terraform"),
     )

@@ -57,7 +57,7 @@ class LocalAws:
         """Whether the server is there (it may still be starting)."""
         try:
             descriptor = os.open(self.folder / "running.lock", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
+
+from venue_access.errors import DeliveryError
 
 
 def result(text: str) -> None:
-    """Print a result: the only thing that reaches standard output."""
-    print(text, flush=True)
+    """Print a result: the only thing that reaches standard output.
+
+    :raises DeliveryError: it cannot be written; a reader who has gone away is no such case.
+    """
+    try:
+        _write(sys.stdout, text + "\n")
+    except OSError as error:
+        raise DeliveryError(
+            f"the result cannot be written to standard output: {(error.strerror or str(error)).lower()}"
+        ) from error
 
 
 def result_json(document: Mapping[str, Any], *, compact: bool = False) -> None:
@@ -21,7 +33,7 @@ def result_json(document: Mapping[str, Any], *, compact: bool = False) -> None:
 
 def say(text: str) -> None:
     """Tell the person something."""
-    print(text, file=sys.stderr, flush=True)
+    _tell(text + "\n")
 
 
 def warn(text: str) -> None:
@@ -36,15 +48,39 @@ def error(text: str) -> None:
 
 def ask(question: str) -> str:
     """What the person types in answer; nothing at the end of the input."""
-    print(question, end="", file=sys.stderr, flush=True)
+    _tell(question)
     return sys.stdin.readline().strip()
+
+
+def confirm(what: str, answer: str) -> None:
+    """Have the person type ``answer``.
+
+    :raises RequestError: they type something else, or there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise RequestError("there is no terminal to confirm this at", hint="say --yes")
+    say(what)
+    if ask(f"Type {answer} to go on: ") != answer:
+        raise RequestError("not confirmed; nothing was done")
+
+
+def confidential(given: str | None, prompt: str) -> str | None:
+    """A confidential flag's value; ``-`` takes it from standard input, so that no list of processes shows it."""
+    if given != "-":
+        return given
+    if not sys.stdin.isatty():
+        return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
+    try:
+        return getpass.getpass(f"{prompt}: ")
+    except EOFError:
+        return ""
 
 
 class Status:
     """A line that is rewritten in place on a terminal; elsewhere what it says stays, without its details."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr is not None and sys.stderr.isatty()
         self._shown = ""
 
     def show(self, text: str) -> None:
@@ -58,9 +94,32 @@ class Status:
         """Replace what the line says on a terminal; it is too much anywhere else."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            print(f"\r\x1b[2K{text[:width]}", end="", file=sys.stderr, flush=True)
+            _tell(f"\r\x1b[2K{text[:width]}")
 
     def clear(self) -> None:
         """Take the line away from a terminal."""
         if self._live:
-            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+            _tell("\r\x1b[2K")
+
+
+def _tell(text: str) -> None:
+    try:
+        _write(sys.stderr, text)
+    except OSError:
+        pass  # there is nobody left to tell
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write and flush; a stream that takes no more is one nobody reads, and what the command does goes on."""
+    if stream is None:  # the process was started with it closed
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        # What is left in its buffer would fail again when Python ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        if not isinstance(error, BrokenPipeError):
+            raise

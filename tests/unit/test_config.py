@@ -1,0 +1,46 @@
+"""Where the settings come from, and what their paths are relative to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from venue_access.config import settings
+from venue_access.errors import RequestError
+
+DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
+ROOT = Path("/checkout")
+
+
+def test_the_paths_of_invoke_yaml_are_relative_to_its_folder() -> None:
+    made = settings(DEFAULTS, root=ROOT, environ={})
+    assert made.inventory == ROOT / "inventory" / "local"
+    assert made.work_directory == ROOT / ".venue-access"
+
+
+@pytest.mark.parametrize("key", ["inventory", "workdir"])
+def test_a_path_of_the_environment_is_relative_to_where_one_stands(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = settings({**DEFAULTS, key: "mine"}, root=ROOT, environ={f"INVOKE_{key.upper()}": "mine"})
+    assert {"inventory": made.inventory, "workdir": made.work_directory}[key] == tmp_path / "mine"
+
+
+def test_the_flag_wins_and_is_relative_to_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {**DEFAULTS, "inventory": "theirs"}
+    made = settings(given, root=ROOT, inventory="mine", environ={"INVOKE_INVENTORY": "theirs"})
+    assert made.inventory == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("key", DEFAULTS)
+def test_an_empty_setting_is_refused_rather_than_taken_for_the_folder_one_stands_in(key: str) -> None:
+    with pytest.raises(RequestError, match=f"INVOKE_{key.upper()} is empty"):
+        settings({**DEFAULTS, key: ""}, root=ROOT, environ={f"INVOKE_{key.upper()}": ""})
+
+
+def test_an_empty_flag_is_refused() -> None:
+    with pytest.raises(RequestError, match="--inventory is empty"):
+        settings(DEFAULTS, root=ROOT, inventory="", environ={})
