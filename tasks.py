@@ -6,11 +6,10 @@ What a task needs is imported by it, so that none pays for another's packages.
 from __future__ import annotations
 
 import functools
-import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +24,9 @@ from venue_access.config import Settings, settings
 from venue_access.errors import RequestError, VenueAccessError
 
 if TYPE_CHECKING:
-    from venue_access.accounts import Accounts
-    from venue_access.inventory.model import Venue
     from venue_access.inventory.tree import Inventory
-    from venue_access.provisioning.provision import Reporter
-    from venue_access.provisioning.stack import Stack
+    from venue_access.kit import Kit
+    from venue_access.provisioning.reporter import Reporter
     from venue_access.tokens.issue import Issued, Refused
 
 HELP = {
@@ -68,66 +65,22 @@ def command(
     return decorate
 
 
-@dataclass(frozen=True)
-class Kit:
-    """What most commands work with."""
-
-    settings: Settings
-    inventory: Inventory
-    venues: dict[str, Venue]
-    accounts: Accounts
-
-    def chosen(self, venue: str | None, limit: str | None) -> list[Venue]:
-        """The venues that ``--venue`` or ``--limit`` means."""
-        from venue_access.inventory.find import find_venue
-        from venue_access.inventory.patterns import limit as limited
-
-        if limit is None:
-            return [find_venue(self.venues, venue)]
-        if venue is not None:
-            raise RequestError("--venue and --limit exclude each other", hint="--limit takes the names of venues too")
-        selection = limited(self.inventory, limit)
-        for piece in selection.unmatched:
-            ui.warn(f"the limit's {piece!r} matches nothing")
-        return [self.venues[host] for host in selection.hosts]
-
-    def stack_of(self, venue: Venue) -> Stack:
-        from venue_access.provisioning.stack import group_into_stacks
-
-        return next(stack for stack in group_into_stacks(self.venues.values()) if stack.name == venue.stack)
-
-
 def configured(context: Context, inventory: str | None = None) -> Settings:
     """The settings of this run."""
     return settings(dict(context.config), root=Path(__file__).parent, inventory=inventory)
 
 
 def kit(context: Context, inventory: str | None) -> Kit:
-    """The inventory, read and checked, and the ways to its accounts."""
-    from venue_access.accounts import Accounts
-    from venue_access.inventory.loader import load_inventory
-    from venue_access.inventory.venues import build_venues
+    """The inventory's venues, and the ways to their accounts."""
+    from venue_access.kit import Kit
 
-    chosen = configured(context, inventory)
-    loaded = load_inventory(chosen.inventory)
-    for file in loaded.unused:
-        ui.warn(f"{file} names no group or host of the inventory")
-    venues = build_venues(loaded)
-    return Kit(chosen, loaded, venues, Accounts(venues.values(), chosen.work_directory, ui.say))
+    return Kit.open(configured(context, inventory))
 
 
-def warn_about(venues: Sequence[Venue]) -> None:
-    """Say what is allowed in these venues and yet probably not meant."""
-    from venue_access.inventory.venues import warnings
-
-    for venue in venues:
-        for text in warnings(venue):
-            ui.warn(text)
-
-
-def reporter() -> tuple[Reporter, ui.Status]:
-    """Progress on the terminal: a line in place, and lines that stay."""
-    from venue_access.provisioning.provision import Reporter
+@contextmanager
+def reporting() -> Iterator[Reporter]:
+    """Progress on the terminal, a line in place, with lines that stay; gone when the work is."""
+    from venue_access.provisioning.reporter import Reporter
 
     status = ui.Status()
 
@@ -138,19 +91,10 @@ def reporter() -> tuple[Reporter, ui.Status]:
 
         return say_it
 
-    return Reporter(now=status.show, detail=status.detail, line=stay(ui.say), warn=stay(ui.warn)), status
-
-
-def confidential(given: str | None, prompt: str) -> str | None:
-    """A confidential flag's value; ``-`` takes it from standard input, so that no list of processes shows it."""
-    if given != "-":
-        return given
-    if not sys.stdin.isatty():
-        return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
     try:
-        return getpass.getpass(f"{prompt}: ")
-    except EOFError:
-        return ""
+        yield Reporter(now=status.show, detail=status.detail, line=stay(ui.say), warn=stay(ui.warn))
+    finally:
+        status.clear()
 
 
 # -- provisioning ----------------------------------------------------------------------------------------------------
@@ -180,11 +124,9 @@ def provision(
 
     here = kit(context, inventory)
     chosen = here.chosen(venue, limit)
-    warn_about(chosen)
-    report, status = reporter()
     options = Options(check=check or context.config.run.dry, diff=diff, allow_destroy=allow_destroy)
-    outcomes = run(here.settings, here.venues, chosen, here.accounts, options, report)
-    status.clear()
+    with reporting() as report:
+        outcomes = run(here.settings, here.venues, chosen, here.accounts, options, report)
     for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
         ui.error(error)
     if json:
@@ -196,31 +138,21 @@ def provision(
 
 
 @command()
-def deprovision(context: Context, venue: str | None = None, yes: bool = False, inventory: str | None = None) -> None:
+def deprovision(context: Context, venue: str, yes: bool = False, inventory: str | None = None) -> None:
     """Take a venue's role, policies and parameter away; never its bucket or repositories."""
     from venue_access.provisioning.deprovision import deprovision as run
+    from venue_access.provisioning.stack import stack_of
 
     here = kit(context, inventory)
-    (chosen,) = here.chosen(venue, None)
+    chosen = here.venue(venue)
     if context.config.run.dry:
         ui.say(f"would destroy {chosen.role_arn}, its policies and {chosen.external_id_parameter}")
         return
-    confirm(f"This destroys {chosen.role_arn}, its policies and its parameter.", chosen.name, yes)
-    report, status = reporter()
-    count = run(here.settings, here.stack_of(chosen), chosen, here.accounts.aws(chosen), report)
-    status.clear()
+    if not yes:
+        ui.confirm(f"This destroys {chosen.role_arn}, its policies and its parameter.", chosen.name)
+    with reporting() as report:
+        count = run(here.settings, stack_of(here.venues, chosen), chosen, here.aws(chosen), report)
     ui.result(f"{chosen.name}: {count} resources destroyed")
-
-
-def confirm(what: str, answer: str, yes: bool) -> None:
-    """Have the person type ``answer``, unless they said ``--yes``."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise RequestError("there is no terminal to confirm this at", hint="say --yes")
-    ui.say(what)
-    if ui.ask(f"Type {answer} to go on: ") != answer:
-        raise RequestError("not confirmed; nothing was done")
 
 
 @command(
@@ -241,18 +173,19 @@ def rotate_external_id(
 ) -> None:
     """Give a venue a new external ID, without a moment at which issuing fails."""
     from venue_access.provisioning.rotation import RotationOptions, rotate
+    from venue_access.provisioning.stack import stack_of
     from venue_access.tokens.durations import length
 
     here = kit(context, inventory)
-    (chosen,) = here.chosen(venue, None)
+    chosen = here.venue(venue)
     waiting = None if grace is None else timedelta(seconds=length(grace, "--grace"))
     options = RotationOptions(grace=waiting, finish=finish, repair=repair, unproved=unproved)
     if context.config.run.dry:
         ui.say(f"would rotate the external ID of {chosen.name}")
         return
-    report, status = reporter()
-    rotation = rotate(here.settings, here.stack_of(chosen), chosen, here.accounts.aws(chosen), options, report)
-    status.clear()
+    with reporting() as report:
+        stack = stack_of(here.venues, chosen)
+        rotation = rotate(here.settings, stack, chosen, here.aws(chosen), options, report)
     if json:
         ui.result_json(rotation.document())
     else:
@@ -273,7 +206,7 @@ def status(
     here = kit(context, inventory)
     chosen = list(here.venues.values()) if venue is None and limit is None else here.chosen(venue, limit)
     now = datetime.now(timezone.utc)
-    found = [venue_status(here.accounts.aws, each, now) for each in chosen]
+    found = [venue_status(here.aws, each, now) for each in chosen]
     if json:
         ui.result_json({"venues": {each.venue.name: each.document() for each in found}})
     else:
@@ -289,8 +222,7 @@ def operator_policy(
     """Print the IAM policy that an operator of a venue needs."""
     from venue_access.operator_policy import operator_policy as policy
 
-    (chosen,) = kit(context, inventory).chosen(venue, None)
-    ui.result_json(policy(chosen, desk=desk))
+    ui.result_json(policy(kit(context, inventory).venue(venue), desk=desk))
 
 
 # -- tokens ----------------------------------------------------------------------------------------------------------
@@ -318,7 +250,7 @@ def issue_token(
 
     users = tuple(name.strip(" ") for name in user.split(","))
     lasting = seconds(duration)
-    given = confidential(external_id, "external ID")
+    given = ui.confidential(external_id, "external ID")
     supplied = None if given is None else supplied_external_id(given)
     here = kit(context, inventory)
     chosen = find_venue_of(here.venues, venue, users)
@@ -329,7 +261,7 @@ def issue_token(
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
-    deliver(here.settings, issue(lambda: here.accounts.aws(chosen), request), reason, compact=len(users) > 1)
+    deliver(here.settings, issue(lambda: here.aws(chosen), request), reason, compact=len(users) > 1)
 
 
 def deliver(settings: Settings, issued: Iterator[Issued | Refused], reason: str | None, *, compact: bool) -> None:
@@ -354,25 +286,32 @@ def deliver(settings: Settings, issued: Iterator[Issued | Refused], reason: str 
 # -- the inventory ---------------------------------------------------------------------------------------------------
 
 
+def loaded(context: Context, inventory: str | None) -> Inventory:
+    """The inventory as Ansible reads it, whatever its variables would be worth as a venue's."""
+    from venue_access.inventory.loader import load_inventory
+
+    return load_inventory(configured(context, inventory).inventory)
+
+
 @command(name="list")
 def inventory_list(context: Context, inventory: str | None = None) -> None:
     """Print the inventory as ansible-inventory --list does."""
-    ui.result_json(kit(context, inventory).inventory.to_list())
+    ui.result_json(loaded(context, inventory).to_list())
 
 
-@command(name="host", positional=["host"], host="the venue")
+@command(name="host", positional=["host"], host="the venue's name in the inventory")
 def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
     """Print a venue's variables as ansible-inventory --host does."""
-    from venue_access.inventory.find import find_venue
-
-    here = kit(context, inventory)
-    ui.result_json(here.inventory.to_list()["_meta"]["hostvars"].get(find_venue(here.venues, host).name, {}))
+    found = loaded(context, inventory)
+    if host not in found.hosts:
+        raise RequestError(f"the inventory has no host {host!r}", hint=f"it has: {', '.join(found.hosts[:20])}")
+    ui.result_json(found.to_list()["_meta"]["hostvars"].get(host, {}))
 
 
 @command(name="graph")
 def inventory_graph(context: Context, inventory: str | None = None) -> None:
     """Draw the groups and venues as ansible-inventory --graph does."""
-    ui.result(kit(context, inventory).inventory.graph())
+    ui.result(loaded(context, inventory).graph())
 
 
 # -- the embedded AWS ------------------------------------------------------------------------------------------------

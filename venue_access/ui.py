@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from venue_access.errors import DeliveryError
+from venue_access.errors import DeliveryError, RequestError
 
 
 def result(text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from venue_access.errors import InventoryError, Problem
@@ -67,6 +67,11 @@ class Stack:
     def state_key(self) -> str:
         """The S3 key of the stack's state, ``<key_prefix>/<stack>/terraform.tfstate``."""
         return "/".join(filter(None, [self.state.key_prefix.strip("/"), self.name, "terraform.tfstate"]))
+
+
+def stack_of(venues: Mapping[str, Venue], venue: Venue) -> Stack:
+    """The stack of an inventory's ``venues`` that a venue is in."""
+    return next(stack for stack in group_into_stacks(venues.values()) if stack.name == venue.stack)
 
 
 def group_into_stacks(venues: Iterable[Venue]) -> list[Stack]:
