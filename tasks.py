@@ -6,6 +6,7 @@ What a task needs is imported by it, so that none pays for another's packages.
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -44,9 +45,15 @@ def command(
     """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags."""
 
     def decorate(function: Callable[..., None]) -> Any:
+        known = inspect.signature(function).parameters
+        required = [flag for flag, each in known.items() if each.default is each.empty and flag not in positional][1:]
+
         @functools.wraps(function)
         def run(context: Context, *arguments: Any, **flags: Any) -> None:
             try:
+                for flag in required:  # Invoke hands over None
+                    if flags.get(flag) is None:
+                        raise RequestError(f"--{flag.replace('_', '-')} is required")
                 function(context, *arguments, **flags)
             except VenueAccessError as error:
                 ui.error(str(error))
@@ -58,7 +65,6 @@ def command(
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise Exit(code=0) from None
 
-        known = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
         flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
         return task(name=name, help=flags, positional=positional, auto_shortflags=False)(run)
 
@@ -119,8 +125,8 @@ def provision(
 ) -> None:
     """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
     from venue_access.provisioning.outcome import exit_code, recap
-    from venue_access.provisioning.provision import Options
     from venue_access.provisioning.provision import provision as run
+    from venue_access.provisioning.stack_run import Options
 
     here = kit(context, inventory)
     chosen = here.chosen(venue, limit)

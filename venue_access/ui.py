@@ -49,7 +49,7 @@ def error(text: str) -> None:
 def ask(question: str) -> str:
     """What the person types in answer; nothing at the end of the input."""
     _tell(question)
-    return sys.stdin.readline().strip()
+    return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 
 def confirm(what: str, answer: str) -> None:
@@ -57,7 +57,7 @@ def confirm(what: str, answer: str) -> None:
 
     :raises RequestError: they type something else, or there is nobody to ask.
     """
-    if not sys.stdin.isatty():
+    if not _at_a_terminal():
         raise RequestError("there is no terminal to confirm this at", hint="say --yes")
     say(what)
     if ask(f"Type {answer} to go on: ") != answer:
@@ -68,8 +68,9 @@ def confidential(given: str | None, prompt: str) -> str | None:
     """A confidential flag's value; ``-`` takes it from standard input, so that no list of processes shows it."""
     if given != "-":
         return given
-    if not sys.stdin.isatty():
-        return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
+    if not _at_a_terminal():
+        line = sys.stdin.buffer.readline() if sys.stdin is not None else b""
+        return line.decode(errors="replace").rstrip("\r\n")
     try:
         return getpass.getpass(f"{prompt}: ")
     except EOFError:
@@ -100,6 +101,10 @@ class Status:
         """Take the line away from a terminal."""
         if self._live:
             _tell("\r\x1b[2K")
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # None: the process was started with it closed
 
 
 def _tell(text: str) -> None:
