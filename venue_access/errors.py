@@ -74,9 +74,13 @@ class RenderError(VenueAccessError):
 
 
 class TerraformError(VenueAccessError):
-    """Terraform failed, or AWS refused something to Terraform."""
+    """Terraform failed, or AWS refused something to it; ``venues`` names those it is about, where not all are."""
 
     exit_code = 4
+
+    def __init__(self, message: str, *, hint: str | None = None, venues: frozenset[str] = frozenset()) -> None:
+        super().__init__(message, hint=hint)
+        self.venues = venues
 
 
 class AwsError(VenueAccessError):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from venue_access.aws import Aws
+from venue_access.callers import caller_in_account
 from venue_access.config import Settings
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.provisioning import progress
 from venue_access.provisioning.facts import forget_facts
-from venue_access.provisioning.live import read_live
-from venue_access.provisioning.provision import Reporter
+from venue_access.provisioning.live import LiveVenue, read_live
+from venue_access.provisioning.prerequisites import find_buckets
+from venue_access.provisioning.render import render
+from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.stages import ids_for_provisioning
 from venue_access.provisioning.terraform import Event
 
 
@@ -20,36 +26,41 @@ def deprovision(settings: Settings, stack: Stack, venue: Venue, aws: Aws, report
 
     What is left when it is killed is destroyed by the next run.
 
-    :raises RequestError: the venue exists, but this work directory has no state of it.
+    :raises RequestError: the venue exists, but Terraform's state does not know it.
     """
 
     def hear(event: Event) -> None:
         finished = progress.done(event)
         if finished is not None:
-            reporter.line(progress.done_line(*finished))
+            reporter.line(finished.line())
+        text = progress.doing(event)
+        if text is not None:
+            reporter.detail(text)
 
+    caller_in_account(aws, venue)
     root = StackRoot(settings, stack, aws, hear)
     with root.locked(lambda: reporter.line(f"{venue.name}: waiting for another run on its stack")):
-        if not root.is_rendered():
-            _refuse_unknown(aws, venue)
-            return 0
-        mine = [each for each in root.addresses() if progress.venue_of(each)[0] == venue.name]
-        if not mine:
-            _refuse_unknown(aws, venue)
-        else:
+        live = read_live(aws, venue)
+        if not root.is_rendered() and stack.state.backend != "local":
+            _write(root, stack, venue, aws, live)  # the state is elsewhere, whoever made the venue
+        known = root.addresses() if root.is_rendered() else frozenset()
+        mine = {each for each in known if progress.venue_of(each)[0] == venue.name}
+        if mine:
             reporter.now(f"{venue.name}: planning")
-            terraform = root.terraform()
+            terraform = root.terraform([each for ids in live.accepted.values() for each in ids])
             terraform.apply(terraform.plan(destroy=True, targets=[f'module.venue["{venue.name}"]']))
+        elif live.role is not None or live.parameter is not None:
+            raise RequestError(
+                f"{venue.name} exists in AWS, but Terraform's state does not know it",
+                hint=f"adopt it first with: invoke provision --venue {venue.name}",
+            )
         forget_facts(settings, venue)
-        if stack.state.backend == "local" and not root.addresses():
+        if known == mine:
             root.remove()
     return len(mine)
 
 
-def _refuse_unknown(aws: Aws, venue: Venue) -> None:
-    live = read_live(aws, venue)
-    if live.role is not None or live.parameter is not None:
-        raise RequestError(
-            f"{venue.name} exists in AWS, but not in this work directory's Terraform state",
-            hint=f"adopt it first with: invoke provision --venue {venue.name}",
-        )
+def _write(root: StackRoot, stack: Stack, venue: Venue, aws: Aws, live: LiveVenue) -> None:
+    ids = ids_for_provisioning(venue, live)
+    alone = replace(stack, venues=(venue,))
+    root.write(render(alone, buckets={venue.name: find_buckets(aws, venue)}, external_ids={venue.name: ids}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from venue_access.aws import Aws, LiveRole, Parameter
@@ -46,22 +47,60 @@ def read_live(aws: Aws, venue: Venue) -> LiveVenue:
 def external_ids_in(trust_policy: Mapping[str, Any]) -> dict[str, tuple[ExternalId, ...]]:
     """The external IDs by which a trust policy lets the role be assumed, by the Sid of their statement.
 
-    Only a plain ``StringEquals`` counts as a guard; a statement without one appears with no ID.
+    Only a guard that an absent ID fails counts: a plain ``StringEquals``, or ``StringLike`` without a wildcard. A
+    statement without one appears with no ID.
     """
     found: dict[str, tuple[ExternalId, ...]] = {}
     for statement in _statements(trust_policy):
-        if statement.get("Effect") != "Allow" or "sts:AssumeRole" not in _listed(statement.get("Action")):
+        if statement.get("Effect") != "Allow" or not _lets_assume(statement):
             continue
-        equals = statement.get("Condition", {}).get("StringEquals", {})
         ids = tuple(
             ExternalId(text)
-            for key, value in equals.items()
+            for operator, keys in statement.get("Condition", {}).items()
+            if operator in ("StringEquals", "StringLike")
+            for key, value in keys.items()
             if key.lower() == "sts:externalid"  # condition keys ignore case (IAM User Guide)
             for text in _listed(value)
+            if operator == "StringEquals" or not {"*", "?"} & set(text)
         )
         sid = statement.get("Sid", "")
         found[sid] = (*found.get(sid, ()), *ids)
     return found
+
+
+def adoptable(aws: Aws, venue: Venue, live: LiveVenue, known: frozenset[str]) -> list[Import]:
+    """As ``existing``, having refused to take over a role that would not stay what it is.
+
+    :raises RequestError: see ``check_adoptable``.
+    """
+    found = existing(aws, venue, live, known)
+    if managed_resources(venue)[0] in found:
+        check_adoptable(venue, live)
+    return found
+
+
+def check_adoptable(venue: Venue, live: LiveVenue) -> None:
+    """Refuse to take over a role that the inventory describes otherwise in what must not change in passing.
+
+    :raises RequestError: the role has another path (it would be destroyed and made anew) or a permissions boundary
+        that the inventory does not name (it would be taken off).
+    """
+    role = live.role
+    if role is None:
+        return
+    if role.path != venue.role_path:
+        raise RequestError(
+            f"{venue.name}: the role {venue.role_name} exists already, with the path {role.path}",
+            hint=f"set role_path: {role.path}",
+        )
+    boundary = role.permissions_boundary_arn
+    if boundary is not None and venue.permissions_boundary_arn is None:
+        named = boundary.split(":policy/", 1)[1] if f":{venue.account_id}:" in boundary else boundary
+        raise RequestError(
+            f"{venue.name}: the role {venue.role_name} has the permissions boundary {boundary}, which the inventory"
+            " does not name",
+            hint=f"set permissions_boundary: {named}",
+        )
 
 
 def existing(aws: Aws, venue: Venue, live: LiveVenue, known: frozenset[str]) -> list[Import]:
@@ -92,30 +131,14 @@ def existing(aws: Aws, venue: Venue, live: LiveVenue, known: frozenset[str]) -> 
     return found
 
 
-def check_adoptable(venue: Venue, live: LiveVenue) -> None:
-    """Refuse to take over a role that the inventory describes otherwise in what must not change in passing.
-
-    :raises RequestError: the role has another path (it would be destroyed and made anew) or a permissions boundary
-        that the inventory does not name (it would be taken off).
-    """
-    if live.role is None:
-        return
-    if live.role.path != venue.role_path:
-        raise RequestError(
-            f"{venue.name}: the role {venue.role_name} exists with the path {live.role.path}",
-            hint=f"set role_path: {live.role.path}",
-        )
-    boundary = live.role.permissions_boundary_arn
-    if boundary is not None and venue.permissions_boundary_arn is None:
-        raise RequestError(
-            f"{venue.name}: the role {venue.role_name} has the permissions boundary {boundary}",
-            hint=f"set permissions_boundary: {boundary.rsplit('/', 1)[1]}",
-        )
-
-
 def _statements(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     statements = policy.get("Statement", [])
     yield from [statements] if isinstance(statements, dict) else statements
+
+
+def _lets_assume(statement: Mapping[str, Any]) -> bool:
+    # Actions take wildcards and ignore case (IAM User Guide, "IAM JSON policy elements: Action").
+    return any(fnmatchcase("sts:assumerole", action.lower()) for action in _listed(statement.get("Action")))
 
 
 def _listed(value: Any) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from venue_access.errors import AwsError, DifferenceFound, Stopped, TerraformError, Unreachable, VenueAccessError
 from venue_access.inventory.model import Venue
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,81 @@ class Outcome:
             "role_arn": self.venue.role_arn,
             "external_id_parameter": self.venue.external_id_parameter,
         }
+
+
+@dataclass
+class Tally:
+    """What is counted of one venue while a run is under way."""
+
+    venue: Venue
+    in_place: set[str] = field(default_factory=set)
+    """Addresses."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Resources by action: ``create``, ``update``, ``delete``."""
+    proofs: int = 0
+    skipped: int = 0
+    error: VenueAccessError | None = None
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            self.venue,
+            in_place=len(self.in_place),
+            add=self.counts["create"],
+            change=self.counts["update"],
+            destroy=self.counts["delete"],
+            proofs=self.proofs,
+            skipped=self.skipped,
+            error=self.error,
+        )
+
+
+class Tallies(Mapping[str, Tally]):
+    """The venues of one stack in a run, by name: what was done to each, and which have failed."""
+
+    def __init__(self, venues: Iterable[Venue]) -> None:
+        self._tallies = {venue.name: Tally(venue) for venue in venues}
+
+    def __getitem__(self, name: str) -> Tally:
+        return self._tallies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tallies)
+
+    def __len__(self) -> int:
+        return len(self._tallies)
+
+    def going(self) -> tuple[Venue, ...]:
+        """The venues that have not failed."""
+        return tuple(tally.venue for tally in self.values() if tally.error is None)
+
+    def each(self, step: Callable[[Venue], T]) -> dict[str, T]:
+        """What ``step`` gives for each venue that has not failed; one for which it raises has.
+
+        :raises Unreachable: as ``step`` did: the account is every venue's.
+        """
+        given = {}
+        for venue in self.going():
+            try:
+                given[venue.name] = step(venue)
+            except Unreachable:
+                raise
+            except VenueAccessError as error:
+                self[venue.name].error = error
+        return given
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Lay an error upon the venues it is about, which for most errors is all that have not failed."""
+        try:
+            yield
+        except VenueAccessError as error:
+            about = error.venues if isinstance(error, TerraformError) else frozenset()
+            for venue in self.going():
+                if not about or venue.name in about:
+                    self[venue.name].error = error
+
+    def outcomes(self) -> list[Outcome]:
+        return [tally.outcome() for tally in self.values()]
 
 
 def recap(outcomes: Sequence[Outcome]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _DOING = {"create": "creating", "update": "changing", "delete": "destroying", "read": "reading", "replace": "replacing"}
@@ -30,15 +31,23 @@ def doing(event: Mapping[str, Any]) -> str | None:
     return None
 
 
-def done(event: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    """What Terraform has finished: venue, action (``create``, ``update``, ``delete``), resource."""
+@dataclass(frozen=True)
+class Done:
+    """Something that Terraform has finished."""
+
+    venue: str
+    action: str
+    """``create``, ``update`` or ``delete``."""
+    address: str
+
+    def line(self) -> str:
+        return f"{self.venue}: {_DONE[self.action]} {venue_of(self.address)[1]}"
+
+
+def done(event: Mapping[str, Any]) -> Done | None:
+    """What Terraform has finished; None where the event is another."""
     if event.get("type") != "apply_complete":
         return None
-    hook = event["hook"]
-    venue, resource = venue_of(hook["resource"]["addr"])
-    return (venue, hook["action"], resource) if venue and hook["action"] in _DONE else None
-
-
-def done_line(venue: str, action: str, resource: str) -> str:
-    """A finished step as a line."""
-    return f"{venue}: {_DONE[action]} {resource}"
+    action, address = event["hook"]["action"], event["hook"]["resource"]["addr"]
+    venue, _ = venue_of(address)
+    return Done(venue, action, address) if venue and action in _DONE else None

@@ -16,9 +16,10 @@ from venue_access.masked import Masked
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
 from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Rendering
 from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.terraform import Event, Terraform, managed_addresses, state_file
+from venue_access.provisioning.terraform import PLAN_FILE, Event, Terraform, managed_addresses, state_file
 
 LOCK_TIMEOUT = 600.0  # seconds: another run on the same stack may have several plans to make
+_STAMP = ".initialised"
 _NOT_READ_BY_INIT = (DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE)
 
 # What names credentials in Terraform's environment: only the venue's own may be there.
@@ -55,7 +56,10 @@ class StackRoot:
         """Hold this machine's lock on the stack: one run at a time renders, plans and applies it."""
         locks = self._settings.folder("locks")
         with locked(locks / f"{self.stack.name}.lock", timeout=LOCK_TIMEOUT, waiting=waiting):
-            yield
+            try:
+                yield
+            finally:
+                (self.folder / PLAN_FILE).unlink(missing_ok=True)  # it holds the external ID
 
     def terraform(self, hide: Sequence[Masked] = ()) -> Terraform:
         """Terraform in this root, with the operator's keys as they are now."""
@@ -83,7 +87,7 @@ class StackRoot:
                 left_over.unlink()
         read = sorted((name, text) for name, text in rendering.files.items() if name not in _NOT_READ_BY_INIT)
         wanted = hashlib.sha256(repr(read).encode()).hexdigest()
-        stamp = self.folder / ".initialised"
+        stamp = self.folder / _STAMP
         if (self.folder / ".terraform").is_dir() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
             return
         stamp.unlink(missing_ok=True)
@@ -92,7 +96,7 @@ class StackRoot:
 
     def is_rendered(self) -> bool:
         """Whether a run has written and initialised this root before."""
-        return (self.folder / ".initialised").exists()
+        return (self.folder / _STAMP).exists()
 
     def addresses(self) -> frozenset[str]:
         """The addresses of what the state holds now; nothing where there is no state yet."""
@@ -102,6 +106,7 @@ class StackRoot:
 
     def remove(self) -> None:
         """Take the folder away: of a stack of which nothing is left."""
+        (self.folder / _STAMP).unlink(missing_ok=True)  # first: a half-removed folder must not pass for initialised
         shutil.rmtree(self.folder)
 
 

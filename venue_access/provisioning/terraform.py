@@ -6,15 +6,9 @@ own, holds back all output until the end, and logs what it runs.
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +19,7 @@ from python_terraform import IsFlagged
 from venue_access.errors import RequestError
 from venue_access.masked import Masked, scrub
 from venue_access.provisioning.diagnostics import Diagnostic, failure
+from venue_access.provisioning.process import Process
 
 Event = Mapping[str, Any]
 """One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
@@ -155,85 +150,14 @@ class Terraform:
         return text
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C came while Terraform ran; it was let finish what it was doing and save its state."""
-
-
 class _Runner(python_terraform.Terraform):
     """python-terraform's command lines, without its state reading (it fails on a cut-off state)."""
 
     def read_state_file(self, file_path: str | None = None) -> None:
         """Nothing: the kit reads the state where it needs it."""
 
-    def started(self, environment: Mapping[str, str], command: str, *arguments: str, **options: Any) -> _Process:
-        return _Process(self.generate_cmd_string(command, *arguments, **options), self.working_dir, environment)
-
-
-class _Process:
-    """A Terraform that neither outlives the kit nor leaves a provider behind."""
-
-    def __init__(self, command: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
-        reading, writing = os.pipe()
-        self._output = os.fdopen(reading, encoding="utf-8", errors="replace")
-        try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=writing,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                env=dict(environment),
-                # It holds the reading end too: when the kit is killed, a write must not end it by SIGPIPE before it
-                # has saved its state.
-                pass_fds=(reading,),
-                umask=0o077,  # state, plans and variable files hold the external ID
-                start_new_session=True,  # Ctrl-C at the terminal reaches the kit alone, which passes it on once
-                preexec_fn=_end_with_parent(os.getpid()) if sys.platform == "linux" else None,
-            )
-        except BaseException:
-            self._output.close()
-            raise
-        finally:
-            os.close(writing)
-        self._interrupted = False
-
-    def __enter__(self) -> _Process:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
-            self._process.wait()
-        # What a killed Terraform leaves of its providers; the group is empty after a proper end.
-        self._signal(signal.SIGKILL)
-        self._output.close()
-        if self._interrupted:
-            raise Interrupted
-
-    def lines(self) -> Iterator[str]:
-        """What it prints, line by line; Ctrl-C asks it to finish, a second one to stop at once."""
-        while True:
-            try:
-                line = self._output.readline()
-            except KeyboardInterrupt:
-                self._interrupted = True
-                self._signal(signal.SIGINT)
-                continue
-            if not line:
-                return
-            yield line
-
-    def wait(self) -> int:
-        while True:
-            try:
-                return self._process.wait()
-            except KeyboardInterrupt:
-                self._interrupted = True
-                self._signal(signal.SIGINT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-            os.killpg(self._process.pid, number)
+    def started(self, environment: Mapping[str, str], command: str, *arguments: str, **options: Any) -> Process:
+        return Process(self.generate_cmd_string(command, *arguments, **options), self.working_dir, environment)
 
 
 def state_file(folder: Path) -> dict[str, Any] | None:
@@ -283,19 +207,3 @@ def _find(program: str) -> str:
     if found is None:
         raise RequestError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
     return found
-
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def _end_with_parent(parent: int) -> Callable[[], None]:
-    """Have the system send SIGTERM when the kit dies, however it dies: Terraform then saves its state and ends."""
-
-    def ask() -> None:
-        assert _libc is not None
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before it could be asked for
-            os._exit(1)
-
-    return ask

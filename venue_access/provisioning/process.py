@@ -1,0 +1,93 @@
+"""A child process that neither outlives the kit nor leaves a child of its own behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+# The shell becomes the program and leaves a watchdog in its process group. It comes with the kit's lifeline as its
+# standard input and the reading end of its own output as its standard error. The watchdog waits until the lifeline
+# breaks, which a SIGKILL of the kit does too; asks the program to end; takes what it still says, so that it neither
+# blocks nor dies of a broken pipe before it has saved its state; and removes what is left when it is gone.
+_WATCHED = """
+exec 3<&2 2>&1 4<&0 </dev/null
+{ read -r _ <&4; kill -TERM $$; cat <&3; kill -KILL -- -$$; } >/dev/null 2>&1 &
+exec "$@" 3<&- 4<&-
+"""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came while the process ran; it was let finish what it was doing."""
+
+
+class Process:
+    """A running program whose output, with its errors, is read line by line; to be used as a context.
+
+    Ctrl-C asks the program to finish, once for each time; at the end of the context it becomes ``Interrupted``.
+    """
+
+    def __init__(self, command: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
+        reading, writing = os.pipe()
+        watched, self._lifeline = os.pipe()
+        self._output = os.fdopen(reading, encoding="utf-8", errors="replace")
+        self._interrupted = False
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _WATCHED, "sh", *command],
+                stdin=watched,
+                stdout=writing,
+                stderr=reading,
+                cwd=folder,
+                env=dict(environment),
+                umask=0o077,  # state, plans and variable files hold the external ID
+                start_new_session=True,  # Ctrl-C at the terminal reaches the kit alone, which passes it on once
+            )
+        except BaseException:
+            self._output.close()
+            os.close(self._lifeline)
+            raise
+        finally:
+            os.close(writing)
+            os.close(watched)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
+        # The watchdog, and what a killed Terraform leaves of its providers.
+        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+            os.killpg(self._process.pid, signal.SIGKILL)
+        os.close(self._lifeline)
+        self._output.close()
+        if self._interrupted:
+            raise Interrupted
+
+    def lines(self) -> Iterator[str]:
+        """What it prints, line by line, to the end."""
+        while True:
+            try:
+                line = self._output.readline()
+            except KeyboardInterrupt:
+                self._pass_on_interrupt()
+                continue
+            if not line:
+                return
+            yield line
+
+    def wait(self) -> int:
+        """The code it ended with; the negative number of a signal that ended it."""
+        while True:
+            try:
+                return self._process.wait()
+            except KeyboardInterrupt:
+                self._pass_on_interrupt()
+
+    def _pass_on_interrupt(self) -> None:
+        self._interrupted = True
+        self._process.send_signal(signal.SIGINT)

@@ -1,0 +1,225 @@
+"""One run of ``provision`` on one stack, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from venue_access.aws import Aws, Caller
+from venue_access.callers import caller_in_account
+from venue_access.config import Settings
+from venue_access.errors import RequestError, TerraformError
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId
+from venue_access.provisioning import progress
+from venue_access.provisioning.diff import diff_lines
+from venue_access.provisioning.facts import write_facts
+from venue_access.provisioning.guard import prove_guard
+from venue_access.provisioning.live import LiveVenue, adoptable, read_live
+from venue_access.provisioning.outcome import Tallies
+from venue_access.provisioning.policies import ExternalIds
+from venue_access.provisioning.prerequisites import check_boundary, find_buckets
+from venue_access.provisioning.render import Import, render
+from venue_access.provisioning.reporter import Reporter
+from venue_access.provisioning.root import StackRoot
+from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.stages import ids_for_provisioning
+from venue_access.provisioning.terraform import Event, Plan, Terraform
+
+_ATTEMPTS = 3  # plans that may be thrown away because somebody rotated the external ID meanwhile
+
+Buckets = Mapping[str, Sequence[str]]
+"""The data buckets of each venue, by its inventory name."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to provision."""
+
+    check: bool = False
+    """Only plan."""
+    diff: bool = False
+    """Show what changes, attribute by attribute."""
+    allow_destroy: bool = False
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A plan, and what it was made on."""
+
+    plan: Plan
+    terraform: Terraform
+    live: Mapping[str, LiveVenue]
+    ids: Mapping[str, ExternalIds]
+
+
+class StackRun:
+    """One run on the chosen venues of one stack; a venue that fails at a step is left out of those that follow.
+
+    Its siblings are not looked at: they may be another operator's, and a plan is kept to the chosen by its targets.
+
+    :param tallies: the chosen venues, and where what becomes of them is written down.
+    """
+
+    def __init__(
+        self, settings: Settings, stack: Stack, tallies: Tallies, aws: Aws, options: Options, reporter: Reporter
+    ) -> None:
+        self._settings = settings
+        self._stack = stack
+        self._tallies = tallies
+        self._aws = aws
+        self._options = options
+        self._reporter = reporter
+        self._root = StackRoot(settings, stack, aws, self._hear)
+
+    def run(self) -> None:
+        """Bring the venues to what the inventory says, and prove it; with ``check``, count what that would take.
+
+        :raises VenueAccessError: what concerns all of the venues that are left.
+        """
+        with self._root.locked(lambda: self._reporter.line(f"{self._stack.name}: waiting for another run on it")):
+            caller = caller_in_account(self._aws, self._tallies.going()[0])
+            buckets = self._tallies.each(self._prerequisites)
+            if self._options.check:
+                planned = self._plan(buckets)
+                if planned is not None:
+                    self._count(planned.plan)
+                return
+            ids = self._settle(buckets)
+            self._tallies.each(lambda venue: self._prove(venue, caller, ids[venue.name], buckets[venue.name]))
+
+    def _prerequisites(self, venue: Venue) -> tuple[str, ...]:
+        check_boundary(self._aws, venue)
+        return find_buckets(self._aws, venue)
+
+    def _settle(self, buckets: Buckets) -> Mapping[str, ExternalIds]:
+        """Apply a plan that nobody has overtaken; the external IDs that the venues then have."""
+        for _ in range(_ATTEMPTS):
+            planned = self._plan(buckets)
+            if planned is None:
+                return {}
+            if not planned.plan:
+                return planned.ids
+            if all(read_live(self._aws, venue).same_ids_as(planned.live[venue.name]) for venue in self._going):
+                with self._tallies.failing():
+                    planned.terraform.apply(planned.plan)
+                return planned.ids
+            self._reporter.line(f"{self._stack.name}: the external ID was changed meanwhile; planning anew")
+        raise TerraformError(
+            f"stack {self._stack.name}: the external ID was changed {_ATTEMPTS} times while this run was planning",
+            hint="wait until the rotation is over, and run the command again",
+        )
+
+    def _plan(self, buckets: Buckets) -> _Planned | None:
+        """A plan for the venues that are going, made anew without one that fails on the way; None if none is left."""
+        while going := self._going:
+            planned = self._plan_for(going, buckets)
+            if planned is not None and self._going == going:
+                return planned
+        return None
+
+    def _plan_for(self, going: tuple[Venue, ...], buckets: Buckets) -> _Planned | None:
+        live = self._tallies.each(lambda venue: read_live(self._aws, venue))
+        ids = self._tallies.each(lambda venue: ids_for_provisioning(venue, live[venue.name]))
+        if self._going != going:
+            return None
+        self._write(going, buckets, ids)
+        known = self._root.addresses()
+        adopted = self._tallies.each(lambda venue: adoptable(self._aws, venue, live[venue.name], known))
+        if self._going != going:
+            return None
+        imports = [each for found in adopted.values() for each in found]
+        if imports:
+            self._write(going, buckets, ids, imports)
+        self._expect(known, imports)
+        self._say_what_is_left_alone(ids)
+        self._reporter.now(f"{self._stack.name}: planning")
+        hide = _every_id(live, ids)
+        terraform = self._root.terraform(hide)
+        partly = len(going) < len(self._stack.venues)
+        with self._tallies.failing():
+            plan = terraform.plan(targets=[f'module.venue["{venue.name}"]' for venue in going] if partly else ())
+            if self._options.diff and plan:
+                for line in diff_lines(terraform.show(plan), hide):
+                    self._reporter.line(line)
+            self._refuse_destroying(plan)
+            return _Planned(plan, terraform, live, ids)
+        return None
+
+    @property
+    def _going(self) -> tuple[Venue, ...]:
+        return self._tallies.going()
+
+    def _write(
+        self, going: tuple[Venue, ...], buckets: Buckets, ids: Mapping[str, ExternalIds], imports: Sequence[Import] = ()
+    ) -> None:
+        self._root.write(render(replace(self._stack, venues=going), buckets=buckets, external_ids=ids, imports=imports))
+
+    def _expect(self, known: frozenset[str], imports: Sequence[Import]) -> None:
+        for name, tally in self._tallies.items():
+            addresses = [*known, *(each.address for each in imports)]
+            tally.in_place = {address for address in addresses if progress.venue_of(address)[0] == name}
+        for each in imports:
+            venue, resource = progress.venue_of(each.address)
+            self._reporter.line(f"{venue}: adopting {resource}, which exists already")
+
+    def _say_what_is_left_alone(self, ids: Mapping[str, ExternalIds]) -> None:
+        for name, own in ids.items():
+            if own.incoming is not None:
+                self._reporter.warn(f"{name}: a rotation of its external ID is under way; it is left where it is")
+
+    def _refuse_destroying(self, plan: Plan) -> None:
+        """Have the venues fail that the plan destroys something of, unless that is allowed."""
+        if self._options.allow_destroy:
+            return
+        destroyed: dict[str, list[str]] = {}
+        for change in plan.changes:
+            if change.destroys:
+                venue, resource = progress.venue_of(change.address)
+                destroyed.setdefault(venue or "", []).append(resource)
+        if destroyed and self._options.check:
+            self._count(plan, only=frozenset(destroyed))
+        for name, resources in destroyed.items():
+            refusal = RequestError(
+                f"{name or self._stack.name}: the plan destroys {', '.join(resources)}; nothing was done",
+                hint="look at it with --check --diff; if that is what you want, add --allow-destroy",
+            )
+            if name not in self._tallies:  # something that the inventory has no more
+                raise refusal
+            self._tallies[name].error = refusal
+
+    def _count(self, plan: Plan, only: frozenset[str] | None = None) -> None:
+        for change in plan.changes:
+            venue, _ = progress.venue_of(change.address)
+            if venue is not None and venue in self._tallies and (only is None or venue in only):
+                actions = ("delete", "create") if change.action == "replace" else (change.action,)
+                self._tallies[venue].counts.update(actions)
+
+    def _prove(self, venue: Venue, caller: Caller, ids: ExternalIds, buckets: Sequence[str]) -> None:
+        self._reporter.now(f"{venue.name}: proving the guard")
+        write_facts(self._settings, venue, buckets)
+        proofs = prove_guard(self._aws, venue, ids.current, caller=caller)
+        self._tallies[venue.name].proofs = proofs.held
+        if proofs.skipped is not None:
+            self._tallies[venue.name].skipped = 1
+            self._reporter.warn(f"{venue.name}: the guard was not proved: {proofs.skipped}")
+
+    def _hear(self, event: Event) -> None:
+        finished = progress.done(event)
+        if finished is not None:
+            tally = self._tallies.get(finished.venue)
+            if tally is not None:
+                tally.counts[finished.action] += 1
+                (tally.in_place.discard if finished.action == "delete" else tally.in_place.add)(finished.address)
+            self._reporter.line(finished.line())
+        text = progress.doing(event)
+        if text is not None:
+            self._reporter.detail(text)
+
+
+def _every_id(live: Mapping[str, LiveVenue], ids: Mapping[str, ExternalIds]) -> list[ExternalId]:
+    """Every external ID that could stand in what Terraform says."""
+    hide = [each for venue in live.values() for found in venue.accepted.values() for each in found]
+    hide += [venue.published for venue in live.values() if venue.published is not None]
+    hide += [own.current for own in ids.values()]
+    return hide + [own.incoming for own in ids.values() if own.incoming is not None]
