@@ -178,7 +178,8 @@ def rotate_external_id(
     inventory: str | None = None,
 ) -> None:
     """Give a venue a new external ID, without a moment at which issuing fails."""
-    from venue_access.provisioning.rotation import RotationOptions, rotate
+    from venue_access.provisioning.rotation import rotate
+    from venue_access.provisioning.rotation_terms import RotationOptions
     from venue_access.provisioning.stack import stack_of
     from venue_access.tokens.durations import length
 

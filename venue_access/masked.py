@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import NoReturn
 
 MASK = "****"
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 
 class Masked:
@@ -47,6 +49,11 @@ class ExternalId(Masked):
     """An external ID: confidential rather than secret, and never printed."""
 
     __slots__ = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether AWS takes it (AWS STS API reference, AssumeRole, ExternalId)."""
+        return _EXTERNAL_ID.fullmatch(self._text) is not None
 
 
 class Secret(Masked):

@@ -31,7 +31,6 @@ LOCK_FILE = ".terraform.lock.hcl"
 CAPABILITY_VERSION = "1"
 """Raised when what a role grants changes, and not with each release: a new tag is a change at every venue."""
 
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _ROOM_FOR_INCOMING = 64
 """The length of an incoming external ID that a trust policy must have room for, or it could never be rotated."""
 
@@ -178,7 +177,7 @@ def _check(venue: Venue, buckets: Sequence[str], ids: ExternalIds | None) -> Non
     if ids is None:
         raise RenderError(f"{venue.name}: no external ID is known")
     for key, external_id in (("current", ids.current), ("incoming", ids.incoming)):
-        if external_id is not None and not _EXTERNAL_ID.fullmatch(external_id.reveal()):
+        if external_id is not None and not external_id.fits:
             raise RenderError(
                 f"{venue.name}: the {key} external ID is not one that AWS takes",
                 hint="an external ID is 2 to 1224 ASCII letters, digits or _+=,.@:/-",

@@ -102,6 +102,14 @@ def ids_for_provisioning(venue: Venue, live: LiveVenue) -> ExternalIds:
     return ExternalIds(accepted.pop()) if accepted else ExternalIds(new_external_id())
 
 
+def is_adoptable(live: LiveVenue) -> bool:
+    """Whether provisioning would keep an ID of a BROKEN venue: see ``ids_for_provisioning``."""
+    accepted = {each for ids in live.accepted.values() for each in ids}
+    if live.published is None:
+        return len(accepted) == 1
+    return not accepted or live.published in accepted
+
+
 def new_external_id() -> ExternalId:
     """An external ID that nobody can guess: 240 bits, in 43 characters that every shell takes unquoted."""
     return ExternalId("va." + secrets.token_urlsafe(30))

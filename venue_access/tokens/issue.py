@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ from venue_access.tokens.names import role_session_name
 from venue_access.tokens.stored_id import StoredId, not_trusted
 
 _THREADS = 16
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -84,12 +82,13 @@ def supplied_external_id(text: str) -> ExternalId:
 
     :raises RequestError: AWS would not take it; the message does not show it.
     """
-    if not _EXTERNAL_ID.fullmatch(text):
+    external_id = ExternalId(text)
+    if not external_id.fits:
         raise RequestError(
             f"the external ID given ({len(text)} characters) is not one that AWS takes",
             hint="it is 2 to 1224 ASCII letters, digits or _+=,.@:/-, without spaces or a line's end",
         )
-    return ExternalId(text)
+    return external_id
 
 
 def recipients(request: TokenRequest) -> Iterator[Recipient | Refused]:

@@ -1,0 +1,146 @@
+"""Change the external IDs of one venue through a saved Terraform plan that changes nothing else.
+
+Two things keep a change from being made on old knowledge: Terraform refuses a saved plan as stale where somebody else
+applied one to the same state since; and what AWS holds is read again after planning, and a plan made on other values
+is thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from venue_access.aws import Aws
+from venue_access.errors import RequestError
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId
+from venue_access.provisioning.live import LiveVenue, check_adoptable, existing, read_live
+from venue_access.provisioning.policies import ExternalIds
+from venue_access.provisioning.prerequisites import find_buckets
+from venue_access.provisioning.render import managed_resources, render
+from venue_access.provisioning.reporter import Reporter
+from venue_access.provisioning.root import StackRoot
+from venue_access.provisioning.stages import new_external_id, standing
+from venue_access.provisioning.terraform import Terraform
+
+_TERRAFORMS_OWN = {"force_detach_policies"}  # known to Terraform and not to AWS: an import does not bring it
+
+
+class IdChange:
+    """Changes the IDs of one venue of a stack; the other venues stand in its root as they are.
+
+    :param carry: also bring whatever else differs from the inventory in the role in line, short of destroying.
+    """
+
+    def __init__(self, root: StackRoot, venue: Venue, aws: Aws, reporter: Reporter, *, carry: bool) -> None:
+        self._root = root
+        self._venue = venue
+        self._aws = aws
+        self._reporter = reporter
+        self._carry = carry
+        # The first and the last of a venue's resources.
+        self._role, *_, self._parameter = (each.address for each in managed_resources(venue))
+
+    def apply(self, live: LiveVenue, ids: ExternalIds, *, parameter: bool = False, role: bool = True) -> bool:
+        """Have the trust policy accept ``ids``, and make the ``parameter`` that is missing.
+
+        :param live: what the change is based on.
+        :returns: whether it was made; not where somebody else changed something since ``live`` was read.
+        :raises RequestError: the role differs from the inventory in more than the external ID.
+        """
+        check_adoptable(self._venue, live)
+        terraform = self._render(live, ids, [self._role] * role + [self._parameter] * parameter)
+        self._reporter.now(f"{self._venue.name}: planning")
+        plan = terraform.plan(targets=[self._role] * role + [self._parameter] * parameter)
+        try:
+            if any(change.destroys for change in plan.changes):
+                raise self._differs("it would be destroyed and made anew")
+            if plan and not self._carry:
+                self._check_alone(terraform.show(plan)["resource_changes"])
+            if read_live(self._aws, self._venue) != live:
+                self._reporter.line(f"{self._venue.name}: somebody else changed it meanwhile; looking again")
+                return False
+            if plan:
+                self._reporter.now(f"{self._venue.name}: changing the external ID")
+                terraform.apply(plan)
+        finally:
+            plan.file.unlink(missing_ok=True)
+        return True
+
+    def _render(self, live: LiveVenue, ids: ExternalIds, targets: Sequence[str]) -> Terraform:
+        external_ids = {**self._siblings, self._venue.name: ids}
+        stack, buckets = self._root.stack, self._buckets
+        self._root.write(render(stack, buckets=buckets, external_ids=external_ids))
+        unknown = existing(self._aws, self._venue, live, self._root.addresses())
+        imports = [each for each in unknown if each.address in targets]
+        if imports:
+            self._root.write(render(stack, buckets=buckets, external_ids=external_ids, imports=imports))
+        hide = [each for accepted in live.accepted.values() for each in accepted]
+        return self._root.terraform([*hide, ids.current, *filter(None, [ids.incoming, live.published])])
+
+    @cached_property
+    def _buckets(self) -> Mapping[str, Sequence[str]]:
+        return {venue.name: find_buckets(self._aws, venue) for venue in self._root.stack.venues}
+
+    @cached_property
+    def _siblings(self) -> Mapping[str, ExternalIds]:
+        """The other venues' IDs: rendered with the stack, but no target of the plan."""
+        siblings = [venue for venue in self._root.stack.venues if venue.name != self._venue.name]
+        return {
+            venue.name: standing(read_live(self._aws, venue)).ids or ExternalIds(new_external_id())
+            for venue in siblings
+        }
+
+    def _check_alone(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """A rotation carries nothing else along: no change of the inventory's, no undoing of somebody else's."""
+        for resource in changes:
+            change, address = resource["change"], resource["address"]
+            if resource["mode"] != "managed" or change["actions"] == ["no-op"]:
+                continue
+            if address == self._parameter and change["actions"] == ["create"]:
+                continue
+            if address != self._role or change["actions"] != ["update"]:
+                raise self._differs(address)
+            before, after = change["before"], change["after"]
+            others = {key for key in after if before.get(key) != after[key]} - _TERRAFORMS_OWN
+            if same_but_external_ids(before["assume_role_policy"], after["assume_role_policy"]):
+                others.discard("assume_role_policy")
+            if others:
+                raise self._differs(", ".join(sorted(others)))
+
+    def _differs(self, what: str) -> RequestError:
+        name = self._venue.name
+        return RequestError(
+            f"{name}: the role differs from the inventory in more than its external ID: {what}",
+            hint=f"bring it in line first with: invoke provision --venue {name} (--check --diff shows it)",
+        )
+
+
+def same_but_external_ids(one: str, other: str) -> bool:
+    """Whether two trust policies let the same callers in on the same conditions, but for the external IDs.
+
+    During a rotation one statement is there twice, with an ID and a Sid each, and counts once.
+    """
+    return _without_ids(json.loads(one)) == _without_ids(json.loads(other))
+
+
+def _without_ids(policy: Mapping[str, Any]) -> frozenset[str]:
+    statements = policy["Statement"]
+    kept = [
+        {key: value for key, value in _sorted(statement).items() if key != "Sid"}
+        for statement in ([statements] if isinstance(statements, dict) else statements)
+    ]
+    for statement in kept:
+        equals = statement.get("Condition", {}).get("StringEquals", {})
+        for key in [key for key in equals if key.lower() == "sts:externalid"]:
+            equals[key] = [str(ExternalId(""))] * len(equals[key])
+    return frozenset(json.dumps(statement, sort_keys=True) for statement in kept)
+
+
+def _sorted(value: Any) -> Any:
+    """Without what means nothing in a policy: the order of a list, and a text for a list of one."""
+    if isinstance(value, dict):
+        return {key: _sorted(each) for key, each in value.items()}
+    return sorted(map(str, value)) if isinstance(value, list) else [str(value)]

@@ -1,0 +1,62 @@
+"""What is asked of a rotation, and what it came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from venue_access.errors import RequestError
+from venue_access.inventory.model import Venue
+from venue_access.provisioning.stages import Stage
+
+
+@dataclass(frozen=True)
+class RotationOptions:
+    """How to rotate.
+
+    :raises RequestError: two of these exclude each other.
+    """
+
+    grace: timedelta | None = None
+    """Stop after the new ID is published, and let both be accepted; ``finish`` goes on when this time is over."""
+    finish: bool = False
+    """Complete a rotation that is under way, without beginning another."""
+    repair: bool = False
+    """Make a new ID and a stable state from whatever is there."""
+    unproved: bool = False
+    """Go on where this caller cannot prove that an ID works."""
+
+    def __post_init__(self) -> None:
+        if self.finish and (self.grace is not None or self.repair):
+            raise RequestError(f"--finish and {'--repair' if self.repair else '--grace'} exclude each other")
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What a rotation came to; never an ID."""
+
+    venue: Venue
+    began: Stage
+    ended: Stage
+    steps: tuple[str, ...]
+    rotated: bool
+    """Whether this run brought a new ID into use, or took an old one out of it."""
+
+    def line(self) -> str:
+        """What it came to, in a line."""
+        name = self.venue.name
+        if self.ended is Stage.PUBLISHED:
+            finish = f"invoke rotate-external-id --venue {name} --finish"
+            return f"{name}: the new external ID is in use; the old one is accepted too, until: {finish}"
+        return f"{name}: the external ID was rotated" if self.rotated else f"{name}: no rotation is under way"
+
+    def document(self) -> dict[str, Any]:
+        """The ``--json`` document."""
+        return {
+            "venue": self.venue.name,
+            "began": self.began.value,
+            "ended": self.ended.value,
+            "steps": list(self.steps),
+            "complete": self.ended is Stage.STABLE,
+        }
