@@ -208,12 +208,13 @@ def status(
     inventory: str | None = None,
 ) -> None:
     """Show how venues stand: provisioned, the age of the external ID, a rotation under way."""
-    from venue_access.provisioning.status import venue_status
+    from venue_access.provisioning.status import venue_statuses
 
     here = kit(context, inventory)
     chosen = list(here.venues.values()) if venue is None and limit is None else here.chosen(venue, limit)
-    now = datetime.now(timezone.utc)
-    found = [venue_status(here.aws, each, now) for each in chosen]
+    found = venue_statuses(here.aws, chosen, datetime.now(timezone.utc))
+    for error in dict.fromkeys(str(each.error) for each in found if each.error is not None):
+        ui.error(error)
     if json:
         ui.result_json({"venues": {each.venue.name: each.document() for each in found}})
     else:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from venue_access.aws import Aws
+from venue_access.callers import caller_in_account
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.live import read_live
 from venue_access.provisioning.stages import Stage, standing
+
+_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -42,29 +46,40 @@ class VenueStatus:
 
     def line(self) -> str:
         """One line of the table."""
+        return f"{self.venue.name}: {self._told()}"
+
+    def _told(self) -> str:
         if self.error is not None:
-            return f"{self.venue.name}: {self.error}"
+            return f"unknown: {self.error.message}"
         if self.stage is None or self.stage is Stage.ABSENT:
-            return f"{self.venue.name}: not provisioned"
-        age = "no parameter" if self.external_id_age is None else f"external ID {_age(self.external_id_age)} old"
+            return "not provisioned"
+        age = "" if self.external_id_age is None else f", external ID {_age(self.external_id_age)} old"
         how = {
             Stage.STABLE: "",
-            Stage.ANNOUNCED: ", rotation under way (announced)",
-            Stage.PUBLISHED: ", rotation under way (published; --finish completes it)",
-            Stage.PARAMETER_LOST: ", its SSM parameter is missing: invoke provision restores it",
-            Stage.BROKEN: f", broken: {self.reason}",
+            Stage.ANNOUNCED: "; rotation under way: announced, the old one is in use",
+            Stage.PUBLISHED: "; rotation under way: published, the old one is still accepted",
+            Stage.PARAMETER_LOST: "; its SSM parameter is missing: invoke provision restores it",
+            Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
-        return f"{self.venue.name}: provisioned, {age}, tokens for up to {self.role_maximum} s{how}"
+        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}"
 
 
-def venue_status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime) -> VenueStatus:
-    """How a venue stands now; an account that cannot be reached is its ``error``.
+def venue_statuses(reach: Callable[[Venue], Aws], venues: Sequence[Venue], now: datetime) -> list[VenueStatus]:
+    """How venues stand now, in their order; an account that cannot be reached is the ``error`` of its venues.
 
     :param reach: the way to a venue's account.
     :param now: with a time zone.
     """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(lambda venue: _status(reach, venue, now), venues))
+
+
+def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime) -> VenueStatus:
     try:
-        live = read_live(reach(venue), venue)
+        aws = reach(venue)
+        live = read_live(aws, venue)
+        if live.role is None:
+            caller_in_account(aws, venue)  # in another account everything seems not to exist
     except VenueAccessError as error:
         return VenueStatus(venue, None, error=error)
     stands = standing(live)
@@ -72,13 +87,13 @@ def venue_status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime) -> 
         venue,
         stands.stage,
         stands.reason,
-        external_id_age=None if live.parameter is None else now - live.parameter.modified,
+        external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
         role_maximum=None if live.role is None else live.role.max_session_duration,
     )
 
 
 def _age(age: timedelta) -> str:
-    minutes = max(0, int(age.total_seconds()) // 60)
+    minutes = int(age.total_seconds()) // 60
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 60 * 48 else f"{minutes // 1440} days"
