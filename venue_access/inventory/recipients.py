@@ -36,7 +36,7 @@ def read_users(hosts: Collection[str]) -> Callable[[Any], dict[str, Recipient]]:
 
 def is_called(recipient: Recipient, name: str) -> bool:
     """Whether ``name`` is the recipient's name, or their email in any case."""
-    return recipient.name == name or (recipient.email or "").casefold() == name.casefold()
+    return recipient.name == name or (recipient.email is not None and recipient.email.casefold() == name.casefold())
 
 
 def may_use(recipient: Recipient, venue: Venue) -> bool:

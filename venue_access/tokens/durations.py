@@ -12,7 +12,7 @@ CHAINED = 3_600
 """Seconds at most where the caller is itself a role session (IAM User Guide, "Role chaining")."""
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
-_LENGTH = re.compile(r"(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6})s?)?", re.ASCII)
+_LENGTH = re.compile(r"(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6})s)?", re.ASCII)
 
 
 def seconds(text: str) -> int:
@@ -31,7 +31,8 @@ def length(text: str, flag: str) -> int:
 
     :raises RequestError: it is none of these; ``flag`` is named.
     """
-    written = _LENGTH.fullmatch(text.lower())
+    # A bare number is seconds; beside others it could be anything.
+    written = _LENGTH.fullmatch(f"{text}s" if text.isdecimal() else text.lower())
     if not text or written is None:
         raise RequestError(f"{flag} {text!r} is not a length of time", hint="write 1h, 90m, 1h30m or 3600")
     return sum(int(number) * _UNITS[unit] for unit, number in written.groupdict("0").items())

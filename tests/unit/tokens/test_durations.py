@@ -1,0 +1,59 @@
+"""Durations as people write them, and the limits that AWS sets."""
+
+from __future__ import annotations
+
+import pytest
+
+from venue_access.errors import RequestError
+from venue_access.tokens.durations import check_within, length, seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1h", 3600),
+        ("90m", 5400),
+        ("1h30m", 5400),
+        ("3600", 3600),
+        ("3600s", 3600),
+        ("15m", 900),
+        ("900", 900),
+        ("12h", 43200),
+        ("1H", 3600),
+        ("0h900s", 900),
+    ],
+)
+def test_a_duration_is_read_as_seconds(text: str, expected: int) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["899", "43201", "0", "14m", "12h1s", "13h"])
+def test_what_aws_gives_to_nobody_is_refused_with_its_limits(text: str) -> None:
+    with pytest.raises(RequestError, match=r"900 s \(15m\) to 43200 s \(12h\)"):
+        seconds(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "abc", "-5", "-1h", "1.5h", "1d", "h", "1h30", "30m1h", "1h1h", "1 h", "1h\n", "٣٦٠٠", "9" * 5000, "1e3"],
+)
+def test_what_is_no_length_of_time_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(RequestError, match="is not a length of time\n  write 1h, 90m, 1h30m or 3600"):
+        length(text, "--duration")
+
+
+def test_the_flag_is_named() -> None:
+    with pytest.raises(RequestError, match=r"^--grace 'soon'"):
+        length("soon", "--grace")
+
+
+def test_a_role_session_gets_an_hour_and_is_told_of_role_chaining() -> None:
+    check_within(3600, chained=True, caller="arn:role", role_maximum=43200)
+    with pytest.raises(RequestError, match=r"your keys are a role's session \(arn:role\).*at 3600 s \(role chaining\)"):
+        check_within(3601, chained=True, caller="arn:role", role_maximum=43200)
+
+
+def test_anybody_gets_as_much_as_the_role_gives() -> None:
+    check_within(7200, chained=False, caller="arn:user", role_maximum=7200)
+    with pytest.raises(RequestError, match="more than the role's maximum of 7200 s"):
+        check_within(7201, chained=False, caller="arn:user", role_maximum=7200)

@@ -1,0 +1,64 @@
+"""Who is served, in which order, and what is refused before AWS is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from tests.unit.tokens.test_stored_id import venue
+from venue_access.aws import Aws
+from venue_access.errors import RequestError
+from venue_access.inventory.model import Recipient
+from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
+
+ALICE, BOB = Recipient("alice", email="alice@example.org"), Recipient("bob")
+LISTED = replace(venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))
+
+
+def names(*users: str, users_only: bool = False) -> list[str | type]:
+    request = TokenRequest(replace(LISTED, users_only=users_only), users)
+    return [each.name if isinstance(each, Recipient) else type(each) for each in recipients(request)]
+
+
+def unreached() -> Aws:
+    pytest.fail("AWS was asked")
+
+
+def test_users_are_served_in_their_order_and_each_once() -> None:
+    assert names("bob", "alice", "ALICE@example.org", "bob") == ["bob", "alice"]
+
+
+def test_one_who_is_refused_does_not_stop_the_others() -> None:
+    assert names("bob", "x", "alice") == ["bob", Refused, "alice"]
+
+
+def test_anybody_is_served_unless_the_venue_keeps_to_its_users() -> None:
+    assert names("carol") == ["carol"]
+    assert names("carol", users_only=True) == [Refused]
+
+
+@pytest.mark.parametrize(
+    "user", ["", "x", "a" * 65, "a b", "alice\n", "al\tice", "a٣", "é1", "a;b", "a/b", "a:b", "$(id)"]
+)
+def test_a_name_that_aws_refuses_is_refused_before_it_is_asked(user: str) -> None:
+    (refused,) = issue(unreached, TokenRequest(LISTED, (user,)))
+    assert isinstance(refused, Refused)
+    assert "the user name" in str(refused.error)
+
+
+@pytest.mark.parametrize("user", ["a2", "a" * 64, "-rf", "--help", "a=b", "alice+x@example.org"])
+def test_a_name_that_aws_takes_is_taken_as_it_is(user: str) -> None:
+    assert names(user) == [user]
+
+
+@pytest.mark.parametrize("text", ["", "x", "with space", "line\n", "secret*", "ümlaut"])
+def test_a_malformed_external_id_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(RequestError, match=rf"the external ID given \({len(text)} characters\)") as refused:
+        supplied_external_id(text)
+    assert len(text) < 3 or text not in str(refused.value)
+
+
+def test_an_external_id_is_passed_on_as_it_was_given() -> None:
+    assert supplied_external_id("Az09_+=,.@:/-").reveal() == "Az09_+=,.@:/-"

@@ -1,0 +1,26 @@
+"""Role session names."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+from venue_access.tokens.names import role_session_name
+
+MOMENT = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
+
+
+def test_a_name_says_who_when_and_which() -> None:
+    assert role_session_name("alice", MOMENT, unique="3f9c21ab") == "alice-20261120T221500Z-3f9c21ab"
+
+
+def test_of_a_long_name_the_users_part_is_cut_and_never_the_rest() -> None:
+    name = role_session_name("x" * 64, MOMENT, unique="3f9c21ab")
+    assert name == "x" * 38 + "-20261120T221500Z-3f9c21ab"
+    assert len(name) == 64
+
+
+def test_two_names_of_the_same_second_differ() -> None:
+    names = {role_session_name("alice", MOMENT) for _ in range(100)}
+    assert len(names) == 100
+    assert all(re.fullmatch(r"alice-20261120T221500Z-[0-9a-f]{8}", name) for name in names)
