@@ -15,7 +15,7 @@ from typing import Any
 from venue_access.aws import Aws
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
-from venue_access.masked import ExternalId
+from venue_access.masked import MASK
 from venue_access.provisioning.live import LiveVenue, check_adoptable, existing, read_live
 from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.prerequisites import find_buckets
@@ -135,7 +135,7 @@ def _without_ids(policy: Mapping[str, Any]) -> frozenset[str]:
     for statement in kept:
         equals = statement.get("Condition", {}).get("StringEquals", {})
         for key in [key for key in equals if key.lower() == "sts:externalid"]:
-            equals[key] = [str(ExternalId(""))] * len(equals[key])
+            equals[key] = MASK
     return frozenset(json.dumps(statement, sort_keys=True) for statement in kept)
 
 

@@ -1,0 +1,93 @@
+"""What a rotation may change, and what it says of itself; the rotation proper is in tests/functional."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.provisioning.test_stages import N, S, handmade, ours, together
+from tests.unit.tokens.test_stored_id import venue
+from venue_access.errors import RequestError
+from venue_access.provisioning.id_change import same_but_external_ids
+from venue_access.provisioning.rotation_terms import Rotation, RotationOptions
+from venue_access.provisioning.stages import Stage
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return same_but_external_ids(json.dumps(one), json.dumps(other))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (ours(S), ours(S, N)),
+        (ours(S, N), ours(N)),
+        (ours(S), ours(N)),
+        (ours(S), together(ours(S))),
+    ],
+)
+def test_a_rotation_changes_only_the_ids(before: dict[str, Any], after: dict[str, Any]) -> None:
+    assert same(before, after)
+
+
+def test_a_list_of_one_in_another_order_is_no_difference() -> None:
+    listed = handmade(S)
+    listed["Statement"] = [{**listed["Statement"], "Action": ["sts:AssumeRole"]}]
+    listed["Statement"][0]["Condition"]["StringEquals"] = {"STS:externalid": [N]}
+    assert same(listed, handmade(S)) is False  # a key's case is kept: the statement is not as the kit writes it
+    listed["Statement"][0]["Condition"]["StringEquals"] = {"sts:ExternalId": [N]}
+    assert same(listed, handmade(S))
+
+
+def _with(policy: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**policy, "Statement": [{**each, **changes} for each in policy["Statement"]]}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        _with(ours(N), Principal={"AWS": "arn:aws:iam::444455556666:root"}),
+        _with(ours(N), Action=["sts:AssumeRole", "sts:TagSession"]),
+        _with(ours(N), Condition={"StringEquals": {"sts:ExternalId": N}}),
+        together(ours(N), handmade(sid="Session")),
+        handmade(),
+    ],
+)
+def test_whatever_else_changes_is_noticed(after: dict[str, Any]) -> None:
+    assert not same(ours(S), after)
+
+
+@pytest.mark.parametrize("other", [{"grace": timedelta(hours=1)}, {"repair": True}])
+def test_finishing_excludes_what_would_begin_or_stop_a_rotation(other: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match=r"--finish and --(grace|repair) exclude each other"):
+        RotationOptions(finish=True, **other)
+
+
+@pytest.mark.parametrize(
+    ("ended", "rotated", "line"),
+    [
+        (Stage.STABLE, True, "unity-dev: the external ID was rotated"),
+        (Stage.STABLE, False, "unity-dev: no rotation is under way"),
+        (
+            Stage.PUBLISHED,
+            True,
+            "unity-dev: the new external ID is in use; the old one is accepted too, until:"
+            " invoke rotate-external-id --venue unity-dev --finish",
+        ),
+    ],
+)
+def test_the_result_is_a_line(ended: Stage, rotated: bool, line: str) -> None:
+    assert Rotation(venue(), Stage.STABLE, ended, (), rotated).line() == line
+
+
+def test_the_result_is_a_document() -> None:
+    assert Rotation(venue(), Stage.ANNOUNCED, Stage.STABLE, ("one", "two"), True).document() == {
+        "venue": "unity-dev",
+        "began": "announced",
+        "ended": "stable",
+        "steps": ["one", "two"],
+        "complete": True,
+    }
