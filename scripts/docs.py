@@ -1,0 +1,91 @@
+"""Writes the command reference (docs/commands.md) from the commands themselves, to standard output."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import tasks
+
+STDOUT = {
+    "provision": "Ansible's recap, a line a venue: `ok` counts resources in place and proofs that held, `changed` "
+    "resources made, changed and destroyed, `skipped` proofs that could not be had, `unreachable` an account that "
+    "these keys do not reach. With `--json` one document: `{venues: {NAME: {stack, changed, add, change, destroy, "
+    "failed, unreachable, error, role_arn, external_id_parameter}}}`.",
+    "deprovision": "how many resources were destroyed.",
+    "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
+    "complete}`. Never an external ID.",
+    "status": "a line a venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, rotating, "
+    "external_id_age_seconds, max_session_duration, role_arn, error}}}`, where `external_id` is a word such as "
+    "`stable`. Never an external ID.",
+    "operator-policy": "the policy document, as IAM takes it.",
+    "issue-token": "what `aws sts assume-role` prints. For several users one document a line; who is refused is told "
+    "on standard error, and the others get theirs.",
+    "inventory.list": "the JSON of `ansible-inventory --list`.",
+    "inventory.host": "the JSON of `ansible-inventory --host`.",
+    "inventory.graph": "the tree of `ansible-inventory --graph`.",
+    "local.up": "nothing.",
+    "local.down": "nothing.",
+    "local.status": "where it answers, its CA file and log, and what to export for the AWS CLI.",
+}
+"""What each command writes to standard output: the one thing here that the program does not tell of itself."""
+
+HEAD = """\
+# Commands
+
+Written by `scripts/docs` from the commands themselves. `invoke --list` lists them, `invoke --help NAME` shows one.
+
+Results go to standard output; progress, warnings and errors go to standard error. What the exit codes mean is in
+[exit-codes.md](exit-codes.md), how a venue is named and what `--limit` takes in [inventory.md](inventory.md).
+
+Invoke's own `--dry` comes before the command: `invoke --dry provision` plans, `invoke --dry issue-token --user alice`
+only checks. `INVOKE_INVENTORY`, `INVOKE_WORKDIR` and `INVOKE_TERRAFORM` stand for the keys of `invoke.yaml`; paths in
+them are relative to the folder you stand in. `invoke --search-root CHECKOUT` runs the commands from any folder."""
+
+
+def reference() -> str:
+    """The text of docs/commands.md."""
+    names = sorted(tasks.namespace.task_names, key=lambda name: ("." in name, name))
+    return "\n".join([HEAD, *(line for name in names for line in _command(name))]) + "\n"
+
+
+def _command(name: str) -> Iterator[str]:
+    task = tasks.namespace[name]
+    flags = [(argument, _flag(argument)) for argument in task.get_arguments()]
+    parameters = inspect.signature(task.body).parameters
+    usage = [
+        written if parameters[argument.name].default is inspect.Parameter.empty else f"[{written}]"
+        for argument, written in flags
+    ]
+    yield from ("", f"## {name}", "", inspect.cleandoc(task.body.__doc__ or ""), "", "```text")
+    line = " ".join([f"invoke {name}", *usage])
+    yield from textwrap.wrap(line, 110, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
+    yield "```"
+    if flags:
+        yield from ("", "| flag | default | meaning |", "|---|---|---|")
+        yield from (f"| `{written}` | {_default(argument)} | {_cell(argument.help)} |" for argument, written in flags)
+    yield from ("", *textwrap.wrap(f"On standard output: {STDOUT[name]}", 118, break_on_hyphens=False))
+
+
+def _flag(argument: Any) -> str:
+    name = argument.names[0]
+    if argument.positional:
+        return str(name.upper())
+    return f"--{name}" if argument.kind is bool else f"--{name}={name.rsplit('-', 1)[-1].upper()}"
+
+
+def _default(argument: Any) -> str:
+    if argument.kind is bool:
+        return "off"
+    return "" if argument.default is None else f"`{argument.default}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
