@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 import textwrap
@@ -52,9 +53,16 @@ def reference() -> str:
     return "\n".join([HEAD, *(line for name in names for line in _command(name))]) + "\n"
 
 
+def arguments_of(name: str) -> list[Any]:
+    """A command's arguments as Invoke has them; asked itself, it gives their help only once in a process."""
+    task = copy.copy(tasks.namespace[name])
+    task.help = dict(task.help)
+    return list(task.get_arguments())
+
+
 def _command(name: str) -> Iterator[str]:
     task = tasks.namespace[name]
-    flags = [(argument, _flag(argument)) for argument in task.get_arguments()]
+    flags = [(argument, _flag(argument)) for argument in arguments_of(name)]
     parameters = inspect.signature(task.body).parameters
     usage = [
         written if parameters[argument.name].default is inspect.Parameter.empty else f"[{written}]"

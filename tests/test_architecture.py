@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import tasks
+from scripts.docs import arguments_of
 from venue_access.masked import MASK, ExternalId, Masked, Secret
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -271,9 +272,8 @@ def test_what_is_public_has_a_docstring(module: Module) -> None:
 
 @pytest.mark.parametrize("name", sorted(tasks.namespace.task_names))
 def test_a_command_says_what_it_does_and_what_each_flag_means(name: str) -> None:
-    task = tasks.namespace[name]
-    assert task.body.__doc__, "no docstring"
-    for argument in task.get_arguments():
+    assert tasks.namespace[name].body.__doc__, "no docstring"
+    for argument in arguments_of(name):
         assert argument.help, f"--{argument.name} has no help"
         assert all(len(each) > 1 for each in argument.names), f"--{argument.name} has a short form nobody asked for"
 
@@ -292,7 +292,7 @@ def test_no_module_is_longer_than_300_lines() -> None:
 PLACES = re.compile(
     r"(?<![\w.$}~>-])/(home|root|Users|work|mnt|opt)/\w"  # a path of somebody's machine
     r"|--(extra-)?index-url|(?<!no-emit-)index[-_]url\s*="  # where packages come from is everybody's own matter
-    r"|https?://[^\s/\"']*(artifactory|nexus|pypi\.)",
+    r"|https?://\S*(artifactory|nexus|/simple\b)",
     re.IGNORECASE,
 )
 TEXTS = (".py", ".md", ".toml", ".txt", ".in", ".yml", ".yaml", ".tf", ".hcl", ".j2", ".json", ".cfg", ".sh")
