@@ -34,7 +34,7 @@ HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
     "limit": "venues by Ansible's patterns, such as 'unity:!unity-test'",
     "inventory": "an inventory file or folder (or INVOKE_INVENTORY)",
-    "json": "one JSON document",
+    "json": "print one JSON document",
     "yes": "do not ask",
 }
 
@@ -162,8 +162,8 @@ def deprovision(context: Context, venue: str, yes: bool = False, inventory: str 
 
 
 @command(
-    grace="publish the new one and keep the old one accepted: 24h says for how long",
-    finish="complete the rotation that is under way, without another",
+    grace="leave the old ID accepted too, for 24h say; --finish then takes it out of use",
+    finish="complete the rotation that is under way, and begin no other",
     repair="make a new ID and a stable state from whatever is there",
     unproved="go on where these keys cannot prove that an ID works",
 )
