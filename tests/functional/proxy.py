@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
 
 from venue_access.aws import Endpoint
 
@@ -20,6 +22,8 @@ class Proxy:
 
     :ivar calls: the operations that were called, in order, such as ``CreateRole``.
     :ivar writes: those of them that change something.
+    :ivar refusals: what to answer instead of AWS: its error's code and message, by operation.
+    :ivar before_call: called with each operation before AWS is.
     :ivar after_write: called when AWS has carried out a write and before the caller hears of it, with its number
         (from 1) and its operation.
     """
@@ -27,6 +31,8 @@ class Proxy:
     def __init__(self, upstream: Endpoint) -> None:
         self.calls: list[str] = []
         self.writes: list[str] = []
+        self.refusals: dict[str, tuple[str, str]] = {}
+        self.before_call: Callable[[str], None] = lambda operation: None
         self.after_write: Callable[[int, str], None] = lambda number, operation: None
         self._upstream = upstream
         self._lock = threading.Lock()
@@ -69,9 +75,14 @@ class Proxy:
 
             def _relay(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                number = proxy._note(operation(self.command, dict(self.headers), body))
+                name = operation(self.command, dict(self.headers), body)
+                number = proxy._note(name)
+                proxy.before_call(name)
                 try:
-                    status, answered, content = proxy._forward(self.command, self.path, dict(self.headers), body)
+                    if name in proxy.refusals:
+                        status, answered, content = 400, [], refusal(dict(self.headers), *proxy.refusals[name])
+                    else:
+                        status, answered, content = proxy._forward(self.command, self.path, dict(self.headers), body)
                     if number:
                         proxy.after_write(number, proxy.writes[number - 1])
                     self.send_response(status)
@@ -100,6 +111,14 @@ def operation(method: str, headers: dict[str, str], body: bytes) -> str:
     if "x-www-form-urlencoded" in named.get("content-type", ""):
         return parse_qs(body.decode()).get("Action", [method])[0]
     return {"GET": "GetObject", "HEAD": "GetObject"}.get(method, f"S3:{method}")
+
+
+def refusal(headers: dict[str, str], code: str, message: str) -> bytes:
+    """An error as AWS answers it, in the protocol that it was asked in (Smithy, AWS JSON and AWS query protocols)."""
+    if any(name.lower() == "x-amz-target" for name in headers):
+        return json.dumps({"__type": code, "message": message}).encode()
+    told = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
+    return f"<ErrorResponse><Error>{told}</Error><RequestId>0a1b2c3d</RequestId></ErrorResponse>".encode()
 
 
 @contextmanager

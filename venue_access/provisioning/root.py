@@ -16,7 +16,7 @@ from venue_access.masked import Masked
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
 from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Rendering
 from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.terraform import PLAN_FILE, Event, Terraform, managed_addresses, state_file
+from venue_access.provisioning.terraform import PLAN_FILE, Event, Kept, Terraform, kept_in, state_file
 
 LOCK_TIMEOUT = 600.0  # seconds: another run on the same stack may have several plans to make
 _STAMP = ".initialised"
@@ -98,11 +98,15 @@ class StackRoot:
         """Whether a run has written and initialised this root before."""
         return (self.folder / _STAMP).exists()
 
-    def addresses(self) -> frozenset[str]:
-        """The addresses of what the state holds now; nothing where there is no state yet."""
+    def kept(self) -> Kept:
+        """What the state holds now; nothing where there is no state yet."""
         if self.stack.state.backend == "local":
-            return managed_addresses(state_file(self.folder) or {})
-        return managed_addresses(self.terraform().state())
+            return kept_in(state_file(self.folder) or {})
+        return kept_in(self.terraform().state())
+
+    def addresses(self) -> frozenset[str]:
+        """The addresses of what the state holds now."""
+        return self.kept().addresses
 
     def remove(self) -> None:
         """Take the folder away: of a stack of which nothing is left."""

@@ -124,7 +124,8 @@ class StackRun:
         if self._going != going:
             return None
         self._write(going, buckets, ids)
-        known = self._root.addresses()
+        kept = self._root.kept()
+        known = kept.addresses
         adopted = self._tallies.each(lambda venue: adoptable(self._aws, venue, live[venue.name], known))
         if self._going != going:
             return None
@@ -138,7 +139,13 @@ class StackRun:
         terraform = self._root.terraform(hide)
         partly = len(going) < len(self._stack.venues)
         with self._tallies.failing():
+            if not self._options.check:
+                # What a run that was killed had begun to make is there: it is mended, and not made anew.
+                for address in sorted(kept.tainted):
+                    terraform.untaint(address)
             plan = terraform.plan(targets=[f'module.venue["{venue.name}"]' for venue in going] if partly else ())
+            if self._options.check:
+                plan = plan.mending(kept.tainted)
             if self._options.diff and plan:
                 for line in diff_lines(terraform.show(plan), hide):
                     self._reporter.line(line)
