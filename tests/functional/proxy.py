@@ -78,9 +78,10 @@ class Proxy:
                 name = operation(self.command, dict(self.headers), body)
                 number = proxy._note(name)
                 proxy.before_call(name)
+                answered: list[tuple[str, str]] = []
                 try:
                     if name in proxy.refusals:
-                        status, answered, content = 400, [], refusal(dict(self.headers), *proxy.refusals[name])
+                        status, content = 400, refusal(dict(self.headers), *proxy.refusals[name])
                     else:
                         status, answered, content = proxy._forward(self.command, self.path, dict(self.headers), body)
                     if number:
