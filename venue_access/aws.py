@@ -20,6 +20,8 @@ from venue_access.masked import ExternalId, Masked, Secret, scrub
 
 __all__ = ["NEW_KEYS", "AssumedRole", "Aws", "Caller", "Endpoint", "Keys", "LiveRole", "Parameter"]
 
+# What is called here, by the tests, and by botocore itself to find an operator's keys.
+_SERVICES = ("ecr", "iam", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
 _POOL = 16  # connections a client may hold open: as many as the threads that issue tokens
 
 
@@ -225,11 +227,21 @@ class Aws:
                 "config_file": (None, None, os.devnull, None),
                 "credentials_file": (None, None, os.devnull, None),
             }
-            self._made = boto3.Session(
-                botocore_session=botocore.session.Session(session_vars=deaf if self._keys is not None else None),
-                profile_name=self._profile,
-            )
+            found = botocore.session.Session(session_vars=deaf if self._keys is not None else None)
+            found.register_component("data_loader", _loader())
+            self._made = boto3.Session(botocore_session=found, profile_name=self._profile)
         return self._made
+
+
+def _loader() -> Any:
+    """botocore's loader, told which services there are: it would look into four hundred folders at each start."""
+    from botocore.loaders import Loader
+
+    class Told(Loader):
+        def list_available_services(self, type_name: str) -> list[str]:
+            return list(_SERVICES)
+
+    return Told()
 
 
 @contextmanager
