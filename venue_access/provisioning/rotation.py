@@ -146,6 +146,7 @@ class _Run:
             seconds=2 * self._patience.timeout
         )
         patience = replace(self._patience, timeout=0) if settled else self._patience
+        self._reporter.now(f"{self._venue.name}: trying the external ID that is in use")
         if patience.until(lambda: opens(self._aws, self._venue, used)):
             return None
         return f"{caller.arn} cannot assume the role with its present external ID"
