@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from venue_access.aws import Aws, Caller
 from venue_access.callers import caller_in_account
@@ -19,7 +19,7 @@ from venue_access.provisioning.live import LiveVenue, adoptable, read_live
 from venue_access.provisioning.outcome import Tallies
 from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.prerequisites import check_boundary, find_buckets
-from venue_access.provisioning.render import Import, render
+from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack
@@ -56,7 +56,7 @@ class _Planned:
 class StackRun:
     """One run on the chosen venues of one stack; a venue that fails at a step is left out of those that follow.
 
-    Its siblings are not looked at: they may be another operator's, and a plan is kept to the chosen by its targets.
+    Its siblings are not looked at: they may be another operator's. Targets keep the plan to the chosen.
 
     :param tallies: the chosen venues, and where what becomes of them is written down.
     """
@@ -123,7 +123,7 @@ class StackRun:
         ids = self._tallies.each(lambda venue: ids_for_provisioning(venue, live[venue.name]))
         if self._going != going:
             return None
-        self._write(going, buckets, ids)
+        self._root.write_for(buckets=buckets, external_ids=ids)
         kept = self._root.kept()
         known = kept.addresses
         adopted = self._tallies.each(lambda venue: adoptable(self._aws, venue, live[venue.name], known))
@@ -131,7 +131,7 @@ class StackRun:
             return None
         imports = [each for found in adopted.values() for each in found]
         if imports:
-            self._write(going, buckets, ids, imports)
+            self._root.write_for(buckets=buckets, external_ids=ids, imports=imports)
         self._expect(known, imports)
         self._say_what_is_left_alone(ids)
         self._reporter.now(f"{self._stack.name}: planning")
@@ -156,11 +156,6 @@ class StackRun:
     @property
     def _going(self) -> tuple[Venue, ...]:
         return self._tallies.going()
-
-    def _write(
-        self, going: tuple[Venue, ...], buckets: Buckets, ids: Mapping[str, ExternalIds], imports: Sequence[Import] = ()
-    ) -> None:
-        self._root.write(render(replace(self._stack, venues=going), buckets=buckets, external_ids=ids, imports=imports))
 
     def _expect(self, known: frozenset[str], imports: Sequence[Import]) -> None:
         for name, tally in self._tallies.items():
