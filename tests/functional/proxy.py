@@ -17,6 +17,11 @@ from venue_access.aws import Endpoint
 _READS = ("Get", "List", "Describe", "Assume", "BatchGet", "BatchCheck", "Simulate")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of the default 5 Terraform fills more than there are, and a lost call is made twice
+
+
 class Proxy:
     """What passes between the kit (and its Terraform) and the embedded AWS.
 
@@ -36,8 +41,7 @@ class Proxy:
         self.after_write: Callable[[int, str], None] = lambda number, operation: None
         self._upstream = upstream
         self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), self._handler())
 
     @property
     def url(self) -> str:
