@@ -15,8 +15,16 @@ from tests.functional.processes import left_in, working_in
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST, live_ids
 
-WRITES = 6
-"""Of a fresh provision: the role, two policies, two attachments, the parameter; in changing order."""
+WRITES = range(1, 7)
+"""Of a fresh provision: the role, two policies, the parameter in changing order; then two attachments."""
+
+
+def at(*quick: int) -> pytest.MarkDecorator:
+    """At each write; all but the ``quick`` ones are for the soak."""
+    return pytest.mark.parametrize(
+        "number", [number if number in quick else pytest.param(number, marks=pytest.mark.soak) for number in WRITES]
+    )
+
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
@@ -54,7 +62,7 @@ def kill_terraform(folder_of: Kit, venue: str) -> None:
             os.kill(number, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", range(1, WRITES + 1))
+@at(2, 5)
 def test_a_kit_killed_at_a_write_leaves_no_terraform_and_the_next_run_completes(
     kit: Kit, venue: str, proxy: Proxy, number: int
 ) -> None:
@@ -63,9 +71,7 @@ def test_a_kit_killed_at_a_write_leaves_no_terraform_and_the_next_run_completes(
     completes(kit, venue)
 
 
-@pytest.mark.parametrize(
-    "number", [*(pytest.param(n, marks=pytest.mark.soak) for n in range(1, WRITES)), pytest.param(WRITES)]
-)
+@at(4)
 def test_terraform_killed_at_a_write_is_told_and_the_next_run_completes(
     kit: Kit, venue: str, proxy: Proxy, number: int
 ) -> None:
@@ -75,7 +81,7 @@ def test_terraform_killed_at_a_write_is_told_and_the_next_run_completes(
     completes(kit, venue)
 
 
-@pytest.mark.parametrize("number", [2, *(pytest.param(n, marks=pytest.mark.soak) for n in (1, 3, 4, 5, 6))])
+@at(1)
 def test_the_kit_and_terraform_killed_together_leave_no_provider(
     kit: Kit, venue: str, proxy: Proxy, number: int
 ) -> None:
@@ -87,7 +93,7 @@ def test_the_kit_and_terraform_killed_together_leave_no_provider(
     completes(kit, venue)
 
 
-@pytest.mark.parametrize("number", [3, *(pytest.param(n, marks=pytest.mark.soak) for n in (1, 2, 4, 5, 6))])
+@at(3)
 def test_ctrl_c_lets_terraform_save_what_it_did_and_shows_it(kit: Kit, venue: str, proxy: Proxy, number: int) -> None:
     stopped = cut_short(kit, venue, proxy, number, lambda process: os.killpg(process.pid, signal.SIGINT))
     assert stopped.code == 130

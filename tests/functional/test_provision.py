@@ -279,26 +279,52 @@ def environment(kit: Kit, keys: Keys | None) -> dict[str, str]:
     return {"AWS_CA_BUNDLE": ca_file, **({} if keys is None else keys.environment())}
 
 
-def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_the_others_go_on(kit: Kit) -> None:
-    real, fake = new_venue(), new_venue()
+def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_do(kit: Kit, proxy: Proxy) -> None:
+    real = new_venue()
     made = embedded_as_if_real(kit, real)
-    kit.write_inventory({real: made, fake: embedded(fake)})
-    fake_line = f"{fake} : ok=9 changed=6 {REST}\n"
-    bad = operator_keys(kit)
-    elsewhere = operator_keys_of_another_account(kit)
-    for keys, told, remedy in (
-        (None, "no AWS keys were found", "get new keys from your account portal"),
-        (Keys("ASIAINVALID", bad.secret_access_key, bad.session_token), "AWS does not accept your keys", "new keys"),
-        (elsewhere, f"{real} is in account {ACCOUNT}, but your keys are of account {OTHER_ACCOUNT}", "aws_profile"),
+    elsewhere, keys = operator_keys_of_another_account(kit), operator_keys(kit)
+    expired = {"GetCallerIdentity": ("ExpiredToken", "The security token included in the request is expired")}
+    for url, given, told, remedy in (
+        (
+            made["aws_endpoint_url"],
+            Keys("ASIAINVALID", keys.secret_access_key),
+            "does not accept your keys",
+            "new keys",
+        ),
+        (made["aws_endpoint_url"], elsewhere, f"but your keys are of account {OTHER_ACCOUNT}", "aws_profile"),
+        (proxy.url, keys, "your AWS keys have expired", "get new keys from your account portal"),
+        ("http://127.0.0.1:9", keys, "http://127.0.0.1:9 could not be reached", "check the network"),
     ):
-        result = kit("provision", "--limit", "all", typed="", timeout=300, **environment(kit, keys))
+        kit.write_inventory({real: {**made, "aws_endpoint_url": url}})
+        proxy.refusals = expired
+        result = kit("provision", typed="", timeout=300, **environment(kit, given))
         assert result.code == 5, result.err
         assert told in result.err
         assert remedy in result.err
-        assert fake_line in result.out
-        assert f"{real} : ok=0 changed=0 unreachable=1 failed=0 skipped=0" in result.out
-        fake_line = fake_line.replace("changed=6", "changed=0")
+        assert result.out == f"{real} : ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0\n"
     assert kit.root().role(role_of(real)) is None
+
+
+def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> None:
+    real, fake = new_venue(), new_venue()
+    kit.write_inventory({real: embedded_as_if_real(kit, real), fake: embedded(fake)})
+    result = kit("provision", "--limit", "all", "--json", "--check")
+    assert result.code == 5
+    assert "no AWS keys were found" in result.err
+    venues = result.document()["venues"]
+    assert (venues[real]["unreachable"], venues[real]["failed"]) == (True, False)
+    assert venues[real]["error"].startswith("no AWS keys were found\n  get new keys from your account portal")
+    assert (venues[fake]["unreachable"], venues[fake]["add"]) == (False, 6)
+
+
+def test_an_operators_role_that_cannot_be_assumed_makes_the_account_unreachable(kit: Kit) -> None:
+    real = new_venue()
+    role = f"arn:aws:iam::{ACCOUNT}:role/not-there"
+    kit.write_inventory({real: {**embedded_as_if_real(kit, real), "operator_role_arn": role}})
+    result = kit("provision", typed="", timeout=300, **environment(kit, operator_keys(kit)))
+    assert result.code == 5
+    assert "unreachable=1 failed=0" in result.out
+    assert f"operator_role_arn: {role} cannot be assumed with your keys" in result.err
 
 
 def operator_keys_of_another_account(kit: Kit) -> Keys:
