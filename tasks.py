@@ -158,7 +158,7 @@ def deprovision(context: Context, venue: str, yes: bool = False, inventory: str 
         ui.confirm(f"This destroys {chosen.role_arn}, its policies and its parameter.", chosen.name)
     with reporting() as report:
         count = run(here.settings, stack_of(here.venues, chosen), chosen, here.aws(chosen), report)
-    ui.result(f"{chosen.name}: {count} resources destroyed")
+    ui.result(f"{chosen.name}: {count} resources destroyed" if count else f"{chosen.name}: nothing to destroy")
 
 
 @command(

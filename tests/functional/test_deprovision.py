@@ -45,7 +45,7 @@ def test_a_venue_is_taken_away_once_it_is_confirmed_and_its_bucket_stays(kit: Ki
     assert not (kit.work_directory / "facts" / f"{venue}.json").exists()
 
     again = kit.done("deprovision", "--venue", venue, "--yes")
-    assert again.out == f"{venue}: 0 resources destroyed\n"
+    assert again.out == f"{venue}: nothing to destroy\n"
 
 
 def at_a_terminal(kit: Kit, typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:

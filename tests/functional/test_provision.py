@@ -235,6 +235,13 @@ def test_one_venue_of_a_stack_is_provisioned_without_touching_the_other(kit: Kit
     assert iam_documents(kit, other) == before
     assert live_ids(kit, one, other) == ids
 
+    with_both = kit.inventory.read_text()
+    kit.write_inventory({other: embedded(other, stack=stack, tags={"Team": "ops"})})
+    left_over = kit("provision")  # what the inventory has no more is destroyed only where that is said
+    assert left_over.code == 2
+    assert f"error: {one}: the plan destroys" in left_over.err
+    kit.inventory.write_text(with_both)
+
     kit.done("deprovision", "--venue", one, "--yes")
     assert iam_documents(kit, other) == before
     kit.write_inventory({other: embedded(other, stack=stack)})

@@ -79,9 +79,10 @@ def fail_dev(venue: Venue) -> str:
     return venue.venue
 
 
-def test_a_venue_that_fails_a_step_is_left_out_of_the_next() -> None:
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_a_venue_that_fails_a_step_is_left_out_of_the_next(at_once: int) -> None:
     tallies = Tallies([DEV, TEST])
-    assert tallies.each(fail_dev) == {"unity-test": "test"}
+    assert tallies.each(fail_dev, at_once=at_once) == {"unity-test": "test"}
     assert tallies.going() == (TEST,)
     assert tallies.each(lambda venue: venue.name) == {"unity-test": "unity-test"}
     assert [outcome.failed for outcome in tallies.outcomes()] == [True, False]
