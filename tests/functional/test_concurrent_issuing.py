@@ -75,6 +75,7 @@ def test_two_hundred_tokens_are_issued_and_used_during_rotations_and_a_provision
     guard.check_stable()
 
 
+@pytest.mark.soak
 def test_a_hundred_tokens_of_one_command_are_issued_during_a_rotation(guard: Guard) -> None:
     users = ",".join(f"user{number}" for number in range(100))
     with guard.kit.start("rotate-external-id") as process:

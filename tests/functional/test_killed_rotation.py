@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,7 @@ def kill_at(number: int, guard: Guard, proxy: Proxy) -> None:
     process = guard.kit.start("rotate-external-id")
 
     def kill(count: int, operation: str) -> None:
-        if count == number:
-            assert operation == WRITES[number - 1]
+        if distinct(proxy.writes) == WRITES[:number]:
             os.kill(process.pid, signal.SIGKILL)
 
     proxy.forget()
@@ -53,6 +53,11 @@ def kill_at(number: int, guard: Guard, proxy: Proxy) -> None:
         process.kill()
         proxy.after_write = lambda count, operation: None
     assert process.returncode == -signal.SIGKILL
+
+
+def distinct(writes: list[str]) -> list[str]:
+    """The writes without those that the provider's SDK made again, as a busy machine makes it do."""
+    return [operation for operation, _ in groupby(writes)]
 
 
 def terraforms(folder: Path) -> list[str]:
@@ -90,10 +95,9 @@ def test_a_rotation_that_is_killed_at_a_write_is_completed_by_the_next(number: i
     assert gone(guard.kit.work_directory / "stacks" / guard.venue)
 
     proxy.forget()
-    result = guard.kit.done("rotate-external-id", "--json")
+    result = guard.kit.done("rotate-external-id", "--finish", "--json")
     assert json.loads(result.out)["complete"] is True
-    # What was done is not done again; after the last write there was nothing left, so this is another rotation.
-    assert proxy.writes == WRITES[number % 3 :]
+    assert distinct(proxy.writes) == WRITES[number:]  # what was done is not done again
     guard.check_stable(FIRST)
 
 

@@ -73,7 +73,6 @@ def kill(kit: Kit) -> None:
 def test_it_listens_on_one_port_of_this_machine_alone_and_has_no_children(own: Kit) -> None:
     result = own.done("local.up")
     assert result.err == f"started the embedded AWS at https://127.0.0.1:{port(own)}\n"
-    own.root().call("transfer", "list_servers")  # its side doors would be opened by their services
     assert listens_at(pid(own)) == {("127.0.0.1", port(own))}
     children = Path(f"/proc/{pid(own)}/task/{pid(own)}/children").read_text()
     assert children == ""
