@@ -25,6 +25,7 @@ from venue_access.config import Settings, settings
 from venue_access.errors import RequestError, VenueAccessError
 
 if TYPE_CHECKING:
+    from venue_access.aws import AssumedRole
     from venue_access.inventory.tree import Inventory
     from venue_access.kit import Kit
     from venue_access.provisioning.reporter import Reporter
@@ -240,6 +241,9 @@ def operator_policy(
     user="who it is for: a name or an email, or several: alice,bob",
     external_id="the external ID as the requester supplied it; - reads it from standard input",
     duration="how long it lasts: 1h (default), 90m, 3600",
+    format="json (default), ansible, dotenv, env, env-no-export, fish, ini, legacy-json, powershell, process,"
+    " windows-cmd",
+    profile_name="the section of --format ini: the venue's name unless given",
     reason="why, for the ledger",
 )
 def issue_token(
@@ -248,12 +252,15 @@ def issue_token(
     venue: str | None = None,
     external_id: str | None = None,
     duration: str = "1h",
+    format: str = "json",
+    profile_name: str | None = None,
     reason: str | None = None,
     inventory: str | None = None,
 ) -> None:
-    """Issue a short-term token for a venue, as the JSON that AWS STS gives."""
+    """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
     from venue_access.tokens.durations import seconds
+    from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
 
     users = tuple(name.strip(" ") for name in user.split(","))
@@ -262,6 +269,8 @@ def issue_token(
     supplied = None if given is None else supplied_external_id(given)
     here = kit(context, inventory)
     chosen = find_venue_of(here.venues, venue, users)
+    several = len(users) > 1
+    write = writer(format, chosen, profile_name=profile_name, several=several)
     request = TokenRequest(chosen, users, lasting, supplied)
     if context.config.run.dry:
         for each in recipients(request):
@@ -269,12 +278,18 @@ def issue_token(
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
-    deliver(here.settings, issue(lambda: here.aws(chosen), request), reason, compact=len(users) > 1)
+    deliver(here.settings, issue(lambda: here.aws(chosen), request), reason, write, several=several)
 
 
-def deliver(settings: Settings, issued: Iterator[Issued | Refused], reason: str | None, *, compact: bool) -> None:
+def deliver(
+    settings: Settings,
+    issued: Iterator[Issued | Refused],
+    reason: str | None,
+    write: Callable[[AssumedRole], str],
+    *,
+    several: bool,
+) -> None:
     """Enter each token into the ledger, then print it; what was refused is told, and decides the exit code."""
-    from venue_access.tokens.formats import aws_json
     from venue_access.tokens.issue import Issued
     from venue_access.tokens.ledger import Ledger
 
@@ -282,12 +297,12 @@ def deliver(settings: Settings, issued: Iterator[Issued | Refused], reason: str 
     code = 0
     for each in issued:
         if not isinstance(each, Issued):
-            ui.error(f"{each.user}: {each.error}" if compact else str(each.error))
+            ui.error(f"{each.user}: {each.error}" if several else str(each.error))
             code = code or each.error.exit_code
             continue
         ledger.record(each.receipt(reason))
         ui.say(each.summary())
-        ui.result_json(aws_json(each.token), compact=compact)
+        ui.result(write(each.token))
     raise Exit(code=code)
 
 

@@ -23,8 +23,8 @@ STDOUT = {
     "external_id_age_seconds, max_session_duration, role_arn, error}}}`, where `external_id` is a word such as "
     "`stable`. Never an external ID.",
     "operator-policy": "the policy document, as IAM takes it.",
-    "issue-token": "what `aws sts assume-role` prints. For several users one document a line; who is refused is told "
-    "on standard error, and the others get theirs.",
+    "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users one "
+    "document a line; who is refused is told on standard error, and the others get theirs.",
     "inventory.list": "the JSON of `ansible-inventory --list`.",
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",

@@ -1,0 +1,264 @@
+"""What the formats and ``scripts/sts2env`` write for bash, dash, zsh and fish, loaded by these and read back."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.functional.kit import CHECKOUT
+from tests.functional.shells import (
+    ALL_EXPORTED,
+    DOT,
+    FISH_EVAL,
+    FISH_SOURCE,
+    KEPT,
+    QUOTED,
+    STALE,
+    SUBSTITUTION,
+    UNQUOTED,
+    environments,
+    need,
+)
+from tests.stacks import a_venue
+from venue_access.aws import AssumedRole, Keys
+from venue_access.masked import Secret
+from venue_access.tokens.formats import aws_json, writer
+
+STS2ENV = CHECKOUT / "scripts" / "sts2env"
+
+HOSTILE = (
+    "as/AWS+issues==",
+    "a  b\tc",
+    " at both ends ",
+    "two\nlines",
+    "line breaks at the end\n\n",
+    "\n",
+    "\r\n",
+    "'",
+    '"',
+    "''\"\"'\"'\"",
+    "\\",
+    "a trailing backslash\\",
+    "\\\\n\\x41\\052\\'",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "(touch pwned)",
+    "';touch pwned;'",
+    "x; touch pwned #",
+    "${HOME}$HOME$$",
+    "!!",
+    "!history!$",
+    "%PATH%",
+    "%s%n%%",
+    "*",
+    " * ",
+    "?",
+    "[a-z]*",
+    "{a,b}",
+    "~",
+    "~root",
+    ":~:~",
+    "=ls",
+    "-n",
+    "--",
+    "#comment",
+    "a(b|c)<d>^e&f",
+    "52\u00e9\u2018\u2019\u4e2d\u6587 \U0001f511",
+    "\x01\x07\x1b[31m\x7f",
+)
+"""What AWS does not issue, and what a shell would make something of."""
+
+values = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(st.sampled_from("'\"\\$`(){}[]*?!%~#;&|<>=- \t\r\n./:@,^0123456789nx\u00e9\u2019\u2028"), min_size=1),
+    st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1),
+)
+batches = st.lists(values, min_size=5, max_size=40)
+thorough = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+UNQUOTING = (
+    "bash",
+    "dash",
+    "zsh",
+    "bash -O nullglob",
+    "bash -O failglob -O extglob",
+    "zsh -o globsubst -o extendedglob",
+    "zsh --emulate sh",
+    "bash -eu",
+)
+"""Shells with the options that make most of words which nobody quoted."""
+
+
+def a_token(value: str) -> AssumedRole:
+    """A token all of whose parts that AWS makes up are ``value``."""
+    until = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
+    return AssumedRole("arn", "AROA:a", Keys(value, Secret(value), Secret(value)), until)
+
+
+def loaded(value: str, region: str | None = "us-west-2") -> dict[str, str]:
+    """All that a child is to find, with no stale variable left; without a region the one that was there stays."""
+    regions = {"AWS_REGION": STALE["AWS_REGION"]}
+    if region is not None:
+        regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    return {
+        "AWS_ACCESS_KEY_ID": value,
+        "AWS_SECRET_ACCESS_KEY": value,
+        "AWS_SESSION_TOKEN": value,
+        "AWS_CREDENTIAL_EXPIRATION": "2026-11-20T22:15:00Z",
+        **regions,
+        **KEPT,
+    }
+
+
+def by_format(name: str, given: Sequence[str]) -> list[str]:
+    """The tokens of these values in a format."""
+    write = writer(name, a_venue())
+    return [write(a_token(value)) for value in given]
+
+
+def by_sts2env(shell: str, given: Sequence[str]) -> list[str]:
+    """What ``sts2env`` makes of these values; all in one process, as starting it 40 times takes a second."""
+    script = (
+        "import importlib.machinery, importlib.util, json, sys\n"
+        "loader = importlib.machinery.SourceFileLoader('sts2env', sys.argv[1])\n"
+        "sts2env = importlib.util.module_from_spec(importlib.util.spec_from_loader('sts2env', loader))\n"
+        "loader.exec_module(sts2env)\n"
+        "texts = [sts2env.SHELLS[sys.argv[2]](sts2env.loading(each.encode())) for each in json.load(sys.stdin)]\n"
+        "json.dump(texts, sys.stdout)\n"
+    )
+    documents = json.dumps([json.dumps(aws_json(a_token(value))) for value in given])
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script, str(STS2ENV), shell],
+        input=documents,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    texts: list[str] = json.loads(done.stdout)
+    return texts
+
+
+def a_folder(tmp_path: Path) -> Path:
+    """An empty folder for a shell to stand in; a new one for each example."""
+    return Path(mkdtemp(dir=tmp_path))
+
+
+# -- every value comes back as it was --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "shell", "way"),
+    [
+        *(("env", shell, way) for shell in ("bash", "dash", "zsh") for way in (QUOTED, DOT)),
+        *(("env", shell, SUBSTITUTION) for shell in ("bash", "zsh")),
+        ("fish", "fish", FISH_SOURCE),
+        ("fish", "fish", FISH_EVAL),
+    ],
+)
+@thorough
+@example(batch=list(HOSTILE))
+@given(batch=batches)
+def test_a_format_for_a_shell_is_read_back_as_it_was(
+    name: str, shell: str, way: str, batch: list[str], tmp_path: Path
+) -> None:
+    found = environments(shell, way, by_format(name, batch), a_folder(tmp_path))
+    assert found == [loaded(value) for value in batch]
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "zsh"])
+@thorough
+@example(batch=list(HOSTILE))
+@given(batch=batches)
+def test_assignments_without_export_are_read_back_as_they_were(shell: str, batch: list[str], tmp_path: Path) -> None:
+    found = environments(shell, ALL_EXPORTED, by_format("env-no-export", batch), a_folder(tmp_path))
+    assert found == [{**STALE, **loaded(value)} for value in batch]
+
+
+@pytest.mark.parametrize(
+    ("shell", "way"),
+    [
+        *((shell, UNQUOTED) for shell in UNQUOTING),
+        *((shell, QUOTED) for shell in ("bash", "dash", "zsh")),
+        *((shell, SUBSTITUTION) for shell in ("bash", "zsh")),
+        ("fish", FISH_SOURCE),
+        ("fish", FISH_EVAL),
+    ],
+)
+@thorough
+@example(batch=list(HOSTILE))
+@given(batch=batches)
+def test_what_sts2env_writes_is_read_back_as_it_was_also_unquoted(
+    shell: str, way: str, batch: list[str], tmp_path: Path
+) -> None:
+    texts = by_sts2env(shell.split()[0], batch)
+    found = environments(shell, way, texts, a_folder(tmp_path))
+    assert found == [loaded(value, region=None) for value in batch]
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "zsh"])
+def test_what_aws_issues_outlives_an_unquoted_eval_in_the_env_format_too(shell: str, tmp_path: Path) -> None:
+    value = "FwoGZXIvYXdzEBYaD/+a=="
+    found = environments(shell, UNQUOTED, by_format("env", [value]), a_folder(tmp_path))
+    assert found == [loaded(value)]
+
+
+@pytest.mark.parametrize(("shell", "way"), [("bash", UNQUOTED), ("dash", UNQUOTED), ("zsh", UNQUOTED), ("fish", DOT)])
+def test_unset_takes_every_aws_variable_away(shell: str, way: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [STS2ENV, "--unset", "--shell", shell],
+        env={**STALE, **KEPT, "PATH": "/usr/bin:/bin", "AWS_$(touch pwned)": "x"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "pwned" not in done.stdout
+    assert environments(shell, way, [done.stdout], a_folder(tmp_path)) == [{"CANARY": KEPT["CANARY"]}]
+
+
+# -- the documented one-liners ---------------------------------------------------------------------------------------
+
+
+def one_liners() -> list[tuple[str, str]]:
+    """The lines of docs/formats.md that load a token into a shell, each with the shell."""
+    text = (CHECKOUT / "docs" / "formats.md").read_text(encoding="utf-8")
+    shells = {"bash": ("bash", "zsh"), "sh": ("dash", "bash", "zsh"), "fish": ("fish",)}
+    return [
+        (shell, line)
+        for language, block in re.findall(r"^```(bash|sh|fish)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        for line in block.splitlines()
+        for shell in shells[language]
+        if "token.json" in line
+    ]
+
+
+def test_the_documentation_has_one_liners_for_each_shell() -> None:
+    assert {shell for shell, _ in one_liners()} == {"bash", "zsh", "dash", "fish"}
+
+
+@pytest.mark.parametrize(("shell", "line"), one_liners())
+def test_a_documented_one_liner_loads_a_token(shell: str, line: str, tmp_path: Path) -> None:
+    need(shell)
+    token: dict[str, Any] = aws_json(a_token("a  *$(touch pwned)"))
+    (tmp_path / "token.json").write_text(json.dumps(token), encoding="utf-8")
+    python = Path(sys.executable).parent
+    done = subprocess.run(
+        [shell, "-c", f'{line}\nprintf "<%s>" "$AWS_SECRET_ACCESS_KEY" "$AWS_CREDENTIAL_EXPIRATION"'],
+        cwd=tmp_path,
+        env={"PATH": f"{STS2ENV.parent}:{python}:/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.stdout, done.stderr) == ("<a  *$(touch pwned)><2026-11-20T22:15:00Z>", "")
+    assert not (tmp_path / "pwned").exists()

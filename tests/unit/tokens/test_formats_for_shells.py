@@ -1,0 +1,108 @@
+"""The statements for shells, as text. The real bash, dash, zsh and fish read them in tests/functional."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.tokens.tokens import a_token, written
+from venue_access.errors import DeliveryError
+from venue_access.tokens.shells import IN_THE_WAY
+
+SET = {
+    "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "very-secret",
+    "AWS_SESSION_TOKEN": "of-session",
+    "AWS_CREDENTIAL_EXPIRATION": "2026-11-20T22:15:00Z",
+    "AWS_REGION": "us-west-2",
+    "AWS_DEFAULT_REGION": "us-west-2",
+}
+
+
+def secret_line(name: str, secret: str) -> str:
+    """The line that sets a secret key, where it is on one."""
+    (line,) = (line for line in written(name, a_token(secret=secret)).split("\n") if "AWS_SECRET_ACCESS_KEY" in line)
+    return line
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "taking_away"),
+    [
+        ("env", "export {}='{}';", "unset {};"),
+        ("fish", "set -gx {} '{}';", "set -eg {};"),
+        ("powershell", "$env:{} = '{}'", "$env:{} = $null"),
+        ("windows-cmd", 'set "{}={}"', 'set "{}="'),
+    ],
+)
+def test_statements_set_the_token_and_take_away_what_would_be_in_its_way(
+    name: str, setting: str, taking_away: str
+) -> None:
+    expected = [setting.format(*each) for each in SET.items()] + [taking_away.format(each) for each in IN_THE_WAY]
+    assert written(name).split("\n") == expected
+
+
+@pytest.mark.parametrize("name", ["dotenv", "env-no-export"])
+def test_what_aws_issues_is_bare_in_a_list_of_variables(name: str) -> None:
+    assert written(name).split("\n") == [f"{variable}={value}" for variable, value in SET.items()]
+
+
+@pytest.mark.parametrize("name", ["env", "fish", "powershell", "windows-cmd"])
+def test_a_session_token_that_is_not_there_is_taken_away(name: str) -> None:
+    stale = next(line for line in written(name).split("\n") if "AWS_PROFILE" in line)
+    assert stale.replace("AWS_PROFILE", "AWS_SESSION_TOKEN") in written(name, a_token(session=None)).split("\n")
+
+
+# -- the rules of each shell -----------------------------------------------------------------------------------------
+
+
+def test_zsh_takes_no_bare_equals_sign_for_a_command() -> None:
+    assert secret_line("env-no-export", "=ls") == "AWS_SECRET_ACCESS_KEY='=ls'"
+    assert secret_line("env-no-export", "a=ls") == "AWS_SECRET_ACCESS_KEY=a=ls"
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("it's", r"'it\'s'"),
+        ("\\", r"'\\'"),
+        ("$HOME (x) *", "'$HOME (x) *'"),
+        ("a\nb", r"'a'\x0a'b'"),
+        ("\té", r"''\x09'é'"),
+    ],
+)
+def test_fish_escapes_backslashes_and_quotes_within_quotes_and_control_characters_outside(
+    value: str, quoted: str
+) -> None:
+    assert secret_line("fish", value) == f"set -gx AWS_SECRET_ACCESS_KEY {quoted};"
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("it's", "'it''s'"),
+        ("\u2018a\u2019\u201ab\u201b", "'\u2018\u2018a\u2019\u2019\u201a\u201ab\u201b\u201b'"),
+        ('$(x) `n "q" %!\\', "'$(x) `n \"q\" %!\\'"),
+        ("a\r\nb", "'a' + [char]13 + '' + [char]10 + 'b'"),
+        ("\n", "'' + [char]10 + ''"),
+    ],
+)
+def test_powershell_doubles_every_quote_and_adds_control_characters_by_number(value: str, quoted: str) -> None:
+    assert secret_line("powershell", value) == f"$env:AWS_SECRET_ACCESS_KEY = {quoted}"
+
+
+@pytest.mark.parametrize(
+    ("value", "written_as"), [("100%PATH%", "100%%PATH%%"), ("a&b|c<d>^e!'é \\", "a&b|c<d>^e!'é \\")]
+)
+def test_cmd_doubles_per_cent_signs_and_takes_the_rest_between_its_quotes(value: str, written_as: str) -> None:
+    assert secret_line("windows-cmd", value) == f'set "AWS_SECRET_ACCESS_KEY={written_as}"'
+
+
+@pytest.mark.parametrize("value", ['a"&calc&"', "a\nb", "a\rb", "\x1a"])
+def test_cmd_refuses_what_would_end_its_quotes_or_the_statement(value: str) -> None:
+    with pytest.raises(DeliveryError, match="its AWS_SECRET_ACCESS_KEY has a double quote or control character"):
+        written("windows-cmd", a_token(secret=value))
+
+
+@pytest.mark.parametrize("value", ["a b", "a\nAWS_X=1", "'a'", '"a"', "$a", "a#", "a\\", "é", "a\n"])
+def test_dotenv_refuses_what_its_readers_do_not_agree_on(value: str) -> None:
+    with pytest.raises(DeliveryError, match="which a dotenv file cannot hold"):
+        written("dotenv", a_token(secret=value))

@@ -1,0 +1,118 @@
+"""A token as text: a module for each format, of which only the one that is used is imported.
+
+A module here *is* a format: ``windows_cmd.py`` is ``--format windows-cmd``, and its ``FORMAT`` says how it is written.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from venue_access.aws import AssumedRole
+    from venue_access.inventory.model import Venue
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a text needs to know besides the token."""
+
+    region: str
+    profile_name: str
+    compact: bool = False
+    """On one line, where the format is a document."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a token is written: a pure function, and what goes with it.
+
+    ``write`` raises ``DeliveryError`` where a value cannot be written so that it is read back the same; what AWS issues
+    always can.
+    """
+
+    write: Callable[[AssumedRole, Terms], str]
+    several: bool = False
+    """Whether texts may follow each other: each is one line, and says whose token it is."""
+    check_profile_name: Callable[[str], None] | None = None
+    """Raises ``RequestError`` for a name that cannot be a profile's; None where the format has no profile."""
+
+
+class Formats(Mapping[str, Format]):
+    """The formats by name, ``json`` first; one is imported when it is looked up."""
+
+    def __init__(self) -> None:
+        names = [module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)]
+        self._names = sorted(names, key=lambda name: (name != "json", name))
+
+    def __getitem__(self, name: str) -> Format:
+        if name not in self._names:
+            raise KeyError(name)
+        from importlib import import_module
+
+        found = import_module(f"{__name__}.{name.replace('-', '_')}").FORMAT
+        assert isinstance(found, Format)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+FORMATS: Mapping[str, Format] = Formats()
+
+
+def writer(
+    name: str, venue: Venue, *, profile_name: str | None = None, several: bool = False
+) -> Callable[[AssumedRole], str]:
+    """What writes a venue's tokens in a format; asked for before a token is issued, so that nothing is issued in vain.
+
+    :param profile_name: None takes the venue's name.
+    :param several: whether it is to write more than one.
+    :raises RequestError: there is no such format, or it is not one for this.
+    """
+    from venue_access.errors import RequestError
+
+    if name not in FORMATS:
+        from venue_access.inventory.nearby import did_you_mean
+
+        raise RequestError(
+            f"there is no format {name!r}{did_you_mean(name, FORMATS)}", hint=f"the formats are: {', '.join(FORMATS)}"
+        )
+    chosen = FORMATS[name]
+    if several and not chosen.several:
+        fit = " or ".join(each for each, other in FORMATS.items() if other.several)
+        raise RequestError(f"--format {name} is for one user at a time", hint=f"for several take {fit}")
+    if profile_name is not None:
+        if chosen.check_profile_name is None:
+            raise RequestError(f"--format {name} has no profile", hint="--profile-name goes with --format ini")
+        chosen.check_profile_name(profile_name)
+    terms = Terms(venue.region, venue.name if profile_name is None else profile_name, several)
+    return lambda token: chosen.write(token, terms)
+
+
+def aws_json(token: AssumedRole) -> dict[str, Any]:
+    """What ``aws sts assume-role`` prints; ``PackedPolicySize`` only where AWS measured a policy or tags."""
+    document: dict[str, Any] = {
+        "AssumedRoleUser": {"AssumedRoleId": token.assumed_role_id, "Arn": token.arn},
+        "Credentials": {
+            "AccessKeyId": token.keys.access_key_id,
+            "SecretAccessKey": token.keys.secret_access_key.reveal(),
+            "SessionToken": token.keys.session_token.reveal() if token.keys.session_token else "",
+            "Expiration": utc(token.expiration),
+        },
+    }
+    if token.packed_policy_size is not None:
+        document["PackedPolicySize"] = token.packed_policy_size
+    return document
+
+
+def utc(moment: datetime) -> str:
+    """A UTC moment as AWS writes it: ``2026-11-20T22:15:00Z``."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,45 @@
+"""A profile's section for ``~/.aws/credentials``.
+
+The sources: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; Python's ``configparser``,
+which the AWS CLI reads them with.
+"""
+
+from __future__ import annotations
+
+import re
+
+from venue_access.aws import AssumedRole
+from venue_access.errors import RequestError
+from venue_access.tokens.formats import Format, Terms, utc
+from venue_access.tokens.shells import unwritable
+
+_PROFILE_NAME = re.compile(r"[\w./%@:+-]{1,128}", re.ASCII)
+# There is no quoting: a line break would begin another setting, spaces at the ends are dropped, and for some SDKs a
+# comment begins at a # or ; after a space.
+_REFUSED = re.compile(r"[\x00-\x1f\x7f]|\s[#;]|^\s|\s$|[\u0085\u2028\u2029]")
+
+
+def _check_profile_name(name: str) -> None:
+    if not _PROFILE_NAME.fullmatch(name):
+        raise RequestError(
+            f"--profile-name {name!r} is not a name that every AWS tool takes",
+            hint="it is up to 128 ASCII letters, digits and _ - . / % @ : +",
+        )
+
+
+def _write(token: AssumedRole, terms: Terms) -> str:
+    keys = token.keys
+    settings = {
+        "aws_access_key_id": keys.access_key_id,
+        "aws_secret_access_key": keys.secret_access_key.reveal(),
+        "aws_session_token": keys.session_token.reveal() if keys.session_token is not None else "",
+        "region": terms.region,
+    }
+    for name, value in settings.items():
+        if _REFUSED.search(value):
+            raise unwritable(name, "a line break, a comment or a space at its end", "a credentials file")
+    lines = [f"{name} = {value}" for name, value in settings.items() if value]
+    return "\n".join([f"[{terms.profile_name}]", f"# until {utc(token.expiration)}", *lines])
+
+
+FORMAT = Format(_write, check_profile_name=_check_profile_name)

@@ -1,0 +1,30 @@
+"""Statements for PowerShell, each on a line of its own, as ``... | Invoke-Expression`` takes them.
+
+The sources: Microsoft, about_Quoting_Rules; and for the typographic quotes ``CodeGeneration
+.EscapeSingleQuotedStringContent``: PowerShell ends a string at U+2018 to U+201B as it does at ``'``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from venue_access.aws import AssumedRole
+from venue_access.tokens.formats import Format, Terms
+from venue_access.tokens.shells import variables
+
+
+def _quoted(value: str) -> str:
+    """In single quotes, each quote doubled; control characters, line breaks among them, are added by number."""
+    doubled = re.sub("(['\u2018-\u201b])", r"\1\1", value)
+    return "'" + re.sub(r"[\x01-\x1f\x7f]", lambda found: f"' + [char]{ord(found[0])} + '", doubled) + "'"
+
+
+def _statement(name: str, value: str | None) -> str:
+    return f"$env:{name} = {'$null' if value is None else _quoted(value)}"
+
+
+def _write(token: AssumedRole, terms: Terms) -> str:
+    return "\n".join(_statement(name, value) for name, value in variables(token, terms.region).items())
+
+
+FORMAT = Format(_write)
