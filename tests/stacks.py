@@ -7,7 +7,7 @@ from typing import Any
 
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
-from venue_access.provisioning.policies import ExternalIds
+from venue_access.policies import ExternalIds
 from venue_access.provisioning.render import Import, Rendering, render
 from venue_access.provisioning.stack import Stack, group_into_stacks
 

@@ -23,7 +23,10 @@ ROOMS = (
     ("inventory", ("inventory",)),
     (
         "the ways to AWS",
-        ("aws", "aws_refusals", "aws_values", "certificate", "local_aws", "operator_policy", "accounts", "callers"),
+        (
+            *("aws", "aws_refusals", "aws_values", "certificate", "local_aws"),
+            *("operator_policy", "policies", "accounts", "callers"),
+        ),
     ),
     ("provisioning and tokens", ("provisioning", "tokens")),
     ("what the commands share", ("kit",)),
@@ -163,7 +166,7 @@ PURE = (
     "provisioning.diagnostics",
     "provisioning.diff",
     "provisioning.outcome",
-    "provisioning.policies",
+    "policies",
     "provisioning.progress",
     "provisioning.stack",
     "tokens.durations",

@@ -21,7 +21,7 @@ from tests.stacks import a_venue, some_ids
 from venue_access.aws import Endpoint
 from venue_access.inventory.model import embedded_operator_arn
 from venue_access.local_aws import LocalAws
-from venue_access.provisioning.policies import ecr_policy, s3_policy, trust_policy
+from venue_access.policies import ecr_policy, s3_policy, trust_policy
 
 BUCKET = "unity-dev-data"
 OPERATOR = embedded_operator_arn("111122223333")

@@ -15,11 +15,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
+from venue_access import policies
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
-from venue_access.provisioning import policies
-from venue_access.provisioning.policies import ExternalIds
+from venue_access.policies import ExternalIds
 from venue_access.provisioning.stack import Stack
 
 DATA_FILE = "stack.auto.tfvars.json"

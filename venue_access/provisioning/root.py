@@ -15,8 +15,8 @@ from venue_access.config import Settings
 from venue_access.files import locked, private_directory, write_private_if_changed
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId, Masked
+from venue_access.policies import ExternalIds
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
-from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Import, Rendering, render
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import new_external_id

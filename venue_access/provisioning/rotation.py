@@ -22,10 +22,10 @@ from venue_access.config import Settings
 from venue_access.errors import AwsError, RequestError, Stopped, TerraformError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
+from venue_access.policies import ExternalIds
 from venue_access.provisioning.guard import Patience, opens, prove_guard
 from venue_access.provisioning.id_change import IdChange
 from venue_access.provisioning.live import LiveVenue, read_live
-from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.rotation_terms import Rotation, RotationOptions

@@ -11,13 +11,13 @@ from venue_access.config import Settings
 from venue_access.errors import RequestError, TerraformError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
+from venue_access.policies import ExternalIds
 from venue_access.provisioning import progress
 from venue_access.provisioning.diff import diff_lines
 from venue_access.provisioning.facts import write_facts
 from venue_access.provisioning.guard import prove_guard
 from venue_access.provisioning.live import LiveVenue, adoptable, read_live
 from venue_access.provisioning.outcome import Tallies
-from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.prerequisites import check_boundary, find_buckets
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
+from venue_access.policies import ExternalIds
 from venue_access.provisioning.live import CURRENT, INCOMING, LiveVenue
-from venue_access.provisioning.policies import ExternalIds
 
 
 class Stage(enum.Enum):

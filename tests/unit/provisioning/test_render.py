@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, some_ids
+from venue_access import policies
 from venue_access.errors import InventoryError, RenderError
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.masked import ExternalId
-from venue_access.provisioning import policies
+from venue_access.policies import ExternalIds
 from venue_access.provisioning import render as rendering
-from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.render import Import, assets, hcl_literal, managed_resources, render, tags
 from venue_access.provisioning.stack import group_into_stacks
 

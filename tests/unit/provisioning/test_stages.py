@@ -13,8 +13,8 @@ from tests.stacks import a_venue
 from venue_access.aws import LiveRole, Parameter
 from venue_access.errors import RequestError
 from venue_access.masked import ExternalId
+from venue_access.policies import ExternalIds, trust_policy
 from venue_access.provisioning.live import LiveVenue
-from venue_access.provisioning.policies import ExternalIds, trust_policy
 from venue_access.provisioning.stages import Stage, ids_for_provisioning, is_adoptable, new_external_id, standing
 
 S, N, OTHER = "id-of-old", "id-of-new", "id-of-nobody"
