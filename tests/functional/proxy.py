@@ -20,6 +20,7 @@ class Proxy:
 
     :ivar calls: the operations that were called, in order, such as ``CreateRole``.
     :ivar writes: those of them that change something.
+    :ivar after_call: called with each operation when AWS has carried it out and before the caller hears of it.
     :ivar after_write: called when AWS has carried out a write and before the caller hears of it, with its number
         (from 1) and its operation.
     """
@@ -27,6 +28,7 @@ class Proxy:
     def __init__(self, upstream: Endpoint) -> None:
         self.calls: list[str] = []
         self.writes: list[str] = []
+        self.after_call: Callable[[str], None] = lambda operation: None
         self.after_write: Callable[[int, str], None] = lambda number, operation: None
         self._upstream = upstream
         self._lock = threading.Lock()
@@ -69,9 +71,11 @@ class Proxy:
 
             def _relay(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                number = proxy._note(operation(self.command, dict(self.headers), body))
+                called = operation(self.command, dict(self.headers), body)
+                number = proxy._note(called)
                 try:
                     status, answered, content = proxy._forward(self.command, self.path, dict(self.headers), body)
+                    proxy.after_call(called)
                     if number:
                         proxy.after_write(number, proxy.writes[number - 1])
                     self.send_response(status)
