@@ -24,32 +24,24 @@ class AgeKey:
     """A public key as ``age -r`` takes it: ``age1...``, or an SSH key without its comment."""
 
     text: str
-
-    @property
-    def fingerprint(self) -> str:
-        """What tells the key from others: an age key is its own; an SSH key's is what ``ssh-keygen -l`` shows."""
-        _, _, blob = self.text.partition(" ")
-        if not blob:
-            return self.text
-        digest = hashlib.sha256(base64.b64decode(blob)).digest()
-        return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+    fingerprint: str
+    """What tells it from others: an age key is its own; an SSH key's is what ``ssh-keygen -l`` shows."""
 
 
-def read_key(text: str) -> AgeKey:
+def read_key(line: str) -> AgeKey:
     """The public key of a line.
 
     :raises RequestError: it is none that age encrypts to; says which are.
     """
-    key = AgeKey(" ".join(text.split()[:2]))
+    text = " ".join(line.split()[:2])
     try:
-        _recipient(key)
-        key.fingerprint  # noqa: B018 - raises where what follows the kind is no base64
+        _recipient(text)
+        return AgeKey(text, _fingerprint(text))
     except (pyrage.RecipientError, binascii.Error) as error:
         raise RequestError(
-            f"the key {_begin(key.text)!r} cannot be sealed to: {_reason(text, str(error))}",
+            f"the key {_begin(text)!r} cannot be sealed to: {_reason(text, str(error))}",
             hint="age encrypts to age1..., ssh-ed25519 and ssh-rsa (2048 bits or more) public keys",
         ) from error
-    return key
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ class AgeSeal:
         :raises DeliveryError: it cannot be encrypted.
         """
         with _faults():
-            return bytes(pyrage.encrypt(parcel.tar(), [_recipient(key) for key in self.keys]))
+            return bytes(pyrage.encrypt(parcel.tar(), [_recipient(key.text) for key in self.keys]))
 
 
 @dataclass(frozen=True)
@@ -100,9 +92,17 @@ def _faults() -> Iterator[None]:
         raise DeliveryError(f"age cannot encrypt this: {error}") from error
 
 
-def _recipient(key: AgeKey) -> object:
-    kind = pyrage.ssh if key.text.startswith("ssh-") else pyrage.x25519
-    return kind.Recipient.from_str(key.text)
+def _recipient(text: str) -> object:
+    kind = pyrage.ssh if text.startswith("ssh-") else pyrage.x25519
+    return kind.Recipient.from_str(text)
+
+
+def _fingerprint(text: str) -> str:
+    _, _, blob = text.partition(" ")
+    if not blob:
+        return text
+    digest = hashlib.sha256(base64.b64decode(blob)).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def _begin(text: str) -> str:

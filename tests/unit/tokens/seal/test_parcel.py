@@ -11,6 +11,7 @@ import tarfile
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,8 @@ TOKEN_JSON = (
 PARCEL = Parcel(SESSION, "Your access to unity-dev", "Grüße: the note\n", "token.json", Secret(TOKEN_JSON), NOW)
 
 
-def note(timezone: str | None = None, **variables: object) -> str:
-    venue = replace(a_venue(), **variables)  # type: ignore[arg-type]
+def note(timezone: str | None = None, **variables: Any) -> str:
+    venue = replace(a_venue(), **variables)
     return token_note(venue, Recipient("alice", timezone=timezone), session=SESSION, expires=UNTIL)
 
 
