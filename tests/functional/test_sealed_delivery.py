@@ -7,15 +7,12 @@ import email
 import email.policy
 import io
 import json
-import os
-import pty
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ import pytest
 
 from tests.certificates import Card
 from tests.functional.kit import CHECKOUT, Kit, Result
+from tests.functional.terminal import at_terminal
 from venue_access.tokens.seal.age import read_key
 from venue_access.tokens.seal.smime import read_certificate
 
@@ -137,46 +135,19 @@ def test_each_of_several_users_gets_a_file_of_their_own_that_the_others_cannot_o
     assert other.stdout == b""
 
 
-def at_a_terminal(command: Sequence[str | Path], kit: Kit, answer: str = "") -> tuple[int, str, bytes]:
-    """Run a command with a terminal of its own: its exit code, the screen, and standard output, which is a pipe."""
-    reading, writing = os.pipe()
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(kit.folder)
-        os.dup2(writing, 1)
-        os.execvpe(command[0], list(map(str, command)), kit.environment)
-    os.close(writing)
-    screen = b""
-    while True:
-        try:
-            read = os.read(terminal, 4096)
-        except OSError:  # how Linux tells that the other end was closed
-            break
-        if not read:
-            break
-        screen += read
-        if answer and b"passphrase" in screen:
-            os.write(terminal, answer.encode() + b"\n")
-            answer = ""
-    with os.fdopen(reading, "rb") as out:
-        printed = out.read()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen.decode(), printed
-
-
 @needs_age
 def test_a_passphrase_is_shown_on_the_terminal_alone_and_opens_it(provisioned: tuple[Kit, str]) -> None:
     kit, _ = provisioned
-    invoke = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT)]
-    code, screen, out = at_a_terminal([*invoke, *SEAL, "--passphrase"], kit)
-    assert code == 0, screen
-    path = sealed_file(kit, Result(code, out.decode(), ""))
-    (shown,) = re.findall(r"passphrase of (\S+), for alice: ([a-z-]{47})\r\n", screen)
+    command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *SEAL, "--passphrase"]
+    issued = at_terminal(command, folder=kit.folder, environment=kit.environment)
+    path = sealed_file(kit, Result(issued.code, issued.out.decode(), issued.screen))
+    (shown,) = re.findall(r"passphrase of (\S+), for alice: ([a-z-]{47})\r\n", issued.screen)
     assert shown[0] == path.name
-    code, _, opened = at_a_terminal(["age", "-d", path], kit, answer=shown[1])
-    assert code == 0
-    token = json.loads(unpacked(opened)["token.json"])
+    opened = at_terminal(["age", "-d", path], folder=kit.folder, environment=kit.environment, answer=shown[1])
+    assert opened.code == 0, opened.screen
+    token = json.loads(unpacked(opened.out)["token.json"])
     assert works(kit, token)
-    assert is_nowhere(kit, token, Result(code, "", screen))
+    assert is_nowhere(kit, token, Result(issued.code, "", issued.screen))
     assert shown[1].encode() not in (kit.work_directory / "ledger.jsonl").read_bytes()
 
 
