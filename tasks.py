@@ -33,7 +33,7 @@ HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
     "limit": "venues by Ansible's patterns, such as 'unity:!unity-test'",
     "inventory": "an inventory file or folder (or INVOKE_INVENTORY)",
-    "json": "one JSON document",
+    "json": "print one JSON document",
     "yes": "do not ask",
 }
 
@@ -157,12 +157,12 @@ def deprovision(context: Context, venue: str, yes: bool = False, inventory: str 
         ui.confirm(f"This destroys {chosen.role_arn}, its policies and its parameter.", chosen.name)
     with reporting() as report:
         count = run(here.settings, stack_of(here.venues, chosen), chosen, here.aws(chosen), report)
-    ui.result(f"{chosen.name}: {count} resources destroyed")
+    ui.result(f"{chosen.name}: {count} resources destroyed" if count else f"{chosen.name}: nothing to destroy")
 
 
 @command(
-    grace="publish the new one and keep the old one accepted: 24h says for how long",
-    finish="complete the rotation that is under way, without another",
+    grace="leave the old ID accepted too, for 24h say; --finish then takes it out of use",
+    finish="complete the rotation that is under way, and begin no other",
     repair="make a new ID and a stable state from whatever is there",
     unproved="go on where these keys cannot prove that an ID works",
 )

@@ -24,13 +24,12 @@ sys.path.insert(0, str(CHECKOUT))
 
 from tests.functional.kit import REGION, Kit, embedded
 from venue_access.accounts import Accounts
-from venue_access.config import Settings
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import build_venues
 from venue_access.local_aws import local_aws
-from venue_access.provisioning.root import StackRoot
-from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.cli_config import cli_config_environment
+from venue_access.provisioning.root import terraform_environment
 
 VENUE = "bench-dev"
 HUNDRED = ",".join(f"user{number:03}" for number in range(100))
@@ -44,10 +43,8 @@ class Bench:
         self.kit = Kit(folder, folder / "work")
         self.kit.write_inventory({VENUE: embedded(VENUE)})
         self.venue: Venue = build_venues(load_inventory(self.kit.inventory))[VENUE]
-        settings = Settings(self.kit.inventory, self.kit.work_directory, CHECKOUT)
-        self.accounts = Accounts([self.venue], settings.work_directory)
-        self.operator = self.accounts.aws(self.venue)
-        self.root = StackRoot(settings, Stack(VENUE, (self.venue,)), self.operator, lambda event: None)
+        self.operator = Accounts([self.venue], self.kit.work_directory).aws(self.venue)
+        self.root = self.kit.work_directory / "stacks" / VENUE
 
     def issue(self) -> tuple[Side, Side]:
         return self._kit("issue-token", "--user", "alice"), self._aws_pair
@@ -67,10 +64,10 @@ class Bench:
 
     def before_fresh(self, *, bare: bool) -> None:
         """Nothing exists; for the bare tools the root is rendered, but not initialised."""
-        self.kit.done("deprovision", "--yes")
+        self.kit.done("deprovision", "--yes", "--venue", VENUE)
         if bare:
             self.kit.done("provision", "--check")
-            shutil.rmtree(self.root.folder / ".terraform")
+            shutil.rmtree(self.root / ".terraform")
 
     def _kit(self, *arguments: str) -> Side:
         def run() -> None:
@@ -96,9 +93,13 @@ class Bench:
         subprocess.run([*assume, *external_id], env=environment, check=True, capture_output=True)
 
     def _terraform(self, *arguments: str) -> None:
-        environment = self.root.terraform()._environment
+        found = cli_config_environment(os.environ, Path.home(), CHECKOUT / ".venue-access")
+        environment = {
+            **terraform_environment({**os.environ, **found}, self.operator.keys(), REGION, self.operator.endpoint),
+            "GOGC": "100",  # Go's default: the kit's setting is part of what is measured
+        }
         command = [os.environ.get("INVOKE_TERRAFORM", "terraform"), *arguments, "-no-color"]
-        subprocess.run(command, cwd=self.root.folder, env=environment, check=True, capture_output=True)
+        subprocess.run(command, cwd=self.root, env=environment, check=True, capture_output=True)
 
 
 def seconds(side: Side) -> float:

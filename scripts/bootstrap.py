@@ -7,6 +7,7 @@ Run it again at any time: it mends what is missing and is silent where nothing i
 from __future__ import annotations
 
 import argparse
+import compileall
 import contextlib
 import fcntl
 import hashlib
@@ -76,6 +77,7 @@ def main() -> int:
                 made_ready = True
         terraform.provide(os.environ, CHECKOUT)
         terraform.configure_provider(os.environ, Path.home(), CHECKOUT)
+        compile_modules()
     except VenueAccessError as error:
         say(f"error: {error}")
         return error.exit_code
@@ -88,6 +90,15 @@ def main() -> int:
     if made_ready:
         say("ready; next: .venv/bin/invoke --list")
     return 0
+
+
+def compile_modules() -> None:
+    """Compile what has changed of the checkout's own modules, as pip does with the packages.
+
+    Where PYTHONDONTWRITEBYTECODE is set, or the checkout is read-only, each command would do it again.
+    """
+    compileall.compile_dir(CHECKOUT / "venue_access", quiet=2)
+    compileall.compile_file(CHECKOUT / "tasks.py", quiet=2)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.aws import Aws, Endpoint, Keys
-from venue_access.errors import AwsError
+from venue_access.errors import AccessRefused, AwsError, Unreachable
 from venue_access.files import write_private
 from venue_access.inventory.model import EMBEDDED_OPERATOR_ROLE, Venue, embedded_operator_arn
 from venue_access.local_aws import LocalAws, local_aws
@@ -82,7 +82,14 @@ def _operator(venue: Venue) -> Aws:
     aws = Aws(region=venue.region, profile=venue.aws_profile, endpoint=endpoint)
     if venue.operator_role_arn is None:
         return aws
-    return aws.with_keys(aws.assume_role(venue.operator_role_arn, _OPERATOR_SESSION).keys)
+    try:
+        return aws.with_keys(aws.assume_role(venue.operator_role_arn, _OPERATOR_SESSION).keys)
+    except AccessRefused as error:
+        raise Unreachable(
+            f"{venue.name}: operator_role_arn: {venue.operator_role_arn} cannot be assumed with your keys",
+            hint="check that the role exists, and that it trusts you",
+            code=error.code,
+        ) from error
 
 
 def _root(venue: Venue, endpoint: Endpoint) -> Aws:

@@ -10,108 +10,19 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
+from datetime import timezone
 from typing import Any
 
-from venue_access.errors import AccessRefused, AwsError, Unreachable
+from venue_access.aws_refusals import ABSENT, NEW_KEYS, PRESENT, no_keys, refusal
+from venue_access.aws_values import AssumedRole, Caller, Endpoint, Keys, LiveRole, Parameter
+from venue_access.errors import AwsError, Unreachable
 from venue_access.masked import ExternalId, Masked, Secret, scrub
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_NOT_VALID = {
-    "AuthFailure",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "InvalidToken",
-    "MissingAuthenticationToken",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-_REFUSED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
-_SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
-_ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "404"}
-_PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
-_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+__all__ = ["NEW_KEYS", "AssumedRole", "Aws", "Caller", "Endpoint", "Keys", "LiveRole", "Parameter"]
 
-NEW_KEYS = "get new keys from your account portal, export them, and run the command again"
+# What is called here, by the tests, and by botocore itself to find an operator's keys.
+_SERVICES = ("ecr", "iam", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
 _POOL = 16  # connections a client may hold open: as many as the threads that issue tokens
-
-
-@dataclass(frozen=True)
-class Keys:
-    """AWS credentials: long-term, or of a session where there is a ``session_token``."""
-
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret | None = None
-
-    def environment(self) -> dict[str, str]:
-        """The variables that give these keys to a child process."""
-        variables = {
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key.reveal(),
-        }
-        if self.session_token is not None:
-            variables["AWS_SESSION_TOKEN"] = self.session_token.reveal()
-        return variables
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An AWS-compatible service: one URL for every service, and the file of the CA that vouches for it."""
-
-    url: str
-    ca_file: Path | None = None
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who AWS says we are."""
-
-    account_id: str
-    arn: str
-
-    @property
-    def is_role_session(self) -> bool:
-        """Whether a role assumed from here is chained, which AWS caps at one hour."""
-        return ":assumed-role/" in self.arn
-
-
-@dataclass(frozen=True)
-class AssumedRole:
-    """A role session as AWS STS gives it."""
-
-    arn: str
-    assumed_role_id: str
-    keys: Keys
-    expiration: datetime
-    """UTC."""
-    packed_policy_size: int | None = None
-    """Percent of what AWS allows; only where a session policy or tags were sent."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """An SSM parameter that holds one confidential value."""
-
-    value: ExternalId
-    version: int
-    modified: datetime
-
-
-@dataclass(frozen=True)
-class LiveRole:
-    """A role as it is in AWS now."""
-
-    arn: str
-    role_id: str
-    path: str
-    trust_policy: Mapping[str, Any]
-    max_session_duration: int
-    permissions_boundary_arn: str | None
 
 
 class Aws:
@@ -152,7 +63,7 @@ class Aws:
         with _faults("find your AWS keys"):
             found = self._session().get_credentials()
             if found is None:
-                raise _no_keys()
+                raise no_keys()
             frozen = found.get_frozen_credentials()
         token = Secret(frozen.token) if frozen.token else None
         return Keys(frozen.access_key, Secret(frozen.secret_key), token)
@@ -243,7 +154,7 @@ class Aws:
         try:
             return self.call(service, operation, **request)
         except AwsError as error:
-            if error.code in _ABSENT:
+            if error.code in ABSENT:
                 return None
             raise
 
@@ -252,7 +163,7 @@ class Aws:
         try:
             self.call(service, operation, **request)
         except AwsError as error:
-            if error.code not in _PRESENT:
+            if error.code not in PRESENT:
                 raise
 
     def call(
@@ -316,15 +227,21 @@ class Aws:
                 "config_file": (None, None, os.devnull, None),
                 "credentials_file": (None, None, os.devnull, None),
             }
-            self._made = boto3.Session(
-                botocore_session=botocore.session.Session(session_vars=deaf if self._keys is not None else None),
-                profile_name=self._profile,
-            )
+            found = botocore.session.Session(session_vars=deaf if self._keys is not None else None)
+            found.register_component("data_loader", _loader())
+            self._made = boto3.Session(botocore_session=found, profile_name=self._profile)
         return self._made
 
 
-def _no_keys() -> Unreachable:
-    return Unreachable("no AWS keys were found", hint=f"{NEW_KEYS}, or name a profile with aws_profile")
+def _loader() -> Any:
+    """botocore's loader, told which services there are: it would look into four hundred folders at each start."""
+    from botocore.loaders import Loader
+
+    class Told(Loader):
+        def list_available_services(self, type_name: str) -> list[str]:
+            return list(_SERVICES)
+
+    return Told()
 
 
 @contextmanager
@@ -336,9 +253,9 @@ def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint 
         yield
     except fault.ClientError as error:
         told = error.response["Error"]
-        raise _refusal(what, told.get("Code", "Unknown"), scrub(told.get("Message", ""), *hide)) from None
+        raise refusal(what, told.get("Code", "Unknown"), scrub(told.get("Message", ""), *hide)) from None
     except fault.NoCredentialsError:
-        raise _no_keys() from None
+        raise no_keys() from None
     except (fault.ProfileNotFound, fault.PartialCredentialsError, fault.ConfigParseError) as error:
         raise Unreachable(f"your AWS configuration is not usable: {error}", hint="mend ~/.aws/config") from error
     except (fault.CredentialRetrievalError, fault.SSOError, fault.TokenRetrievalError) as error:
@@ -352,17 +269,3 @@ def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint 
         ) from None
     except fault.BotoCoreError as error:
         raise AwsError(f"{what} could not be made: {scrub(str(error), *hide)}") from None
-
-
-def _refusal(what: str, code: str, said: str) -> AwsError:
-    if code in _EXPIRED:
-        return Unreachable("your AWS keys have expired", hint=NEW_KEYS, code=code)
-    if code in _NOT_VALID:
-        return Unreachable(f"AWS does not accept your keys ({code})", hint=NEW_KEYS, code=code)
-    if code in _SKEWED:
-        return Unreachable("this machine's clock is off by more than AWS allows", hint="set the clock", code=code)
-    if code in _REFUSED:
-        return AccessRefused(f"AWS refused {what}: {said}", code=code)
-    if code in _THROTTLED:
-        return AwsError(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
-    return AwsError(f"AWS refused {what} ({code}): {said}", code=code)

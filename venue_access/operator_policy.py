@@ -16,6 +16,7 @@ _ROLE_ACTIONS = (
     "iam:DeleteRolePolicy",
     "iam:DetachRolePolicy",
     "iam:GetRole",
+    "iam:GetRolePolicy",
     "iam:ListAttachedRolePolicies",
     "iam:ListInstanceProfilesForRole",
     "iam:ListRolePolicies",
@@ -80,7 +81,23 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         objects = f"{bucket}/{prefix}{venue.stack}/*"
         statements.append(_allow("FindState", ("s3:ListBucket",), bucket))
         statements.append(_allow("KeepState", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), objects))
+        if state.kms_key_id is not None:
+            statements.append(_encrypt(venue, state.kms_key_id))
     return statements
+
+
+def _encrypt(venue: Venue, key: str) -> dict[str, Any]:
+    actions = ("kms:Decrypt", "kms:GenerateDataKey")  # S3 User Guide, "Using server-side encryption with AWS KMS keys"
+    name = key.rpartition(":")[2]
+    if name.startswith("alias/"):
+        # An alias grants nothing as a resource; this means the key that has it (KMS Developer Guide).
+        return {
+            **_allow("EncryptState", actions, "*"),
+            "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}},
+        }
+    region = venue.state.region or venue.region
+    arn = key if key.startswith("arn:") else f"arn:{venue.partition}:kms:{region}:{venue.account_id}:key/{name}"
+    return _allow("EncryptState", actions, arn)
 
 
 def _assume_actions(venue: Venue) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 from tests.functional.kit import Kit, embedded, new_venue
 from tests.functional.proxy import Proxy, proxy_before
 from venue_access.local_aws import local_aws
+
+# A shell that runs the tests in the background has its children ignore Ctrl-C, which some tests send to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

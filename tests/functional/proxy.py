@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
 
 from venue_access.aws import Endpoint
 
 _READS = ("Get", "List", "Describe", "Assume", "BatchGet", "BatchCheck", "Simulate")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of the default 5 Terraform fills more than there are, and a lost call is made twice
 
 
 class Proxy:
@@ -20,7 +27,8 @@ class Proxy:
 
     :ivar calls: the operations that were called, in order, such as ``CreateRole``.
     :ivar writes: those of them that change something.
-    :ivar after_call: called with each operation when AWS has carried it out and before the caller hears of it.
+    :ivar refusals: what to answer instead of AWS: its error's code and message, by operation.
+    :ivar before_call: called with each operation before AWS is.
     :ivar after_write: called when AWS has carried out a write and before the caller hears of it, with its number
         (from 1) and its operation.
     """
@@ -28,12 +36,12 @@ class Proxy:
     def __init__(self, upstream: Endpoint) -> None:
         self.calls: list[str] = []
         self.writes: list[str] = []
-        self.after_call: Callable[[str], None] = lambda operation: None
+        self.refusals: dict[str, tuple[str, str]] = {}
+        self.before_call: Callable[[str], None] = lambda operation: None
         self.after_write: Callable[[int, str], None] = lambda number, operation: None
         self._upstream = upstream
         self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), self._handler())
 
     @property
     def url(self) -> str:
@@ -71,11 +79,15 @@ class Proxy:
 
             def _relay(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                called = operation(self.command, dict(self.headers), body)
-                number = proxy._note(called)
+                name = operation(self.command, dict(self.headers), body)
+                number = proxy._note(name)
+                proxy.before_call(name)
+                answered: list[tuple[str, str]] = []
                 try:
-                    status, answered, content = proxy._forward(self.command, self.path, dict(self.headers), body)
-                    proxy.after_call(called)
+                    if name in proxy.refusals:
+                        status, content = 400, refusal(dict(self.headers), *proxy.refusals[name])
+                    else:
+                        status, answered, content = proxy._forward(self.command, self.path, dict(self.headers), body)
                     if number:
                         proxy.after_write(number, proxy.writes[number - 1])
                     self.send_response(status)
@@ -104,6 +116,14 @@ def operation(method: str, headers: dict[str, str], body: bytes) -> str:
     if "x-www-form-urlencoded" in named.get("content-type", ""):
         return parse_qs(body.decode()).get("Action", [method])[0]
     return {"GET": "GetObject", "HEAD": "GetObject"}.get(method, f"S3:{method}")
+
+
+def refusal(headers: dict[str, str], code: str, message: str) -> bytes:
+    """An error as AWS answers it, in the protocol that it was asked in (Smithy, AWS JSON and AWS query protocols)."""
+    if any(name.lower() == "x-amz-target" for name in headers):
+        return json.dumps({"__type": code, "message": message}).encode()
+    told = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
+    return f"<ErrorResponse><Error>{told}</Error><RequestId>0a1b2c3d</RequestId></ErrorResponse>".encode()
 
 
 @contextmanager

@@ -375,3 +375,15 @@ def test_ctrl_c_at_a_prompt_is_exit_130_and_one_word(kit: Kit) -> None:
         rest = terminal.stdout.read()
     assert terminal.returncode == 130
     assert rest.split() == [b"error:", b"interrupted"]
+
+
+def test_a_run_goes_on_to_its_end_when_nobody_reads_what_it_says(tmp_path: Path, work_directory: Path) -> None:
+    kit = Kit(tmp_path, work_directory)
+    kit.write_inventory({"unread-dev": embedded("unread-dev")})
+    process = kit.start("provision")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(120) == 0
+    assert kit.done("status").out.startswith("unread-dev: provisioned, ")

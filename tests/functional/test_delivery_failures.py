@@ -137,7 +137,7 @@ def test_a_delivery_that_fails_after_the_issue_is_exit_6_and_leaves_nothing(
         if operation == "AssumeRole" and waiting:
             waiting.pop()()
 
-    proxy.after_call = meddle
+    proxy.before_call = meddle
     result = watched(*ISSUE, *seal, "--out", "out/file")
     assert names_the_token_that_is_out(watched, result.code, result.err)
     assert result.out == ""

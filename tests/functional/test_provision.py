@@ -3,11 +3,50 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
 
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
+from venue_access.aws import Keys
+from venue_access.inventory.model import embedded_operator_arn
+from venue_access.local_aws import local_aws
 
-COLUMNS = "unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"
+REST = "unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/venue-boundary"
+
+
+def role_of(name: str) -> str:
+    return f"unity-{name}-sts"
+
+
+def parameter_of(name: str) -> str:
+    return f"/unity/{name.replace('-', '/')}/cs/sts/role/external-id"
+
+
+def live_ids(kit: Kit, *names: str) -> set[str]:
+    found = [kit.root().parameter(parameter_of(name)) for name in names]
+    return {each.value.reveal() for each in found if each is not None}
+
+
+def serial(kit: Kit, stack: str) -> int:
+    state = json.loads((kit.work_directory / "stacks" / stack / "terraform.tfstate").read_text())
+    return int(state["serial"])
+
+
+def iam_documents(kit: Kit, name: str) -> dict[str, Any]:
+    """Everything of a venue that IAM and SSM hold."""
+    root, role = kit.root(), role_of(name)
+    policies = {
+        arn: root.call("iam", "list_policy_versions", PolicyArn=arn)["Versions"]
+        for arn in sorted(root.attached_policies(role))
+    }
+    tags = root.call("iam", "list_role_tags", RoleName=role)["Tags"]
+    parameter = root.parameter(parameter_of(name))
+    assert parameter is not None
+    return {"role": root.role(role), "policies": policies, "tags": tags, "version": parameter.version}
 
 
 def test_a_fresh_venue_is_made_and_a_second_run_changes_nothing_and_writes_nothing(
@@ -16,12 +55,303 @@ def test_a_fresh_venue_is_made_and_a_second_run_changes_nothing_and_writes_nothi
     kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
 
     first = kit.done("provision", "--venue", venue)
-    assert first.out == f"{venue} : ok=9 changed=6 {COLUMNS}\n"
-    state = kit.work_directory / "stacks" / venue / "terraform.tfstate"
-    serial = json.loads(state.read_text())["serial"]
-    writes = len(proxy.writes)
+    assert first.out == f"{venue} : ok=9 changed=6 {REST}\n"
+    before, began = iam_documents(kit, venue), serial(kit, venue)
+    assert "SecureString" in json.dumps(kit.root().call("ssm", "get_parameter", Name=parameter_of(venue)), default=str)
+    proxy.forget()
 
-    second = kit.done("provision", "--venue", venue)
-    assert second.out == f"{venue} : ok=9 changed=0 {COLUMNS}\n"
-    assert len(proxy.writes) == writes
-    assert json.loads(state.read_text())["serial"] == serial
+    second = kit.done("provision", "--fail-on-change")  # the only venue is inferred
+    assert second.out == f"{venue} : ok=9 changed=0 {REST}\n"
+    assert proxy.writes == []
+    assert iam_documents(kit, venue) == before
+    assert serial(kit, venue) == began
+    assert not (live_ids(kit, venue) & set((first.out + first.err + second.out + second.err).split()))
+    assert_work_directory_is_private(kit, venue)
+
+
+def assert_work_directory_is_private(kit: Kit, venue: str) -> None:
+    """What holds an external ID is 0600 in folders of 0700, the facts hold none, and no key is anywhere."""
+    (external_id,) = live_ids(kit, venue)
+    embedded_server = local_aws(kit.work_directory).folder
+    facts = json.loads((kit.work_directory / "facts" / f"{venue}.json").read_text())
+    assert facts["role_arn"] == f"arn:aws:iam::{ACCOUNT}:role/{role_of(venue)}"
+    holders = []
+    for folder, _, files in os.walk(kit.work_directory):
+        if Path(folder).is_relative_to(embedded_server):
+            continue
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700 or ".terraform" in folder, folder
+        for path in (Path(folder, name) for name in files):
+            text = path.read_bytes() if path.stat().st_size < 1_000_000 else b""
+            assert b"FwoG" not in text, f"{path} holds a session token"
+            assert b"AWS_SECRET" not in text
+            if external_id.encode() in text:
+                holders.append(path.name)
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert set(holders) <= {"terraform.tfstate", "terraform.tfstate.backup", "external_ids.auto.tfvars.json"}
+    assert f"{venue}.json" not in holders
+
+
+def test_no_key_of_the_operator_reaches_a_file_of_the_work_directory(kit: Kit, venue: str) -> None:
+    """The keys come from the environment here, so that they are known."""
+    kit.write_inventory({venue: embedded_as_if_real(kit, venue)})
+    keys = operator_keys(kit)
+    kit.done("provision", **environment(kit, keys))
+    secrets = [value.reveal().encode() for value in (keys.secret_access_key, keys.session_token) if value is not None]
+    assert len(secrets) == 2
+    embedded_server = local_aws(kit.work_directory).folder
+    for folder, _, files in os.walk(kit.work_directory):
+        for path in (Path(folder, name) for name in files):
+            if path.is_relative_to(embedded_server) or path.stat().st_size > 1_000_000:
+                continue
+            assert not any(secret in path.read_bytes() for secret in secrets), path
+
+
+def test_check_and_dry_only_plan_and_diff_shows_attributes_and_no_id(kit: Kit, venue: str, proxy: Proxy) -> None:
+    variables = {"aws_endpoint_url": proxy.url}
+    kit.write_inventory({venue: embedded(venue, **variables)})
+    fresh = kit.done("provision", "--check")
+    assert fresh.out == f"{venue} : ok=0 changed=6 {REST}\n"
+    assert proxy.writes == []
+    assert not (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
+
+    kit.done("provision")
+    (external_id,) = live_ids(kit, venue)
+    began = serial(kit, venue)
+    proxy.forget()
+    kit.write_inventory({venue: embedded(venue, **variables, tags={"Team": "ops"}, s3_allow_delete=True)})
+
+    planned = kit("provision", "--check", "--diff", "--json", "--fail-on-change")
+    assert planned.code == 7
+    assert planned.document() == {
+        "venues": {
+            venue: {
+                "stack": venue,
+                "changed": True,
+                "add": 0,
+                "change": 4,
+                "destroy": 0,
+                "failed": False,
+                "unreachable": False,
+                "error": None,
+                "role_arn": f"arn:aws:iam::{ACCOUNT}:role/{role_of(venue)}",
+                "external_id_parameter": parameter_of(venue),
+            }
+        }
+    }
+    assert f'~ module.venue["{venue}"].aws_iam_role.this' in planned.err
+    assert '"Team": "ops"' in planned.err
+    assert '"s3:DeleteObject"' in planned.err
+    dry = kit.done("--dry", "provision")
+    assert f"{venue} : ok=6 changed=4 {REST}" in dry.out
+    assert external_id not in planned.out + planned.err + dry.out + dry.err
+    assert proxy.writes == []
+    assert serial(kit, venue) == began
+
+    changed = kit("provision", "--diff", "--fail-on-change")
+    assert changed.code == 7
+    assert changed.out == f"{venue} : ok=9 changed=4 {REST}\n"
+    assert external_id not in changed.out + changed.err
+    assert live_ids(kit, venue) == {external_id}
+
+
+def test_a_plan_that_destroys_is_refused_unless_it_is_allowed(kit: Kit, venue: str, proxy: Proxy) -> None:
+    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
+    kit.done("provision")
+    ids = live_ids(kit, venue)
+    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url, role_path="/venues/")})
+    proxy.forget()
+
+    refused = kit("provision")
+    assert refused.code == 2
+    assert f"{venue}: the plan destroys " in refused.err
+    assert "--allow-destroy" in refused.err
+    assert refused.out == f"{venue} : ok=6 changed=0 unreachable=0 failed=1 skipped=0 rescued=0 ignored=0\n"
+    assert proxy.writes == []
+
+    allowed = kit.done("provision", "--allow-destroy")
+    assert allowed.out == f"{venue} : ok=9 changed=10 {REST}\n"
+    role = kit.root().role(role_of(venue))
+    assert role is not None
+    assert role.path == "/venues/"
+    assert live_ids(kit, venue) == ids
+
+
+def test_venues_and_limits_that_cannot_be_are_refused_before_anything_is_run(kit: Kit) -> None:
+    dev, test = new_venue(), new_venue()
+    kit.write_inventory({name: embedded(name) for name in (dev, test)})
+    for arguments, told in (
+        (["--venue", "nowhere"], dev),
+        ([], dev),  # none of two can be inferred
+        (["--venue", dev, "--limit", test], "exclude each other"),
+        (["--limit", "nothing*"], "nothing*"),
+        (["--limit", f"{dev}:!{dev}"], ""),
+    ):
+        refused = kit("provision", *arguments)
+        assert (refused.code, refused.out) == (2, ""), arguments
+        assert told in refused.err
+        assert "Traceback" not in refused.err
+
+
+def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_on(kit: Kit, proxy: Proxy) -> None:
+    good, bucketless, unbounded, listed = (new_venue() for _ in range(4))
+    shared: dict[str, Any] = {"stack": f"stack-{good}", "aws_endpoint_url": proxy.url}
+    kit.write_inventory(
+        {
+            good: embedded(good, **shared),
+            bucketless: embedded(bucketless, **shared, s3_buckets=None),
+            unbounded: embedded(unbounded, **shared, permissions_boundary=f"arn:aws:iam::aws:policy/{unbounded}"),
+            listed: embedded(listed, **shared, s3_buckets=None),
+        }
+    )
+    found = f"/unity/{listed.replace('-', '/')}/ds/datastore-bucket"
+    kit.done("local.up")
+    kit.root().call("ssm", "put_parameter", Name=found, Value="found-bucket", Type="String")
+
+    run = kit("provision", "--limit", "all,typo")
+    assert run.code == 2
+    assert "warning: the limit's 'typo' matches nothing" in run.err
+    assert f"/unity/{bucketless.replace('-', '/')}/ds/datastore-bucket" in run.err
+    assert "s3_buckets" in run.err
+    assert f"{unbounded}: permissions_boundary: there is no policy" in run.err
+    lines = dict(line.split(" : ") for line in (" : ".join(x.split(None, 2)[::2]) for x in run.out.splitlines()))
+    assert lines[good] == lines[listed] == f"ok=9 changed=6 {REST}"
+    assert lines[bucketless] == lines[unbounded] == REST.replace("failed=0", "failed=1").join(["ok=0 changed=0 ", ""])
+    facts = json.loads((kit.work_directory / "facts" / f"{listed}.json").read_text())
+    assert facts["s3_buckets"] == ["found-bucket"]
+    assert kit.root().role(role_of(bucketless)) is None
+
+
+def test_one_venue_of_a_stack_is_provisioned_without_touching_the_other(kit: Kit) -> None:
+    one, other = new_venue(), new_venue()
+    stack = f"stack-{one}"
+    kit.write_inventory({name: embedded(name, stack=stack) for name in (one, other)})
+    both = kit.done("provision", "--limit", "all")
+    assert both.out.count("ok=9 changed=6") == 2
+    before, ids = iam_documents(kit, other), live_ids(kit, one, other)
+
+    kit.write_inventory({name: embedded(name, stack=stack, tags={"Team": "ops"}) for name in (one, other)})
+    result = kit.done("provision", "--venue", one)
+    assert result.out == f"{one} : ok=9 changed=4 {REST}\n"
+    assert iam_documents(kit, other) == before
+    assert live_ids(kit, one, other) == ids
+
+    with_both = kit.inventory.read_text()
+    kit.write_inventory({other: embedded(other, stack=stack, tags={"Team": "ops"})})
+    left_over = kit("provision")  # what the inventory has no more is destroyed only where that is said
+    assert left_over.code == 2
+    assert f"error: {one}: the plan destroys" in left_over.err
+    kit.inventory.write_text(with_both)
+
+    kit.done("deprovision", "--venue", one, "--yes")
+    assert iam_documents(kit, other) == before
+    kit.write_inventory({other: embedded(other, stack=stack)})
+    assert kit.done("provision").out == f"{other} : ok=9 changed=0 {REST}\n"
+
+
+def test_a_guard_that_the_caller_cannot_try_is_skipped_with_a_warning(kit: Kit) -> None:
+    stranger, mfa = new_venue(), new_venue()
+    shared: dict[str, Any] = {"stack": f"stack-{mfa}"}
+    somebody = [f"arn:aws:iam::{ACCOUNT}:role/somebody-else"]
+    kit.write_inventory(
+        {
+            stranger: embedded(stranger, **shared, trusted_principals=somebody),
+            mfa: embedded(mfa, **shared, require_mfa=True),
+        }
+    )
+    result = kit.done("provision", "--limit", "all")
+    assert result.out.count("ok=6 changed=6 unreachable=0 failed=0 skipped=1") == 2
+    assert f"warning: {stranger}: the guard was not proved" in result.err
+    assert "is not one of the venue's trusted_principals" in result.err
+    assert f"warning: {mfa}: the guard was not proved: the role demands MFA" in result.err
+
+
+def embedded_as_if_real(kit: Kit, name: str, **variables: Any) -> dict[str, Any]:
+    """A venue that the kit takes for one on real AWS: the operator brings the keys."""
+    made = embedded(name, **variables)
+    kit.write_inventory({name: made})
+    kit.done("local.up")  # makes the bucket, and the operator's role and its rights
+    del made["embedded_aws"]
+    made["aws_endpoint_url"] = local_aws(kit.work_directory).endpoint().url
+    # MiniStack's aws:PrincipalArn is a session's own ARN, which a role named here would not match.
+    made["trusted_principals"] = [f"arn:aws:iam::{made['account_id']}:root"]
+    return made
+
+
+def operator_keys(kit: Kit, account: str = ACCOUNT) -> Keys:
+    return kit.root(account).assume_role(embedded_operator_arn(account), "operator").keys
+
+
+def environment(kit: Kit, keys: Keys | None) -> dict[str, str]:
+    ca_file = str(local_aws(kit.work_directory).endpoint().ca_file)
+    return {"AWS_CA_BUNDLE": ca_file, **({} if keys is None else keys.environment())}
+
+
+def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_do(kit: Kit, proxy: Proxy) -> None:
+    real = new_venue()
+    made = embedded_as_if_real(kit, real)
+    elsewhere, keys = operator_keys_of_another_account(kit), operator_keys(kit)
+    expired = {"GetCallerIdentity": ("ExpiredToken", "The security token included in the request is expired")}
+    for url, given, told, remedy in (
+        (
+            made["aws_endpoint_url"],
+            Keys("ASIAINVALID", keys.secret_access_key),
+            "does not accept your keys",
+            "new keys",
+        ),
+        (made["aws_endpoint_url"], elsewhere, f"but your keys are of account {OTHER_ACCOUNT}", "aws_profile"),
+        (proxy.url, keys, "your AWS keys have expired", "get new keys from your account portal"),
+        ("http://127.0.0.1:9", keys, "http://127.0.0.1:9 could not be reached", "check the network"),
+    ):
+        kit.write_inventory({real: {**made, "aws_endpoint_url": url}})
+        proxy.refusals = expired
+        result = kit("provision", typed="", timeout=300, **environment(kit, given))
+        assert result.code == 5, result.err
+        assert told in result.err
+        assert remedy in result.err
+        assert result.out == f"{real} : ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0\n"
+    assert kit.root().role(role_of(real)) is None
+
+
+def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> None:
+    real, fake = new_venue(), new_venue()
+    kit.write_inventory({real: embedded_as_if_real(kit, real), fake: embedded(fake)})
+    result = kit("provision", "--limit", "all", "--json", "--check")
+    assert result.code == 5
+    assert "no AWS keys were found" in result.err
+    venues = result.document()["venues"]
+    assert (venues[real]["unreachable"], venues[real]["failed"]) == (True, False)
+    assert venues[real]["error"].startswith("no AWS keys were found\n  get new keys from your account portal")
+    assert (venues[fake]["unreachable"], venues[fake]["add"]) == (False, 6)
+
+
+def test_an_operators_role_that_cannot_be_assumed_makes_the_account_unreachable(kit: Kit) -> None:
+    real = new_venue()
+    role = f"arn:aws:iam::{ACCOUNT}:role/not-there"
+    kit.write_inventory({real: {**embedded_as_if_real(kit, real), "operator_role_arn": role}})
+    result = kit("provision", typed="", timeout=300, **environment(kit, operator_keys(kit)))
+    assert result.code == 5
+    assert "unreachable=1 failed=0" in result.out
+    assert f"operator_role_arn: {role} cannot be assumed with your keys" in result.err
+
+
+def operator_keys_of_another_account(kit: Kit) -> Keys:
+    name = new_venue()
+    there = Kit(kit.folder, kit.work_directory)
+    there.inventory = kit.folder / "elsewhere.yml"
+    there.environment["INVOKE_INVENTORY"] = str(there.inventory)
+    there.write_inventory({name: embedded(name, account_id=OTHER_ACCOUNT)})
+    there.done("local.up")
+    return operator_keys(kit, OTHER_ACCOUNT)
+
+
+def test_a_reader_that_goes_away_is_no_error(kit: Kit, venue: str) -> None:
+    with kit.start("provision") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        told = process.stderr.read()
+        process.wait()
+    assert "Traceback" not in told
+    assert "BrokenPipe" not in told
+    assert process.returncode == 0
+    assert kit.root().role(role_of(venue)) is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from venue_access.aws import Aws
 from venue_access.callers import caller_in_account
 from venue_access.config import Settings
@@ -11,14 +9,13 @@ from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.provisioning import progress
 from venue_access.provisioning.facts import forget_facts
-from venue_access.provisioning.live import LiveVenue, read_live
+from venue_access.provisioning.live import read_live
 from venue_access.provisioning.prerequisites import find_buckets
-from venue_access.provisioning.render import render
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import ids_for_provisioning
-from venue_access.provisioning.terraform import Event
+from venue_access.provisioning.terraform import Event, Plan
 
 
 def deprovision(settings: Settings, stack: Stack, venue: Venue, aws: Aws, reporter: Reporter) -> int:
@@ -42,13 +39,16 @@ def deprovision(settings: Settings, stack: Stack, venue: Venue, aws: Aws, report
     with root.locked(lambda: reporter.line(f"{venue.name}: waiting for another run on its stack")):
         live = read_live(aws, venue)
         if not root.is_rendered() and stack.state.backend != "local":
-            _write(root, stack, venue, aws, live)  # the state is elsewhere, whoever made the venue
+            ids = {venue.name: ids_for_provisioning(venue, live)}  # the state is elsewhere, whoever made the venue
+            root.write_for(buckets={venue.name: find_buckets(aws, venue)}, external_ids=ids)
         known = root.addresses() if root.is_rendered() else frozenset()
         mine = {each for each in known if progress.venue_of(each)[0] == venue.name}
         if mine:
             reporter.now(f"{venue.name}: planning")
             terraform = root.terraform([each for ids in live.accepted.values() for each in ids])
-            terraform.apply(terraform.plan(destroy=True, targets=[f'module.venue["{venue.name}"]']))
+            plan = terraform.plan(destroy=True, targets=[f'module.venue["{venue.name}"]'])
+            _refuse_others(venue, plan)
+            terraform.apply(plan)
         elif live.role is not None or live.parameter is not None:
             raise RequestError(
                 f"{venue.name} exists in AWS, but Terraform's state does not know it",
@@ -60,7 +60,11 @@ def deprovision(settings: Settings, stack: Stack, venue: Venue, aws: Aws, report
     return len(mine)
 
 
-def _write(root: StackRoot, stack: Stack, venue: Venue, aws: Aws, live: LiveVenue) -> None:
-    ids = ids_for_provisioning(venue, live)
-    alone = replace(stack, venues=(venue,))
-    root.write(render(alone, buckets={venue.name: find_buckets(aws, venue)}, external_ids={venue.name: ids}))
+def _refuse_others(venue: Venue, plan: Plan) -> None:
+    others = [change.address for change in plan.changes if progress.venue_of(change.address)[0] != venue.name]
+    if others:
+        plan.file.unlink(missing_ok=True)
+        raise RequestError(
+            f"{venue.name}: the plan would destroy {', '.join(others)} too; nothing was done",
+            hint="bring the stack in line with the inventory first, with: invoke provision --limit all --allow-destroy",
+        )

@@ -1,4 +1,4 @@
-"""Terraform's diagnostics as one short message, with a remedy for the failures that operators really meet."""
+"""Terraform's diagnostics as one short message, with a remedy for the failures that operators really meet: pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from venue_access.aws import NEW_KEYS
 from venue_access.errors import TerraformError
 from venue_access.masked import Masked, scrub
+from venue_access.provisioning.progress import venue_of
 
 
 @dataclass(frozen=True)
@@ -31,74 +32,135 @@ class Diagnostic:
 _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"ExpiredToken|security token .* expired|RequestExpired", NEW_KEYS),
     (r"InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|No valid credential", NEW_KEYS),
-    (r"not.{0,20}allowed by `?allowed_account_ids|AWS account ID not allowed", "these keys belong to another account"),
     (
-        r"Error acquiring the state lock",
-        "somebody else is at work on this stack: wait; where they are known to be gone, terraform force-unlock ID",
+        r"AWS account ID not allowed",
+        "these keys belong to another account: export the right ones, or set aws_profile in the inventory",
     ),
     (
-        r"Saved plan is stale",
-        "somebody else changed this stack after it was planned; nothing was done, run the command again",
+        r"Error acquiring the state lock|Error locking state",
+        "wait for it to end; if it is known to be gone: terraform -chdir={folder} force-unlock {lock}",
+    ),
+    (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
+    (r"Throttling|TooManyRequests|Rate exceeded|RequestLimitExceeded|SlowDown", "wait a minute and run it again"),
+    (
+        r"Scope ARN|PermissionsBoundary.* not exist",
+        "set permissions_boundary in the inventory to a policy that this account has",
     ),
     (
-        r"Throttling|TooManyRequests|Rate exceeded|SlowDown",
-        "AWS is throttling; wait a minute and run the command again",
+        r"explicit deny",
+        "the account forbids this to everybody here; where it demands a permissions boundary, set"
+        " permissions_boundary in the inventory",
     ),
     (
-        r"[Pp]ermissions ?[Bb]oundary|PermissionsBoundary",
-        "check permissions_boundary in the inventory: the account demands one, or the one named does not exist",
+        r"perform: iam:(CreateRole|PutRolePermissionsBoundary|DeleteRolePermissionsBoundary)",
+        "invoke operator-policy --venue {venue} prints what an operator needs; many accounts allow this only with"
+        " their permissions_boundary",
     ),
     (r"PoliciesPerRole|policies attached", "the role has no room for more policies: detach one, or raise the quota"),
     (r"LimitExceeded|ServiceQuotaExceeded", "a quota of the account is used up: raise it in Service Quotas"),
     (r"DeleteConflict", "something of somebody else's hangs on it: detach that first"),
     (r"already exists|EntityAlreadyExists|ParameterAlreadyExists", "run the command again: it adopts what exists"),
-    (r"AccessDenied|not authorized to perform", "invoke operator-policy --venue NAME prints what an operator needs"),
+    (r"AccessDenied|not authorized to perform", "invoke operator-policy --venue {venue} prints what an operator needs"),
     (
         r"Failed to query available provider packages|Failed to install provider|could not connect to registry",
         "the provider comes from registry.terraform.io or a mirror of it: scripts/bootstrap looks for one",
     ),
+    (
+        r"NoSuchBucket|S3 bucket .* does not exist",
+        "state.bucket in the inventory must name a bucket that exists and that you may use",
+    ),
     (r"no space left on device", "free some room on the disk of the work directory, and run the command again"),
 )
 
-_REQUEST_ID = re.compile(r",? ?(https response error )?StatusCode: \d+, RequestID: [\w-]+,?")
-_LOCK = re.compile(r"^\s*(ID|Who|Created|Operation):\s*(.+?)\s*$", re.MULTILINE)
+# The AWS provider's account of a refusal, in the words of the AWS SDK for Go.
+_REFUSAL = re.compile(
+    r"operation error (?P<service>[\w ]+): (?P<operation>\w+), (?:exceeded maximum number of attempts, \d+, )?"
+    r"(?:https response error StatusCode: \d+, RequestID: [\w-]*, (?:HostID: [^,]*, )?)?"
+    r"(?:api error )?(?P<code>\w+): ?(?P<said>.*)",
+    re.DOTALL,
+)
+_NOT_AUTHORIZED = re.compile(
+    r"User: (?P<who>\S+) is not authorized to perform: (?P<action>\S+)"
+    r"(?: on resource: (?P<resource>\S+))?(?:,? (?:because|with) (?P<why>.*))?"
+)
+_LOCK = re.compile(r"^\W*(ID|Who|Created|Operation):\s*(.+?)\W*$", re.MULTILINE)
+_LONGEST = 400
 
 
 def failure(
-    command: str, code: int, diagnostics: Sequence[Diagnostic], talk: str, *, hide: Sequence[Masked] = ()
+    command: str,
+    code: int,
+    diagnostics: Sequence[Diagnostic],
+    talk: str,
+    *,
+    folder: str = ".",
+    hide: Sequence[Masked] = (),
 ) -> TerraformError:
     """The error for a Terraform that ended with ``code``.
 
     :param talk: what it printed besides its events, for where it reported none.
+    :param folder: where it ran; its name is the stack's.
     """
     errors = [each for each in diagnostics if each.severity == "error"]
+    stack = folder.rstrip("/").rpartition("/")[2]
+    if not errors and code < 0:
+        return TerraformError(f"{stack}: terraform {command} was killed (signal {-code})", hint="run the command again")
     if not errors:
-        if code < 0:
-            return TerraformError(f"terraform {command} was killed (signal {-code})", hint="run the command again")
-        told = _plain_error(talk)
-        return TerraformError(f"terraform {command} failed: {scrub(told, *hide)}", hint=_remedy(talk))
-    first = errors[0]
-    text = "; ".join(_one_line(each) for each in errors[:3])
-    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
-    return TerraformError(scrub(f"{text}{more}", *hide), hint=_remedy(f"{first.summary} {first.detail}"))
+        errors = [_from_box(talk)] if talk.strip() else [Diagnostic("error", f"terraform {command} ended with {code}")]
+    venues = [venue_of(each.address or "")[0] for each in errors]
+    everything = "\n".join(f"{each.summary}\n{each.detail}" for each in errors)
+    facts = dict(_LOCK.findall(everything))
+    remedy = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, everything)), None)
+    hint = remedy and remedy.format(venue=next(filter(None, venues), stack), folder=folder, lock=facts.get("ID", "ID"))
+    return TerraformError(
+        scrub(_message(stack, errors), *hide),
+        hint=hint,
+        venues=frozenset(filter(None, venues)) if all(venues) else frozenset(),
+    )
 
 
-def _one_line(problem: Diagnostic) -> str:
-    where = f"{problem.address}: " if problem.address else ""
-    detail = problem.detail
-    if "state lock" in problem.summary:
-        detail = ", ".join(f"{key} {value}" for key, value in _LOCK.findall(detail))
-    summary = problem.summary
-    # The provider's summary is the whole AWS error; its detail then adds nothing.
-    text = summary if not detail or "operation error" in summary else f"{summary}: {detail}"
-    return where + " ".join(_REQUEST_ID.sub("", text).split())[:600]
+def _message(stack: str, errors: Sequence[Diagnostic]) -> str:
+    """Each thing that went wrong once, with the resources that it went wrong for."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for each in errors:
+        venue, resource = venue_of(each.address or "")
+        where.setdefault((venue or stack, _what(each)), []).append(resource)
+    lines = [
+        ": ".join(filter(None, [venue, ", ".join(filter(None, resources)), what]))
+        for (venue, what), resources in where.items()
+    ]
+    more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
+    return "; ".join(lines[:3]) + more
 
 
-def _plain_error(talk: str) -> str:
-    """What stands behind ``Error:`` in Terraform's box of a message, on one line."""
-    text = talk.split("Error:", 1)[-1] if "Error:" in talk else talk
-    return " ".join(re.sub(r"[│╷╵]", " ", text).split())[:600] or "it said nothing"
+def _what(problem: Diagnostic) -> str:
+    text = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
+    if "state lock" in problem.summary or "locking state" in problem.summary:
+        facts = dict(_LOCK.findall(problem.detail))
+        doing = facts.get("Operation", "").removeprefix("OperationType").lower()
+        since = facts.get("Created", "")[:16]
+        return f"the Terraform state is locked by {facts.get('Who', 'somebody')} since {since} UTC ({doing})"
+    refusal = _REFUSAL.search(text)
+    if refusal is None:
+        return _short(text)
+    said = " ".join(refusal["said"].split())
+    denied = _NOT_AUTHORIZED.search(said)
+    if denied is not None:
+        on = f" on {denied['resource']}" if denied["resource"] else ""
+        why = f": {denied['why']}" if denied["why"] else ""
+        return _short(f"AWS does not allow {denied['action']}{on} to {denied['who']}{why}")
+    call = f"{refusal['service'].replace(' ', '').lower()}:{refusal['operation']}"
+    return _short(f"AWS refused {call} ({refusal['code']}){': ' if said else ''}{said}")
 
 
-def _remedy(text: str) -> str | None:
-    return next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, text)), None)
+def _short(text: str) -> str:
+    line = " ".join(text.split()).rstrip(".:")
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def _from_box(talk: str) -> Diagnostic:
+    """The first error in the boxes that Terraform draws for a person; the whole where there is none."""
+    lines = [re.sub(r"^\s*[│╷╵] ?", "", line) for line in talk.splitlines()]
+    text = "\n".join(lines).split("Error: ", 1)[-1].split("\nError: ", 1)[0]
+    summary, _, detail = text.strip().partition("\n")
+    return Diagnostic("error", summary, detail.strip())

@@ -67,17 +67,26 @@ def _is_sensitive(change: Mapping[str, Any], name: str) -> bool:
 
 
 def _policy_lines(old: str | None, new: str | None) -> Iterator[str]:
-    lines = difflib.unified_diff(_pretty(old), _pretty(new), lineterm="", n=2)
+    lines = list(difflib.unified_diff(_pretty(old), _pretty(new), lineterm="", n=2))
     yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
+    if not lines:
+        yield "an external ID changes"
 
 
 def _pretty(policy: str | None) -> list[str]:
-    if not policy:
-        return []
+    if not policy or policy == _UNKNOWN:
+        return [policy] if policy else []
     try:
-        return json.dumps(json.loads(policy), indent=2).splitlines()
+        return json.dumps(_without_ids(json.loads(policy)), indent=2).splitlines()
     except ValueError:
-        return [policy]
+        return [MASK]  # whatever it is, it may hold an ID
+
+
+def _without_ids(part: Any) -> Any:
+    """A part of a policy document with the external IDs in it masked, whatever operator compares them."""
+    if isinstance(part, dict):
+        return {key: MASK if key.lower() == "sts:externalid" else _without_ids(value) for key, value in part.items()}
+    return [_without_ids(each) for each in part] if isinstance(part, list) else part
 
 
 def _text(value: Any) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from venue_access.errors import AwsError, DifferenceFound, Stopped, TerraformError, Unreachable, VenueAccessError
@@ -100,19 +102,23 @@ class Tallies(Mapping[str, Tally]):
         """The venues that have not failed."""
         return tuple(tally.venue for tally in self.values() if tally.error is None)
 
-    def each(self, step: Callable[[Venue], T]) -> dict[str, T]:
+    def each(self, step: Callable[[Venue], T], *, at_once: int = 1) -> dict[str, T]:
         """What ``step`` gives for each venue that has not failed; one for which it raises has.
 
+        :param at_once: for how many venues side by side; the step must bear that.
         :raises Unreachable: as ``step`` did: the account is every venue's.
         """
+        going = self.going()
         given = {}
-        for venue in self.going():
-            try:
-                given[venue.name] = step(venue)
-            except Unreachable:
-                raise
-            except VenueAccessError as error:
-                self[venue.name].error = error
+        with ThreadPoolExecutor(min(at_once, len(going))) if min(at_once, len(going)) > 1 else nullcontext() as pool:
+            begun = [(venue, pool.submit(step, venue).result if pool else partial(step, venue)) for venue in going]
+            for venue, result in begun:
+                try:
+                    given[venue.name] = result()
+                except Unreachable:
+                    raise
+                except VenueAccessError as error:
+                    self[venue.name].error = error
         return given
 
     @contextmanager

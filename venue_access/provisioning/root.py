@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,11 +13,14 @@ from pathlib import Path
 from venue_access.aws import Aws, Endpoint, Keys
 from venue_access.config import Settings
 from venue_access.files import locked, private_directory, write_private_if_changed
-from venue_access.masked import Masked
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId, Masked
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
-from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Rendering
+from venue_access.provisioning.policies import ExternalIds
+from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Import, Rendering, render
 from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.terraform import PLAN_FILE, Event, Terraform, managed_addresses, state_file
+from venue_access.provisioning.stages import new_external_id
+from venue_access.provisioning.terraform import PLAN_FILE, Event, Kept, Terraform, kept_in, state_file
 
 LOCK_TIMEOUT = 600.0  # seconds: another run on the same stack may have several plans to make
 _STAMP = ".initialised"
@@ -94,15 +98,53 @@ class StackRoot:
         self.terraform().init()
         write_private_if_changed(stamp, wanted)
 
+    def write_for(
+        self,
+        *,
+        buckets: Mapping[str, Sequence[str]],
+        external_ids: Mapping[str, ExternalIds],
+        imports: Sequence[Import] = (),
+    ) -> None:
+        """Render and write the stack where these things are known of only some of its venues.
+
+        The others must be in it all the same: Terraform destroys what its configuration has no more, also where a
+        target excludes it. They are in it as they were last rendered, or with a stand-in; the plan's targets keep that
+        from being applied.
+        """
+        stood = {venue.name: self._as_rendered(venue) for venue in self.stack.venues if venue.name not in external_ids}
+        self.write(
+            render(
+                self.stack,
+                buckets={**{name: found[0] for name, found in stood.items()}, **buckets},
+                external_ids={**{name: found[1] for name, found in stood.items()}, **external_ids},
+                imports=imports,
+            )
+        )
+
+    def _as_rendered(self, venue: Venue) -> tuple[Sequence[str], ExternalIds]:
+        buckets: Sequence[str] = venue.s3_buckets or ("not-known",)
+        try:
+            data = json.loads((self.folder / DATA_FILE).read_text(encoding="utf-8"))
+            confidential = json.loads((self.folder / EXTERNAL_IDS_FILE).read_text(encoding="utf-8"))
+            own = confidential["external_ids"][venue.name]
+            incoming = ExternalId(own["incoming"]) if own["incoming"] else None
+            return data["venues"][venue.name]["s3_buckets"], ExternalIds(ExternalId(own["current"]), incoming)
+        except (OSError, ValueError, KeyError):
+            return buckets, ExternalIds(new_external_id())
+
     def is_rendered(self) -> bool:
         """Whether a run has written and initialised this root before."""
         return (self.folder / _STAMP).exists()
 
-    def addresses(self) -> frozenset[str]:
-        """The addresses of what the state holds now; nothing where there is no state yet."""
+    def kept(self) -> Kept:
+        """What the state holds now; nothing where there is no state yet."""
         if self.stack.state.backend == "local":
-            return managed_addresses(state_file(self.folder) or {})
-        return managed_addresses(self.terraform().state())
+            return kept_in(state_file(self.folder) or {})
+        return kept_in(self.terraform().state())
+
+    def addresses(self) -> frozenset[str]:
+        """The addresses of what the state holds now."""
+        return self.kept().addresses
 
     def remove(self) -> None:
         """Take the folder away: of a stack of which nothing is left."""
@@ -125,7 +167,9 @@ def terraform_environment(
     if endpoint is not None:
         kept["AWS_ENDPOINT_URL"] = endpoint.url
         if endpoint.ca_file is not None:
-            kept["AWS_CA_BUNDLE"] = str(endpoint.ca_file)
+            # On this machine: nothing of the operator's own configuration is meant for it.
+            own = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+            kept |= {"AWS_CA_BUNDLE": str(endpoint.ca_file), **own}
     return {
         **kept,
         **keys.environment(),

@@ -13,7 +13,7 @@ Each step is decided from what AWS holds (``stages``), so a run that was killed 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from venue_access.aws import Aws, Caller
@@ -64,30 +64,24 @@ def rotate(
         ) from None
 
 
+@dataclass
 class _Run:
     """One run, from whatever stage it finds."""
 
-    def __init__(
-        self,
-        venue: Venue,
-        aws: Aws,
-        options: RotationOptions,
-        reporter: Reporter,
-        change: IdChange,
-        patience: Patience,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._venue = venue
-        self._aws = aws
-        self._options = options
-        self._reporter = reporter
-        self._change = change
-        self._patience = patience
-        self._now = now
-        self._unproved: str | None = None
-        self._steps: list[str] = []
-        self._fresh: ExternalId | None = None  # the ID that this run brings in
-        self._seen: set[ExternalId] = set()  # every ID that was accepted or published at some time of it
+    _venue: Venue
+    _aws: Aws
+    _options: RotationOptions
+    _reporter: Reporter
+    _change: IdChange
+    _patience: Patience
+    _now: Callable[[], datetime]
+    _unproved: str | None = None
+    """Why an ID cannot be proved to work."""
+    _steps: list[str] = field(default_factory=list)
+    _fresh: ExternalId | None = None
+    """The ID that this run brings in."""
+    _seen: set[ExternalId] = field(default_factory=set)
+    """Every ID that was accepted or published at some time of it."""
 
     def rotate(self) -> Rotation:
         caller = caller_in_account(self._aws, self._venue)
@@ -146,6 +140,7 @@ class _Run:
             seconds=2 * self._patience.timeout
         )
         patience = replace(self._patience, timeout=0) if settled else self._patience
+        self._reporter.now(f"{self._venue.name}: trying the external ID that is in use")
         if patience.until(lambda: opens(self._aws, self._venue, used)):
             return None
         return f"{caller.arn} cannot assume the role with its present external ID"
@@ -167,15 +162,16 @@ class _Run:
         elif ids.incoming is None:
             self._announce(live, ids)
         elif stands.stage is Stage.ANNOUNCED:
-            self._publish(live, ids.incoming)
+            self._publish(live, ids, ids.incoming)
         else:
             self._retire(live, ids.incoming)
 
     def _announce(self, live: LiveVenue, ids: ExternalIds) -> None:
-        if self._change.apply(live, replace(ids, incoming=new_external_id())):
-            self._did("announced a new external ID: the role accepts both")
+        both = replace(ids, incoming=new_external_id())
+        if self._change.apply(live, both):
+            self._did("announced a new external ID: the role accepts both", both)
 
-    def _publish(self, live: LiveVenue, incoming: ExternalId) -> None:
+    def _publish(self, live: LiveVenue, ids: ExternalIds, incoming: ExternalId) -> None:
         if self._unproved is None:
             self._reporter.now(f"{self._venue.name}: waiting until AWS accepts the new external ID")
             if not self._patience.until(lambda: opens(self._aws, self._venue, incoming)):
@@ -186,31 +182,32 @@ class _Run:
                 )
         if self._put(live, incoming):
             self._fresh = incoming
-            self._did("published it: tokens are issued with the new one")
+            self._did("published it: tokens are issued with the new one", ids, incoming)
 
     def _retire(self, live: LiveVenue, incoming: ExternalId) -> None:
         if self._change.apply(live, ExternalIds(incoming)):
             self._fresh = incoming
-            self._did("took the old external ID out of use")
+            self._did("took the old external ID out of use", ExternalIds(incoming))
 
     def _restore(self, live: LiveVenue, ids: ExternalIds) -> None:
         if self._change.apply(live, ids, role=False, parameter=True):
-            self._did("restored the SSM parameter from the trust policy")
+            self._did("restored the SSM parameter from the trust policy", ids, ids.current)
 
     def _repair(self, live: LiveVenue) -> None:
         fresh, published = new_external_id(), live.published
         if published is not None and published.fits:
             # First the trust policy accepts again what tokens are issued with, beside the new one: ANNOUNCED.
-            done = self._change.apply(live, ExternalIds(published, fresh))
-        elif published is None:
-            done = self._change.apply(live, ExternalIds(fresh), parameter=True)
-        else:  # what no role could accept: nothing can be issued until it is replaced
-            done = self._change.apply(live, ExternalIds(fresh)) and self._put(
-                replace(live, role=read_live(self._aws, self._venue).role), fresh
-            )
+            ids = ExternalIds(published, fresh)
+            done = self._change.apply(live, ids)
+        else:
+            # With none, or one that no role could accept, no token can be issued until there is another.
+            ids = ExternalIds(fresh)
+            done = self._change.apply(live, ids, parameter=published is None)
+            if done and published is not None:
+                self._aws.overwrite_parameter(self._venue.external_id_parameter, fresh)
         if done:
             self._fresh = fresh
-            self._did("repaired the trust policy")
+            self._did("repaired the trust policy", ids)
 
     def _put(self, live: LiveVenue, external_id: ExternalId) -> bool:
         """Write the parameter, unless somebody else changed something since ``live`` was read."""
@@ -229,7 +226,7 @@ class _Run:
                 self._aws, self._venue, stands.ids.current, caller=caller, refused=old, patience=self._patience
             )
             if proofs.skipped is None:
-                self._did(f"proved that {'the old one, ' if old else ''}a wrong one and none are refused")
+                self._tell(f"proved that {'the old one, ' if old else ''}a wrong one and none are refused")
                 return
             self._unproved = proofs.skipped
         self._reporter.warn(f"{self._venue.name}: the guard was not proved: {self._unproved}")
@@ -239,11 +236,21 @@ class _Run:
         assert live.parameter is not None
         until = live.parameter.modified.astimezone(timezone.utc) + self._options.grace
         over = self._now() >= until
-        self._did(
+        self._tell(
             f"both external IDs are accepted; the time to change over {'was' if over else 'is'} until"
             f" {until:%Y-%m-%d %H:%M} UTC{': --finish is due' if over else ''}"
         )
 
-    def _did(self, step: str) -> None:
+    def _did(self, step: str, ids: ExternalIds, published: ExternalId | None = None) -> None:
+        """Tell a step, and wait until AWS shows what it wrote: a reading may lag behind a writing."""
+        self._tell(step)
+
+        def shown() -> bool:
+            live = read_live(self._aws, self._venue)
+            return standing(live).ids == ids and (live.published == published or published is None)
+
+        self._patience.until(shown)
+
+    def _tell(self, step: str) -> None:
         self._steps.append(step)
         self._reporter.line(f"{self._venue.name}: {step}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from venue_access.aws import Aws, Caller
 from venue_access.callers import caller_in_account
@@ -19,13 +19,14 @@ from venue_access.provisioning.live import LiveVenue, adoptable, read_live
 from venue_access.provisioning.outcome import Tallies
 from venue_access.provisioning.policies import ExternalIds
 from venue_access.provisioning.prerequisites import check_boundary, find_buckets
-from venue_access.provisioning.render import Import, render
+from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import ids_for_provisioning
 from venue_access.provisioning.terraform import Event, Plan, Terraform
 
+_AT_ONCE = 8  # venues that are looked at side by side
 _ATTEMPTS = 3  # plans that may be thrown away because somebody rotated the external ID meanwhile
 
 Buckets = Mapping[str, Sequence[str]]
@@ -56,7 +57,7 @@ class _Planned:
 class StackRun:
     """One run on the chosen venues of one stack; a venue that fails at a step is left out of those that follow.
 
-    Its siblings are not looked at: they may be another operator's, and a plan is kept to the chosen by its targets.
+    Its siblings are not looked at: they may be another operator's. Targets keep the plan to the chosen.
 
     :param tallies: the chosen venues, and where what becomes of them is written down.
     """
@@ -79,7 +80,7 @@ class StackRun:
         """
         with self._root.locked(lambda: self._reporter.line(f"{self._stack.name}: waiting for another run on it")):
             caller = caller_in_account(self._aws, self._tallies.going()[0])
-            buckets = self._tallies.each(self._prerequisites)
+            buckets = self._tallies.each(self._prerequisites, at_once=_AT_ONCE)
             if self._options.check:
                 planned = self._plan(buckets)
                 if planned is not None:
@@ -92,6 +93,9 @@ class StackRun:
         check_boundary(self._aws, venue)
         return find_buckets(self._aws, venue)
 
+    def _read(self, venue: Venue) -> LiveVenue:
+        return read_live(self._aws, venue)
+
     def _settle(self, buckets: Buckets) -> Mapping[str, ExternalIds]:
         """Apply a plan that nobody has overtaken; the external IDs that the venues then have."""
         for _ in range(_ATTEMPTS):
@@ -100,7 +104,10 @@ class StackRun:
                 return {}
             if not planned.plan:
                 return planned.ids
-            if all(read_live(self._aws, venue).same_ids_as(planned.live[venue.name]) for venue in self._going):
+            again = self._tallies.each(self._read, at_once=_AT_ONCE)
+            if planned.live.keys() == again.keys() and all(
+                again[name].same_ids_as(live) for name, live in planned.live.items()
+            ):
                 with self._tallies.failing():
                     planned.terraform.apply(planned.plan)
                 return planned.ids
@@ -119,18 +126,21 @@ class StackRun:
         return None
 
     def _plan_for(self, going: tuple[Venue, ...], buckets: Buckets) -> _Planned | None:
-        live = self._tallies.each(lambda venue: read_live(self._aws, venue))
+        live = self._tallies.each(self._read, at_once=_AT_ONCE)
         ids = self._tallies.each(lambda venue: ids_for_provisioning(venue, live[venue.name]))
         if self._going != going:
             return None
-        self._write(going, buckets, ids)
-        known = self._root.addresses()
-        adopted = self._tallies.each(lambda venue: adoptable(self._aws, venue, live[venue.name], known))
+        self._root.write_for(buckets=buckets, external_ids=ids)
+        kept = self._root.kept()
+        known = kept.addresses
+        adopted = self._tallies.each(
+            lambda venue: adoptable(self._aws, venue, live[venue.name], known), at_once=_AT_ONCE
+        )
         if self._going != going:
             return None
         imports = [each for found in adopted.values() for each in found]
         if imports:
-            self._write(going, buckets, ids, imports)
+            self._root.write_for(buckets=buckets, external_ids=ids, imports=imports)
         self._expect(known, imports)
         self._say_what_is_left_alone(ids)
         self._reporter.now(f"{self._stack.name}: planning")
@@ -138,22 +148,24 @@ class StackRun:
         terraform = self._root.terraform(hide)
         partly = len(going) < len(self._stack.venues)
         with self._tallies.failing():
+            if not self._options.check:
+                # What a run that was killed had begun to make is there: it is mended, and not made anew.
+                for address in sorted(kept.tainted):
+                    if progress.venue_of(address)[0] in live:
+                        terraform.untaint(address)
             plan = terraform.plan(targets=[f'module.venue["{venue.name}"]' for venue in going] if partly else ())
+            if self._options.check:
+                plan = plan.mending(kept.tainted)
             if self._options.diff and plan:
                 for line in diff_lines(terraform.show(plan), hide):
                     self._reporter.line(line)
-            self._refuse_destroying(plan)
+            self._refuse_destroying(plan, partly)
             return _Planned(plan, terraform, live, ids)
         return None
 
     @property
     def _going(self) -> tuple[Venue, ...]:
         return self._tallies.going()
-
-    def _write(
-        self, going: tuple[Venue, ...], buckets: Buckets, ids: Mapping[str, ExternalIds], imports: Sequence[Import] = ()
-    ) -> None:
-        self._root.write(render(replace(self._stack, venues=going), buckets=buckets, external_ids=ids, imports=imports))
 
     def _expect(self, known: frozenset[str], imports: Sequence[Import]) -> None:
         for name, tally in self._tallies.items():
@@ -168,25 +180,26 @@ class StackRun:
             if own.incoming is not None:
                 self._reporter.warn(f"{name}: a rotation of its external ID is under way; it is left where it is")
 
-    def _refuse_destroying(self, plan: Plan) -> None:
-        """Have the venues fail that the plan destroys something of, unless that is allowed."""
-        if self._options.allow_destroy:
-            return
+    def _refuse_destroying(self, plan: Plan, partly: bool) -> None:
+        """Have the venues fail that the plan destroys something of, unless that is allowed.
+
+        What the inventory has no more goes with a run on the whole stack only; a target would not spare it.
+        """
         destroyed: dict[str, list[str]] = {}
         for change in plan.changes:
-            if change.destroys:
-                venue, resource = progress.venue_of(change.address)
+            venue, resource = progress.venue_of(change.address)
+            mine = venue in self._tallies or not partly
+            if change.destroys and not (self._options.allow_destroy and mine):
                 destroyed.setdefault(venue or "", []).append(resource)
         if destroyed and self._options.check:
             self._count(plan, only=frozenset(destroyed))
         for name, resources in destroyed.items():
-            refusal = RequestError(
-                f"{name or self._stack.name}: the plan destroys {', '.join(resources)}; nothing was done",
-                hint="look at it with --check --diff; if that is what you want, add --allow-destroy",
-            )
-            if name not in self._tallies:  # something that the inventory has no more
-                raise refusal
-            self._tallies[name].error = refusal
+            told = f"{name or self._stack.name}: the plan destroys {', '.join(resources)}; nothing was done"
+            look = "look at it with --check --diff; if that is what you want, "
+            if name in self._tallies:
+                self._tallies[name].error = RequestError(told, hint=f"{look}add --allow-destroy")
+            else:  # the inventory has it no more
+                raise RequestError(told, hint=f"{look}run on the whole stack with --allow-destroy")
 
     def _count(self, plan: Plan, only: frozenset[str] | None = None) -> None:
         for change in plan.changes:

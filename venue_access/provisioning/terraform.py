@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import python_terraform
 from python_terraform import IsFlagged
 
 from venue_access.errors import RequestError
-from venue_access.masked import Masked, scrub
+from venue_access.masked import Masked
 from venue_access.provisioning.diagnostics import Diagnostic, failure
 from venue_access.provisioning.process import Process
 
@@ -49,6 +49,16 @@ class Plan:
 
     def __bool__(self) -> bool:
         return bool(self.changes)
+
+    def mending(self, tainted: frozenset[str]) -> Plan:
+        """This plan as it would be if what is tainted were changed and not made anew."""
+        return replace(
+            self,
+            changes=tuple(
+                replace(change, action="update") if change.address in tainted and change.destroys else change
+                for change in self.changes
+            ),
+        )
 
 
 class Terraform:
@@ -122,6 +132,10 @@ class Terraform:
         state: dict[str, Any] = json.loads(text) if text.strip() else {}
         return state
 
+    def untaint(self, address: str, *, lock_timeout: str = "60s") -> None:
+        """Take a resource of the state for what it is, though its making was cut short."""
+        self._run("untaint", address, lock_timeout=lock_timeout, no_color=IsFlagged)
+
     def _run(self, command: str, *arguments: str, **options: Any) -> list[Event]:
         events: list[Event] = []
         problems: list[Diagnostic] = []
@@ -138,7 +152,7 @@ class Terraform:
                 self._told(event)
             code = process.wait()
         if code != 0:
-            raise failure(command, code, problems, scrub("".join(talk), *self._hide), hide=self._hide)
+            raise failure(command, code, problems, "".join(talk), folder=str(self.folder), hide=self._hide)
         return events
 
     def _run_text(self, command: str) -> str:
@@ -146,7 +160,7 @@ class Terraform:
             text = "".join(process.lines())
             code = process.wait()
         if code != 0:
-            raise failure(command, code, [], scrub(text, *self._hide), hide=self._hide)
+            raise failure(command, code, [], text, folder=str(self.folder), hide=self._hide)
         return text
 
 
@@ -179,9 +193,18 @@ def state_file(folder: Path) -> dict[str, Any] | None:
     return state
 
 
-def managed_addresses(state: Mapping[str, Any]) -> frozenset[str]:
-    """The addresses of the resources that a state holds (state format version 4)."""
-    addresses = set()
+@dataclass(frozen=True)
+class Kept:
+    """What a state keeps: the addresses of its managed resources."""
+
+    addresses: frozenset[str] = frozenset()
+    tainted: frozenset[str] = frozenset()
+    """Those whose making was cut short, which Terraform would destroy and make anew."""
+
+
+def kept_in(state: Mapping[str, Any]) -> Kept:
+    """What is in a state (state format version 4)."""
+    found: dict[str, bool] = {}
     for resource in state.get("resources", ()):
         if resource["mode"] != "managed":
             continue
@@ -190,8 +213,8 @@ def managed_addresses(state: Mapping[str, Any]) -> frozenset[str]:
             base = f"{resource['module']}.{base}"
         for instance in resource["instances"]:
             key = instance.get("index_key")
-            addresses.add(base if key is None else f"{base}[{json.dumps(key)}]")
-    return frozenset(addresses)
+            found[base if key is None else f"{base}[{json.dumps(key)}]"] = instance.get("status") == "tainted"
+    return Kept(frozenset(found), frozenset(address for address, tainted in found.items() if tainted))
 
 
 def _event(line: str) -> Event | None:

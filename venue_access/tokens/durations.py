@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from venue_access.aws import Caller
 from venue_access.errors import RequestError
 
 SHORTEST, LONGEST = 900, 43_200
@@ -38,17 +39,24 @@ def length(text: str, flag: str) -> int:
     return sum(int(number) * _UNITS[unit] for unit, number in written.groupdict("0").items())
 
 
-def check_within(wanted: int, *, chained: bool, caller: str, role_maximum: int) -> None:
-    """Refuse a duration that AWS would refuse for this caller and role.
+def check_for_caller(wanted: int, caller: Caller) -> None:
+    """Refuse a duration that AWS would refuse to this caller, whatever the role.
 
-    :raises RequestError: saying which limit stands against it.
+    :raises RequestError: the caller is a role's session.
     """
-    if chained and wanted > CHAINED:
+    if caller.is_role_session and wanted > CHAINED:
         raise RequestError(
-            f"--duration of {wanted} s: your keys are a role's session ({caller}), and AWS caps a role assumed from"
+            f"--duration of {wanted} s: your keys are a role's session ({caller.arn}), and AWS caps a role assumed from"
             f" one at {CHAINED} s (role chaining)",
             hint="ask for 1h or less, or issue with the keys of an IAM user",
         )
+
+
+def check_for_role(wanted: int, role_maximum: int) -> None:
+    """Refuse a duration that the role does not give.
+
+    :raises RequestError: it is more than the role's maximum.
+    """
     if wanted > role_maximum:
         raise RequestError(
             f"--duration of {wanted} s is more than the role's maximum of {role_maximum} s",

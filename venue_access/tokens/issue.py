@@ -209,12 +209,8 @@ def _check_duration(aws: Aws, request: TokenRequest) -> None:
     if request.duration <= durations.CHAINED:
         return  # what everybody is granted needs no look at the caller
     caller = aws.caller()
-    durations.check_within(
-        request.duration,
-        chained=caller.is_role_session,
-        caller=caller.arn,
-        role_maximum=_role_maximum(aws, request.venue, caller.account_id),
-    )
+    durations.check_for_caller(request.duration, caller)
+    durations.check_for_role(request.duration, _role_maximum(aws, request.venue, caller.account_id))
 
 
 def _role_maximum(aws: Aws, venue: Venue, caller_account: str) -> int:

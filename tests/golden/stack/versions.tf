@@ -22,4 +22,7 @@ terraform {
 provider "aws" {
   region              = var.region
   allowed_account_ids = [var.account_id]
+
+  # Its own 25 attempts would go on for an hour before an operator hears that AWS is throttling.
+  max_retries = 8
 }

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.stacks import a_venue
 from tests.unit.provisioning.test_stages import N, S, handmade, ours, together
-from tests.unit.tokens.test_stored_id import venue
 from venue_access.errors import RequestError
 from venue_access.provisioning.id_change import same_but_external_ids
 from venue_access.provisioning.rotation_terms import Rotation, RotationOptions
@@ -80,11 +80,11 @@ def test_finishing_excludes_what_would_begin_or_stop_a_rotation(other: dict[str,
     ],
 )
 def test_the_result_is_a_line(ended: Stage, rotated: bool, line: str) -> None:
-    assert Rotation(venue(), Stage.STABLE, ended, (), rotated).line() == line
+    assert Rotation(a_venue(), Stage.STABLE, ended, (), rotated).line() == line
 
 
 def test_the_result_is_a_document() -> None:
-    assert Rotation(venue(), Stage.ANNOUNCED, Stage.STABLE, ("one", "two"), True).document() == {
+    assert Rotation(a_venue(), Stage.ANNOUNCED, Stage.STABLE, ("one", "two"), True).document() == {
         "venue": "unity-dev",
         "began": "announced",
         "ended": "stable",

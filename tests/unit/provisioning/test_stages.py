@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.tokens.test_stored_id import venue
+from tests.stacks import a_venue
 from venue_access.aws import LiveRole, Parameter
 from venue_access.errors import RequestError
 from venue_access.masked import ExternalId
@@ -24,12 +24,12 @@ MOMENT = datetime(2026, 11, 20, tzinfo=timezone.utc)
 def live(policy: dict[str, Any] | None, published: str | None) -> LiveVenue:
     role = None
     if policy is not None:
-        role = LiveRole(venue().role_arn, "AROAEXAMPLE", "/", policy, 3600, None)
+        role = LiveRole(a_venue().role_arn, "AROAEXAMPLE", "/", policy, 3600, None)
     return LiveVenue(role, None if published is None else Parameter(ExternalId(published), 1, MOMENT))
 
 
 def ours(current: str, incoming: str | None = None) -> dict[str, Any]:
-    return trust_policy(venue(), ExternalIds(ExternalId(current), (incoming and ExternalId(incoming)) or None))
+    return trust_policy(a_venue(), ExternalIds(ExternalId(current), (incoming and ExternalId(incoming)) or None))
 
 
 def handmade(*ids: str, sid: str | None = None, operator: str = "StringEquals") -> dict[str, Any]:
@@ -126,7 +126,7 @@ def test_provisioning_keeps_the_id_that_is_in_use(
     policy: dict[str, Any] | None, published: str | None, expected: tuple[str, str | None]
 ) -> None:
     current, incoming = expected
-    kept = ids_for_provisioning(venue(), live(policy, published))
+    kept = ids_for_provisioning(a_venue(), live(policy, published))
     assert kept == ExternalIds(ExternalId(current), ExternalId(incoming) if incoming else None)
     if policy is not None and standing(live(policy, published)).stage is Stage.BROKEN:
         assert is_adoptable(live(policy, published))
@@ -134,9 +134,9 @@ def test_provisioning_keeps_the_id_that_is_in_use(
 
 @pytest.mark.parametrize("policy", [None, handmade()])
 def test_where_no_id_is_in_use_provisioning_makes_one(policy: dict[str, Any] | None) -> None:
-    made = ids_for_provisioning(venue(), live(policy, None))
+    made = ids_for_provisioning(a_venue(), live(policy, None))
     assert made.incoming is None
-    assert made != ids_for_provisioning(venue(), live(policy, None))
+    assert made != ids_for_provisioning(a_venue(), live(policy, None))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_where_it_cannot_be_told_which_is_in_use_provisioning_points_to_the_repa
     policy: dict[str, Any], published: str | None
 ) -> None:
     with pytest.raises(RequestError, match="--repair") as refused:
-        ids_for_provisioning(venue(), live(policy, published))
+        ids_for_provisioning(a_venue(), live(policy, published))
     assert "id-of" not in str(refused.value)
     assert not is_adoptable(live(policy, published))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from venue_access.aws import Caller
 from venue_access.errors import RequestError
-from venue_access.tokens.durations import check_within, length, seconds
+from venue_access.tokens.durations import check_for_caller, check_for_role, length, seconds
 
 
 @pytest.mark.parametrize(
@@ -48,12 +49,14 @@ def test_the_flag_is_named() -> None:
 
 
 def test_a_role_session_gets_an_hour_and_is_told_of_role_chaining() -> None:
-    check_within(3600, chained=True, caller="arn:role", role_maximum=43200)
-    with pytest.raises(RequestError, match=r"your keys are a role's session \(arn:role\).*at 3600 s \(role chaining\)"):
-        check_within(3601, chained=True, caller="arn:role", role_maximum=43200)
+    session = Caller("111122223333", "arn:aws:sts::111122223333:assumed-role/operator/me")
+    check_for_caller(3600, session)
+    with pytest.raises(RequestError, match=r"your keys are a role's session \(arn:.*\).*at 3600 s \(role chaining\)"):
+        check_for_caller(3601, session)
 
 
-def test_anybody_gets_as_much_as_the_role_gives() -> None:
-    check_within(7200, chained=False, caller="arn:user", role_maximum=7200)
+def test_a_user_gets_as_much_as_the_role_gives() -> None:
+    check_for_caller(43200, Caller("111122223333", "arn:aws:iam::111122223333:user/me"))
+    check_for_role(7200, 7200)
     with pytest.raises(RequestError, match="more than the role's maximum of 7200 s"):
-        check_within(7201, chained=False, caller="arn:user", role_maximum=7200)
+        check_for_role(7201, 7200)

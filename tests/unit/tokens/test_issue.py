@@ -7,14 +7,14 @@ from types import MappingProxyType
 
 import pytest
 
-from tests.unit.tokens.test_stored_id import venue
+from tests.stacks import a_venue
 from venue_access.aws import Aws
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
 
 ALICE, BOB = Recipient("alice", email="alice@example.org"), Recipient("bob")
-LISTED = replace(venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))
+LISTED = replace(a_venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))
 
 
 def names(*users: str, users_only: bool = False) -> list[str | type]:

@@ -12,9 +12,9 @@ from typing import cast
 
 import pytest
 
+from tests.stacks import a_venue
 from venue_access.aws import Aws, Caller, Parameter
 from venue_access.errors import AccessRefused, RequestError, Unreachable
-from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 from venue_access.tokens.stored_id import DEADLINE, StoredId
 
@@ -23,17 +23,7 @@ OPERATOR = "arn:aws:sts::111122223333:assumed-role/operator/me"
 OLD, NEW = "old-id", "new-id"
 
 
-def venue() -> Venue:
-    return Venue(
-        name="unity-dev",
-        project="unity",
-        venue="dev",
-        account_id="111122223333",
-        region="us-west-2",
-        partition="aws",
-        trusted_principals=("arn:aws:iam::111122223333:role/operator",),
-        stack="unity-dev",
-    )
+VENUE = a_venue(trusted_principals=("arn:aws:iam::111122223333:role/operator",))
 
 
 @dataclass
@@ -78,7 +68,7 @@ class StandIn:
     def stored_id(self) -> StoredId:
         return StoredId(
             cast(Aws, self),
-            venue(),
+            VENUE,
             now=lambda: NOW + timedelta(seconds=self.elapsed),
             clock=lambda: self.elapsed,
             wait=self.wait,

@@ -1,0 +1,108 @@
+"""A venue's guard as root sees it: its trust policy and its parameter, to be looked at and meddled with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.functional.kit import ACCOUNT, Kit, embedded
+from venue_access.aws import Aws
+from venue_access.errors import AccessRefused
+from venue_access.inventory.model import embedded_operator_arn
+
+KNOWN = FIRST, SECOND, THIRD = "first-id-0001", "second-id-0002", "third-id-0003"
+
+
+@dataclass
+class Guard:
+    """A venue's guard as root sees it, and meddles with it."""
+
+    kit: Kit
+    venue: str
+
+    @classmethod
+    def provisioned(cls, kit: Kit, venue: str) -> Guard:
+        """A guard in its first state: stable, with an ID that the test knows."""
+        kit.write_inventory({venue: embedded(venue)})
+        kit.done("provision")
+        made = cls(kit, venue)
+        made.reset(made.statement("Current", FIRST))
+        return made
+
+    def reset(self, statement: dict[str, Any]) -> None:
+        """Bring it back to its first state, whatever a test did to it."""
+        self.kit.write_inventory({self.venue: embedded(self.venue)})
+        self.write_trust(statement)
+        self.put(FIRST)
+
+    @property
+    def root(self) -> Aws:
+        return self.kit.root()
+
+    @property
+    def role(self) -> str:
+        return f"unity-{self.venue}-sts"
+
+    @property
+    def parameter(self) -> str:
+        project, name = self.venue.split("-", 1)
+        return f"/unity/{project}/{name}/cs/sts/role/external-id"
+
+    def published(self) -> str | None:
+        found = self.root.parameter(self.parameter)
+        return None if found is None else found.value.reveal()
+
+    def trust(self) -> dict[str, Any]:
+        live = self.root.role(self.role)
+        assert live is not None
+        return dict(live.trust_policy)
+
+    def accepted(self) -> dict[str, str]:
+        """The external IDs by Sid."""
+        return {
+            each["Sid"]: each["Condition"]["StringEquals"]["sts:ExternalId"]
+            for each in self.trust()["Statement"]
+            if "AssumeRole" in json.dumps(each["Action"])
+        }
+
+    def write_trust(self, *statements: dict[str, Any]) -> None:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.root.call("iam", "update_assume_role_policy", RoleName=self.role, PolicyDocument=document)
+
+    def statement(self, sid: str | None, *ids: str) -> dict[str, Any]:
+        """The kit's own statement with other IDs."""
+        made: dict[str, Any] = json.loads(json.dumps(self.trust()["Statement"][0]))
+        made.pop("Sid", None)
+        made["Condition"].pop("StringEquals", None)
+        if ids:
+            made["Condition"]["StringEquals"] = {"sts:ExternalId": ids[0] if len(ids) == 1 else list(ids)}
+        return made if sid is None else {"Sid": sid, **made}
+
+    def put(self, value: str) -> None:
+        self.root.call("ssm", "put_parameter", Name=self.parameter, Value=value, Type="SecureString", Overwrite=True)
+
+    def lose_parameter(self) -> None:
+        self.root.call("ssm", "delete_parameter", Name=self.parameter)
+
+    def opens(self, external_id: str | None) -> bool:
+        operator = self.root.with_keys(self.root.assume_role(embedded_operator_arn(ACCOUNT), "prober").keys)
+        request: dict[str, Any] = {} if external_id is None else {"ExternalId": external_id}
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
+        try:
+            operator.call("sts", "assume_role", RoleArn=arn, RoleSessionName="prober", **request)
+        except AccessRefused:
+            return False
+        return True
+
+    def check_stable(self, *old: str) -> str:
+        """Exactly one ID is accepted and it is the parameter's; none of ``old`` is."""
+        published = self.published()
+        assert published is not None
+        assert published not in old
+        assert self.accepted() == {"Current": published}
+        assert self.opens(published)
+        assert not self.opens(None)
+        assert not any(self.opens(each) for each in old)
+        self.kit.done("issue-token", "--user", "alice")
+        return published

@@ -1,0 +1,157 @@
+"""What exists already is brought in as it is: made by hand, or made by the kit whose state was lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, Kit, embedded
+from tests.functional.test_provision import REST, iam_documents, live_ids, parameter_of, role_of
+from venue_access.masked import ExternalId
+
+BY_HAND = "made-by-hand:2024"
+SOMEBODYS_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/somebodys"
+
+
+def make_by_hand(kit: Kit, name: str, *, path: str = "/", boundary: str | None = None) -> None:
+    """A venue as an administrator made it: a trust policy without Sids, policies of somebody else's, a plain String."""
+    root, role = kit.root(), role_of(name)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": BY_HAND}},
+    }
+    own: dict[str, Any] = {} if boundary is None else {"PermissionsBoundary": boundary}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    root.call("iam", "create_role", RoleName=role, Path=path, AssumeRolePolicyDocument=trust, **own)
+    nothing = {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [nothing]})
+    root.ensure("iam", "create_policy", PolicyName="somebodys", PolicyDocument=document)
+    root.call("iam", "attach_role_policy", RoleName=role, PolicyArn=SOMEBODYS_POLICY)
+    root.call("iam", "put_role_policy", RoleName=role, PolicyName="inline", PolicyDocument=document)
+    root.call("ssm", "put_parameter", Name=parameter_of(name), Value=BY_HAND, Type="String")
+
+
+def test_a_venue_made_by_hand_keeps_its_external_id_and_what_others_hung_on_its_role(kit: Kit, venue: str) -> None:
+    kit.done("local.up")
+    make_by_hand(kit, venue)
+    was = kit.root().role(role_of(venue))
+    assert was is not None
+
+    checked = kit.done("provision", "--check", "--diff")
+    assert f"{venue}: adopting aws_iam_role.this, which exists already" in checked.err
+    assert kit.root().role(role_of(venue)) == was
+
+    result = kit.done("provision", "--diff")
+    assert result.out == f"{venue} : ok=9 changed=6 {REST}\n"
+    assert BY_HAND not in checked.err + checked.out + result.err + result.out
+    role = kit.root().role(role_of(venue))
+    assert role is not None
+    assert role.role_id == was.role_id
+    assert live_ids(kit, venue) == {BY_HAND}
+    assert SOMEBODYS_POLICY in kit.root().attached_policies(role_of(venue))
+    assert kit.root().call("iam", "list_role_policies", RoleName=role_of(venue))["PolicyNames"] == ["inline"]
+    found = kit.root().call("ssm", "get_parameter", Name=parameter_of(venue))["Parameter"]
+    assert found["Type"] == "SecureString"
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
+
+    # Taking it away takes away what hangs on the role too, but not somebody's policy itself.
+    kit.done("deprovision", "--venue", venue, "--yes")
+    assert kit.root().role(role_of(venue)) is None
+    assert kit.root().managed_policy_exists(SOMEBODYS_POLICY)
+
+
+def test_a_lost_or_cut_off_state_is_replaced_by_what_exists(kit: Kit, venue: str) -> None:
+    kit.done("provision")
+    before = iam_documents(kit, venue)
+    folder = kit.work_directory / "stacks" / venue
+
+    shutil.rmtree(folder)
+    lost = kit.done("provision")
+    # That it detaches what others attached is known to Terraform alone, and entered into the state anew.
+    assert lost.out == f"{venue} : ok=9 changed=1 {REST}\n"
+    assert lost.err.count("adopting") == 6
+
+    state = folder / "terraform.tfstate"
+    state.write_text(state.read_text()[:700])
+    cut_off = kit.done("provision")
+    assert cut_off.out == f"{venue} : ok=9 changed=1 {REST}\n"
+    assert (folder / "terraform.tfstate.unreadable").exists()
+    assert iam_documents(kit, venue) == before
+    assert "adopting" not in kit.done("provision").err
+
+
+def test_with_the_state_lost_only_what_is_left_is_adopted(kit: Kit, venue: str) -> None:
+    kit.done("provision")
+    ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)
+    s3 = f"arn:aws:iam::{ACCOUNT}:policy/{role}-s3"
+    ecr = f"arn:aws:iam::{ACCOUNT}:policy/{role}-ecr"
+    for arn in (s3, ecr):
+        root.call("iam", "detach_role_policy", RoleName=role, PolicyArn=arn)
+    root.call("iam", "delete_policy", PolicyArn=ecr)
+    shutil.rmtree(kit.work_directory / "stacks" / venue)
+
+    result = kit.done("provision")
+    assert result.out == f"{venue} : ok=9 changed=4 {REST}\n"
+    assert result.err.count("adopting") == 3
+    assert live_ids(kit, venue) == ids
+
+
+def test_what_was_deleted_by_hand_is_made_anew_with_the_same_external_id(kit: Kit, venue: str) -> None:
+    kit.done("provision")
+    ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)
+
+    root.call("ssm", "delete_parameter", Name=parameter_of(venue))
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=1 {REST}\n"
+    assert live_ids(kit, venue) == ids
+
+    for arn in root.attached_policies(role):
+        root.call("iam", "detach_role_policy", RoleName=role, PolicyArn=arn)
+    root.call("iam", "delete_role", RoleName=role)
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=3 {REST}\n"
+    assert live_ids(kit, venue) == ids
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_external_id_edited_by_hand_is_not_guessed_at(kit: Kit, venue: str, known: bool) -> None:
+    """The role and the parameter disagree: which of them is in use cannot be told."""
+    kit.done("local.up")
+    make_by_hand(kit, venue)
+    kit.root().overwrite_parameter(parameter_of(venue), ExternalId("something-else"))
+    if not known:
+        kit.root().call("ssm", "delete_parameter", Name=parameter_of(venue))
+        kit.done("provision")
+        assert live_ids(kit, venue) == {BY_HAND}
+        return
+    refused = kit("provision")
+    assert refused.code == 2
+    assert "--repair" in refused.err
+    assert BY_HAND not in refused.err
+    assert "something-else" not in refused.err
+
+
+def test_a_role_that_would_not_stay_what_it_is_is_not_adopted(kit: Kit, venue: str) -> None:
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/platform/boundary"
+    kit.write_inventory({venue: embedded(venue, permissions_boundary="platform/boundary")})
+    kit.done("local.up")
+    make_by_hand(kit, venue, path="/teams/", boundary=boundary)
+
+    kit.write_inventory({venue: embedded(venue)})
+    path = kit("provision")
+    assert path.code == 2
+    assert "set role_path: /teams/" in path.err
+
+    kit.write_inventory({venue: embedded(venue, role_path="/teams/")})
+    unnamed = kit("provision")
+    assert unnamed.code == 2
+    assert "set permissions_boundary: platform/boundary" in unnamed.err
+
+    kit.write_inventory({venue: embedded(venue, role_path="/teams/", permissions_boundary="platform/boundary")})
+    assert "ok=9" in kit.done("provision").out
+    role = kit.root().role(role_of(venue))
+    assert role is not None
+    assert role.permissions_boundary_arn == boundary

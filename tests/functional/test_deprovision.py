@@ -1,0 +1,105 @@
+"""``invoke deprovision``: takes a venue away, but for its bucket."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, embedded
+from tests.functional.processes import left_in
+from tests.functional.proxy import Proxy
+from tests.functional.test_provision import REST, parameter_of, role_of
+
+
+def is_gone(kit: Kit, venue: str) -> bool:
+    root, policy = kit.root(), f"arn:aws:iam::{ACCOUNT}:policy/{role_of(venue)}"
+    return (
+        root.role(role_of(venue)) is None
+        and root.parameter(parameter_of(venue)) is None
+        and not any(root.managed_policy_exists(f"{policy}-{service}") for service in ("s3", "ecr"))
+    )
+
+
+def test_a_venue_is_taken_away_once_it_is_confirmed_and_its_bucket_stays(kit: Kit, venue: str) -> None:
+    kit.done("provision")
+    kit.root().call("s3", "put_object", Bucket=f"{venue}-data", Key="kept", Body=b"x")
+
+    unconfirmed = kit("deprovision", "--venue", venue)
+    assert (unconfirmed.code, unconfirmed.out) == (2, "")
+    assert "--yes" in unconfirmed.err
+    mistyped = at_a_terminal(kit, "no", "deprovision", "--venue", venue)
+    assert mistyped.returncode == 2
+    assert f"Type {venue} to go on" in mistyped.stderr
+    assert not is_gone(kit, venue)
+
+    confirmed = at_a_terminal(kit, venue, "deprovision", "--venue", venue)
+    assert confirmed.returncode == 0, confirmed.stderr
+    assert confirmed.stdout == f"{venue}: 6 resources destroyed\n"
+    assert is_gone(kit, venue)
+    assert kit.root().call("s3", "get_object", Bucket=f"{venue}-data", Key="kept")["ContentLength"] == 1
+    assert not (kit.work_directory / "stacks" / venue).exists()
+    assert not (kit.work_directory / "facts" / f"{venue}.json").exists()
+
+    again = kit.done("deprovision", "--venue", venue, "--yes")
+    assert again.out == f"{venue}: nothing to destroy\n"
+
+
+def at_a_terminal(kit: Kit, typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{typed}\n".encode())
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *arguments],
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            cwd=kit.folder,
+            env=kit.environment,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_venue_whose_state_is_lost_is_not_half_taken_away(kit: Kit, venue: str) -> None:
+    kit.done("provision")
+    shutil.rmtree(kit.work_directory / "stacks" / venue)
+    lost = kit("deprovision", "--venue", venue, "--yes")
+    assert lost.code == 2
+    assert f"adopt it first with: invoke provision --venue {venue}" in lost.err
+    assert not is_gone(kit, venue)
+
+
+def test_one_that_was_killed_is_completed_by_the_next(kit: Kit, venue: str, proxy: Proxy) -> None:
+    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
+    kit.done("provision")
+    proxy.forget()
+    with kit.start("deprovision", "--venue", venue, "--yes") as process:
+        proxy.after_write = lambda number, operation: process.kill() if number == 3 else None
+        process.communicate(timeout=120)
+    proxy.after_write = lambda number, operation: None
+    assert left_in(kit.work_directory / "stacks" / venue) == {}
+    assert "resources destroyed" in kit.done("deprovision", "--venue", venue, "--yes").out
+    assert is_gone(kit, venue)
+
+
+def test_a_state_in_s3_serves_every_command(kit: Kit, venue: str) -> None:
+    state: dict[str, Any] = {"backend": "s3", "bucket": f"{venue}-state", "key_prefix": "venues/"}
+    kit.write_inventory({venue: embedded(venue, state=state)})
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=6 {REST}\n"
+    objects = kit.root().call("s3", "list_objects_v2", Bucket=f"{venue}-state")["Contents"]
+    assert [each["Key"] for each in objects] == [f"venues/{venue}/terraform.tfstate"]
+    version = objects[0]["ETag"]
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
+    (unchanged,) = kit.root().call("s3", "list_objects_v2", Bucket=f"{venue}-state")["Contents"]
+    assert unchanged["ETag"] == version
+
+    shutil.rmtree(kit.work_directory / "stacks" / venue)  # as on a colleague's machine
+    assert kit.done("deprovision", "--venue", venue, "--yes").out == f"{venue}: 6 resources destroyed\n"
+    assert is_gone(kit, venue)

@@ -1,0 +1,218 @@
+"""The embedded AWS: one server per work directory, on 127.0.0.1 alone, whose state outlives a stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, Kit, embedded
+from venue_access.local_aws import LocalAws, local_aws
+
+LISTENING = "0A"  # the state of a socket in /proc/net/tcp
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Kit]:
+    """A work directory of the test's own, whose path has a space in it; its server is stopped afterwards."""
+    kit = Kit(tmp_path, tmp_path / "a work directory")
+    kit.write_inventory({"unity-dev": embedded("unity-dev", permissions_boundary="the-boundary")})
+    yield kit
+    local_aws(kit.work_directory).down()
+
+
+def server(kit: Kit) -> LocalAws:
+    return local_aws(kit.work_directory)
+
+
+def pid(kit: Kit) -> int:
+    return int((server(kit).folder / "pid").read_text())
+
+
+def port(kit: Kit) -> int:
+    return int(server(kit).endpoint().url.rsplit(":", 1)[1])
+
+
+def listens_at(process: int) -> set[tuple[str, int]]:
+    """The addresses and ports at which a process listens, IPv4 and IPv6."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        found = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(descriptor))
+        if found:
+            sockets.add(found[1])
+    addresses = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and fields[9] in sockets:
+                address, _, number = fields[1].rpartition(":")
+                plain = socket.inet_ntoa(bytes.fromhex(address)[::-1]) if table == "tcp" else address
+                addresses.add((plain, int(number, 16)))
+    return addresses
+
+
+def kill(kit: Kit) -> None:
+    os.kill(pid(kit), signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while server(kit).is_running():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_it_listens_on_one_port_of_this_machine_alone_and_has_no_children(own: Kit) -> None:
+    result = own.done("local.up")
+    assert result.err == f"started the embedded AWS at https://127.0.0.1:{port(own)}\n"
+    assert listens_at(pid(own)) == {("127.0.0.1", port(own))}
+    children = Path(f"/proc/{pid(own)}/task/{pid(own)}/children").read_text()
+    assert children == ""
+
+
+def test_it_is_private_and_its_log_is_in_the_work_directory(own: Kit) -> None:
+    own.done("local.up")
+    folder = server(own).folder
+    assert folder == own.work_directory / "local-aws"
+    assert (folder / "server.log").exists()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+
+
+def test_its_state_outlives_a_stop_and_a_killed_one_is_mended_by_provision(own: Kit) -> None:
+    own.done("provision")
+    before = port(own)
+    kill(own)
+    # The next command starts and seeds another, which knows nothing of the venue.
+    result = own("issue-token", "--user", "alice")
+    assert (result.code, result.out) == (2, "")
+    assert f"started the embedded AWS at https://127.0.0.1:{before}" in result.err
+    assert "unity-dev is not provisioned" in result.err
+    assert own.root().managed_policy_exists(f"arn:aws:iam::{ACCOUNT}:policy/the-boundary")
+
+    own.done("provision")
+    token = own.done("issue-token", "--user", "alice").document()
+    own.session(token).call("s3", "put_object", Bucket="unity-dev-data", Key="kept", Body=b"x")
+    assert own.done("local.down").err == "stopped the embedded AWS\n"
+    assert own.done("local.down").err == "the embedded AWS is not up\n"
+    result = own.done("issue-token", "--user", "alice")
+    assert f"started the embedded AWS at https://127.0.0.1:{before}" in result.err
+    own.session(result.document()).call("s3", "get_object", Bucket="unity-dev-data", Key="kept")
+
+
+def test_a_command_that_dies_before_it_has_seeded_leaves_that_to_the_next(own: Kit) -> None:
+    own.done("local.up")
+    own.done("local.down")
+    server(own).up()  # as a command does that is killed right after it
+    assert not server(own).seeded.exists()
+    own.done("status")
+    assert server(own).seeded.exists()
+
+
+def test_commands_at_the_same_moment_start_one(own: Kit) -> None:
+    running = [own.start("status") for _ in range(4)]
+    said = []
+    for process in running:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        said.append(err)
+    assert sum("started the embedded AWS" in err for err in said) == 1
+    folder = str(server(own).folder)
+    everything = subprocess.run(["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True).stdout
+    assert sum("hypercorn" in each and folder in each for each in everything.splitlines()) == 1
+
+
+def test_a_port_that_somebody_else_has_taken_is_left_to_them(own: Kit) -> None:
+    own.done("local.up")
+    before = port(own)
+    own.done("local.down")
+    with socket.create_server(("127.0.0.1", before)) as theirs:
+        # The file names a process that is not the server any more.
+        (server(own).folder / "pid").write_text(f"{os.getpid()}\n")
+        assert own.done("local.down").err == "the embedded AWS is not up\n"
+        own.done("local.up")
+        assert port(own) != before
+        assert theirs.fileno() >= 0
+        own.done("local.down")
+    own.done("local.up")
+    assert port(own) != before  # the one it has now is remembered
+
+
+def test_its_status_says_how_to_point_the_aws_cli_at_it(own: Kit) -> None:
+    assert own.done("local.status").out == ("the embedded AWS is down; it starts by itself, or with: invoke local.up\n")
+    own.done("local.up")
+    told = own.done("local.status").out
+    assert f"the embedded AWS is up at https://127.0.0.1:{port(own)}" in told
+    assert str(server(own).folder / "ca.pem") in told
+    exports = [line.strip() for line in told.splitlines() if line.startswith("  export ")]
+    aws = shlex.quote(str(Path(sys.executable).with_name("aws")))
+    shell = "\n".join([*exports, f"{aws} sts get-caller-identity"])
+    answer = subprocess.run(
+        ["sh", "-euc", shell], env=own.environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(answer.stdout)["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
+
+
+def test_the_environments_aws_settings_and_proxies_do_not_disturb_it(own: Kit, tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_text("this is no [configuration\n")
+    hostile = {
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wrong",
+        "AWS_SESSION_TOKEN": "wrong",
+        "AWS_PROFILE": "naming-nothing",
+        "AWS_CONFIG_FILE": str(nonsense),
+        "AWS_SHARED_CREDENTIALS_FILE": str(nonsense),
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9",
+        "AWS_CA_BUNDLE": "/nowhere.pem",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_USE_DUALSTACK_ENDPOINT": "true",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "ALL_PROXY": "http://127.0.0.1:9",
+    }
+    for command in (["local.up"], ["status"], ["provision"], ["issue-token", "--user", "alice"]):
+        result = own(*command, timeout=300, typed="", **hostile)
+        assert result.code == 0, result.err
+
+
+def test_it_works_from_any_folder(own: Kit) -> None:
+    own.done("local.up")
+    elsewhere = own.folder / "else where"
+    elsewhere.mkdir()
+    own.folder = elsewhere
+    assert "is up at" in own.done("local.status").out
+
+
+def test_where_it_is_not_installed_that_is_told(own: Kit, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['ministack'] = None\n")
+    result = own("local.up", timeout=60, typed="", PYTHONPATH=str(hidden))
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: this venue lives on the embedded AWS, which is not installed\n"
+        "  install it with: scripts/bootstrap --embedded\n"
+    )
+
+
+def test_one_that_does_not_come_up_shows_the_end_of_its_log(own: Kit) -> None:
+    own.done("local.up")
+    own.done("local.down")
+    (server(own).folder / "server.pem").write_text("no certificate")
+    result = own("local.up")
+    assert (result.code, result.out) == (5, "")
+    assert "the embedded AWS does not start; the end of" in result.err
+    assert "SSLError" in result.err
+    assert "Traceback (most" not in result.err

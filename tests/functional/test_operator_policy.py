@@ -1,0 +1,67 @@
+"""The policy that ``invoke operator-policy`` prints is what an operator needs: no action is missing, none too many."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.functional.kit import ACCOUNT, Kit, embedded
+from tests.functional.proxy import Proxy
+from tests.functional.test_adoption import make_by_hand
+from tests.functional.test_provision import embedded_as_if_real, environment, role_of
+from venue_access.inventory.model import embedded_operator_arn
+
+
+def actions(policy: dict[str, Any]) -> set[str]:
+    return {action.split(":")[1] for statement in policy["Statement"] for action in statement["Action"]}
+
+
+def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_policy(
+    kit: Kit, venue: str, proxy: Proxy
+) -> None:
+    """The embedded operator may do just what the policy says, so that an action that is missing fails a command."""
+    plain = {"aws_endpoint_url": proxy.url, "s3_buckets": [f"{venue}-data"]}
+    changed = {**plain, "tags": {"Team": "ops"}, "max_session_duration": 7200, "s3_allow_delete": True}
+    bounded = {**changed, "permissions_boundary": "venue-boundary"}
+    kit.write_inventory({venue: embedded(venue, **bounded)})
+    kit.done("local.up")
+    make_by_hand(kit, venue)
+    deny = {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    kit.root().call("iam", "create_policy", PolicyName=f"{role_of(venue)}-s3", PolicyDocument=document)
+    for variables in (bounded, plain):  # adopted, with everything; and everything taken back
+        kit.write_inventory({venue: embedded(venue, **variables)})
+        kit.done("provision")
+    kit.done("deprovision", "--venue", venue, "--yes")
+    kit.done("provision")  # fresh
+
+    policy = kit.done("operator-policy", "--venue", venue).document()
+    asked_of_everybody = {"GetCallerIdentity"}  # needs no permission (AWS STS API reference)
+    assert set(proxy.calls) - asked_of_everybody == actions(policy)
+
+
+def test_the_desks_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, venue: str) -> None:
+    made = embedded_as_if_real(kit, venue, users={"alice": None})
+    kit.write_inventory({venue: made})
+    root = kit.root()
+    provisioner = root.assume_role(embedded_operator_arn(ACCOUNT), "operator").keys
+    kit.done("provision", **environment(kit, provisioner))
+
+    policy = kit.done("operator-policy", "--venue", venue, "--desk").document()
+    assert actions(policy) == {"GetParameter", "AssumeRole"}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    desk = f"desk-{venue}"
+    root.call("iam", "create_role", RoleName=desk, AssumeRolePolicyDocument=json.dumps(trust))
+    root.call("iam", "put_role_policy", RoleName=desk, PolicyName="desk", PolicyDocument=json.dumps(policy))
+    keys = root.assume_role(f"arn:aws:iam::{ACCOUNT}:role/{desk}", "desk").keys
+
+    issued = kit.done("issue-token", "--user", "alice", **environment(kit, keys))
+    assert role_of(venue) in issued.document()["AssumedRoleUser"]["Arn"]
+    refused = kit("provision", typed="", timeout=300, **environment(kit, keys))
+    assert refused.code == 5
+    assert "AWS refused iam:GetRole" in refused.err

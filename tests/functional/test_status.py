@@ -1,0 +1,111 @@
+"""``invoke status``: how each venue stands, and never an ID."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.functional.guard import FIRST, KNOWN, SECOND, Guard
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
+from venue_access.local_aws import local_aws
+
+
+@pytest.fixture(scope="module")
+def guard(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Guard:
+    return Guard.provisioned(Kit(tmp_path_factory.mktemp("status"), work_directory), "status-dev")
+
+
+def line(kit: Kit) -> str:
+    result = kit.done("status")
+    assert not any(each in result.out + result.err for each in KNOWN)
+    return result.out
+
+
+def test_each_stage_is_told_in_a_line(guard: Guard) -> None:
+    plain = "status-dev: provisioned, external ID 0 min old, tokens for up to 3600 s"
+    current, incoming = guard.statement("Current", FIRST), guard.statement("Incoming", SECOND)
+    assert line(guard.kit) == f"{plain}\n"
+    guard.write_trust(current, incoming)
+    assert line(guard.kit) == f"{plain}; rotation under way: announced, the old one is in use\n"
+    guard.put(SECOND)
+    assert line(guard.kit) == f"{plain}; rotation under way: published, the old one is still accepted\n"
+    guard.put("third-id-0003")
+    assert line(guard.kit) == f"{plain}; broken: the trust policy does not accept what the parameter holds\n"
+    guard.lose_parameter()
+    assert line(guard.kit) == (
+        "status-dev: provisioned, tokens for up to 3600 s; its SSM parameter is missing: invoke provision restores it\n"
+    )
+    guard.put(FIRST)
+    guard.write_trust(current)
+    assert line(guard.kit) == f"{plain}\n"
+
+
+def test_a_document_has_every_venue(guard: Guard) -> None:
+    other = new_venue()
+    hosts = {guard.venue: embedded(guard.venue), other: embedded(other, account_id=OTHER_ACCOUNT)}
+    kit = Kit(guard.kit.folder, guard.kit.work_directory)
+    kit.write_inventory(hosts)
+    document = kit.done("status", "--json").document()
+    kit.write_inventory({guard.venue: hosts[guard.venue]})
+    age = document["venues"][guard.venue].pop("external_id_age_seconds")
+    assert 0 <= age < 600
+    assert document == {
+        "venues": {
+            guard.venue: {
+                "provisioned": True,
+                "external_id": "stable",
+                "rotating": False,
+                "max_session_duration": 3600,
+                "role_arn": f"arn:aws:iam::{ACCOUNT}:role/unity-status-dev-sts",
+                "error": None,
+            },
+            other: {
+                "provisioned": False,
+                "external_id": "not provisioned",
+                "rotating": False,
+                "external_id_age_seconds": None,
+                "max_session_duration": None,
+                "role_arn": f"arn:aws:iam::{OTHER_ACCOUNT}:role/unity-{other}-sts",
+                "error": None,
+            },
+        }
+    }
+
+
+def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard, tmp_path: Path) -> None:
+    kit = Kit(tmp_path, guard.kit.work_directory)
+    endpoint = local_aws(kit.work_directory).endpoint()
+    away = embedded("away-dev", embedded_aws=False, aws_endpoint_url=endpoint.url, account_id=OTHER_ACCOUNT)
+    kit.write_inventory(
+        {
+            "away-dev": {**away, "trusted_principals": [f"arn:aws:iam::{OTHER_ACCOUNT}:root"]},
+            guard.venue: embedded(guard.venue),
+        }
+    )
+    result = kit("status", AWS_CA_BUNDLE=str(endpoint.ca_file))
+    assert result.code == 5
+    assert result.out.startswith("away-dev: unknown: no AWS keys were found\nstatus-dev: provisioned, ")
+    assert result.err.startswith("error: no AWS keys were found\n")
+
+    # Keys of another account: there the venue only seems not to be.
+    keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test", "AWS_CA_BUNDLE": str(endpoint.ca_file)}
+    result = kit("status", "--json", **keys, timeout=300)
+    assert result.code == 5
+    told = json.loads(result.out)["venues"]["away-dev"]
+    assert f"away-dev is in account {OTHER_ACCOUNT}, but your keys are of account {ACCOUNT}" in told["error"]
+    assert told["provisioned"] is None
+
+
+def test_fifty_venues_are_looked_at_side_by_side(kit: Kit) -> None:
+    names = [f"fifty-v{number:02}" for number in range(50)]
+    kit.write_inventory(
+        {name: embedded(name, account_id=(ACCOUNT, OTHER_ACCOUNT)[number % 2]) for number, name in enumerate(names)}
+    )
+    kit.done("local.up")  # makes their buckets
+    began = time.monotonic()
+    result = kit.done("status")
+    assert result.out == "".join(f"{name}: not provisioned\n" for name in names)
+    assert time.monotonic() - began < 10

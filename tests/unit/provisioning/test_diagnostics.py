@@ -1,0 +1,167 @@
+"""The texts are what Terraform 1.11.4 and the AWS provider 5.100.0 said when these things happened to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from venue_access.masked import ExternalId
+from venue_access.provisioning.diagnostics import Diagnostic, failure
+
+FOLDER = "work/stacks/unity-dev"
+ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
+PARAMETER = 'module.venue["unity-dev"].aws_ssm_parameter.external_id'
+OPERATOR = "arn:aws:sts::111122223333:assumed-role/venue-access-operator/operator"
+ANSWERED = "https response error StatusCode: 400, RequestID: 0a1b2c3d,"
+
+
+def error(summary: str, address: str | None = None, detail: str = "") -> Diagnostic:
+    return Diagnostic("error", summary, detail, address)
+
+
+def attaching(service: str) -> Diagnostic:
+    return error(
+        f"attaching IAM Policy (arn:aws:iam::111122223333:policy/unity-dev-sts-{service}) to IAM Role (unity-dev-sts):"
+        f" operation error IAM: AttachRolePolicy, {ANSWERED} LimitExceeded:"
+        " Cannot exceed quota for PoliciesPerRole: 10",
+        f'module.venue["unity-dev"].aws_iam_role_policy_attachment.this["{service}"]',
+    )
+
+
+CASES = {
+    "a right that the operator lacks": (
+        error(
+            f"creating SSM Parameter (/x): operation error SSM: PutParameter, https response error StatusCode: 400,"
+            f" RequestID: , api error AccessDeniedException: User: {OPERATOR} is not authorized to perform:"
+            " ssm:PutParameter on resource: arn:aws:ssm:us-west-2:111122223333:parameter/x because no identity-based"
+            " policy allows the ssm:PutParameter action",
+            PARAMETER,
+        ),
+        "unity-dev: aws_ssm_parameter.external_id: AWS does not allow ssm:PutParameter on"
+        f" arn:aws:ssm:us-west-2:111122223333:parameter/x to {OPERATOR}: no identity-based policy allows the"
+        " ssm:PutParameter action",
+        "invoke operator-policy --venue unity-dev prints",
+    ),
+    "an account that demands a boundary": (
+        error(
+            f"creating IAM Role (unity-dev-sts): operation error IAM: CreateRole, {ANSWERED} api error AccessDenied:"
+            f" User: {OPERATOR} is not authorized to perform: iam:CreateRole on resource: arn:x with an explicit deny"
+            " in a service control policy",
+            ROLE,
+        ),
+        f"unity-dev: aws_iam_role.this: AWS does not allow iam:CreateRole on arn:x to {OPERATOR}: an explicit deny in a"
+        " service control policy",
+        "set permissions_boundary in the inventory",
+    ),
+    "a boundary that is gone": (
+        error(
+            f"creating IAM Role (unity-dev-sts): operation error IAM: CreateRole, {ANSWERED} api error NoSuchEntity:"
+            " Scope ARN: arn:aws:iam::111122223333:policy/gone does not exist or is not attachable.",
+            ROLE,
+        ),
+        "unity-dev: aws_iam_role.this: AWS refused iam:CreateRole (NoSuchEntity): Scope ARN:"
+        " arn:aws:iam::111122223333:policy/gone does not exist or is not attachable",
+        "set permissions_boundary in the inventory to a policy that this account has",
+    ),
+    "keys that ran out": (
+        error(
+            f"creating IAM Role (unity-dev-sts): operation error IAM: CreateRole, {ANSWERED} api error ExpiredToken:"
+            " The security token included in the request is expired",
+            ROLE,
+        ),
+        "unity-dev: aws_iam_role.this: AWS refused iam:CreateRole (ExpiredToken): The security token included in the"
+        " request is expired",
+        "get new keys from your account portal",
+    ),
+    "throttling": (
+        error(
+            "creating SSM Parameter (/unity/proj1/dev/cs/sts/role/external-id): operation error SSM: PutParameter,"
+            " exceeded maximum number of attempts, 1, https response error StatusCode: 400, RequestID: , api error"
+            " ThrottlingException: Rate exceeded",
+            PARAMETER,
+        ),
+        "unity-dev: aws_ssm_parameter.external_id: AWS refused ssm:PutParameter (ThrottlingException): Rate exceeded",
+        "wait a minute and run it again",
+    ),
+    "another account": (
+        error("AWS account ID not allowed: 444455556666"),
+        "unity-dev: AWS account ID not allowed: 444455556666",
+        "these keys belong to another account",
+    ),
+    "a plan that was overtaken": (
+        error("Saved plan is stale", detail="The given plan file can no longer be applied."),
+        "unity-dev: Saved plan is stale: The given plan file can no longer be applied",
+        "run the command again",
+    ),
+    "a lock that somebody holds": (
+        error(
+            "Error acquiring the state lock",
+            detail="Error message: resource temporarily unavailable\nLock Info:\n  ID:        5f1c-88\n  Path:     "
+            " terraform.tfstate\n  Operation: OperationTypeApply\n  Who:       ana@desk\n  Version:   1.11.4\n"
+            "  Created:   2026-11-20 22:15:08.123 +0000 UTC\n  Info:      \n\n\nTerraform acquires a state lock...",
+        ),
+        "unity-dev: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)",
+        f"if it is known to be gone: terraform -chdir={FOLDER} force-unlock 5f1c-88",
+    ),
+}
+
+
+@pytest.mark.parametrize(("problem", "message", "remedy"), CASES.values(), ids=CASES)
+def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, message: str, remedy: str) -> None:
+    told = failure("apply", 1, [problem], "", folder=FOLDER)
+    assert told.message == message
+    assert remedy in (told.hint or "")
+    assert told.venues == ({"unity-dev"} if problem.address else frozenset())
+
+
+def test_the_same_failure_of_two_resources_is_told_once() -> None:
+    told = failure("apply", 1, [attaching("s3"), attaching("ecr")], "", folder=FOLDER)
+    assert told.message == (
+        'unity-dev: aws_iam_role_policy_attachment.this["s3"], aws_iam_role_policy_attachment.this["ecr"]: AWS refused'
+        " iam:AttachRolePolicy (LimitExceeded): Cannot exceed quota for PoliciesPerRole: 10"
+    )
+    assert told.hint == "the role has no room for more policies: detach one, or raise the quota"
+
+
+def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told() -> None:
+    problems = [error(f"thing {n}", f'module.venue["unity-{n}"].aws_iam_role.this') for n in "abcd"]
+    told = failure("apply", 1, problems, "", folder=FOLDER)
+    assert told.message == (
+        "unity-a: aws_iam_role.this: thing a; unity-b: aws_iam_role.this: thing b; unity-c: aws_iam_role.this: thing c"
+        " (and 1 more)"
+    )
+    assert told.venues == {"unity-a", "unity-b", "unity-c", "unity-d"}
+
+
+def test_a_failure_of_the_whole_stack_is_laid_upon_no_venue() -> None:
+    problems = [error("thing", ROLE), error("No valid credential sources found")]
+    assert failure("plan", 1, problems, "", folder=FOLDER).venues == frozenset()
+
+
+def test_a_warning_is_no_failure_and_a_killed_terraform_says_so() -> None:
+    warning = Diagnostic("warning", "Resource targeting is in effect")
+    told = failure("apply", -9, [warning], "", folder=FOLDER)
+    assert str(told) == "unity-dev: terraform apply was killed (signal 9)\n  run the command again"
+
+
+def test_what_terraform_draws_in_a_box_is_read() -> None:
+    box = (
+        "\nInitializing the backend...\n╷\n│ Error: Failed to query available provider packages\n│ \n"
+        "│ Could not retrieve the list of available versions\n╵\n"
+    )
+    told = failure("init", 1, [], box, folder=FOLDER)
+    assert told.message == (
+        "unity-dev: Failed to query available provider packages: Could not retrieve the list of available versions"
+    )
+    assert "scripts/bootstrap" in (told.hint or "")
+
+
+def test_a_terraform_that_said_nothing_is_told_by_its_exit_code() -> None:
+    assert str(failure("init", 3, [], "", folder=FOLDER)) == "unity-dev: terraform init ended with 3"
+
+
+def test_a_long_text_is_cut_and_an_external_id_is_masked() -> None:
+    text = "invalid policy: va.secret-id " + "and so on " * 100
+    told = failure("apply", 1, [error(text, ROLE)], "", folder=FOLDER, hide=[ExternalId("va.secret-id")])
+    assert "va.secret-id" not in str(told)
+    assert "****" in told.message
+    assert len(told.message) < 450

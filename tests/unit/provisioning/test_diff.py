@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from venue_access.masked import ExternalId
+from venue_access.provisioning.diff import diff_lines
+
+ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
+OLD, NEW = "va.old-one", "va.new-one"
+
+
+def a_plan(before: Any, after: Any, *actions: str, **change: Any) -> dict[str, Any]:
+    """``terraform show -json`` of a plan that changes the role, less what is not read."""
+    changes = {"actions": list(actions), "before": before, "after": after, "after_unknown": {}, **change}
+    return {"resource_changes": [{"address": ROLE, "mode": "managed", "change": changes}]}
+
+
+def trust(external_id: str, **more: Any) -> str:
+    condition = {"StringEquals": {"sts:ExternalId": external_id}}
+    return json.dumps({"Statement": [{"Sid": "Current", "Effect": "Allow", "Condition": condition, **more}]})
+
+
+def test_a_changed_attribute_is_shown_as_it_was_and_as_it_will_be() -> None:
+    plan = a_plan({"path": "/", "name": "x", "tags": {}}, {"path": "/", "name": "y", "tags": {"Team": "ops"}}, "update")
+    assert diff_lines(plan, []) == [
+        f"~ {ROLE}",
+        '    name: "x" -> "y"',
+        '    tags: {} -> {"Team": "ops"}',
+    ]
+
+
+def test_what_is_made_shows_its_attributes_and_not_those_that_only_aws_knows() -> None:
+    plan = a_plan(None, {"name": "x", "description": None}, "create", after_unknown={"arn": True, "name": False})
+    assert diff_lines(plan, []) == [f"+ {ROLE}", '    name: "x"']
+
+
+def test_each_kind_of_change_has_its_mark() -> None:
+    for actions, mark in (
+        (("delete",), "-"),
+        (("delete", "create"), "-/+"),
+        (("create", "delete"), "+/-"),
+    ):
+        assert diff_lines(a_plan({}, {}, *actions), []) == [f"{mark} {ROLE}"]
+
+
+def test_what_stays_is_not_shown_unless_it_is_adopted() -> None:
+    assert diff_lines(a_plan({"name": "x"}, {"name": "x"}, "no-op"), []) == []
+    adopted = a_plan({"name": "x"}, {"name": "x"}, "no-op", importing={"id": "x"})
+    assert diff_lines(adopted, []) == [f"  {ROLE} (adopted)"]
+
+
+def test_a_data_source_is_not_shown() -> None:
+    plan = a_plan(None, {"json": "{}"}, "read")
+    plan["resource_changes"][0]["mode"] = "data"
+    assert diff_lines(plan, []) == []
+
+
+def test_a_sensitive_value_is_masked() -> None:
+    plan = a_plan({"value": "one"}, {"value": "two"}, "update", after_sensitive={"value": True})
+    assert diff_lines(plan, []) == [f"~ {ROLE}", "    value: ****"]
+
+
+def test_a_trust_policy_is_shown_line_by_line_without_its_external_ids() -> None:
+    plan = a_plan(
+        {"assume_role_policy": trust(OLD)},
+        {"assume_role_policy": trust(OLD, Action="sts:AssumeRole")},
+        "update",
+        after_sensitive={"assume_role_policy": True},
+    )
+    lines = diff_lines(plan, [])
+    assert any(line.strip().startswith("+") and '"Action": "sts:AssumeRole"' in line for line in lines)
+    assert not any(OLD in line for line in lines)
+
+
+def test_an_external_id_that_changes_is_told_and_not_shown() -> None:
+    plan = a_plan({"assume_role_policy": trust(OLD)}, {"assume_role_policy": trust(NEW)}, "update")
+    assert diff_lines(plan, []) == [f"~ {ROLE}", "    assume_role_policy:", "      an external ID changes"]
+
+
+def test_an_external_id_is_masked_wherever_it_stands() -> None:
+    plan = a_plan({"description": "none"}, {"description": f"the ID is {NEW}"}, "update")
+    assert diff_lines(plan, [ExternalId(NEW)]) == [f"~ {ROLE}", '    description: "none" -> "the ID is ****"']
+
+
+def test_an_id_behind_any_operator_of_a_hand_made_trust_policy_is_masked() -> None:
+    by_hand = {"Statement": {"Condition": {"StringLike": {"STS:ExternalID": ["va.one", "va.two"]}}}}
+    plan = a_plan({"assume_role_policy": json.dumps(by_hand)}, {"assume_role_policy": trust(NEW)}, "update")
+    assert not any("va." in line for line in diff_lines(plan, []))

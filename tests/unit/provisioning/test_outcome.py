@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.stacks import a_venue
+from venue_access.errors import (
+    AwsError,
+    DifferenceFound,
+    RenderError,
+    RequestError,
+    Stopped,
+    TerraformError,
+    Unreachable,
+    VenueAccessError,
+)
+from venue_access.inventory.model import Venue
+from venue_access.provisioning.outcome import Outcome, Tallies, exit_code, recap
+
+DEV, TEST = a_venue("unity-dev"), a_venue("unity-test")
+
+
+def test_the_recap_is_ansibles_with_names_aligned() -> None:
+    outcomes = [
+        Outcome(a_venue("unity-dev"), in_place=6, add=1, change=2, destroy=3, proofs=3),
+        Outcome(a_venue("unity-longer"), error=Unreachable("no keys")),
+        Outcome(a_venue("unity-test"), in_place=6, skipped=1, error=RequestError("no bucket")),
+    ]
+    assert recap(outcomes) == [
+        "unity-dev    : ok=9 changed=6 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0",
+        "unity-longer : ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0",
+        "unity-test   : ok=6 changed=0 unreachable=0 failed=1 skipped=1 rescued=0 ignored=0",
+    ]
+    assert recap([]) == []
+
+
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ([], 0),
+        ([RequestError("")], 2),
+        ([RenderError("")], 3),
+        ([RequestError(""), AwsError("")], 5),
+        ([DifferenceFound(""), Unreachable(""), TerraformError("")], 4),
+        ([RequestError(""), DifferenceFound("")], 7),
+        ([TerraformError(""), Stopped("")], 130),
+    ],
+)
+def test_over_several_venues_the_exit_code_is_the_first_of_4_5_7(errors: list[VenueAccessError], code: int) -> None:
+    assert exit_code([Outcome(DEV), *(Outcome(DEV, error=error) for error in errors)]) == code
+
+
+def test_a_change_is_exit_7_only_where_it_is_asked_for() -> None:
+    changed = [Outcome(DEV, change=1)]
+    assert exit_code(changed) == 0
+    assert exit_code(changed, fail_on_change=True) == 7
+    assert exit_code([Outcome(DEV)], fail_on_change=True) == 0
+    assert exit_code([*changed, Outcome(DEV, error=TerraformError(""))], fail_on_change=True) == 4
+
+
+def test_the_document_of_a_venue_says_what_the_recap_does() -> None:
+    document = Outcome(DEV, add=2, error=RequestError("no bucket", hint="name one")).document()
+    assert document == {
+        "stack": "shared",
+        "changed": True,
+        "add": 2,
+        "change": 0,
+        "destroy": 0,
+        "failed": True,
+        "unreachable": False,
+        "error": "no bucket\n  name one",
+        "role_arn": DEV.role_arn,
+        "external_id_parameter": "/unity/unity/dev/cs/sts/role/external-id",
+    }
+
+
+def fail_dev(venue: Venue) -> str:
+    if venue == DEV:
+        raise RequestError("not this one")
+    return venue.venue
+
+
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_a_venue_that_fails_a_step_is_left_out_of_the_next(at_once: int) -> None:
+    tallies = Tallies([DEV, TEST])
+    assert tallies.each(fail_dev, at_once=at_once) == {"unity-test": "test"}
+    assert tallies.going() == (TEST,)
+    assert tallies.each(lambda venue: venue.name) == {"unity-test": "unity-test"}
+    assert [outcome.failed for outcome in tallies.outcomes()] == [True, False]
+
+
+def test_an_account_that_cannot_be_reached_is_every_venues() -> None:
+    def unreachable(venue: Venue) -> None:
+        raise Unreachable("no keys")
+
+    tallies = Tallies([DEV, TEST])
+    with tallies.failing():
+        tallies.each(unreachable)
+    assert [outcome.unreachable for outcome in tallies.outcomes()] == [True, True]
+
+
+def test_terraforms_error_is_laid_upon_the_venues_it_is_about() -> None:
+    tallies = Tallies([DEV, TEST])
+    with tallies.failing():
+        raise TerraformError("refused", venues=frozenset({"unity-dev"}))
+    assert tallies.going() == (TEST,)
+    with tallies.failing():
+        raise TerraformError("the state is locked")
+    assert [str(outcome.error) for outcome in tallies.outcomes()] == ["refused", "the state is locked"]

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from venue_access.aws import Endpoint, Keys
+from venue_access.errors import RequestError
+from venue_access.masked import Secret
+from venue_access.provisioning.root import terraform_environment
+from venue_access.provisioning.terraform import Change, Kept, Plan, Terraform, kept_in, state_file
+
+KEYS = Keys("ASIAVENUE", Secret("secret"), Secret("token"))
+ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
+
+
+def a_state(*instances: dict[str, Any], **resource: Any) -> dict[str, Any]:
+    """A state of one resource (state format version 4), less what is not read."""
+    described = {"mode": "managed", "type": "aws_iam_role", "name": "this", "instances": list(instances), **resource}
+    return {"version": 4, "serial": 3, "resources": [described]}
+
+
+def test_the_addresses_in_a_state_are_those_of_its_instances() -> None:
+    assert kept_in({}) == Kept()
+    assert kept_in(a_state({})).addresses == {"aws_iam_role.this"}
+    assert kept_in(a_state({}, module='module.venue["unity-dev"]')).addresses == {ROLE}
+    keyed = a_state({"index_key": "s3"}, {"index_key": 1}, type="aws_iam_policy")
+    assert kept_in(keyed).addresses == {'aws_iam_policy.this["s3"]', "aws_iam_policy.this[1]"}
+    assert kept_in(a_state({}, mode="data")) == Kept()
+
+
+def test_what_was_cut_short_is_tainted_and_is_mended_rather_than_made_anew() -> None:
+    kept = kept_in(a_state({"status": "tainted"}, module='module.venue["unity-dev"]'))
+    assert kept == Kept(frozenset([ROLE]), frozenset([ROLE]))
+    other = Change("aws_iam_role.other", "replace")
+    plan = Plan(Path("plan.tfplan"), (Change(ROLE, "replace"), other))
+    assert plan.mending(kept.tainted).changes == (Change(ROLE, "update"), other)
+
+
+@pytest.mark.parametrize("text", ["", '{"version": 4, "resour', "\x00"])
+def test_a_state_that_is_cut_off_is_set_aside(tmp_path: Path, text: str) -> None:
+    (tmp_path / "terraform.tfstate").write_text(text)
+    assert state_file(tmp_path) is None
+    assert (tmp_path / "terraform.tfstate.unreadable").read_text() == text
+    assert state_file(tmp_path) is None  # there is none
+
+
+def test_a_whole_state_is_read(tmp_path: Path) -> None:
+    (tmp_path / "terraform.tfstate").write_text(json.dumps(a_state({})))
+    assert state_file(tmp_path) == a_state({})
+
+
+def test_terraform_sees_this_venues_keys_and_nothing_that_bends_the_run() -> None:
+    environ = {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://proxy",
+        "AWS_PROFILE": "other",
+        "AWS_ACCESS_KEY_ID": "AKIAOTHER",
+        "AWS_SECURITY_TOKEN": "old",
+        "AWS_ENDPOINT_URL_S3": "http://elsewhere",
+        "AWS_CA_BUNDLE": "/etc/ca.pem",
+        "TF_LOG": "TRACE",
+        "TF_VAR_venues": "{}",
+        "TF_CLI_ARGS_apply": "-auto-approve",
+        "TF_WORKSPACE": "other",
+        "TF_CLI_CONFIG_FILE": "/rc",
+    }
+    real = terraform_environment(environ, KEYS, "us-west-2", None)
+    assert real == {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://proxy",
+        "AWS_ENDPOINT_URL_S3": "http://elsewhere",
+        "AWS_CA_BUNDLE": "/etc/ca.pem",
+        "TF_CLI_CONFIG_FILE": "/rc",
+        "AWS_ACCESS_KEY_ID": "ASIAVENUE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_REGION": "us-west-2",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CHECKPOINT_DISABLE": "1",
+        "GOGC": "400",
+        "TF_IN_AUTOMATION": "1",
+    }
+    embedded = terraform_environment(environ, KEYS, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/ca.pem")))
+    assert embedded["AWS_ENDPOINT_URL"] == "https://127.0.0.1:1"
+    assert embedded["AWS_CA_BUNDLE"] == "/ca.pem"
+    assert "AWS_ENDPOINT_URL_S3" not in embedded
+
+
+def test_a_terraform_that_is_not_there_is_told_before_anything_is_run(tmp_path: Path) -> None:
+    with pytest.raises(
+        RequestError, match=r"no-such-terraform is not on the PATH\n  set it up with: scripts/bootstrap"
+    ):
+        Terraform(tmp_path, program="no-such-terraform", environment={})

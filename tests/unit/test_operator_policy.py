@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.stacks import a_full_venue, a_venue
+from venue_access.inventory.model import StateBackend, Venue
+from venue_access.operator_policy import operator_policy
+
+ACCOUNT = "111122223333"
+PARAMETER = f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter/unity/unity/dev/cs/sts/role/external-id"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/unity-unity-dev-sts"
+
+
+def statements(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
+    """By their Sid."""
+    return {statement["Sid"]: statement for statement in operator_policy(venue, desk=desk)["Statement"]}
+
+
+def test_the_desk_may_read_one_parameter_and_assume_one_role() -> None:
+    venue = a_venue(s3_buckets=("data",))
+    assert operator_policy(venue, desk=True) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "ReadExternalId", "Effect": "Allow", "Action": ["ssm:GetParameter"], "Resource": [PARAMETER]},
+            {"Sid": "IssueTokens", "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [ROLE]},
+        ],
+    }
+
+
+def test_who_sends_a_source_identity_or_tags_needs_the_right_to() -> None:
+    venue = a_venue(source_identity=True, session_tags={"purpose": "review"})
+    assert statements(venue, desk=True)["IssueTokens"]["Action"] == [
+        "sts:AssumeRole",
+        "sts:SetSourceIdentity",
+        "sts:TagSession",
+    ]
+
+
+def test_a_provisioner_may_manage_what_is_the_venues_and_nothing_else() -> None:
+    for venue in (a_venue(s3_buckets=("data",)), a_full_venue(s3_buckets=("data",))):
+        for sid, statement in statements(venue).items():
+            if sid == "FindExternalId":
+                continue  # SSM does not narrow ssm:DescribeParameters to a parameter
+            for resource in statement["Resource"]:
+                assert "*" not in resource, sid
+                assert resource in {
+                    venue.role_arn,
+                    venue.policy_arn("s3"),
+                    venue.policy_arn("ecr"),
+                    f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter{venue.external_id_parameter}",
+                    venue.permissions_boundary_arn,
+                }
+
+
+def test_what_must_be_looked_up_may_be() -> None:
+    plain = statements(a_venue(s3_buckets=("data",)))
+    assert {"FindBucket", "FindBoundary", "FindState"}.isdisjoint(plain)
+    found = statements(a_venue(permissions_boundary="mcp-tenantOperator-AMI-APIG"))
+    assert found["FindBucket"]["Resource"] == [
+        f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter/unity/unity/dev/ds/datastore-bucket"
+    ]
+    assert found["FindBoundary"]["Resource"] == [f"arn:aws:iam::{ACCOUNT}:policy/mcp-tenantOperator-AMI-APIG"]
+
+
+def test_a_state_in_s3_may_be_kept_under_the_stacks_key_only() -> None:
+    state = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east-1", kms_key_id="alias/state")
+    found = statements(a_venue(state=state))
+    assert found["FindState"]["Resource"] == ["arn:aws:s3:::tf-state"]
+    assert found["KeepState"]["Resource"] == ["arn:aws:s3:::tf-state/venues/shared/*"]
+    assert found["EncryptState"] == {
+        "Sid": "EncryptState",
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": ["*"],
+        "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/state"}},
+    }
+
+
+def test_a_states_key_is_named_as_aws_knows_it() -> None:
+    key = "11111111-2222-3333-4444-555555555555"
+    for given in (key, f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"):
+        state = StateBackend("s3", bucket="tf-state", region="us-east-1", kms_key_id=given)
+        assert statements(a_venue(state=state))["EncryptState"]["Resource"] == [
+            f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"
+        ]
+
+
+def test_the_policy_fits_a_role_of_the_operators() -> None:
+    """An inline policy of a role holds 10,240 characters, a managed one 6,144 (IAM quotas)."""
+    assert len(json.dumps(operator_policy(a_full_venue()), separators=(",", ":"))) < 6144

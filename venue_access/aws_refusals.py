@@ -1,0 +1,49 @@
+"""What AWS refuses, by its error code, as our errors: each with what to do about it."""
+
+from __future__ import annotations
+
+from venue_access.errors import AccessRefused, AwsError, Unreachable
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_NOT_VALID = {
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_REFUSED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
+_SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
+ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "404"}
+PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
+_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+
+NEW_KEYS = "get new keys from your account portal, export them, and run the command again"
+
+
+def no_keys() -> Unreachable:
+    """The error for an operator without any keys."""
+    return Unreachable("no AWS keys were found", hint=f"{NEW_KEYS}, or name a profile with aws_profile")
+
+
+def refusal(what: str, code: str, said: str) -> AwsError:
+    """The error for a call that AWS refused.
+
+    :param what: the call, such as ``sts:AssumeRole``.
+    :param said: AWS's own words, with nothing confidential left in them.
+    """
+    if code in _EXPIRED:
+        return Unreachable("your AWS keys have expired", hint=NEW_KEYS, code=code)
+    if code in _NOT_VALID:
+        return Unreachable(f"AWS does not accept your keys ({code})", hint=NEW_KEYS, code=code)
+    if code in _SKEWED:
+        return Unreachable("this machine's clock is off by more than AWS allows", hint="set the clock", code=code)
+    if code in _REFUSED:
+        return AccessRefused(f"AWS refused {what}: {said}", code=code)
+    if code in _THROTTLED:
+        return AwsError(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
+    return AwsError(f"AWS refused {what} ({code}): {said}", code=code)

@@ -1,0 +1,85 @@
+"""What AWS is given and what it answers, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from venue_access.masked import ExternalId, Secret
+
+
+@dataclass(frozen=True)
+class Keys:
+    """AWS credentials: long-term, or of a session where there is a ``session_token``."""
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give these keys to a child process."""
+        variables = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key.reveal(),
+        }
+        if self.session_token is not None:
+            variables["AWS_SESSION_TOKEN"] = self.session_token.reveal()
+        return variables
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An AWS-compatible service: one URL for every service, and the file of the CA that vouches for it."""
+
+    url: str
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who AWS says we are."""
+
+    account_id: str
+    arn: str
+
+    @property
+    def is_role_session(self) -> bool:
+        """Whether a role assumed from here is chained, which AWS caps at one hour."""
+        return ":assumed-role/" in self.arn
+
+
+@dataclass(frozen=True)
+class AssumedRole:
+    """A role session as AWS STS gives it."""
+
+    arn: str
+    assumed_role_id: str
+    keys: Keys
+    expiration: datetime
+    """UTC."""
+    packed_policy_size: int | None = None
+    """Percent of what AWS allows; only where a session policy or tags were sent."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An SSM parameter that holds one confidential value."""
+
+    value: ExternalId
+    version: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class LiveRole:
+    """A role as it is in AWS now."""
+
+    arn: str
+    role_id: str
+    path: str
+    trust_policy: Mapping[str, Any]
+    max_session_duration: int
+    permissions_boundary_arn: str | None
