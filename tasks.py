@@ -259,10 +259,12 @@ def issue_token(
     inventory: str | None = None,
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives."""
+    from json import dumps
+
     from venue_access.inventory.find import find_venue_of
     from venue_access.tokens.delivery import Wishes, hand_over, handover
     from venue_access.tokens.durations import seconds
-    from venue_access.tokens.formats import aws_json_text
+    from venue_access.tokens.formats import aws_json
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
     from venue_access.tokens.ledger import Ledger
 
@@ -278,7 +280,7 @@ def issue_token(
         Wishes(seal, to, passphrase, out),
         chosen,
         several=several,
-        text=functools.partial(aws_json_text, compact=several),
+        text=lambda token: dumps(aws_json(token), indent=None if several else 4),
         keys_folder=here.settings.inventory_folder,
     )
     if context.config.run.dry:

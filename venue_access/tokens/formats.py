@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from venue_access.aws import AssumedRole
@@ -22,8 +21,3 @@ def aws_json(token: AssumedRole) -> dict[str, Any]:
     if token.packed_policy_size is not None:
         document["PackedPolicySize"] = token.packed_policy_size
     return document
-
-
-def aws_json_text(token: AssumedRole, *, compact: bool = False) -> str:
-    """``aws_json`` as the AWS CLI indents it, or on one line."""
-    return json.dumps(aws_json(token), indent=None if compact else 4)

@@ -12,17 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.stacks import a_venue
 from tests.unit.tokens.test_formats import token
-from tests.unit.tokens.test_stored_id import venue
+from venue_access.aws import AssumedRole
 from venue_access.errors import DeliveryError, RequestError, Stopped
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.delivery import Delivery, Place, Printed, Wishes, Written, hand_over, handover
-from venue_access.tokens.formats import aws_json_text
 from venue_access.tokens.issue import Issued, Refused
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NAME = "alice-20261120T221500Z-3f9c21ab"
-ISSUED = Issued(venue(), Recipient("alice"), NAME, datetime(2026, 11, 20, 21, 15, tzinfo=timezone.utc), token())
+ISSUED = Issued(a_venue(), Recipient("alice"), NAME, datetime(2026, 11, 20, 21, 15, tzinfo=timezone.utc), token())
+
+
+def plain(token: AssumedRole) -> str:
+    return token.keys.secret_access_key.reveal()
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +93,7 @@ def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_
 )
 def test_wishes_that_contradict_each_other_are_refused(wishes: Wishes, several: bool, message: str) -> None:
     with pytest.raises(RequestError) as refused:
-        handover(wishes, venue(), several=several, text=aws_json_text, keys_folder=Path())
+        handover(wishes, a_venue(), several=several, text=plain, keys_folder=Path())
     assert message in str(refused.value)
 
 
@@ -108,7 +112,7 @@ def test_each_token_is_recorded_before_it_is_handed_over(capsys: pytest.CaptureF
 def test_a_token_that_cannot_be_delivered_is_named_with_what_revokes_it_and_the_others_go_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    way = Written(aws_json_text, Place(Path(), "token.json"))
+    way = Written(plain, Place(Path(), "token.json"))
     refused = Refused("bob", RequestError("no"))
     assert hand_over([ISSUED, ISSUED, refused], way, lambda *_: None, several=True) == DeliveryError.exit_code
     out, err = capsys.readouterr()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from venue_access.inventory.model import Recipient
 from venue_access.masked import Secret
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.formats import aws_json_text
+from venue_access.tokens.formats import aws_json
 from venue_access.tokens.issue import Issued
 from venue_access.tokens.seal.note import token_note
 from venue_access.tokens.seal.parcel import Parcel
@@ -38,6 +39,6 @@ def _parcel(issued: Issued) -> Parcel:
         subject=f"Your access to {issued.venue.name}",
         note=note,
         file_name="token.json",
-        content=Secret(aws_json_text(issued.token) + "\n"),
+        content=Secret(json.dumps(aws_json(issued.token), indent=4) + "\n"),
         made=issued.issued,
     )
