@@ -25,11 +25,9 @@ from venue_access.config import Settings, settings
 from venue_access.errors import RequestError, VenueAccessError
 
 if TYPE_CHECKING:
-    from venue_access.aws import AssumedRole
     from venue_access.inventory.tree import Inventory
     from venue_access.kit import Kit
     from venue_access.provisioning.reporter import Reporter
-    from venue_access.tokens.issue import Issued, Refused
 
 HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
@@ -245,6 +243,10 @@ def operator_policy(
     " windows-cmd",
     profile_name="the section of --format ini: the venue's name unless given",
     reason="why, for the ledger",
+    seal="encrypt it to the recipient, and print the path of the file",
+    to="the recipient's public key for --seal, or a file of it: age, SSH, X.509; several by comma",
+    passphrase="seal by a generated passphrase, which the terminal shows once",
+    out="write it to this new file, or into this folder",
 )
 def issue_token(
     context: Context,
@@ -255,13 +257,19 @@ def issue_token(
     format: str = "json",
     profile_name: str | None = None,
     reason: str | None = None,
+    seal: bool = False,
+    to: str | None = None,
+    passphrase: bool = False,
+    out: str | None = None,
     inventory: str | None = None,
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
+    from venue_access.tokens.delivery import Wishes, hand_over, handover
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
+    from venue_access.tokens.ledger import Ledger
 
     users = tuple(name.strip(" ") for name in user.split(","))
     lasting = seconds(duration)
@@ -269,41 +277,59 @@ def issue_token(
     supplied = None if given is None else supplied_external_id(given)
     here = kit(context, inventory)
     chosen = find_venue_of(here.venues, venue, users)
-    several = len(users) > 1
-    write = writer(format, chosen, profile_name=profile_name, several=several)
     request = TokenRequest(chosen, users, lasting, supplied)
+    several = len(users) > 1
+    way = handover(
+        Wishes(seal, to, passphrase, out, format),
+        chosen,
+        several=several,
+        text=writer(format, chosen, profile_name=profile_name, several=several),
+        keys_folder=here.settings.inventory_folder,
+    )
     if context.config.run.dry:
-        for each in recipients(request):
+        for each in recipients(request, way.prepare):
             if isinstance(each, Refused):
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
-    deliver(here.settings, issue(lambda: here.aws(chosen), request), reason, write, several=several)
-
-
-def deliver(
-    settings: Settings,
-    issued: Iterator[Issued | Refused],
-    reason: str | None,
-    write: Callable[[AssumedRole], str],
-    *,
-    several: bool,
-) -> None:
-    """Enter each token into the ledger, then print it; what was refused is told, and decides the exit code."""
-    from venue_access.tokens.issue import Issued
-    from venue_access.tokens.ledger import Ledger
-
-    ledger = Ledger(settings)
-    code = 0
-    for each in issued:
-        if not isinstance(each, Issued):
-            ui.error(f"{each.user}: {each.error}" if several else str(each.error))
-            code = code or each.error.exit_code
-            continue
-        ledger.record(each.receipt(reason))
-        ui.say(each.summary())
-        ui.result(write(each.token))
+    ledger = Ledger(here.settings)
+    tokens = issue(lambda: here.aws(chosen), request, prepare=way.prepare)
+    code = hand_over(tokens, way, lambda each, delivery: ledger.record(each.receipt(reason)), several=several)
     raise Exit(code=code)
+
+
+@command(
+    name="send",
+    user="whom to hand it to: a name or an email",
+    to="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
+    passphrase="seal by a generated passphrase, which the terminal shows once",
+    out="write it to this new file, or into this folder",
+)
+def external_id_send(
+    context: Context,
+    user: str,
+    venue: str | None = None,
+    to: str | None = None,
+    passphrase: bool = False,
+    out: str | None = None,
+    inventory: str | None = None,
+) -> None:
+    """Hand a requester a venue's external ID, sealed, for their requests; it is never printed."""
+    from venue_access.inventory.recipients import find_recipient
+    from venue_access.tokens.delivery import Wishes
+    from venue_access.tokens.external_id import hand_out
+    from venue_access.tokens.seal.sealed import Sealing
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue, user=user)
+    wishes = Wishes(seal=True, to=to, passphrase=passphrase, out=out)
+    sealing = Sealing.of(wishes, chosen, several=False, keys_folder=here.settings.inventory_folder)
+    recipient = find_recipient(chosen, user)
+    sealing.prepare(recipient)
+    if context.config.run.dry:
+        ui.say(f"would hand the external ID of {chosen.name} to {recipient.name}")
+        return
+    ui.result(str(hand_out(here.aws(chosen), recipient, sealing).path))
 
 
 # -- the inventory ---------------------------------------------------------------------------------------------------
@@ -366,5 +392,6 @@ def local_status(context: Context) -> None:
 
 
 namespace = Collection(provision, deprovision, rotate_external_id, status, operator_policy, issue_token)
+namespace.add_collection(Collection("external-id", external_id_send))
 namespace.add_collection(Collection("inventory", inventory_list, inventory_host, inventory_graph))
 namespace.add_collection(Collection("local", local_up, local_down, local_status))

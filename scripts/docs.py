@@ -24,7 +24,9 @@ STDOUT = {
     "`stable`. Never an external ID.",
     "operator-policy": "the policy document, as IAM takes it.",
     "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users one "
-    "document a line; who is refused is told on standard error, and the others get theirs.",
+    "document a line; who is refused is told on standard error, and the others get theirs. With `--seal` or `--out` "
+    "the path of each file that was written, a line a user, and nothing confidential.",
+    "external-id.send": "the path of the sealed file.",
     "inventory.list": "the JSON of `ansible-inventory --list`.",
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",

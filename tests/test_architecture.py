@@ -34,14 +34,15 @@ ROOMS = (
 """From the ground up: a module imports from its own room and from those before it."""
 
 DOORS = {
-    "boto3": "aws",
-    "botocore": "aws",
-    "cryptography": "certificate",
-    "jinja2": "provisioning.render",
-    "python_terraform": "provisioning.terraform",
-    "yaml": "inventory.loader",
+    "boto3": ("aws",),
+    "botocore": ("aws",),
+    "cryptography": ("certificate", "tokens.seal.smime"),  # one makes a certificate of ours, the other reads others'
+    "jinja2": ("provisioning.render",),
+    "pyrage": ("tokens.seal.age",),
+    "python_terraform": ("provisioning.terraform",),
+    "yaml": ("inventory.loader",),
 }
-"""Each package from outside, and the one module that imports it."""
+"""Each package from outside, and the one module that imports it (cryptography's two uses have nothing in common)."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def test_a_package_from_outside_is_imported_in_one_module(module: Module) -> Non
     for imported in module.imports():
         outside = imported.split(".")[0]
         if outside != "venue_access" and outside not in sys.stdlib_module_names:
-            assert DOORS.get(outside) == module.name, f"{module.name} imports {outside}"
+            assert module.name in DOORS.get(outside, ()), f"{module.name} imports {outside}"
 
 
 def test_the_packages_own_modules_import_nothing_of_ours_before_they_are_asked() -> None:
@@ -172,6 +173,9 @@ PURE = (
     "tokens.durations",
     "tokens.shells",
     *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
+    "tokens.seal.note",
+    "tokens.seal.parcel",
+    "tokens.seal.passphrase",
 )
 
 

@@ -23,6 +23,11 @@ class Settings:
     terraform: str = "terraform"
     """The Terraform to run, a name or a path; OpenTofu's ``tofu`` may stand in."""
 
+    @property
+    def inventory_folder(self) -> Path:
+        """What paths in the inventory are relative to."""
+        return self.inventory if self.inventory.is_dir() else self.inventory.parent
+
     def folder(self, *names: str) -> Path:
         """A folder of the work directory, made with mode 0700 where it is missing."""
         return private_directory(self.work_directory.joinpath(*names))

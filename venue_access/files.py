@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,6 +64,71 @@ def write_private_if_changed(path: Path, text: str) -> bool:
         pass  # absent or unreadable: it is replaced
     write_private(path, text)
     return True
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """Make a file with mode 0600 where nothing stands, not even a symbolic link; on the disk when this returns.
+
+    :raises RequestError: something stands there, or it cannot be written; nothing is left of it then.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            _flush_folder(path.parent)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _not_made(path, error) from error
+
+
+def check_creatable(path: Path) -> None:
+    """See that ``create_private`` can make ``path``, before there is what is to be in it.
+
+    :raises RequestError: something stands there, or its folder takes no file.
+    """
+    try:
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            check_takes_files(path.parent)
+        else:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    except OSError as error:
+        raise _not_made(path, error) from error
+
+
+def check_takes_files(folder: Path, *, room: int = 65_536) -> None:
+    """See that a file of ``room`` bytes can be made in a folder, by making one that has no name.
+
+    :raises RequestError: it cannot: it is missing, read-only or full.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(room))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _not_made(folder, error) from error
+
+
+def read_small(path: Path, *, what: str, hint: str, most: int = 65_536) -> bytes:
+    """The content of a file that somebody named for a ``what``.
+
+    :raises RequestError: it cannot be read, or is longer than any such file.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise RequestError(f"the {what} file {str(path)!r} cannot be read: {_words(error)}", hint=hint) from error
+    if len(content) > most:
+        raise RequestError(f"the {what} file {str(path)!r} is longer than any {what}", hint=hint)
+    return content
 
 
 def append_private(path: Path, line: str) -> None:
@@ -136,9 +203,30 @@ def locked(
         os.close(descriptor)
 
 
+def _flush_folder(folder: Path) -> None:
+    """A new file's name is the folder's content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _not_made(path: Path, error: OSError) -> RequestError:
+    if isinstance(error, FileExistsError):
+        return RequestError(f"{path} exists already, and nothing is overwritten", hint="name another, or remove it")
+    return RequestError(
+        f"cannot write {path}: {_words(error)}", hint="its folder must exist, be writable and have free space"
+    )
+
+
 def unwritable(path: Path, error: OSError) -> RequestError:
     """The error for a file or folder of the kit's own that cannot be written."""
     return RequestError(
-        f"cannot write {path}: {(error.strerror or str(error)).lower()}",
+        f"cannot write {path}: {_words(error)}",
         hint="the work directory must be a writable folder with free space; choose another with INVOKE_WORKDIR",
     )

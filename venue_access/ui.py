@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from venue_access.errors import DeliveryError, RequestError
+from venue_access.masked import Masked
 
 
 def result(text: str) -> None:
@@ -77,6 +78,31 @@ def confidential(given: str | None, prompt: str) -> str | None:
         return ""
 
 
+def check_terminal(what: str) -> None:
+    """See that there is a terminal to show ``what`` on.
+
+    :raises RequestError: there is none.
+    """
+    try:
+        os.close(_terminal())
+    except OSError as error:
+        raise RequestError(
+            f"there is no terminal to show {what} on", hint="it is shown nowhere else: any other place keeps it"
+        ) from error
+
+
+def show_on_terminal(label: str, secret: Masked) -> None:
+    """Show a secret to the person at the terminal, wherever standard output and error go.
+
+    :raises DeliveryError: the terminal has gone.
+    """
+    try:
+        with os.fdopen(_terminal(), "w", encoding="utf-8") as terminal:
+            terminal.write(f"{label}: {secret.reveal()}\n")
+    except OSError as error:
+        raise DeliveryError(f"the terminal has gone, and the {label} with it") from error
+
+
 class Status:
     """A line that is rewritten in place on a terminal; elsewhere what it says stays, without its details."""
 
@@ -101,6 +127,11 @@ class Status:
         """Take the line away from a terminal."""
         if self._live:
             _tell("\r\x1b[2K")
+
+
+def _terminal() -> int:
+    """A descriptor of the terminal that this process is of."""
+    return os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def _at_a_terminal() -> bool:

@@ -196,6 +196,17 @@ def _is_tag_text(content: str) -> bool:
     return all(unicodedata.category(char)[0] in "LZN" or char in "_.:/=+-@" for char in content)
 
 
+def timezone(value: Any) -> str:
+    """A zone of the IANA database, as the system has it."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few inventories need it
+
+    try:
+        ZoneInfo(text(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Unfit(f"{value!r} is no time zone that this machine knows, such as America/Los_Angeles") from error
+    return str(value)
+
+
 def endpoint_url(value: Any) -> str:
     url = text(value)
     try:

@@ -16,9 +16,11 @@ class Recipient:
     name: str
     email: str | None = None
     keys: tuple[str, ...] = ()
-    """Public keys that a token may be sealed to."""
+    """Public keys that a token may be sealed to, or the names of files with them, relative to the inventory."""
     venues: tuple[str, ...] | None = None
     """Inventory names of the venues they may use; None is every venue that lists them."""
+    timezone: str | None = None
+    """Of the IANA database, such as ``America/Los_Angeles``."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Venue:
     state: StateBackend = field(default_factory=StateBackend)
     users: Mapping[str, Recipient] = field(default_factory=lambda: MappingProxyType({}))
     users_only: bool = False
+    contact: str | None = None
+    """The email of whom recipients ask."""
 
     @property
     def role_name(self) -> str:

@@ -11,11 +11,13 @@ from venue_access.inventory.builder import kind
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.inventory.nearby import did_you_mean
 
-KEYS = ("email", "keys", "venues")
+KEYS = ("email", "keys", "timezone", "venues")
+_KEY_TEXTS = ("age1", "ssh-ed25519 ", "ssh-rsa ", "-----BEGIN CERTIFICATE-----")
+_KEY_FILES = (".pub", ".txt", ".pem", ".crt", ".cer", ".der")
 
 
 def read_users(hosts: Collection[str]) -> Callable[[Any], dict[str, Recipient]]:
-    """A check of ``users:``, a mapping of names to nothing or to ``email``, ``keys``, ``venues`` (of ``hosts``)."""
+    """A check of ``users:``, a mapping of names to nothing or to the ``KEYS``, ``venues`` of ``hosts``."""
 
     def checked(value: Any) -> dict[str, Recipient]:
         if not isinstance(value, dict):
@@ -84,19 +86,34 @@ def _recipient(name: str, about: Any, hosts: Collection[str]) -> Recipient:
     try:
         email = None if about.get("email") is None else checks.email(about["email"])
         keys = () if about.get("keys") is None else checks.several(_public_key)(about["keys"])
+        timezone = None if about.get("timezone") is None else checks.timezone(about["timezone"])
         venues = None if about.get("venues") is None else checks.several(checks.text)(about["venues"])
     except checks.Unfit as unfit:
         raise checks.Unfit(f"{name}: {unfit}") from unfit
     for venue in venues or ():
         if venue not in hosts:
             raise checks.Unfit(f"{name}: no venue is named {venue!r}{did_you_mean(venue, hosts)}")
-    return Recipient(name, email, keys, venues)
+    return Recipient(name, email, keys, venues, timezone)
+
+
+def holds_private_key(text: str) -> bool:
+    """Whether there is a private key in a text: PEM, OpenSSH's or age's."""
+    return "PRIVATE KEY" in text or "AGE-SECRET-KEY-" in text.upper()
 
 
 def _public_key(value: Any) -> str:
-    """A key's text, perhaps of several lines (PEM); never a private one, whose text no message repeats."""
+    """A key's text, perhaps of several lines (PEM), or a file's name; never a private one, which no message repeats.
+
+    Whether it can be sealed to is seen when something is.
+    """
     if not isinstance(value, str) or not value.strip():
         raise checks.Unfit(f"keys: expected texts, found {kind(value)}")
-    if "PRIVATE KEY" in value or "AGE-SECRET-KEY-" in value.upper():
+    if holds_private_key(value):
         raise checks.Unfit("keys: holds a private key; write the public one, and replace that pair")
-    return value.strip()
+    key = value.strip()
+    if not key.startswith(_KEY_TEXTS) and ("\n" in key or not key.casefold().endswith(_KEY_FILES)):
+        raise checks.Unfit(
+            f"keys: {key[:24]!r} is none that can be sealed to: age1..., ssh-ed25519, ssh-rsa, a certificate as PEM,"
+            f" or a file of one ({', '.join(_KEY_FILES)})"
+        )
+    return key

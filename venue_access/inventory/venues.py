@@ -26,7 +26,7 @@ KNOWN = (
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
     "permissions_boundary", "role_path", "max_session_duration", "tags",
     "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws",
-    "state", "stack", "users", "users_only",
+    "state", "stack", "users", "users_only", "contact",
 )  # fmt: skip
 """The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
 
@@ -117,6 +117,7 @@ class _Reader:
             "state": self._read("state", read_state(region), StateBackend()),
             "stack": self._read("stack", checks.folder_name, self._host),
             "users_only": self._read("users_only", checks.boolean, False),
+            "contact": self._read("contact", checks.email, None),
         }
         if self.problems or account_id is None or region is None or project is None or venue is None:
             return None

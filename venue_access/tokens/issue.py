@@ -91,17 +91,24 @@ def supplied_external_id(text: str) -> ExternalId:
     return external_id
 
 
-def recipients(request: TokenRequest) -> Iterator[Recipient | Refused]:
-    """Whom the request is for, each once and in its order; who is nobody that the venue gives tokens to."""
+def recipients(
+    request: TokenRequest, prepare: Callable[[Recipient], None] = lambda recipient: None
+) -> Iterator[Recipient | Refused]:
+    """Whom the request is for, each once and in its order; who is nobody that the venue gives tokens to.
+
+    :param prepare: raises RequestError for somebody to whom no token could be handed over.
+    """
     seen = set()
     for user in request.users:
         try:
             recipient = find_recipient(request.venue, user)
+            if recipient.name in seen:
+                continue
+            seen.add(recipient.name)
+            prepare(recipient)
         except RequestError as error:
             yield Refused(user, error)
-            continue
-        if recipient.name not in seen:
-            seen.add(recipient.name)
+        else:
             yield recipient
 
 
@@ -109,15 +116,17 @@ def issue(
     reach: Callable[[], Aws],
     request: TokenRequest,
     *,
+    prepare: Callable[[Recipient], None] = lambda recipient: None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Issued | Refused]:
     """Issue the tokens of a request, in its order; a user who is refused does not stop the others.
 
     :param reach: the way to the venue's account; not asked for where every user is refused.
+    :param prepare: as in ``recipients``; it is called for all before there is a token.
     :raises RequestError: AWS would not give this duration, or the venue is not provisioned.
     """
-    wanted = list(recipients(request))
+    wanted = list(recipients(request, prepare))
     if all(isinstance(each, Refused) for each in wanted):
         yield from (each for each in wanted if isinstance(each, Refused))
         return

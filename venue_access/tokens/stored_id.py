@@ -42,7 +42,7 @@ class StoredId:
         self._now = now
         self._clock = clock
         self._wait = wait
-        self._latest = self._read()
+        self._latest = read_stored_id(self._aws, self._venue)
 
     def assume(self, assume: Callable[[ExternalId], T]) -> T:
         """What ``assume`` gives for the stored ID, asked again while a change of it spreads.
@@ -54,7 +54,7 @@ class StoredId:
             try:
                 return assume(tried.value)
             except AccessRefused as error:
-                found = self._latest = self._read()
+                found = self._latest = read_stored_id(self._aws, self._venue)
                 if found.value == tried.value:
                     self._check_worth_waiting(found, error)
                     if self._clock() + pause > deadline or self._wait(pause):
@@ -80,26 +80,30 @@ class StoredId:
             code=error.code,
         )
 
-    def _read(self) -> Parameter:
-        venue = self._venue
-        try:
-            parameter = self._aws.parameter(venue.external_id_parameter)
-        except AccessRefused as error:
-            raise AccessRefused(
-                f"{venue.name}: its external ID may not be read: {error.message}",
-                hint="supply it with --external-id, which needs no right on SSM; what reading it needs is in: invoke"
-                f" operator-policy --desk --venue {venue.name}",
-                code=error.code,
-            ) from error
-        if parameter is not None:
-            return parameter
-        caller_in_account(
-            self._aws, venue, hint="export keys of that account, or supply the external ID with --external-id"
-        )
-        raise RequestError(
-            f"{venue.name} is not provisioned: there is no SSM parameter {venue.external_id_parameter}",
-            hint=f"provision it with: invoke provision --venue {venue.name}",
-        )
+
+def read_stored_id(aws: Aws, venue: Venue, *, may_be_supplied: bool = True) -> Parameter:
+    """The parameter that holds a venue's external ID.
+
+    :param may_be_supplied: whether hints may offer ``--external-id`` instead.
+    :raises RequestError: the venue is not provisioned.
+    """
+    try:
+        parameter = aws.parameter(venue.external_id_parameter)
+    except AccessRefused as error:
+        supply = "supply it with --external-id, which needs no right on SSM; " if may_be_supplied else ""
+        raise AccessRefused(
+            f"{venue.name}: its external ID may not be read: {error.message}",
+            hint=f"{supply}what reading it needs is in: invoke operator-policy --desk --venue {venue.name}",
+            code=error.code,
+        ) from error
+    if parameter is not None:
+        return parameter
+    supply = ", or supply the external ID with --external-id" if may_be_supplied else ""
+    caller_in_account(aws, venue, hint=f"export keys of that account{supply}")
+    raise RequestError(
+        f"{venue.name} is not provisioned: there is no SSM parameter {venue.external_id_parameter}",
+        hint=f"provision it with: invoke provision --venue {venue.name}",
+    )
 
 
 def not_trusted(venue: Venue, reason: str, error: AccessRefused) -> AccessRefused:

@@ -103,13 +103,19 @@ def test_values_of_every_kind_are_taken() -> None:
         state={"backend": "s3", "bucket": "states", "key_prefix": "a/b", "kms_key_id": KEY},
         aws_endpoint_url="https://127.0.0.1:4566",
         operator_role_arn=ROLE,
-        users={"alice": {"email": "a@example.org", "keys": ["age1xyz"], "venues": ["unity-dev"]}, "bob": None},
+        users={
+            "alice": {"email": "a@example.org", "keys": ["age1xyz"], "timezone": "Asia/Tokyo", "venues": ["unity-dev"]},
+            "bob": {"keys": ["ssh-rsa AAAA bob@home", "keys/bob.pem", "-----BEGIN CERTIFICATE-----\nMII"]},
+            "carol": None,
+        },
+        contact="desk@example.org",
     )
     assert venue.source_cidrs == ("198.51.100.0/24", "2001:db8::/32", "192.0.2.7/32")
     assert venue.state == StateBackend("s3", "states", "a/b/", "us-west-2", KEY)
     assert dict(venue.users) == {
-        "alice": Recipient("alice", "a@example.org", ("age1xyz",), ("unity-dev",)),
-        "bob": Recipient("bob"),
+        "alice": Recipient("alice", "a@example.org", ("age1xyz",), ("unity-dev",), "Asia/Tokyo"),
+        "bob": Recipient("bob", keys=("ssh-rsa AAAA bob@home", "keys/bob.pem", "-----BEGIN CERTIFICATE-----\nMII")),
+        "carol": Recipient("carol"),
     }
 
 
@@ -235,7 +241,12 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("users", {"alice": {"venues": ["unity-dve"]}}, "no venue is named 'unity-dve'; did you mean 'unity-dev'?"),
         ("users", {"alice": {"email": "a@b.c"}, "bob": {"email": "A@b.c"}}, "'alice' and 'bob' have the same email"),
         ("users", {"alice": None, "Alice": None}, "'alice' and 'Alice' differ only in case"),
-        ("users", {"alice": "a@b.c"}, "alice: expected a mapping with email, keys, venues, found a text"),
+        ("users", {"alice": "a@b.c"}, "alice: expected a mapping with email, keys, timezone, venues, found a text"),
+        ("users", {"alice": {"keys": ["ssh-dss AAAA"]}}, "alice: keys: 'ssh-dss AAAA' is none that can be sealed to"),
+        ("users", {"alice": {"keys": ["hunter2"]}}, "age1..., ssh-ed25519, ssh-rsa, a certificate as PEM, or a file"),
+        ("users", {"alice": {"timezone": "Pasadena"}}, "alice: 'Pasadena' is no time zone that this machine knows"),
+        ("users", {"alice": {"timezone": "../etc"}}, "no time zone that this machine knows"),
+        ("contact", "the desk", "'the desk' must be an email address"),
         ("users_only", "no", "expected true or false"),
     ],
 )

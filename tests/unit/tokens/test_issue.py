@@ -34,6 +34,14 @@ def test_one_who_is_refused_does_not_stop_the_others() -> None:
     assert names("bob", "x", "alice") == ["bob", Refused, "alice"]
 
 
+def test_one_to_whom_nothing_could_be_handed_over_is_refused_before_aws_is_asked() -> None:
+    def prepare(recipient: Recipient) -> None:
+        raise RequestError(f"no key of {recipient.name}")
+
+    refused = list(issue(unreached, TokenRequest(LISTED, ("alice", "bob", "alice")), prepare=prepare))
+    assert [str(each.error) for each in refused if isinstance(each, Refused)] == ["no key of alice", "no key of bob"]
+
+
 def test_anybody_is_served_unless_the_venue_keeps_to_its_users() -> None:
     assert names("carol") == ["carol"]
     assert names("carol", users_only=True) == [Refused]

@@ -1,0 +1,156 @@
+"""What cannot be delivered is refused before there is a token, or told with the token that is out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.certificates import Card
+from tests.functional.kit import CHECKOUT, Kit, Result
+from tests.functional.proxy import Proxy
+
+AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+ISSUE = ("issue-token", "--user", "alice", "--venue", "shared-dev")
+
+
+@pytest.fixture
+def watched(provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path) -> Kit:
+    """The provisioned venue, reached through a proxy, from a folder of the test's own."""
+    kit, venue = provisioned
+    watched = Kit(tmp_path, kit.work_directory)
+    hosts = json.loads(kit.inventory.read_text())["all"]["hosts"]
+    hosts[venue] |= {"aws_endpoint_url": proxy.url}
+    watched.write_inventory(hosts)
+    return watched
+
+
+def is_refused_beforehand(result: Result, proxy: Proxy, *, saying: str) -> None:
+    """One message, and AWS was not asked for anything."""
+    assert (result.code, result.out) == (2, ""), result.err
+    assert result.err.startswith("error: ")
+    assert saying in result.err
+    assert proxy.calls == []
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        ({"ends": timedelta(hours=-1)}, "it expired on "),
+        ({"begins": timedelta(hours=1)}, "it is not valid before "),
+        ({"email": "mallory@example.org"}, "it is not for alice@example.org but for mallory@example.org"),
+        ({"usage": ("digital_signature",)}, "its key usage is without key encipherment"),
+        ({"curve": True, "usage": ("key_agreement",)}, "its key is on an elliptic curve"),
+    ],
+)
+def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
+    card: dict[str, Any], reason: str, watched: Kit, proxy: Proxy, tmp_path: Path
+) -> None:
+    certificate, _ = Card(**card).save(tmp_path)
+    is_refused_beforehand(watched(*ISSUE, "--seal", "--to", str(certificate)), proxy, saying=reason)
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--seal"], "no key of alice is known to seal to"),
+        (["--seal", "--to", "age1hello"], "the key 'age1hello' cannot be sealed to"),
+        (["--seal", "--to", "nobody.pub"], "the key file 'nobody.pub' cannot be read"),
+        (["--seal", "--to", AGE, "--out", "taken"], "taken exists already"),
+        (["--seal", "--to", AGE, "--out", "link"], "link exists already"),
+        (["--seal", "--to", AGE, "--out", "missing/token.age"], "cannot write missing"),
+        (["--seal", "--to", AGE, "--out", "/proc"], "cannot write /proc"),
+        (["--out", "taken"], "taken exists already"),
+        (["--out", "link"], "link exists already"),
+        (["--out", "/dev/full"], "/dev/full exists already"),
+        (["--out", ""], "--out is empty"),
+        (["--to", AGE], "say --seal too"),
+    ],
+)
+def test_what_cannot_be_delivered_is_refused_before_there_is_a_token(
+    flags: Sequence[str], reason: str, watched: Kit, proxy: Proxy
+) -> None:
+    (watched.folder / "taken").write_text("theirs")
+    (watched.folder / "link").symlink_to("elsewhere")
+    is_refused_beforehand(watched(*ISSUE, *flags), proxy, saying=reason)
+    assert (watched.folder / "taken").read_text() == "theirs"
+    assert not (watched.folder / "elsewhere").exists()
+
+
+def test_an_external_id_is_not_read_where_it_could_not_be_handed_over(watched: Kit, proxy: Proxy) -> None:
+    send = ("external-id.send", "--venue", "shared-dev", "--user", "alice")
+    is_refused_beforehand(watched(*send), proxy, saying="no key of alice is known")
+    (watched.folder / "taken").touch()
+    is_refused_beforehand(watched(*send, "--to", AGE, "--out", "taken"), proxy, saying="taken exists already")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes into any folder")
+def test_a_read_only_folder_is_refused_before_there_is_a_token(watched: Kit, proxy: Proxy) -> None:
+    (watched.folder / "closed").mkdir(mode=0o500)
+    result = watched(*ISSUE, "--seal", "--to", AGE, "--out", "closed")
+    is_refused_beforehand(result, proxy, saying="cannot write closed: permission denied")
+
+
+def test_a_token_in_the_clear_is_written_for_its_owner_alone(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
+    kit, _ = provisioned
+    result = kit.done(*ISSUE, "--out", str(tmp_path / "token.json"))
+    assert result.out == f"{tmp_path / 'token.json'}\n"
+    assert (tmp_path / "token.json").stat().st_mode & 0o777 == 0o600
+    token = json.loads((tmp_path / "token.json").read_text())
+    assert kit.session(token).caller().arn == token["AssumedRoleUser"]["Arn"]
+    assert token["Credentials"]["SecretAccessKey"] not in result.err
+
+
+def names_the_token_that_is_out(watched: Kit, code: int, said: str) -> bool:
+    entries = (watched.work_directory / "ledger.jsonl").read_text().splitlines()
+    name = json.loads(entries[-1])["role_session_name"]
+    return (
+        code == 6
+        and f"the token {name} of shared-dev is out and was not delivered: " in said
+        and f"invoke revoke-token --venue shared-dev --session {name}\n" in said
+    )
+
+
+@pytest.mark.parametrize("seal", [("--seal", "--to", AGE), ()])
+@pytest.mark.parametrize("trouble", ["taken", "link", "gone"])
+def test_a_delivery_that_fails_after_the_issue_is_exit_6_and_leaves_nothing(
+    seal: Sequence[str], trouble: str, watched: Kit, proxy: Proxy
+) -> None:
+    out = watched.folder / "out"
+    out.mkdir()
+
+    troubles: dict[str, Callable[[], object]] = {
+        "taken": lambda: (out / "file").write_text("theirs"),
+        "link": lambda: (out / "file").symlink_to("elsewhere"),
+        "gone": out.rmdir,
+    }
+    waiting = [troubles[trouble]]
+
+    def meddle(operation: str) -> None:
+        if operation == "AssumeRole" and waiting:
+            waiting.pop()()
+
+    proxy.before_call = meddle
+    result = watched(*ISSUE, *seal, "--out", "out/file")
+    assert names_the_token_that_is_out(watched, result.code, result.err)
+    assert result.out == ""
+    assert "SecretAccessKey" not in result.err
+    left = [file.name for file in watched.folder.rglob("*") if file.is_file() and file != watched.inventory]
+    assert left == (["file"] if trouble == "taken" else [])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_token_that_cannot_be_printed_is_exit_6_and_named(watched: Kit) -> None:
+    command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *ISSUE]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command, cwd=watched.folder, env=watched.environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert names_the_token_that_is_out(watched, done.returncode, done.stderr)

@@ -1,0 +1,146 @@
+"""What is written where, and what is told of a token that is out and did not arrive."""
+
+from __future__ import annotations
+
+import resource
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from tests.stacks import a_venue
+from tests.unit.tokens.tokens import a_token
+from venue_access.aws import AssumedRole
+from venue_access.errors import DeliveryError, RequestError, Stopped
+from venue_access.inventory.model import Recipient
+from venue_access.tokens.delivery import Delivery, Place, Printed, Wishes, Written, hand_over, handover
+from venue_access.tokens.issue import Issued, Refused
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+NAME = "alice-20261120T221500Z-3f9c21ab"
+ISSUED = Issued(a_venue(), Recipient("alice"), NAME, datetime(2026, 11, 20, 21, 15, tzinfo=timezone.utc), a_token())
+
+
+def plain(token: AssumedRole) -> str:
+    return token.keys.secret_access_key.reveal()
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """As good as one: no file may be longer than nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_is_made_where_it_was_asked_for_or_under_a_name_of_its_own(tmp_path: Path) -> None:
+    for out, expected in ((None, NAME), ("token.json", "token.json"), (str(tmp_path), str(tmp_path / "other"))):
+        path = Place.of(out, several=False).write(NAME if out is None else "other", b"text")
+        assert str(path) == expected
+        assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"text", 0o600)
+
+
+@pytest.mark.parametrize(
+    ("out", "several", "message"),
+    [
+        ("", False, "--out is empty"),
+        ("there", False, "there exists already, and nothing is overwritten"),
+        ("link", False, "link exists already"),
+        ("/dev/null", False, "/dev/null exists already"),
+        ("missing/token.json", False, "cannot write missing: no such file or directory"),
+        ("there/token.json", False, "cannot write there/token.json: not a directory"),
+        ("x" * 300, False, "file name too long"),
+        ("token.json", True, "--out token.json is no folder"),
+    ],
+)
+def test_a_place_where_no_file_can_be_made_is_refused_beforehand(out: str, several: bool, message: str) -> None:
+    Path("there").write_text("theirs")
+    Path("link").symlink_to("nowhere")
+    with pytest.raises(RequestError) as refused:
+        Place.of(out, several=several)
+    assert message in refused.value.message
+    assert not Path("nowhere").exists()
+
+
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("out", [None, "token.json"])
+def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="cannot write"):
+        Place.of(out, several=False)
+    with pytest.raises(RequestError, match="cannot write token: file too large"):
+        Place(Path()).write("token", b"text")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("wishes", "several", "message"),
+    [
+        (Wishes(to="age1"), False, "--to says how to seal, and nothing is to be sealed\n  say --seal too"),
+        (Wishes(passphrase=True), False, "--passphrase says how to seal"),
+        (Wishes(seal=True, to="age1"), True, "--to is of one recipient"),
+        (Wishes(seal=True, to="age1", passphrase=True), False, "--to and --passphrase exclude each other"),
+    ],
+)
+def test_wishes_that_contradict_each_other_are_refused(wishes: Wishes, several: bool, message: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        handover(wishes, a_venue(), several=several, text=plain, keys_folder=Path())
+    assert message in str(refused.value)
+
+
+def test_each_token_is_recorded_before_it_is_handed_over(capsys: pytest.CaptureFixture[str]) -> None:
+    recorded: list[Delivery] = []
+
+    def record(issued: Issued, delivery: Delivery) -> None:
+        assert capsys.readouterr() == ("", "")
+        recorded.append(delivery)
+
+    assert hand_over([ISSUED], Printed(lambda token: "the token"), record, several=False) == 0
+    assert recorded == [Delivery("printed")]
+    assert capsys.readouterr().out == "the token\n"
+
+
+def test_a_token_that_cannot_be_delivered_is_named_with_what_revokes_it_and_the_others_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    way = Written(plain, Place(Path(), "token.json"))
+    refused = Refused("bob", RequestError("no"))
+    assert hand_over([ISSUED, ISSUED, refused], way, lambda *_: None, several=True) == DeliveryError.exit_code
+    out, err = capsys.readouterr()
+    assert out == "token.json\n"
+    assert f"error: the token {NAME} of unity-dev is out and was not delivered: token.json exists already" in err
+    assert f"revoke it with: invoke revoke-token --venue unity-dev --session {NAME}" in err
+    assert "error: bob: no" in err
+    assert "very-secret" not in out + err
+
+
+def test_ctrl_c_says_which_token_is_out() -> None:
+    def interrupted(token: object) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Stopped, match=f"{NAME} of unity-dev is out and was not delivered: interrupted\n"):
+        hand_over([ISSUED], Printed(interrupted), lambda *_: None, several=False)
+
+
+def test_what_is_not_sealed_loads_no_package_for_it_and_each_seal_only_its_own() -> None:
+    script = (
+        "import sys, venue_access.tokens.delivery as d, venue_access.tokens.external_id\n"
+        "loaded = lambda: sorted({'pyrage', 'cryptography'} & set(sys.modules))\n"
+        "print(loaded())\nimport venue_access.tokens.seal.age\nprint(loaded())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n['pyrage']\n"
+
+
+def test_a_sealed_token_has_one_format() -> None:
+    with pytest.raises(RequestError, match="holds the AWS JSON"):
+        handover(Wishes(seal=True, format="env"), a_venue(), several=False, text=lambda token: "", keys_folder=Path())

@@ -1,0 +1,192 @@
+"""How tokens reach whoever they are for: printed, written to a file, or sealed (``seal/``) and written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from venue_access import ui
+from venue_access.aws import AssumedRole
+from venue_access.errors import DeliveryError, RequestError, Stopped
+from venue_access.files import check_creatable, check_takes_files, create_private
+from venue_access.inventory.model import Recipient, Venue
+from venue_access.tokens.issue import Issued, Refused
+
+Text = Callable[[AssumedRole], str]
+"""A format: a token as text, without a line's end."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How something was handed over, as the ledger keeps it."""
+
+    way: str
+    """``printed``, ``file``, ``age``, ``age-passphrase`` or ``smime``."""
+    fingerprints: tuple[str, ...] = ()
+    """Of the keys that it was sealed to."""
+
+
+class Handover(Protocol):
+    """A way of handing tokens over. Making one, and ``prepare``, refuse whatever can be refused before a token is."""
+
+    def prepare(self, recipient: Recipient) -> None:
+        """See that a token for ``recipient`` could be handed over.
+
+        :raises RequestError: it could not.
+        """
+
+    def account(self, recipient: Recipient) -> Delivery:
+        """How a token for somebody prepared is handed over, for the ledger."""
+
+    def deliver(self, issued: Issued) -> str:
+        """Hand a token over, and return what is to be printed.
+
+        :raises RequestError: it cannot be written.
+        """
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where files are made: in a folder under names of their own, or one under a given name."""
+
+    folder: Path
+    name: str | None = None
+
+    @classmethod
+    def of(cls, out: str | None, *, several: bool) -> Place:
+        """What ``--out`` says; None is the folder one stands in.
+
+        :raises RequestError: something stands there, no file can be made there, or ``several`` are to be.
+        """
+        if out == "":
+            raise RequestError("--out is empty", hint="name a file that does not exist, or a folder")
+        path = Path(out or "")
+        if os.path.isdir(path):  # which is false of a name that is too long
+            check_takes_files(path)
+            return cls(path)
+        if several:
+            raise RequestError(f"--out {out} is no folder", hint="for several users give a folder that exists")
+        check_creatable(path)
+        return cls(path.parent, path.name)
+
+    def write(self, own_name: str, content: bytes) -> Path:
+        """Write a file, under ``own_name`` where none was given; mode 0600, and nothing is overwritten.
+
+        :raises RequestError: it cannot be written.
+        """
+        path = self.folder / (self.name or own_name)
+        create_private(path, content)
+        return path
+
+
+@dataclass(frozen=True)
+class Printed:
+    """Tokens are printed to standard output."""
+
+    text: Text
+
+    def prepare(self, recipient: Recipient) -> None:
+        """Everybody's can be."""
+
+    def account(self, recipient: Recipient) -> Delivery:
+        return Delivery("printed")
+
+    def deliver(self, issued: Issued) -> str:
+        return self.text(issued.token)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Tokens are written to files, in the clear."""
+
+    text: Text
+    place: Place
+    ending: str = ".json"
+
+    def prepare(self, recipient: Recipient) -> None:
+        """Everybody's can be."""
+
+    def account(self, recipient: Recipient) -> Delivery:
+        return Delivery("file")
+
+    def deliver(self, issued: Issued) -> str:
+        content = self.text(issued.token) + "\n"
+        return str(self.place.write(issued.role_session_name + self.ending, content.encode()))
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The flags of a delivery, as they were typed."""
+
+    seal: bool = False
+    to: str | None = None
+    passphrase: bool = False
+    out: str | None = None
+    format: str = "json"
+
+
+def handover(wishes: Wishes, venue: Venue, *, several: bool, text: Text, keys_folder: Path) -> Handover:
+    """The way of handing over that was asked for.
+
+    :param text: the format of what is not sealed.
+    :param keys_folder: the inventory's folder, to which the keys' files that it names are relative.
+    :raises RequestError: the wishes contradict each other, or there is no such place.
+    """
+    if not wishes.seal:
+        for flag, given in (("--to", wishes.to is not None), ("--passphrase", wishes.passphrase)):
+            if given:
+                raise RequestError(f"{flag} says how to seal, and nothing is to be sealed", hint="say --seal too")
+        return Printed(text) if wishes.out is None else Written(text, Place.of(wishes.out, several=several))
+    if wishes.format != "json":
+        raise RequestError(
+            "what is sealed holds the AWS JSON, in whatever --format", hint="its note says how to load it in each shell"
+        )
+    if several and wishes.to is not None:
+        raise RequestError("--to is of one recipient, and there are several", hint="list their keys in the inventory")
+
+    from venue_access.tokens.seal.sealed import Sealing
+    from venue_access.tokens.seal.tokens import SealedTokens
+
+    return SealedTokens(Sealing.of(wishes, venue, several=several, keys_folder=keys_folder))
+
+
+def hand_over(
+    issued: Iterable[Issued | Refused], way: Handover, record: Callable[[Issued, Delivery], None], *, several: bool
+) -> int:
+    """Record each token and hand it over; what goes wrong with one is told and does not stop the others.
+
+    :returns: the exit code: of the first that was refused or could not be delivered.
+    :raises Stopped: Ctrl-C, with a token that is out.
+    """
+    code = 0
+    for each in issued:
+        if not isinstance(each, Issued):
+            ui.error(f"{each.user}: {each.error}" if several else str(each.error))
+            code = code or each.error.exit_code
+            continue
+        record(each, way.account(each.recipient))
+        ui.say(each.summary())
+        try:
+            ui.result(way.deliver(each))
+        except (DeliveryError, RequestError) as error:
+            lost = DeliveryError(_undelivered(each, error.message), hint=_way_back(each))
+            ui.error(str(lost))
+            code = code or lost.exit_code
+        except KeyboardInterrupt:
+            raise Stopped(_undelivered(each, "interrupted"), hint=_way_back(each)) from None
+    return code
+
+
+def _undelivered(issued: Issued, reason: str) -> str:
+    name = issued.role_session_name
+    return f"the token {name} of {issued.venue.name} is out and was not delivered: {reason}"
+
+
+def _way_back(issued: Issued) -> str:
+    return (
+        f"it lasts until {issued.token.expiration:%Y-%m-%d %H:%M} UTC; revoke it with: invoke revoke-token --venue"
+        f" {issued.venue.name} --session {issued.role_session_name}"
+    )

@@ -1,0 +1,54 @@
+"""Hands a venue's external ID to a requester, sealed, so that they can supply it with their requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from venue_access.aws import Aws
+from venue_access.errors import DeliveryError, RequestError
+from venue_access.inventory.model import Recipient, Venue
+from venue_access.masked import ExternalId
+from venue_access.tokens.delivery import Delivery
+from venue_access.tokens.seal.note import external_id_note
+from venue_access.tokens.seal.parcel import Parcel
+from venue_access.tokens.seal.sealed import Sealing
+from venue_access.tokens.stored_id import read_stored_id
+
+
+@dataclass(frozen=True)
+class HandedOut:
+    """An external ID that was handed out; what the ledger keeps of it, which is never the ID."""
+
+    venue: Venue
+    recipient: Recipient
+    when: datetime
+    """UTC."""
+    parameter_version: int
+    """Of the SSM parameter: a later one holds another ID."""
+    delivery: Delivery
+    path: Path
+
+
+def hand_out(aws: Aws, recipient: Recipient, sealing: Sealing) -> HandedOut:
+    """Seal the ID that tokens of ``sealing``'s venue are issued with to a recipient who was prepared, and write it.
+
+    :raises RequestError: the venue is not provisioned.
+    :raises DeliveryError: it cannot be written.
+    """
+    venue, when = sealing.venue, sealing.now()
+    stored = read_stored_id(aws, venue, may_be_supplied=False)
+    parcel = Parcel(
+        name=f"{recipient.name}-{venue.name}-external-id-{when:%Y%m%dT%H%M%SZ}",
+        subject=f"For your requests for access to {venue.name}",
+        note=external_id_note(venue, recipient),
+        file_name="external-id.txt",
+        content=ExternalId(stored.value.reveal() + "\n"),
+        made=when,
+    )
+    try:
+        path = sealing.deliver(recipient, parcel)
+    except RequestError as error:
+        raise DeliveryError(f"the external ID was not handed over: {error.message}", hint=error.hint) from error
+    return HandedOut(venue, recipient, when, stored.version, sealing.account(recipient), path)
