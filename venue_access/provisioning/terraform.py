@@ -182,12 +182,12 @@ def state_file(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / "terraform.tfstate"
     try:
-        text = path.read_text(encoding="utf-8")
+        state = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    try:
-        state: dict[str, Any] = json.loads(text)
     except ValueError:
+        state = None
+    if not isinstance(state, dict):
         path.replace(path.with_name("terraform.tfstate.unreadable"))
         return None
     return state
