@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from venue_access.config import Settings
+from venue_access.errors import DeliveryError, RequestError
 from venue_access.files import append_private, check_appendable
 
 
@@ -37,10 +38,16 @@ class Ledger:
     def record(self, receipt: Receipt) -> None:
         """Add a receipt, flushed to the disk.
 
-        :raises RequestError: it cannot be written; the ledger is as it was.
+        :raises DeliveryError: it cannot be written; the ledger is as it was, and the token is not to be handed over.
         """
         line = {
             key: f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
             for key, value in asdict(receipt).items()
         }
-        append_private(self._path, json.dumps(line))
+        try:
+            append_private(self._path, json.dumps(line))
+        except RequestError as error:
+            raise DeliveryError(
+                f"a token for {receipt.recipient} was issued, and is not handed over: {error.message}",
+                hint="make room, and issue again; the token that was lost expires by itself",
+            ) from error

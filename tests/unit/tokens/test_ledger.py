@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from venue_access.config import Settings
-from venue_access.errors import RequestError
+from venue_access.errors import DeliveryError, RequestError
 from venue_access.tokens.ledger import Ledger, Receipt
 
 RECEIPT = Receipt(
@@ -54,3 +54,12 @@ def test_a_ledger_that_cannot_be_written_is_refused_before_there_is_a_token(tmp_
     (tmp_path / "work" / "ledger.jsonl").mkdir()
     with pytest.raises(RequestError, match=r"cannot write .*ledger\.jsonl"):
         Ledger(settings(tmp_path))
+
+
+def test_a_token_that_cannot_be_entered_any_more_is_one_that_is_not_delivered(tmp_path: Path) -> None:
+    ledger = Ledger(settings(tmp_path))
+    path = tmp_path / "work" / "ledger.jsonl"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DeliveryError, match=r"a token for alice was issued, and is not handed over: cannot write"):
+        ledger.record(RECEIPT)
