@@ -257,7 +257,9 @@ def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint 
     except fault.NoCredentialsError:
         raise no_keys() from None
     except (fault.ProfileNotFound, fault.PartialCredentialsError, fault.ConfigParseError) as error:
-        raise Unreachable(f"your AWS configuration is not usable: {error}", hint="mend ~/.aws/config") from error
+        raise Unreachable(
+            f"your AWS configuration is not usable: {error}", hint="mend ~/.aws/config, or the environment"
+        ) from error
     except (fault.CredentialRetrievalError, fault.SSOError, fault.TokenRetrievalError) as error:
         raise Unreachable(f"no AWS keys could be had: {error}", hint=NEW_KEYS) from error
     except (fault.HTTPClientError, fault.ConnectionError) as error:

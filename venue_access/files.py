@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shlex
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from venue_access.errors import RequestError
 def private_directory(path: Path) -> Path:
     """Make ``path`` and its missing parents with mode 0700, and return it.
 
-    :raises RequestError: it cannot be made.
+    :raises RequestError: it cannot be made, or was there and somebody else may write in it: what they put there would
+        be run by Terraform, with the operator's keys.
     """
     try:
         for folder in [*reversed(path.parents), path]:
@@ -26,8 +28,13 @@ def private_directory(path: Path) -> Path:
                 folder.mkdir(mode=0o700, exist_ok=True)
         if not path.is_dir():
             raise NotADirectoryError(20, "is not a directory", str(path))
+        about = path.stat()
     except OSError as error:
         raise unwritable(path, error) from error
+    if about.st_mode & 0o022 or about.st_uid not in (os.geteuid(), 0):
+        raise RequestError(
+            f"somebody else may write in {path}", hint=f"make it yours alone: chmod go-w {shlex.quote(str(path))}"
+        )
     return path
 
 

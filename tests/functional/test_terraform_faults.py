@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,21 @@ def test_a_lock_in_s3_says_who_holds_it_too(kit: Kit, venue: str) -> None:
         the_root(kit, venue).terraform().plan(lock_timeout="0s")
     assert "is locked by ana@desk since 2026-11-20 22:15 UTC" in told.value.message
     assert HELD["ID"] in str(told.value)
+
+
+def test_a_state_in_s3_that_may_not_be_read_says_so_without_colours(kit: Kit, venue: str) -> None:
+    state = {"backend": "s3", "bucket": f"{venue}-state"}
+    kit.write_inventory({venue: embedded(venue, state=state)})
+    kit.done("provision", "--check")
+    deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{venue}-state/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    operator: dict[str, Any] = {"RoleName": "venue-access-operator", "PolicyName": f"{venue}-deny"}
+    kit.root().call("iam", "put_role_policy", **operator, PolicyDocument=policy)
+    with pytest.raises(TerraformError) as told:
+        the_root(kit, venue).terraform().state()
+    kit.root().call("iam", "delete_role_policy", **operator)
+    assert told.value.message.startswith(f"{venue}: AWS refused s3:")
+    assert "\x1b" not in told.value.message
 
 
 def test_a_venue_that_aws_refuses_is_named_and_its_sibling_is_completed(kit: Kit, proxy: Proxy) -> None:

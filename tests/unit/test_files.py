@@ -170,3 +170,14 @@ def test_an_error_names_the_way_to_another_work_directory(tmp_path: Path) -> Non
     error = files.unwritable(tmp_path, OSError(errno.EROFS, "Read-only file system"))
     assert "INVOKE_WORKDIR" in str(error)
     assert "read-only file system" in str(error)
+
+
+def test_a_folder_that_somebody_else_may_write_in_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(RequestError, match="somebody else may write in") as told:
+        private_directory(folder)
+    assert told.value.hint == f"make it yours alone: chmod go-w {folder}"
+    folder.chmod(0o755)
+    assert private_directory(folder) == folder

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from venue_access.errors import InventoryError, Problem
 from venue_access.inventory.values import Setting, to_json
 
 ANSIBLES_OWN = frozenset(
@@ -100,7 +101,10 @@ class Inventory:
         return {**self._group_settings(self._memberships[host]), **entry.inline, **entry.filed}
 
     def to_list(self) -> dict[str, Any]:
-        """The document of ``ansible-inventory --list``."""
+        """The document of ``ansible-inventory --list``.
+
+        :raises InventoryError: a value has no form in JSON, as for Ansible.
+        """
         document: dict[str, Any] = {}
         for group in self.groups.values():
             about: dict[str, list[str]] = {}
@@ -127,8 +131,16 @@ class Inventory:
             yield from ("  |" * (depth + 1) + f"--{host}" for host in self.groups[name].hosts)
 
     def _shown(self, host: str) -> dict[str, Any]:
-        variables = self.host_variables(host)
-        return {name: to_json(value) for name, value in variables.items() if name not in ANSIBLES_OWN}
+        shown: dict[str, Any] = {}
+        for name, setting in self.settings(host).items():
+            if name in ANSIBLES_OWN:
+                continue
+            try:
+                shown[name] = to_json(setting.value)
+            except TypeError as error:
+                message = "holds binary data, or a key that is no text, for which JSON has no form"
+                raise InventoryError([Problem(message, setting.file, host, name)]) from error
+        return shown
 
     def _group_settings(self, groups: tuple[str, ...]) -> dict[str, Setting]:
         """The merged variables of ``all`` and ``groups``, merged once for all hosts of the same groups."""

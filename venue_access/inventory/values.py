@@ -51,7 +51,10 @@ def is_template(value: Any) -> bool:
 
 
 def to_json(value: Any) -> Any:
-    """``value`` as ``ansible-inventory --list`` writes it: unsafe and vaulted texts wrapped, dates as ISO 8601."""
+    """``value`` as ``ansible-inventory --list`` writes it: unsafe and vaulted texts wrapped, dates as ISO 8601.
+
+    :raises TypeError: it holds what JSON has no form for: binary data, or a key that is a date.
+    """
     if isinstance(value, UnsafeText):
         return {"__ansible_unsafe": str(value)}
     if isinstance(value, Vaulted):
@@ -62,4 +65,6 @@ def to_json(value: Any) -> Any:
         return [to_json(part) for part in value]
     if isinstance(value, datetime.date):
         return value.isoformat()
+    if isinstance(value, bytes):
+        raise TypeError
     return value

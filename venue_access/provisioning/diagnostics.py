@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "these keys belong to another account: export the right ones, or set aws_profile in the inventory",
     ),
     (
-        r"Error acquiring the state lock|Error locking state",
+        r"Lock Info:",  # without it nobody holds the lock: it could not be written
         "wait for it to end; if it is known to be gone: terraform -chdir={folder} force-unlock {lock}",
     ),
     (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
@@ -60,7 +61,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"LimitExceeded|ServiceQuotaExceeded", "a quota of the account is used up: raise it in Service Quotas"),
     (r"DeleteConflict", "something of somebody else's hangs on it: detach that first"),
     (r"already exists|EntityAlreadyExists|ParameterAlreadyExists", "run the command again: it adopts what exists"),
-    (r"AccessDenied|not authorized to perform", "invoke operator-policy --venue {venue} prints what an operator needs"),
+    (
+        r"AccessDenied|Forbidden|not authorized to perform",
+        "invoke operator-policy --venue {venue} prints what an operator needs",
+    ),
     (
         r"Failed to query available provider packages|Failed to install provider|could not connect to registry",
         "the provider comes from registry.terraform.io or a mirror of it: scripts/bootstrap looks for one",
@@ -111,7 +115,9 @@ def failure(
     everything = "\n".join(f"{each.summary}\n{each.detail}" for each in errors)
     facts = dict(_LOCK.findall(everything))
     remedy = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, everything)), None)
-    hint = remedy and remedy.format(venue=next(filter(None, venues), stack), folder=folder, lock=facts.get("ID", "ID"))
+    hint = remedy and remedy.format(
+        venue=next(filter(None, venues), stack), folder=shlex.quote(folder), lock=facts.get("ID", "ID")
+    )
     return TerraformError(
         scrub(_message(stack, errors), *hide),
         hint=hint,
@@ -137,9 +143,11 @@ def _what(problem: Diagnostic) -> str:
     text = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
     if "state lock" in problem.summary or "locking state" in problem.summary:
         facts = dict(_LOCK.findall(problem.detail))
-        doing = facts.get("Operation", "").removeprefix("OperationType").lower()
-        since = facts.get("Created", "")[:16]
-        return f"the Terraform state is locked by {facts.get('Who', 'somebody')} since {since} UTC ({doing})"
+        if "Who" in facts:
+            doing = facts.get("Operation", "").removeprefix("OperationType").lower()
+            since = facts.get("Created", "")[:16]
+            return f"the Terraform state is locked by {facts['Who']} since {since} UTC ({doing})"
+        text = text.partition("\n")[0]  # what follows is of the lock that is not there
     refusal = _REFUSAL.search(text)
     if refusal is None:
         return _short(text)

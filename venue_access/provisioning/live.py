@@ -138,7 +138,11 @@ def _statements(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _lets_assume(statement: Mapping[str, Any]) -> bool:
     # Actions take wildcards and ignore case (IAM User Guide, "IAM JSON policy elements: Action").
-    return any(fnmatchcase("sts:assumerole", action.lower()) for action in _listed(statement.get("Action")))
+    named = any(
+        fnmatchcase("sts:assumerole", action.lower())
+        for action in _listed(statement.get("NotAction", statement.get("Action")))
+    )
+    return named != ("NotAction" in statement)
 
 
 def _listed(value: Any) -> list[str]:

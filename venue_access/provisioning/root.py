@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,12 @@ from venue_access.provisioning.terraform import PLAN_FILE, Event, Kept, Terrafor
 
 LOCK_TIMEOUT = 600.0  # seconds: another run on the same stack may have several plans to make
 _STAMP = ".initialised"
+_READ_BY_TERRAFORM = [
+    folder + ending
+    for folder in ("", "modules/venue_access/")
+    for ending in ("*.tf", "*.tf.json", "*.tofu*", "*.tfvars*")
+]
+"""What would be part of the root though the rendering does not have it: an earlier rendering's, or anybody's."""
 _NOT_READ_BY_INIT = (DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE)
 
 # What names credentials in Terraform's environment: only the venue's own may be there.
@@ -86,9 +92,7 @@ class StackRoot:
         for name, text in rendering.files.items():
             private_directory((self.folder / name).parent)
             write_private_if_changed(self.folder / name, text)
-        for left_over in [*self.folder.glob("*.tf"), *self.folder.glob("*.auto.tfvars.json")]:
-            if left_over.name not in rendering.files:
-                left_over.unlink()
+        remove_others(self.folder, rendering.files)
         read = sorted((name, text) for name, text in rendering.files.items() if name not in _NOT_READ_BY_INIT)
         wanted = hashlib.sha256(repr(read).encode()).hexdigest()
         stamp = self.folder / _STAMP
@@ -150,6 +154,13 @@ class StackRoot:
         """Take the folder away: of a stack of which nothing is left."""
         (self.folder / _STAMP).unlink(missing_ok=True)  # first: a half-removed folder must not pass for initialised
         shutil.rmtree(self.folder)
+
+
+def remove_others(folder: Path, names: Container[str]) -> None:
+    """Remove what Terraform would read in a root and what is not among ``names``."""
+    for found in [path for pattern in _READ_BY_TERRAFORM for path in folder.glob(pattern)]:
+        if str(found.relative_to(folder)) not in names:
+            found.unlink(missing_ok=True)
 
 
 def terraform_environment(

@@ -15,7 +15,7 @@ from venue_access.policies import ExternalIds
 from venue_access.provisioning import progress
 from venue_access.provisioning.diff import diff_lines
 from venue_access.provisioning.facts import write_facts
-from venue_access.provisioning.guard import prove_guard
+from venue_access.provisioning.guard import Patience, prove_guard
 from venue_access.provisioning.live import LiveVenue, adoptable, read_live
 from venue_access.provisioning.outcome import Tallies
 from venue_access.provisioning.prerequisites import check_boundary, find_buckets
@@ -27,6 +27,7 @@ from venue_access.provisioning.stages import ids_for_provisioning
 from venue_access.provisioning.terraform import Event, Plan, Terraform
 
 _AT_ONCE = 8  # venues that are looked at side by side
+_SETTLED = 15.0  # seconds to prove what was not changed: by the run before, perhaps, and just now
 _ATTEMPTS = 3  # plans that may be thrown away because somebody rotated the external ID meanwhile
 
 Buckets = Mapping[str, Sequence[str]]
@@ -72,6 +73,8 @@ class StackRun:
         self._options = options
         self._reporter = reporter
         self._root = StackRoot(settings, stack, aws, self._hear)
+        # Where nothing is changed there is little that IAM could still have to hear of.
+        self._patience = Patience(timeout=_SETTLED)
 
     def run(self) -> None:
         """Bring the venues to what the inventory says, and prove it; with ``check``, count what that would take.
@@ -108,6 +111,7 @@ class StackRun:
             if planned.live.keys() == again.keys() and all(
                 again[name].same_ids_as(live) for name, live in planned.live.items()
             ):
+                self._patience = Patience()
                 with self._tallies.failing():
                     planned.terraform.apply(planned.plan)
                 return planned.ids
@@ -211,7 +215,7 @@ class StackRun:
     def _prove(self, venue: Venue, caller: Caller, ids: ExternalIds, buckets: Sequence[str]) -> None:
         self._reporter.now(f"{venue.name}: proving the guard")
         write_facts(self._settings, venue, buckets)
-        proofs = prove_guard(self._aws, venue, ids.current, caller=caller)
+        proofs = prove_guard(self._aws, venue, ids.current, caller=caller, patience=self._patience)
         self._tallies[venue.name].proofs = proofs.held
         if proofs.skipped is not None:
             self._tallies[venue.name].skipped = 1

@@ -128,7 +128,7 @@ class Terraform:
 
     def state(self) -> dict[str, Any]:
         """The state as the backend has it; it holds the external ID."""
-        text = self._run_text("state pull")
+        text = self._run_text("state pull", no_color=IsFlagged)
         state: dict[str, Any] = json.loads(text) if text.strip() else {}
         return state
 
@@ -155,8 +155,8 @@ class Terraform:
             raise failure(command, code, problems, "".join(talk), folder=str(self.folder), hide=self._hide)
         return events
 
-    def _run_text(self, command: str) -> str:
-        with self._runner.started(self._environment, command) as process:
+    def _run_text(self, command: str, **options: Any) -> str:
+        with self._runner.started(self._environment, command, **options) as process:
             text = "".join(process.lines())
             code = process.wait()
         if code != 0:
@@ -182,12 +182,12 @@ def state_file(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / "terraform.tfstate"
     try:
-        text = path.read_text(encoding="utf-8")
+        state = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    try:
-        state: dict[str, Any] = json.loads(text)
     except ValueError:
+        state = None
+    if not isinstance(state, dict):
         path.replace(path.with_name("terraform.tfstate.unreadable"))
         return None
     return state

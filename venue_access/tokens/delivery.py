@@ -167,9 +167,9 @@ def hand_over(
             ui.error(f"{each.user}: {each.error}" if several else str(each.error))
             code = code or each.error.exit_code
             continue
-        record(each, way.account(each.recipient))
-        ui.say(each.summary())
         try:
+            record(each, way.account(each.recipient))
+            ui.say(each.summary())
             ui.result(way.deliver(each))
         except (DeliveryError, RequestError) as error:
             lost = DeliveryError(_undelivered(each, error.message), hint=_way_back(each))

@@ -37,7 +37,7 @@ class Ledger:
     def record(self, receipt: Receipt) -> None:
         """Add a receipt, flushed to the disk.
 
-        :raises RequestError: it cannot be written; the ledger is as it was.
+        :raises RequestError: it cannot be written; the ledger is as it was, and the token is not to be handed over.
         """
         line = {
             key: f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value

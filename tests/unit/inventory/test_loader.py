@@ -209,3 +209,10 @@ def test_the_list_can_be_written_as_json(tmp_path: Path) -> None:
         "v": {"__ansible_vault": "abc"},
         "u": {"__ansible_unsafe": "t"},
     }
+
+
+@pytest.mark.parametrize("value", ["!!binary aGVsbG8=", "[{a: !!binary aGVsbG8=}]", "{2026-11-20: 1}"])
+def test_a_value_that_json_has_no_form_for_is_an_error_that_names_it(value: str, tmp_path: Path) -> None:
+    inventory = load_inventory(written(tmp_path, {"hosts.yml": f"all: {{hosts: {{a-1: {{v: {value}}}}}}}"}))
+    with pytest.raises(InventoryError, match=r"hosts\.yml: a-1: v: holds binary data, or a key that is no text"):
+        inventory.to_list()

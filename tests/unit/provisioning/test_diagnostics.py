@@ -102,6 +102,27 @@ CASES = {
         "unity-dev: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)",
         f"if it is known to be gone: terraform -chdir={FOLDER} force-unlock 5f1c-88",
     ),
+    "a lock that may not be written": (
+        error(
+            "Error acquiring the state lock",
+            detail="Error message: operation error S3: PutObject, https response error StatusCode: 403, RequestID:"
+            f" 4bc1a958, HostID: , api error AccessDenied: User: {OPERATOR} is not authorized to perform: s3:PutObject"
+            " because no identity-based policy allows the s3:PutObject action\nunable to retrieve file from S3 bucket"
+            " 'state' with key 'unity-dev/terraform.tfstate.tflock': operation error S3: GetObject, https response"
+            " error StatusCode: 404, RequestID: RYG5, HostID: bFn6, NoSuchKey: \n\nTerraform acquires a state lock...",
+        ),
+        f"unity-dev: AWS does not allow s3:PutObject to {OPERATOR}: no identity-based policy allows the s3:PutObject"
+        " action",
+        "invoke operator-policy --venue unity-dev prints",
+    ),
+    "a state that may not be read": (
+        error(
+            "Failed to refresh state: Unable to access object: operation error S3: HeadObject, https response error"
+            " StatusCode: 403, RequestID: 2F3Q, HostID: bcqm, api error Forbidden: Forbidden"
+        ),
+        "unity-dev: AWS refused s3:HeadObject (Forbidden): Forbidden",
+        "invoke operator-policy --venue unity-dev prints",
+    ),
 }
 
 
@@ -111,6 +132,12 @@ def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, messa
     assert told.message == message
     assert remedy in (told.hint or "")
     assert told.venues == ({"unity-dev"} if problem.address else frozenset())
+
+
+def test_a_remedy_is_a_command_for_the_shell_wherever_the_work_directory_is() -> None:
+    held, _, _ = CASES["a lock that somebody holds"]
+    told = failure("apply", 1, [held], "", folder="my work/stacks/unity-dev")
+    assert "terraform -chdir='my work/stacks/unity-dev' force-unlock 5f1c-88" in (told.hint or "")
 
 
 def test_the_same_failure_of_two_resources_is_told_once() -> None:

@@ -49,6 +49,12 @@ def test_a_statement_that_lets_nobody_assume_the_role_is_passed_over(action: Any
     assert ids_in(a_statement("StringEquals", "one", Action=action)) == {}
 
 
+def test_a_statement_may_let_anybody_assume_the_role_by_naming_another_action() -> None:
+    whoever = {"Effect": "Allow", "Principal": {"AWS": "*"}}
+    assert ids_in({**whoever, "NotAction": "sts:TagSession"}) == {"": []}
+    assert ids_in({**whoever, "NotAction": ["sts:Assume*"]}) == {}
+
+
 def test_a_deny_is_no_guard() -> None:
     assert ids_in(a_statement("StringEquals", "one", Effect="Deny")) == {}
 

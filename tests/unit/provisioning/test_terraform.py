@@ -39,11 +39,11 @@ def test_what_was_cut_short_is_tainted_and_is_mended_rather_than_made_anew() -> 
     assert plan.mending(kept.tainted).changes == (Change(ROLE, "update"), other)
 
 
-@pytest.mark.parametrize("text", ["", '{"version": 4, "resour', "\x00"])
-def test_a_state_that_is_cut_off_is_set_aside(tmp_path: Path, text: str) -> None:
-    (tmp_path / "terraform.tfstate").write_text(text)
+@pytest.mark.parametrize("text", [b"", b'{"version": 4, "resour', b"\x00", b'{"tag": "\xc3', b"[]", b"[1]"])
+def test_a_state_that_is_cut_off_is_set_aside(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "terraform.tfstate").write_bytes(text)
     assert state_file(tmp_path) is None
-    assert (tmp_path / "terraform.tfstate.unreadable").read_text() == text
+    assert (tmp_path / "terraform.tfstate.unreadable").read_bytes() == text
     assert state_file(tmp_path) is None  # there is none
 
 

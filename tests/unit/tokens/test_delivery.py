@@ -88,6 +88,7 @@ def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_
         (Wishes(to="age1"), False, "--to says how to seal, and nothing is to be sealed\n  say --seal too"),
         (Wishes(passphrase=True), False, "--passphrase says how to seal"),
         (Wishes(seal=True, to="age1"), True, "--to is of one recipient"),
+        (Wishes(seal=True, format="env"), False, "what is sealed holds the AWS JSON"),
         (Wishes(seal=True, to="age1", passphrase=True), False, "--to and --passphrase exclude each other"),
     ],
 )
@@ -141,6 +142,16 @@ def test_what_is_not_sealed_loads_no_package_for_it_and_each_seal_only_its_own()
     assert done.stdout == "[]\n['pyrage']\n"
 
 
-def test_a_sealed_token_has_one_format() -> None:
-    with pytest.raises(RequestError, match="holds the AWS JSON"):
-        handover(Wishes(seal=True, format="env"), a_venue(), several=False, text=lambda token: "", keys_folder=Path())
+def test_a_token_that_the_ledger_does_not_take_is_not_handed_over_and_the_others_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    room = iter([False, True])
+
+    def record(issued: Issued, delivery: Delivery) -> None:
+        if not next(room):
+            raise RequestError("cannot write ledger.jsonl: no space left on device")
+
+    assert hand_over([ISSUED, ISSUED], Printed(lambda token: "the token"), record, several=True) == 6
+    told = capsys.readouterr()
+    assert told.out == "the token\n"
+    assert f"the token {NAME} of unity-dev is out and was not delivered: cannot write ledger.jsonl" in told.err
