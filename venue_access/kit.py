@@ -38,9 +38,9 @@ class Kit:
         venues = build_venues(inventory)
         return cls(settings, inventory, venues, Accounts(venues.values(), settings.work_directory, ui.say))
 
-    def venue(self, name: str | None) -> Venue:
-        """The venue that ``--venue`` means, or that the inventory leaves."""
-        return find_venue(self.venues, name)
+    def venue(self, name: str | None, *, user: str | None = None) -> Venue:
+        """The venue that ``--venue`` means, or that the inventory or the user's own venues leave."""
+        return find_venue(self.venues, name, user=user)
 
     def chosen(self, venue: str | None, limit: str | None) -> list[Venue]:
         """The venues that ``--venue`` or ``--limit`` means, with a warning of what is probably not meant."""
