@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from venue_access.kit import Kit
     from venue_access.provisioning.reporter import Reporter
     from venue_access.tokens.issue import Issued, Refused
+    from venue_access.tokens.policy_file import PolicyFile
 
 HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
@@ -245,6 +246,13 @@ def operator_policy(
     " windows-cmd",
     profile_name="the section of --format ini: the venue's name unless given",
     reason="why, for the ledger",
+    read_only="let the token read only",
+    s3_prefix="let it into these folders of the bucket only: incoming/2026, or several: incoming/,outgoing/",
+    ecr_repository="let it into these repositories only, by their whole names, or several: unity-dev/a,unity-dev/b",
+    no_s3="let it do nothing with S3",
+    no_ecr="let it do nothing with ECR",
+    source_ip="let it be used from these addresses only: 198.51.100.0/24, or several",
+    policy="a file with a session policy, instead of the flags above",
 )
 def issue_token(
     context: Context,
@@ -255,6 +263,13 @@ def issue_token(
     format: str = "json",
     profile_name: str | None = None,
     reason: str | None = None,
+    read_only: bool = False,
+    s3_prefix: str | None = None,
+    ecr_repository: str | None = None,
+    no_s3: bool = False,
+    no_ecr: bool = False,
+    source_ip: str | None = None,
+    policy: str | None = None,
     inventory: str | None = None,
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
@@ -262,23 +277,42 @@ def issue_token(
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
+    from venue_access.tokens.narrowing import narrowing
 
     users = tuple(name.strip(" ") for name in user.split(","))
     lasting = seconds(duration)
     given = ui.confidential(external_id, "external ID")
     supplied = None if given is None else supplied_external_id(given)
+    narrowed = narrowing(
+        read_only=read_only,
+        s3_prefix=s3_prefix,
+        ecr_repository=ecr_repository,
+        no_s3=no_s3,
+        no_ecr=no_ecr,
+        source_ip=source_ip,
+        policy=None if policy is None else policy_given(policy),
+    )
     here = kit(context, inventory)
     chosen = find_venue_of(here.venues, venue, users)
     several = len(users) > 1
     write = writer(format, chosen, profile_name=profile_name, several=several)
-    request = TokenRequest(chosen, users, lasting, supplied)
+    request = TokenRequest(chosen, users, lasting, supplied, narrowed)
     if context.config.run.dry:
+        request.check()
         for each in recipients(request):
             if isinstance(each, Refused):
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
     deliver(here.settings, issue(lambda: here.aws(chosen), request), reason, write, several=several)
+
+
+def policy_given(path: str) -> PolicyFile:
+    """The policy of ``--policy``."""
+    from venue_access.files import read_given
+    from venue_access.tokens.policy_file import policy_file
+
+    return policy_file(read_given(path, "--policy"), Path(path).name)
 
 
 def deliver(

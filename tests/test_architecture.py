@@ -25,7 +25,7 @@ ROOMS = (
         "the ways to AWS",
         (
             *("aws", "aws_refusals", "aws_values", "certificate", "local_aws"),
-            *("operator_policy", "policies", "accounts", "callers"),
+            *("operator_policy", "policies", "accounts", "buckets", "callers"),
         ),
     ),
     ("provisioning and tokens", ("provisioning", "tokens")),
@@ -170,6 +170,8 @@ PURE = (
     "provisioning.progress",
     "provisioning.stack",
     "tokens.durations",
+    "tokens.narrowing",
+    "tokens.policy_file",
     "tokens.shells",
     *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
 )

@@ -96,6 +96,19 @@ def check_appendable(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
+def read_given(path: str, flag: str) -> str:
+    """The text of a file that was named with a flag.
+
+    :raises RequestError: it cannot be read, or is no text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"{flag}: cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # a NUL in the name, or what it holds
+        raise RequestError(f"{flag}: {path!r} is no text in UTF-8") from error
+
+
 @contextmanager
 def locked(
     path: Path,
