@@ -225,6 +225,24 @@ def status(
     raise Exit(code=max((each.error.exit_code for each in found if each.error is not None), default=0))
 
 
+@command()
+def verify(context: Context, venue: str | None = None, json: bool = False, inventory: str | None = None) -> None:
+    """Prove that a venue's role is the inventory's, and that a token can do what it should and nothing else."""
+    from venue_access.verification.verify import verify as run
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    if context.config.run.dry:
+        ui.say(f"would look at {chosen.role_arn} and try a token of it")
+        return
+    report = run(here.aws(chosen), chosen, here.venues.values())
+    if json:
+        ui.result_json(report.document())
+    else:
+        ui.result("\n".join(report.lines()))
+    report.conclude()
+
+
 @command(desk="only what issuing tokens needs")
 def operator_policy(
     context: Context, venue: str | None = None, desk: bool = False, inventory: str | None = None
@@ -399,6 +417,6 @@ def local_status(context: Context) -> None:
     ui.result("\n".join(local_aws(configured(context).work_directory).describe()))
 
 
-namespace = Collection(provision, deprovision, rotate_external_id, status, operator_policy, issue_token)
+namespace = Collection(provision, deprovision, rotate_external_id, status, verify, operator_policy, issue_token)
 namespace.add_collection(Collection("inventory", inventory_list, inventory_host, inventory_graph))
 namespace.add_collection(Collection("local", local_up, local_down, local_status))

@@ -29,6 +29,7 @@ ROOMS = (
         ),
     ),
     ("provisioning and tokens", ("provisioning", "tokens")),
+    ("proof of both", ("verification",)),
     ("what the commands share", ("kit",)),
 )
 """From the ground up: a module imports from its own room and from those before it."""
@@ -173,6 +174,8 @@ PURE = (
     "tokens.narrowing",
     "tokens.policy_file",
     "tokens.shells",
+    "verification.report",
+    "verification.statements",
     *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
 )
 

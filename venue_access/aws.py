@@ -21,7 +21,7 @@ from venue_access.masked import ExternalId, Masked, Secret, scrub
 __all__ = ["NEW_KEYS", "AssumedRole", "Aws", "Caller", "Endpoint", "Keys", "LiveRole", "Parameter"]
 
 # What is called here, by the tests, and by botocore itself to find an operator's keys.
-_SERVICES = ("ecr", "iam", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
+_SERVICES = ("ecr", "iam", "kms", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
 _POOL = 16  # connections a client may hold open: as many as the threads that issue tokens
 
 

@@ -33,8 +33,8 @@ def put(key: str) -> Call:
 
 def multipart(key: str) -> Call:
     def call(aws: Aws) -> None:
-        where = {"Bucket": BUCKET, "Key": key}
-        upload = {**where, "UploadId": aws.call("s3", "create_multipart_upload", **where)["UploadId"]}
+        where: dict[str, Any] = {"Bucket": BUCKET, "Key": key}
+        upload: dict[str, Any] = {**where, "UploadId": aws.call("s3", "create_multipart_upload", **where)["UploadId"]}
         aws.call("s3", "upload_part", **upload, PartNumber=1, Body=b"x")
         aws.call("s3", "list_parts", **upload)
         aws.call("s3", "abort_multipart_upload", **upload)
@@ -43,7 +43,7 @@ def multipart(key: str) -> Call:
 
 
 def listing(prefix: str | None) -> Call:
-    given = {} if prefix is None else {"Prefix": prefix}
+    given: dict[str, Any] = {} if prefix is None else {"Prefix": prefix}
     return lambda aws: aws.call("s3", "list_objects_v2", Bucket=BUCKET, **given)
 
 
