@@ -67,7 +67,11 @@ def _token(
     try:
         token = _issue(aws, venue, external_id, now())
     except AccessRefused:
-        yield Check(tried, "allowed", "refused", False)
+        narrowed = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
+        if narrowed is None:
+            yield Check(tried, "allowed", "refused", False)
+        else:  # where this caller stands to it cannot be known from here
+            yield Check(tried, "allowed", f"refused; you may be outside the venue's {narrowed}", None)
         return
     yield Check(tried, "allowed", "allowed", True)
     for probe in probes(venue, find_buckets(aws, venue), external_id, other):

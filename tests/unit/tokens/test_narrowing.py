@@ -15,7 +15,7 @@ from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.policies import SESSION_POLICY_LIMIT, ecr_policy, s3_policy
 from venue_access.tokens.narrowing import READS, Narrowing, narrowing
-from venue_access.tokens.policy_file import policy_file
+from venue_access.tokens.policy_file import overlap, policy_file
 
 BUCKET = "unity-dev-data"
 VENUE = a_venue(s3_buckets=(BUCKET,))
@@ -319,3 +319,14 @@ class TestPolicyFile:
         self.check(self.READ, Id="x" * 1800)
         with pytest.raises(RequestError, match="AWS takes 2048"):
             self.check(self.READ, Id="x" * 2000)
+
+
+patterns = st.text("ab*?", max_size=6)
+
+
+@given(one=patterns, other=patterns, text=st.text("ab", max_size=6))
+def test_patterns_that_match_a_text_both_overlap(one: str, other: str, text: str) -> None:
+    assert overlap(one, other) == overlap(other, one)
+    assert overlap(one, text) == fnmatchcase(text, one)
+    if fnmatchcase(text, one) and fnmatchcase(text, other):
+        assert overlap(one, other)
