@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from venue_access.inventory.tree import Inventory
     from venue_access.kit import Kit
     from venue_access.provisioning.reporter import Reporter
+    from venue_access.tokens.policy_file import PolicyFile
 
 HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
@@ -222,6 +223,24 @@ def status(
     raise Exit(code=max((each.error.exit_code for each in found if each.error is not None), default=0))
 
 
+@command()
+def verify(context: Context, venue: str | None = None, json: bool = False, inventory: str | None = None) -> None:
+    """Prove that a venue's role is the inventory's, and that a token can do what it should and nothing else."""
+    from venue_access.verification.verify import verify as run
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    if context.config.run.dry:
+        ui.say(f"would look at {chosen.role_arn} and try a token of it")
+        return
+    report = run(here.aws(chosen), chosen, here.venues.values())
+    if json:
+        ui.result_json(report.document())
+    else:
+        ui.result("\n".join(report.lines()))
+    report.conclude()
+
+
 @command(desk="only what issuing tokens needs")
 def operator_policy(
     context: Context, venue: str | None = None, desk: bool = False, inventory: str | None = None
@@ -243,6 +262,13 @@ def operator_policy(
     " windows-cmd",
     profile_name="the section of --format ini: the venue's name unless given",
     reason="why, for the ledger",
+    read_only="let the token read only",
+    s3_prefix="let it into these folders of the bucket only: incoming/2026, or several: incoming/,outgoing/",
+    ecr_repository="let it into these repositories only, by their whole names, or several: unity-dev/a,unity-dev/b",
+    no_s3="let it do nothing with S3",
+    no_ecr="let it do nothing with ECR",
+    source_ip="let it be used from these addresses only: 198.51.100.0/24, or several",
+    policy="a file with a session policy, instead of the flags above",
     seal="encrypt it to the recipient, and print the path of the file",
     to="the recipient's public key for --seal, or a file of it: age, SSH, X.509; several by comma",
     passphrase="seal by a generated passphrase, which the terminal shows once",
@@ -257,6 +283,13 @@ def issue_token(
     format: str = "json",
     profile_name: str | None = None,
     reason: str | None = None,
+    read_only: bool = False,
+    s3_prefix: str | None = None,
+    ecr_repository: str | None = None,
+    no_s3: bool = False,
+    no_ecr: bool = False,
+    source_ip: str | None = None,
+    policy: str | None = None,
     seal: bool = False,
     to: str | None = None,
     passphrase: bool = False,
@@ -270,14 +303,24 @@ def issue_token(
     from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
     from venue_access.tokens.ledger import Ledger
+    from venue_access.tokens.narrowing import narrowing
 
     users = tuple(name.strip(" ") for name in user.split(","))
     lasting = seconds(duration)
     given = ui.confidential(external_id, "external ID")
     supplied = None if given is None else supplied_external_id(given)
+    narrowed = narrowing(
+        read_only=read_only,
+        s3_prefix=s3_prefix,
+        ecr_repository=ecr_repository,
+        no_s3=no_s3,
+        no_ecr=no_ecr,
+        source_ip=source_ip,
+        policy=None if policy is None else policy_given(policy),
+    )
     here = kit(context, inventory)
     chosen = find_venue_of(here.venues, venue, users)
-    request = TokenRequest(chosen, users, lasting, supplied)
+    request = TokenRequest(chosen, users, lasting, supplied, narrowed)
     several = len(users) > 1
     way = handover(
         Wishes(seal, to, passphrase, out, format),
@@ -287,6 +330,7 @@ def issue_token(
         keys_folder=here.settings.inventory_folder,
     )
     if context.config.run.dry:
+        request.check()
         for each in recipients(request, way.prepare):
             if isinstance(each, Refused):
                 raise each.error
@@ -330,6 +374,15 @@ def external_id_send(
         ui.say(f"would hand the external ID of {chosen.name} to {recipient.name}")
         return
     ui.result(str(hand_out(here.aws(chosen), recipient, sealing).path))
+
+
+def policy_given(path: str) -> PolicyFile:
+    """The policy of ``--policy``."""
+    from venue_access.files import read_small
+    from venue_access.tokens.policy_file import policy_file
+
+    content = read_small(Path(path), what="policy", hint="--policy takes a file with one IAM policy in JSON")
+    return policy_file(content.decode("utf-8", "replace"), Path(path).name)
 
 
 # -- the inventory ---------------------------------------------------------------------------------------------------
@@ -391,7 +444,7 @@ def local_status(context: Context) -> None:
     ui.result("\n".join(local_aws(configured(context).work_directory).describe()))
 
 
-namespace = Collection(provision, deprovision, rotate_external_id, status, operator_policy, issue_token)
+namespace = Collection(provision, deprovision, rotate_external_id, status, verify, operator_policy, issue_token)
 namespace.add_collection(Collection("external-id", external_id_send))
 namespace.add_collection(Collection("inventory", inventory_list, inventory_host, inventory_graph))
 namespace.add_collection(Collection("local", local_up, local_down, local_status))

@@ -25,10 +25,11 @@ ROOMS = (
         "the ways to AWS",
         (
             *("aws", "aws_refusals", "aws_values", "certificate", "local_aws"),
-            *("operator_policy", "policies", "accounts", "callers"),
+            *("operator_policy", "policies", "accounts", "buckets", "callers"),
         ),
     ),
     ("provisioning and tokens", ("provisioning", "tokens")),
+    ("proof of both", ("verification",)),
     ("what the commands share", ("kit",)),
 )
 """From the ground up: a module imports from its own room and from those before it."""
@@ -171,7 +172,11 @@ PURE = (
     "provisioning.progress",
     "provisioning.stack",
     "tokens.durations",
+    "tokens.narrowing",
+    "tokens.policy_file",
     "tokens.shells",
+    "verification.report",
+    "verification.statements",
     *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
     "tokens.seal.note",
     "tokens.seal.parcel",

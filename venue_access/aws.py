@@ -21,7 +21,7 @@ from venue_access.masked import ExternalId, Masked, Secret, scrub
 __all__ = ["NEW_KEYS", "AssumedRole", "Aws", "Caller", "Endpoint", "Keys", "LiveRole", "Parameter"]
 
 # What is called here, by the tests, and by botocore itself to find an operator's keys.
-_SERVICES = ("ecr", "iam", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
+_SERVICES = ("ecr", "iam", "kms", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
 _POOL = 16  # connections a client may hold open: as many as the threads that issue tokens
 
 
@@ -84,10 +84,12 @@ class Aws:
         duration: int | None = None,
         source_identity: str | None = None,
         tags: Mapping[str, str] | None = None,
+        policy: str | None = None,
     ) -> AssumedRole:
         """A session of a role.
 
         :param duration: seconds; None leaves it to AWS, which gives an hour.
+        :param policy: a session policy: the session may do what both it and the role allow.
         :raises AccessRefused: the role does not exist, does not trust the caller, or wants another external ID:
             AWS does not say which.
         """
@@ -100,6 +102,8 @@ class Aws:
             request["SourceIdentity"] = source_identity
         if tags:
             request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        if policy is not None:
+            request["Policy"] = policy
         answer = self.call("sts", "assume_role", hide=(external_id,), **request)
         issued = answer["Credentials"]
         return AssumedRole(
@@ -107,7 +111,7 @@ class Aws:
             assumed_role_id=answer["AssumedRoleUser"]["AssumedRoleId"],
             keys=Keys(issued["AccessKeyId"], Secret(issued["SecretAccessKey"]), Secret(issued["SessionToken"])),
             expiration=issued["Expiration"].astimezone(timezone.utc),
-            packed_policy_size=answer.get("PackedPolicySize") if tags else None,
+            packed_policy_size=answer.get("PackedPolicySize") if tags or policy else None,
         )
 
     def parameter(self, name: str) -> Parameter | None:

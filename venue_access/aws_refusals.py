@@ -21,6 +21,7 @@ _SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
 ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "404"}
 PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can say: it compresses the session policy and the tags
 
 NEW_KEYS = "get new keys from your account portal, export them, and run the command again"
 
@@ -46,4 +47,5 @@ def refusal(what: str, code: str, said: str) -> AwsError:
         return AccessRefused(f"AWS refused {what}: {said}", code=code)
     if code in _THROTTLED:
         return AwsError(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
-    return AwsError(f"AWS refused {what} ({code}): {said}", code=code)
+    hint = "narrow the token less: fewer prefixes or repositories, a shorter policy" if code == _TOO_LARGE else None
+    return AwsError(f"AWS refused {what} ({code}): {said}", hint=hint, code=code)

@@ -52,13 +52,15 @@ def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
     """The policy document for an operator of one venue.
 
     :param desk: only what ``issue-token`` needs: to read the external ID and to assume the role. An operator who is
-        given the external ID with each request can do without the first statement.
+        given the external ID with each request can do without the first statement. Where the platform names the
+        bucket, narrowing a token within S3 reads that name too.
     """
     issue = [
         _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
         _allow("IssueTokens", _assume_actions(venue), venue.role_arn),
     ]
-    return {"Version": "2012-10-17", "Statement": issue if desk else [*_manage(venue), *issue[1:]]}
+    found = _find_bucket(venue)  # only for tokens that are narrowed within S3
+    return {"Version": "2012-10-17", "Statement": [*issue, *found] if desk else [*_manage(venue), *issue[1:], *found]}
 
 
 def _manage(venue: Venue) -> list[dict[str, Any]]:
@@ -69,9 +71,6 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         # SSM does not narrow this action to a parameter (AWS Service Authorization Reference).
         _allow("FindExternalId", ("ssm:DescribeParameters",), "*"),
     ]
-    if venue.s3_buckets is None:
-        found = _parameter_arn(venue, venue.datastore_parameter)
-        statements.append(_allow("FindBucket", ("ssm:GetParameter",), found))
     if venue.permissions_boundary_arn is not None:
         statements.append(_allow("FindBoundary", ("iam:GetPolicy",), venue.permissions_boundary_arn))
     state = venue.state
@@ -84,6 +83,12 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         if state.kms_key_id is not None:
             statements.append(_encrypt(venue, state.kms_key_id))
     return statements
+
+
+def _find_bucket(venue: Venue) -> list[dict[str, Any]]:
+    if venue.s3_buckets is not None:
+        return []
+    return [_allow("FindBucket", ("ssm:GetParameter",), _parameter_arn(venue, venue.datastore_parameter))]
 
 
 def _encrypt(venue: Venue, key: str) -> dict[str, Any]:

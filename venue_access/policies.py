@@ -37,6 +37,11 @@ REPOSITORY_ACTIONS = (
     "ecr:TagResource",
     "ecr:UploadLayerPart",
 )
+SESSION_POLICY_LIMIT = 2_048
+"""Characters of a session policy, compact (AWS STS API reference, AssumeRole, Policy)."""
+
+REVOCATION_PREFIX = "venue-access-revoke-"
+"""How the names of the inline policies begin by which the kit revokes tokens."""
 
 Policy = dict[str, Any]
 
@@ -133,9 +138,14 @@ def ecr_policy(venue: Venue) -> Policy:
     )
 
 
+def compact(policy: Mapping[str, Any]) -> str:
+    """A policy as the shortest JSON, its characters as they are."""
+    return json.dumps(policy, separators=(",", ":"), ensure_ascii=False)
+
+
 def size(policy: Policy) -> int:
     """The characters of a policy that count against IAM's quotas."""
-    return len(json.dumps(policy, separators=(",", ":"), ensure_ascii=False))
+    return len(compact(policy))
 
 
 def _is_account(arn: str) -> bool:

@@ -25,6 +25,7 @@ from venue_access.provisioning.outcome import Outcome
 from venue_access.provisioning.rotation_terms import Rotation
 from venue_access.provisioning.stages import Stage
 from venue_access.provisioning.status import VenueStatus
+from venue_access.verification.report import Report
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md")]
@@ -73,6 +74,7 @@ def test_the_reference_says_of_every_command_what_it_prints() -> None:
         ("provision", {"venues": {"NAME": Outcome(a_venue()).document()}}),
         ("rotate-external-id", Rotation(a_venue(), Stage.STABLE, Stage.STABLE, (), rotated=True).document()),
         ("status", {"venues": {"NAME": VenueStatus(a_venue(), Stage.STABLE, external_id_age=timedelta()).document()}}),
+        ("verify", Report(a_venue(), ()).document()),
     ],
 )
 def test_the_reference_lists_the_keys_of_a_json_document(command: str, document: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from venue_access.aws import Aws
+from venue_access.buckets import find_buckets
 from venue_access.callers import caller_in_account
 from venue_access.config import Settings
 from venue_access.errors import RequestError
@@ -10,7 +11,6 @@ from venue_access.inventory.model import Venue
 from venue_access.provisioning import progress
 from venue_access.provisioning.facts import forget_facts
 from venue_access.provisioning.live import read_live
-from venue_access.provisioning.prerequisites import find_buckets
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack

@@ -13,12 +13,12 @@ from functools import cached_property
 from typing import Any
 
 from venue_access.aws import Aws
+from venue_access.buckets import find_buckets
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.masked import MASK
 from venue_access.policies import ExternalIds
 from venue_access.provisioning.live import LiveVenue, check_adoptable, existing, read_live
-from venue_access.provisioning.prerequisites import find_buckets
 from venue_access.provisioning.render import managed_resources, render
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot

@@ -18,19 +18,3 @@ def check_boundary(aws: Aws, venue: Venue) -> None:
             f"{venue.name}: permissions_boundary: there is no policy {boundary}",
             hint="ask the account's owner for the name of its boundary",
         )
-
-
-def find_buckets(aws: Aws, venue: Venue) -> tuple[str, ...]:
-    """The venue's data buckets: the inventory's, or the one that the platform's parameter names.
-
-    :raises RequestError: neither is there.
-    """
-    if venue.s3_buckets is not None:
-        return venue.s3_buckets
-    found = aws.parameter(venue.datastore_parameter)
-    if found is None:
-        raise RequestError(
-            f"{venue.name}: its data bucket is not known: there is no SSM parameter {venue.datastore_parameter}",
-            hint="name the bucket with s3_buckets in the inventory",
-        )
-    return (found.value.reveal(),)

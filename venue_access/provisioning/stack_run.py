@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from venue_access.aws import Aws, Caller
+from venue_access.buckets import find_buckets
 from venue_access.callers import caller_in_account
 from venue_access.config import Settings
 from venue_access.errors import RequestError, TerraformError
@@ -18,7 +19,7 @@ from venue_access.provisioning.facts import write_facts
 from venue_access.provisioning.guard import Patience, prove_guard
 from venue_access.provisioning.live import LiveVenue, adoptable, read_live
 from venue_access.provisioning.outcome import Tallies
-from venue_access.provisioning.prerequisites import check_boundary, find_buckets
+from venue_access.provisioning.prerequisites import check_boundary
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot

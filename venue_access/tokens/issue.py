@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from venue_access.aws import AssumedRole, Aws
+from venue_access.buckets import find_buckets
 from venue_access.callers import why_not_trusted
 from venue_access.errors import AccessRefused, AwsError, RequestError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
@@ -18,6 +19,7 @@ from venue_access.masked import ExternalId
 from venue_access.tokens import durations
 from venue_access.tokens.ledger import Receipt
 from venue_access.tokens.names import role_session_name
+from venue_access.tokens.narrowing import Narrowing
 from venue_access.tokens.stored_id import StoredId, not_trusted
 
 _THREADS = 16
@@ -34,6 +36,14 @@ class TokenRequest:
     """Seconds."""
     external_id: ExternalId | None = None
     """As the requester supplied it; None takes the stored one."""
+    narrowing: Narrowing = field(default_factory=Narrowing)
+
+    def check(self) -> None:
+        """Refuse a narrowing that will not do, as far as it can be told without AWS.
+
+        :raises RequestError: it names what the role lacks, or AWS would not take it.
+        """
+        self.narrowing.check(self.venue)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Issued:
     issued: datetime
     """UTC."""
     token: AssumedRole
+    narrowing: Narrowing = field(default_factory=Narrowing)
 
     def receipt(self, reason: str | None) -> Receipt:
         """What the ledger keeps of it."""
@@ -58,14 +69,18 @@ class Issued:
             access_key_id=self.token.keys.access_key_id,
             expires=self.token.expiration,
             reason=reason,
+            narrowing=self.narrowing.describe() or None,
         )
 
     def summary(self) -> str:
-        """For whom, where, which role and until when, in a line."""
-        until = self.token.expiration
+        """For whom, where, which role, until when and narrowed to what, in a line or two."""
+        until, packed = self.token.expiration, self.token.packed_policy_size
+        narrowed = [f"narrowed to: {self.narrowing.describe()}"] if self.narrowing else []
+        room = [f"{packed}% of the room for session policies and tags"] if packed is not None else []
+        more = f"\n  {', '.join([*narrowed, *room])}" if narrowed or room else ""
         return (
             f"token for {self.recipient.name} at {self.venue.name} ({self.venue.role_name}) until"
-            f" {until:%Y-%m-%d %H:%M} UTC ({until.astimezone():%H:%M %Z} here)"
+            f" {until:%Y-%m-%d %H:%M} UTC ({until.astimezone():%H:%M %Z} here){more}"
         )
 
 
@@ -124,8 +139,9 @@ def issue(
 
     :param reach: the way to the venue's account; not asked for where every user is refused.
     :param prepare: as in ``recipients``; it is called for all before there is a token.
-    :raises RequestError: AWS would not give this duration, or the venue is not provisioned.
+    :raises RequestError: AWS would not give this duration, the narrowing will not do, or the venue is not provisioned.
     """
+    request.check()
     wanted = list(recipients(request, prepare))
     if all(isinstance(each, Refused) for each in wanted):
         yield from (each for each in wanted if isinstance(each, Refused))
@@ -153,6 +169,7 @@ class _Desk:
         self._now = now
         self._closing = threading.Event()
         _check_duration(aws, request)
+        self._policy = request.narrowing.session_policy(request.venue, lambda: find_buckets(aws, request.venue))
         self._stored = (
             StoredId(aws, self._venue, now=now, clock=clock, wait=self._closing.wait)
             if request.external_id is None
@@ -177,6 +194,7 @@ class _Desk:
                 duration=self._request.duration,
                 source_identity=wanted.name if self._venue.source_identity else None,
                 tags=self._venue.session_tags,
+                policy=self._policy,
             )
 
         try:
@@ -187,7 +205,7 @@ class _Desk:
                 token = self._assume_as_supplied(assume, self._request.external_id)
         except VenueAccessError as error:
             return Refused(wanted.name, error)
-        return Issued(self._venue, wanted, name, issued, token)
+        return Issued(self._venue, wanted, name, issued, token, self._request.narrowing)
 
     def _assume_as_supplied(self, assume: Callable[[ExternalId], AssumedRole], external_id: ExternalId) -> AssumedRole:
         """Asked once: another answer would need another external ID."""

@@ -22,6 +22,8 @@ class Receipt:
     access_key_id: str
     expires: datetime
     reason: str | None
+    narrowing: str | None = None
+    """What the token was narrowed to, in a few words."""
 
 
 class Ledger:

@@ -48,6 +48,7 @@ class Role(Aws):
         duration: int | None = None,
         source_identity: str | None = None,
         tags: Mapping[str, str] | None = None,
+        policy: str | None = None,
     ) -> AssumedRole:
         self.asked.append(external_id)
         self.sent.append((source_identity, tags))

@@ -45,6 +45,7 @@ def test_each_token_is_one_line(tmp_path: Path) -> None:
         "access_key_id": "ASIAEXAMPLE",
         "expires": "2026-11-20T22:15:00Z",
         "reason": "a line\nbreak",
+        "narrowing": None,
     }
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

@@ -1,0 +1,273 @@
+"""Narrowed tokens on the embedded AWS: what is inside works, what is outside is denied, by calls of a recipient's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, REGION, Kit, embedded
+from tests.functional.proxy import Proxy
+from tests.functional.test_issue_token import ledger, refused
+from venue_access.aws import Aws
+from venue_access.errors import AccessRefused, AwsError
+
+VENUE = "shared-dev"
+BUCKET = f"{VENUE}-data"
+HERE, ELSEWHERE = "127.0.0.0/8", "198.51.100.0/24"
+INSIDE, OUTSIDE, BESIDE = "incoming/a", "private/a", "incoming2/a"
+
+Call = Callable[[Aws], Any]
+
+
+def get(key: str) -> Call:
+    return lambda aws: aws.call("s3", "get_object", Bucket=BUCKET, Key=key)
+
+
+def put(key: str) -> Call:
+    return lambda aws: aws.call("s3", "put_object", Bucket=BUCKET, Key=key, Body=b"x")
+
+
+def multipart(key: str) -> Call:
+    def call(aws: Aws) -> None:
+        where: dict[str, Any] = {"Bucket": BUCKET, "Key": key}
+        upload: dict[str, Any] = {**where, "UploadId": aws.call("s3", "create_multipart_upload", **where)["UploadId"]}
+        aws.call("s3", "upload_part", **upload, PartNumber=1, Body=b"x")
+        aws.call("s3", "list_parts", **upload)
+        aws.call("s3", "abort_multipart_upload", **upload)
+
+    return call
+
+
+def listing(prefix: str | None) -> Call:
+    given: dict[str, Any] = {} if prefix is None else {"Prefix": prefix}
+    return lambda aws: aws.call("s3", "list_objects_v2", Bucket=BUCKET, **given)
+
+
+def location(aws: Aws) -> None:
+    aws.call("s3", "get_bucket_location", Bucket=BUCKET)
+
+
+def uploads(aws: Aws) -> None:
+    aws.call("s3", "list_multipart_uploads", Bucket=BUCKET)
+
+
+def login(aws: Aws) -> None:
+    aws.call("ecr", "get_authorization_token")
+
+
+def images(name: str) -> Call:
+    return lambda aws: aws.call("ecr", "list_images", repositoryName=f"{VENUE}/{name}")
+
+
+def push(name: str) -> Call:
+    return lambda aws: aws.call("ecr", "initiate_layer_upload", repositoryName=f"{VENUE}/{name}")
+
+
+def create(name: str) -> Call:
+    return lambda aws: aws.ensure("ecr", "create_repository", repositoryName=f"{VENUE}/{name}")
+
+
+def works(aws: Aws, call: Call) -> bool:
+    """Whether AWS lets a call through; that something does not exist is said only to who may know."""
+    try:
+        call(aws)
+    except AccessRefused:
+        return False
+    except AwsError as error:
+        if error.code not in ("RepositoryAlreadyExistsException",):
+            raise
+    return True
+
+
+S3_READS: dict[str, Call] = {
+    "get inside": get(INSIDE),
+    "list inside": listing("incoming/"),
+    "list deeper": listing("incoming/a"),
+    "location": location,
+}
+S3_READS_OUTSIDE: dict[str, Call] = {
+    "get outside": get(OUTSIDE),
+    "get beside": get(BESIDE),
+    "list outside": listing("private/"),
+    "list all": listing(None),
+    "list the empty prefix": listing(""),
+    "list beside": listing("incoming"),
+    "list uploads": uploads,
+}
+S3_WRITES: dict[str, Call] = {"put inside": put(INSIDE), "upload inside": multipart(INSIDE)}
+S3_WRITES_OUTSIDE: dict[str, Call] = {
+    "put outside": put(OUTSIDE),
+    "put beside": put(BESIDE),
+    "upload outside": multipart(OUTSIDE),
+}
+S3 = {**S3_READS, **S3_READS_OUTSIDE, **S3_WRITES, **S3_WRITES_OUTSIDE}
+LOGIN: dict[str, Call] = {"login": login}
+ECR_READS: dict[str, Call] = {"images of one": images("one")}
+ECR_READS_OTHER: dict[str, Call] = {"images of two": images("two"), "images of one2": images("one2")}
+ECR_WRITES: dict[str, Call] = {"push to one": push("one"), "create one": create("one")}
+ECR_WRITES_OTHER: dict[str, Call] = {"push to two": push("two"), "create two": create("two")}
+ECR = {**LOGIN, **ECR_READS, **ECR_READS_OTHER, **ECR_WRITES, **ECR_WRITES_OTHER}
+ALL = {**S3, **ECR}
+
+PREFIX = ("--s3-prefix", "incoming/")
+REPOSITORY = ("--ecr-repository", f"{VENUE}/one")
+CASES: dict[tuple[str, ...], dict[str, Call]] = {
+    (): ALL,
+    ("--read-only",): {**S3_READS, **S3_READS_OUTSIDE, **LOGIN, **ECR_READS, **ECR_READS_OTHER},
+    PREFIX: {**S3_READS, **S3_WRITES, **ECR},
+    ("--s3-prefix", "incoming"): {**S3_READS, **S3_WRITES, **ECR},
+    REPOSITORY: {**S3, **LOGIN, **ECR_READS, **ECR_WRITES},
+    ("--no-s3",): ECR,
+    ("--no-ecr",): S3,
+    ("--source-ip", HERE): ALL,
+    ("--source-ip", f"{ELSEWHERE},127.0.0.1"): ALL,
+    ("--source-ip", ELSEWHERE): {},
+    ("--read-only", *PREFIX): {**S3_READS, **LOGIN, **ECR_READS, **ECR_READS_OTHER},
+    ("--read-only", "--no-ecr", *PREFIX): S3_READS,
+    (*PREFIX, *REPOSITORY): {**S3_READS, **S3_WRITES, **LOGIN, **ECR_READS, **ECR_WRITES},
+    ("--read-only", *PREFIX, *REPOSITORY, "--source-ip", HERE): {**S3_READS, **LOGIN, **ECR_READS},
+    ("--no-s3", *REPOSITORY, "--read-only"): {**LOGIN, **ECR_READS},
+    ("--no-ecr", "--source-ip", ELSEWHERE): {},
+}
+"""What works with a token narrowed by these flags; whatever else of ALL there is, does not."""
+
+
+@pytest.fixture(scope="module")
+def furnished(provisioned: tuple[Kit, str]) -> Kit:
+    """The shared venue with objects and repositories in it."""
+    kit, name = provisioned
+    assert name == VENUE
+    root = kit.root()
+    for key in (INSIDE, OUTSIDE, BESIDE):
+        root.call("s3", "put_object", Bucket=BUCKET, Key=key, Body=b"x")
+    for repository in ("one", "one2", "two"):
+        try:
+            root.call("ecr", "create_repository", repositoryName=f"{VENUE}/{repository}")
+        except AwsError as error:
+            assert error.code == "RepositoryAlreadyExistsException"  # noqa: PT017 - by another module
+    return kit
+
+
+def token(kit: Kit, *flags: str) -> Aws:
+    return kit.session(kit.done("issue-token", "--user", "alice", "--venue", VENUE, *flags).document())
+
+
+def what_works(aws: Aws) -> set[str]:
+    return {name for name, call in ALL.items() if works(aws, call)}
+
+
+@pytest.mark.parametrize("flags", CASES, ids=lambda flags: " ".join(flags) or "none")
+def test_what_is_inside_works_and_what_is_outside_is_denied(furnished: Kit, flags: tuple[str, ...]) -> None:
+    assert what_works(token(furnished, *flags)) == set(CASES[flags])
+
+
+def test_several_prefixes_and_repositories_are_each_inside(furnished: Kit) -> None:
+    flags = ("--s3-prefix", "incoming,private/", "--ecr-repository", f"{VENUE}/one, {VENUE}/two")
+    found = what_works(token(furnished, *flags))
+    assert found == set(ALL) - {
+        *("get beside", "put beside", "list beside", "list all", "list the empty prefix", "list uploads"),
+        "images of one2",
+    }
+
+
+def test_a_token_of_one_venue_is_narrowed_by_its_own_names(furnished: Kit, tmp_path: Path) -> None:
+    kit = Kit(tmp_path, furnished.work_directory)
+    names = ("narrow-one", "narrow-two")
+    kit.write_inventory({name: embedded(name, stack="narrow") for name in names})
+    kit.done("provision", "--limit", "all")
+    for name, other in (names, names[::-1]):
+        flags = ("--s3-prefix", "in", "--ecr-repository", f"{name}/a")
+        aws = kit.session(kit.done("issue-token", "--user", "alice", "--venue", name, *flags).document())
+        aws.call("s3", "put_object", Bucket=f"{name}-data", Key="in/a", Body=b"x")
+        aws.call("ecr", "create_repository", repositoryName=f"{name}/a")
+        for bucket, key in ((f"{name}-data", "out/a"), (f"{other}-data", "in/a")):
+            with pytest.raises(AccessRefused):
+                aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=b"x")
+        for repository in (f"{name}/b", f"{other}/a"):
+            with pytest.raises(AccessRefused):
+                aws.call("ecr", "create_repository", repositoryName=repository)
+        assert "has the repositories under" in refused(
+            kit, "--user", "alice", "--venue", name, "--ecr-repository", f"{other}/a", code=2
+        )
+
+
+def test_a_policy_of_the_operators_own_is_what_the_token_is_narrowed_to(furnished: Kit, tmp_path: Path) -> None:
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/incoming/*"}
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": statement}, indent=4))
+    assert what_works(token(furnished, "--policy", str(file))) == {"get inside"}
+    assert ledger(furnished)[-1]["narrowing"] == "the policy of mine.json"
+    assert what_works(token(furnished, "--policy", str(file), "--source-ip", HERE)) == {"get inside"}
+    assert what_works(token(furnished, "--policy", str(file), "--source-ip", ELSEWHERE)) == set()
+
+
+def test_what_the_token_was_narrowed_to_is_told_and_entered(furnished: Kit) -> None:
+    result = furnished.done("issue-token", "--user", "alice", "--venue", VENUE, "--read-only", *PREFIX)
+    assert "narrowed to: read-only; S3 incoming/, 0% of the room for session policies" in result.err
+    assert result.document()["PackedPolicySize"] == 0
+    assert ledger(furnished)[-1]["narrowing"] == "read-only; S3 incoming/"
+    plain = furnished.done("issue-token", "--user", "alice", "--venue", VENUE)
+    assert "PackedPolicySize" not in plain.document()
+    assert "narrowed" not in plain.err
+    assert ledger(furnished)[-1]["narrowing"] is None
+
+
+def test_each_of_several_users_gets_a_narrowed_token(furnished: Kit) -> None:
+    lines = furnished.done("issue-token", "--user", "alice,bob", "--venue", VENUE, "--no-s3").out.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        aws = furnished.session(json.loads(line))
+        assert works(aws, login)
+        assert not works(aws, get(INSIDE))
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry",)])
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--ecr-repository", "shared-dev2/a"), "has the repositories under shared-dev/ only"),
+        (("--s3-prefix", "in*"), "has a wildcard"),
+        (("--no-s3", "--s3-prefix", "in"), "--no-s3 and --s3-prefix exclude each other"),
+        (("--no-s3", "--no-ecr"), "--no-s3 and --no-ecr exclude each other"),
+        (("--source-ip", "10.0.0.1/8"), "is no address range"),
+        (("--policy", "no-such-file"), "cannot read no-such-file"),
+        (("--s3-prefix", ",".join(f"folder-{number:03}" for number in range(60))), "AWS takes 2048"),
+    ],
+)
+def test_a_narrowing_that_will_not_do_is_refused_before_aws_is_asked(
+    furnished: Kit, flags: tuple[str, ...], message: str, dry: tuple[str, ...]
+) -> None:
+    before = len(ledger(furnished))
+    result = furnished(*dry, "issue-token", "--user", "alice", "--venue", VENUE, *flags)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.startswith("error: ")
+    assert len(ledger(furnished)) == before
+
+
+def test_aws_is_asked_for_the_bucket_only_where_the_policy_names_it(
+    furnished: Kit, proxy: Proxy, tmp_path: Path
+) -> None:
+    """The inventory leaves the bucket to the platform's parameter."""
+    parameter = "/unity/shared/dev/ds/datastore-bucket"
+    root = furnished.root()
+    root.call("ssm", "put_parameter", Name=parameter, Value=BUCKET, Type="String", Overwrite=True)
+    kit = Kit(tmp_path, furnished.work_directory)
+    kit.write_inventory({VENUE: embedded(VENUE, s3_buckets=None, aws_endpoint_url=proxy.url)})
+    calls = {}
+    for flags in ((), ("--no-s3",), PREFIX):
+        proxy.forget()
+        kit.done("issue-token", "--user", "alice", *flags)
+        calls[flags] = [each for each in proxy.calls if each == "GetParameter"]
+    assert [len(each) for each in calls.values()] == [1, 1, 2]
+    assert works(kit.session(kit.done("issue-token", "--user", "alice", *PREFIX).document()), get(INSIDE))
+
+    root.call("ssm", "delete_parameter", Name=parameter)
+    message = refused(kit, "--user", "alice", *PREFIX, code=2)
+    assert f"there is no SSM parameter {parameter}" in message
+    assert ACCOUNT not in message
+    assert REGION not in message

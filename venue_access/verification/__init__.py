@@ -1,0 +1,1 @@
+"""Proof, on demand, that a venue's role grants what it should and nothing else."""

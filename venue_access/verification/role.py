@@ -1,0 +1,98 @@
+"""The live role, attribute by attribute, beside the one that the inventory would render."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from venue_access.aws import Aws, LiveRole
+from venue_access.buckets import find_buckets
+from venue_access.inventory.model import Venue
+from venue_access.masked import MASK, ExternalId
+from venue_access.policies import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
+from venue_access.provisioning.live import LiveVenue
+from venue_access.provisioning.stages import Stage, standing
+from venue_access.verification.report import Check, compared
+from venue_access.verification.statements import compare_policies, listed, without_external_ids
+
+_NONE = "none"
+_ACCEPTED = "accepted by the trust policy"
+
+
+def check_role(aws: Aws, venue: Venue, live: LiveVenue) -> Iterator[Check]:
+    """A check for each attribute of the live role; the first alone where there is no role."""
+    role = live.role
+    yield compared(f"role {venue.role_name}", "present", "absent" if role is None else "present")
+    if role is None:
+        return
+    yield compared("role's path", venue.role_path, role.path)
+    yield compared("role's maximum session", f"{venue.max_session_duration} s", f"{role.max_session_duration} s")
+    boundary = venue.permissions_boundary_arn
+    yield compared("role's permissions boundary", boundary or _NONE, role.permissions_boundary_arn or _NONE)
+    yield from _trust(venue, live, role)
+    yield from _attached(aws, venue)
+    yield from _inline(aws, venue)
+
+
+def _trust(venue: Venue, live: LiveVenue, role: LiveRole) -> Iterator[Check]:
+    stands = standing(live)
+    sound = stands.stage is Stage.STABLE or stands.stage.rotating
+    yield Check("external ID of the parameter", _ACCEPTED, _how(stands.stage, stands.reason), sound)
+    hidden = ExternalId(MASK)
+    ids = ExternalIds(hidden, hidden if stands.stage.rotating else None)
+    there = without_external_ids(role.trust_policy)
+    yield from compare_policies("trust policy", trust_policy(venue, ids), there, sids_matter=True)
+
+
+def _how(stage: Stage, reason: str) -> str:
+    if stage is Stage.STABLE:
+        return _ACCEPTED
+    if stage.rotating:
+        return f"{_ACCEPTED}; a rotation is under way ({stage.value})"
+    return reason or stage.value
+
+
+def _attached(aws: Aws, venue: Venue) -> Iterator[Check]:
+    attached = aws.attached_policies(venue.role_name)
+    rendered = {"s3": s3_policy(venue, find_buckets(aws, venue)), "ecr": ecr_policy(venue)}
+    for service, policy in rendered.items():
+        arn, name = venue.policy_arn(service), f"policy {venue.policy_name(service)}"
+        yield compared(name, "attached", "attached" if arn in attached else "not attached")
+        document = _default_version(aws, arn)
+        if document is None:
+            yield Check(name, "present", "absent", False)
+        else:
+            yield from compare_policies(name, policy, document)
+    for arn in sorted(attached - {venue.policy_arn(service) for service in rendered}):
+        yield Check(f"policy {arn}", "not attached", "attached", False)
+
+
+def _inline(aws: Aws, venue: Venue) -> Iterator[Check]:
+    names = aws.call("iam", "list_role_policies", RoleName=venue.role_name)["PolicyNames"]
+    if not names:
+        yield compared("inline policies", _NONE, _NONE)
+    for name in sorted(names):
+        if not name.startswith(REVOCATION_PREFIX):
+            yield Check(f"inline policy {name}", _NONE, "present", False)
+            continue
+        answer = aws.call("iam", "get_role_policy", RoleName=venue.role_name, PolicyName=name)
+        effects = {each.get("Effect") for each in listed(_document(answer["PolicyDocument"]).get("Statement"))}
+        # The name alone proves nothing: anybody may choose it.
+        kinds = "denies only" if effects <= {"Deny"} else "an Allow"
+        yield compared(f"inline policy {name}, a revocation", "denies only", kinds)
+
+
+def _default_version(aws: Aws, arn: str) -> Mapping[str, Any] | None:
+    """The document of a managed policy that is in force."""
+    policy = aws.find("iam", "get_policy", PolicyArn=arn)
+    if policy is None:
+        return None
+    version = policy["Policy"]["DefaultVersionId"]
+    answer = aws.call("iam", "get_policy_version", PolicyArn=arn, VersionId=version)
+    return _document(answer["PolicyVersion"]["Document"])
+
+
+def _document(given: Any) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(given) if isinstance(given, str) else given
+    return document

@@ -1,0 +1,97 @@
+"""Verify a venue: its role beside the inventory, its guard, and what a token of it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from venue_access.aws import Aws
+from venue_access.buckets import find_buckets
+from venue_access.callers import caller_in_account, why_not_trusted
+from venue_access.errors import AccessRefused
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId, scrub
+from venue_access.provisioning.guard import opens
+from venue_access.provisioning.live import LiveVenue, read_live
+from venue_access.provisioning.stages import new_external_id
+from venue_access.tokens.names import role_session_name
+from venue_access.verification.probes import probes
+from venue_access.verification.report import Check, Report
+from venue_access.verification.role import check_role
+
+_SHORTEST = 900  # seconds (AWS STS API reference, AssumeRole, DurationSeconds)
+_NAME = "venue-access-verify"
+
+
+def verify(
+    aws: Aws,
+    venue: Venue,
+    venues: Iterable[Venue] = (),
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> Report:
+    """Compare a venue's live role with the inventory, then try its guard and a token of fifteen minutes.
+
+    :param venues: those of the inventory, of which one stands for all that the token is to be kept from.
+    :raises AwsError: AWS could not be asked.
+    """
+    live = read_live(aws, venue)
+    caller = caller_in_account(aws, venue)  # in another account everything would seem not to exist
+    checks = list(check_role(aws, venue, live))
+    if live.role is not None:
+        reason = why_not_trusted(venue, caller)
+        if live.published is None:
+            reason = "there is no external ID to issue it with"
+        if reason is not None:
+            checks.append(Check("a token", "issued", f"not tried: {reason}", None))
+        else:
+            checks += _guard(aws, venue)
+            checks += _token(aws, venue, live, _other(venue, venues), now)
+    hidden = (live.published, *(each for ids in live.accepted.values() for each in ids))
+    return Report(venue, tuple(replace(check, found=scrub(check.found, *hidden)) for check in checks))
+
+
+def _guard(aws: Aws, venue: Venue) -> Iterator[Check]:
+    for what, external_id in (("without an external ID", None), ("with a wrong external ID", new_external_id())):
+        found = "allowed" if opens(aws, venue, external_id) else "refused"
+        yield Check(f"sts:AssumeRole {what}", "refused", found, found == "refused")
+
+
+def _token(
+    aws: Aws, venue: Venue, live: LiveVenue, other: Venue | None, now: Callable[[], datetime]
+) -> Iterator[Check]:
+    external_id = live.published
+    assert external_id is not None
+    tried = "sts:AssumeRole with the stored external ID, for 15 minutes"
+    try:
+        token = _issue(aws, venue, external_id, now())
+    except AccessRefused:
+        narrowed = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
+        if narrowed is None:
+            yield Check(tried, "allowed", "refused", False)
+        else:  # where this caller stands to it cannot be known from here
+            yield Check(tried, "allowed", f"refused; you may be outside the venue's {narrowed}", None)
+        return
+    yield Check(tried, "allowed", "allowed", True)
+    for probe in probes(venue, find_buckets(aws, venue), external_id, other):
+        yield probe.check(token)
+
+
+def _issue(aws: Aws, venue: Venue, external_id: ExternalId, moment: datetime) -> Aws:
+    assumed = aws.assume_role(
+        venue.role_arn,
+        role_session_name(_NAME, moment),
+        external_id=external_id,
+        duration=_SHORTEST,
+        source_identity=_NAME if venue.source_identity else None,
+        tags=venue.session_tags,
+    )
+    return aws.with_keys(assumed.keys)
+
+
+def _other(venue: Venue, venues: Iterable[Venue]) -> Venue | None:
+    """Another venue, rather one of the same account and region, where more could be reached."""
+    others = [each for each in venues if each.name != venue.name]
+    near = [each for each in others if (each.account_id, each.region) == (venue.account_id, venue.region)]
+    return next(iter(near or others), None)
