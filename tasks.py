@@ -259,7 +259,9 @@ def issue_token(
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
+    from venue_access.masked import scrub
     from venue_access.tokens.durations import seconds
+    from venue_access.tokens.entries import enter_issue, entering_refusals
     from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
 
@@ -278,29 +280,29 @@ def issue_token(
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
-    deliver(here.settings, issue(lambda: here.aws(chosen), request), reason, write, several=several)
+    reason = None if reason is None else scrub(reason, supplied)
+    ledger = here.ledger(chosen)
+    tokens = entering_refusals(ledger, request, issue(ledger.aws, request), reason)
+    deliver(tokens, lambda each: enter_issue(ledger, each, reason=reason, delivery="printed"), write, several=several)
 
 
 def deliver(
-    settings: Settings,
     issued: Iterator[Issued | Refused],
-    reason: str | None,
+    enter: Callable[[Issued], object],
     write: Callable[[AssumedRole], str],
     *,
     several: bool,
 ) -> None:
     """Enter each token into the ledger, then print it; what was refused is told, and decides the exit code."""
     from venue_access.tokens.issue import Issued
-    from venue_access.tokens.ledger import Ledger
 
-    ledger = Ledger(settings)
     code = 0
     for each in issued:
         if not isinstance(each, Issued):
             ui.error(f"{each.user}: {each.error}" if several else str(each.error))
             code = code or each.error.exit_code
             continue
-        ledger.record(each.receipt(reason))
+        enter(each)
         ui.say(each.summary())
         ui.result(write(each.token))
     raise Exit(code=code)

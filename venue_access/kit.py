@@ -15,6 +15,7 @@ from venue_access.inventory.model import Venue
 from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.venues import build_venues, warnings
+from venue_access.ledger.book import Kept, Ledger, open_ledger, stores_of
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,15 @@ class Kit:
     def aws(self, venue: Venue) -> Aws:
         """The way to a venue's account, as its operator."""
         return self.accounts.aws(venue)
+
+    def ledger(self, venue: Venue) -> Ledger:
+        """The ledger of a venue, open for entries; ``ledger.aws()`` is the way to its account.
+
+        :raises VenueAccessError: nothing can be entered into it.
+        """
+        return open_ledger(self.settings, venue, lambda: self.aws(venue))
+
+    def ledgers(self, venue: str | None) -> list[Kept]:
+        """The ledger of a venue, or those of all, to be read."""
+        chosen = self.venues.values() if venue is None else [self.venue(venue)]
+        return stores_of(self.settings, chosen, self.aws)
