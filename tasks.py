@@ -308,6 +308,103 @@ def deliver(
     raise Exit(code=code)
 
 
+@command(
+    session="the token with this role session name, which stands in its ARN",
+    user="all tokens of this recipient so far: a name or an email",
+    all="everybody's tokens so far",
+    list="show what is revoked; change nothing",
+    undo="take back the revocation of this name: the tokens work again",
+    reason="why, for the ledger",
+)
+def revoke_token(
+    context: Context,
+    venue: str | None = None,
+    session: str | None = None,
+    user: str | None = None,
+    all: bool = False,
+    list: bool = False,
+    undo: str | None = None,
+    reason: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Revoke tokens that were issued: one, all of a recipient's, or everybody's."""
+    from venue_access.tokens.revocations import Wish, revoke
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue, user=user)
+    wish = Wish.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
+    if context.config.run.dry and not list:
+        ui.say(f"would {wish}")
+        return
+    come_to = revoke(wish, here.aws(chosen), chosen, lambda: here.ledger(chosen), reason)
+    if json:
+        ui.result_json(come_to.document())
+    else:
+        for line in come_to.lines():
+            ui.result(line)
+
+
+@command(
+    live="only those that are neither expired nor revoked",
+    user="only of this recipient: a name or an email",
+    venue="only of this venue",
+    since="only those issued since: 7d, 12h, 30m, or a day as 2026-11-20 (UTC)",
+)
+def tokens(
+    context: Context,
+    live: bool = False,
+    user: str | None = None,
+    venue: str | None = None,
+    since: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """List the tokens that were issued, as the ledger has them."""
+    from venue_access.inventory.recipients import names_called
+    from venue_access.ledger.listing import listed, table
+    from venue_access.ledger.listing import since as time_of
+    from venue_access.ledger.verify import records_of
+
+    here, now = kit(context, inventory), datetime.now(timezone.utc)
+    records, unread = records_of(here.ledgers(venue))
+    for each in unread:
+        ui.warn(f"{each} holds no record; see what invoke ledger.verify finds")
+    found = listed(
+        records,
+        now,
+        live=live,
+        recipients=None if user is None else names_called(here.venues.values(), user),
+        venue=None if venue is None else here.venue(venue).name,
+        since=None if since is None else time_of(since, now),
+    )
+    if json:
+        ui.result_json({"tokens": [each.document() for each in found]})
+    elif found:
+        ui.result("\n".join(table(found)))
+    else:
+        ui.say("no token was issued that fits")
+
+
+@command(name="verify", head="a hash that ledger.head printed once: finds an end that was cut off")
+def ledger_verify(
+    context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
+) -> None:
+    """Find a record of the ledger that was changed, removed or moved."""
+    from venue_access.ledger.verify import verify
+
+    for line in verify(kit(context, inventory).ledgers(venue), head):
+        ui.result(line)
+
+
+@command(name="head")
+def ledger_head(context: Context, venue: str | None = None, inventory: str | None = None) -> None:
+    """Print the hash of the ledger's last record, to be written down elsewhere."""
+    from venue_access.ledger.verify import head
+
+    ui.result(head(kit(context, inventory).ledgers(venue)))
+
+
 # -- the inventory ---------------------------------------------------------------------------------------------------
 
 
@@ -367,6 +464,9 @@ def local_status(context: Context) -> None:
     ui.result("\n".join(local_aws(configured(context).work_directory).describe()))
 
 
-namespace = Collection(provision, deprovision, rotate_external_id, status, operator_policy, issue_token)
+namespace = Collection(
+    provision, deprovision, rotate_external_id, status, operator_policy, issue_token, revoke_token, tokens
+)
+namespace.add_collection(Collection("ledger", ledger_verify, ledger_head))
 namespace.add_collection(Collection("inventory", inventory_list, inventory_host, inventory_graph))
 namespace.add_collection(Collection("local", local_up, local_down, local_status))

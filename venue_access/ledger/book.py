@@ -29,6 +29,9 @@ class Store(Protocol):
     def last(self) -> Line | None:
         """Its last entry, having seen that another can be added."""
 
+    def newest(self) -> Line | None:
+        """Its last entry."""
+
     def append(self, record: Record) -> None:
         """Add a record, for good when this returns."""
 

@@ -32,6 +32,11 @@ class LocalLedger:
         self._after(text)
         return None if text is None else Line("its last line", text)
 
+    def newest(self) -> Line | None:
+        """Its last entry."""
+        lines = self.lines()
+        return lines[-1] if lines else None
+
     def append(self, record: Record) -> None:
         """Add a record; on the disk when this returns.
 

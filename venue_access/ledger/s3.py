@@ -44,16 +44,20 @@ class S3Ledger:
 
         :raises AwsError: it cannot be read or written.
         """
-        names = self._names(1)
-        if not names:
+        line = self.newest()
+        if line is None:
             self._head = Head()
             return None
-        line = Line(names[0], self._get(names[0]))
         self._head = self._after(line)
         # Whether one may write is told by a write that can't succeed: there is an object of this name.
-        if self._put(names[0], line.text):
-            raise AwsError(f"{self.name} has lost {names[0]} just now", hint="find out who removes objects there")
+        if self._put(line.where, line.text):
+            raise AwsError(f"{self.name} has lost {line.where} just now", hint="find out who removes objects there")
         return line
+
+    def newest(self) -> Line | None:
+        """Its newest entry."""
+        names = self._names(1)
+        return Line(names[0], self._get(names[0])) if names else None
 
     def append(self, record: Record) -> None:
         """Add a record; S3 has it when this returns.
@@ -127,7 +131,17 @@ class S3Ledger:
                 return True
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        return self._aws.call("s3", operation, **request)
+        try:
+            return self._aws.call("s3", operation, **request)
+        except AwsError as error:
+            if error.code in (_TAKEN, _BUSY):
+                raise
+            raise AwsError(
+                f"the ledger {self.name} cannot be used: {error.message}",
+                hint=error.hint
+                or "its bucket must exist; the rights that it takes are in: invoke operator-policy --desk",
+                code=error.code,
+            ) from error
 
     def _after(self, line: Line) -> Head:
         try:
