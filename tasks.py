@@ -193,7 +193,7 @@ def rotate_external_id(
         return
     with reporting() as report:
         stack = stack_of(here.venues, chosen)
-        rotation = rotate(here.settings, stack, chosen, here.aws(chosen), options, report)
+        rotation = rotate(here.settings, stack, chosen, here.ledger(chosen), options, report)
     if json:
         ui.result_json(rotation.document())
     else:

@@ -25,6 +25,15 @@ STDOUT = {
     "operator-policy": "the policy document, as IAM takes it.",
     "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users one "
     "document a line; who is refused is told on standard error, and the others get theirs.",
+    "revoke-token": "what was revoked or taken back, in a line; with `--list` a line a revocation. With `--json` one "
+    "document: `{venue, revoked, proved, undone, revocations, pruned}`, where a revocation is `{name, scope, session, "
+    "user, issued_before, expires}`.",
+    "tokens": "a table, a line a token, the oldest first; nothing where there is none. With `--json` one document: "
+    "`{tokens: [...]}`, each with the keys of its [record](ledger.md), `state` (`live`, `expired`, `revoked`) and "
+    "`delivered`.",
+    "ledger.verify": "how many records each ledger has, in a line. Where one was changed, removed or moved, nothing; "
+    "what is wrong is told on standard error, and the exit code is 7.",
+    "ledger.head": "64 hexadecimal digits.",
     "inventory.list": "the JSON of `ansible-inventory --list`.",
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",

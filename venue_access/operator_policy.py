@@ -7,8 +7,7 @@ from typing import Any
 
 from venue_access.inventory.model import Venue
 
-# What the AWS provider calls for the module's resources, and what revoking a token takes; the functional tests run under
-# just this.
+# What the AWS provider calls for the module's resources, and what revoking takes; the functional tests run under it.
 _ROLE_ACTIONS = (
     "iam:AttachRolePolicy",
     "iam:CreateRole",

@@ -2,9 +2,9 @@
 
     {"number": 2, "previous": <hash of entry 1>, "hash": <hash of this entry without this key>, ...the record}
 
-A record that was changed no longer has its own hash; one whose hash was made to fit no longer has the hash that the next
-one carries; one that is gone leaves its number. Only what was cut off at the end leaves no trace in the ledger itself:
-for that its head is written down elsewhere.
+A record that was changed no longer has its own hash; one whose hash was made to fit no longer has the one that the next
+carries; one that is gone leaves its number. Only what was cut off at the end leaves no trace in the ledger itself: for
+that its head is written down elsewhere.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ class LocalLedger:
 
         :raises RequestError: it cannot be written; the ledger is as it was.
         """
+        self._settings.folder()
         append_private(self._path, lambda text: self._after(text, record))
 
     def lines(self) -> list[Line]:

@@ -20,7 +20,7 @@ from venue_access.tokens.revoke import Revoker, Standing
 
 HONESTLY = (
     "AWS may take some moments until it denies everywhere; GetCallerIdentity answers a revoked token still, and a"
-    " Docker login that was made with it lasts up to 12 h"
+    " Docker login that was made with it may work for up to 12 h"
 )
 
 

@@ -22,6 +22,7 @@ from venue_access.tokens.revocation_proof import Proof, Wait
 
 _LIMIT_EXCEEDED = "LimitExceeded"
 _THREADS = 8
+_MARGIN = timedelta(minutes=1)  # clocks of AWS's own need not agree to the second
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ class Revoker:
         kept = self._read(self._prune(names, now))
         policy = denies.deny(revocation, self._role_id)
         self._check_room(kept, policy, revocation)
-        name = denies.policy_name(now + denies.LONGEST_SESSION, self._unique())
+        expires = now + denies.LONGEST_SESSION + _MARGIN
+        name = denies.policy_name(expires, self._unique())
         try:
             inline_policies.write(self._aws, self._venue.role_name, name, policy)
         except AwsError as error:
@@ -114,7 +116,7 @@ class Revoker:
                 raise self._no_room(revocation) from error
             raise
         return Revoked(
-            Standing(name, now + denies.LONGEST_SESSION, revocation),
+            Standing(name, expires, revocation),
             probe,
             self._wait,
             1.0 - (self._wait.clock() - asked),
