@@ -192,7 +192,7 @@ def rotate_external_id(
         return
     with reporting() as report:
         stack = stack_of(here.venues, chosen)
-        rotation = rotate(here.settings, stack, chosen, here.aws(chosen), options, report)
+        rotation = rotate(here.settings, stack, chosen, here.ledger(chosen), options, report)
     if json:
         ui.result_json(rotation.document())
     else:
@@ -207,12 +207,12 @@ def status(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Show how venues stand: provisioned, the age of the external ID, a rotation under way."""
+    """Show how venues stand: provisioned, the age of the external ID, who holds an old one, a rotation under way."""
     from venue_access.provisioning.status import venue_statuses
 
     here = kit(context, inventory)
     chosen = list(here.venues.values()) if venue is None and limit is None else here.chosen(venue, limit)
-    found = venue_statuses(here.aws, chosen, datetime.now(timezone.utc))
+    found = venue_statuses(here.aws, chosen, datetime.now(timezone.utc), here.records(chosen))
     for error in dict.fromkeys(str(each.error) for each in found if each.error is not None):
         ui.error(error)
     if json:
@@ -298,11 +298,12 @@ def issue_token(
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
+    from venue_access.masked import scrub
     from venue_access.tokens.delivery import Wishes, hand_over, handover
     from venue_access.tokens.durations import seconds
+    from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
     from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
-    from venue_access.tokens.ledger import Ledger
     from venue_access.tokens.narrowing import narrowing
 
     users = tuple(name.strip(" ") for name in user.split(","))
@@ -336,9 +337,16 @@ def issue_token(
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
-    ledger = Ledger(here.settings)
-    tokens = issue(lambda: here.aws(chosen), request, prepare=way.prepare)
-    code = hand_over(tokens, way, lambda each, delivery: ledger.record(each.receipt(reason)), several=several)
+    reason = None if reason is None else scrub(reason, supplied)
+    ledger = here.ledger(chosen)
+    issued = entering_refusals(ledger, request, issue(ledger.aws, request, prepare=way.prepare), reason)
+    code = hand_over(
+        issued,
+        way,
+        lambda each, delivery: enter_issue(ledger, each, delivery, reason),
+        several=several,
+        delivered=lambda each, delivery: enter_delivery(ledger, each, delivery),
+    )
     raise Exit(code=code)
 
 
@@ -361,6 +369,7 @@ def external_id_send(
     """Hand a requester a venue's external ID, sealed, for their requests; it is never printed."""
     from venue_access.inventory.recipients import find_recipient
     from venue_access.tokens.delivery import Wishes
+    from venue_access.tokens.entries import enter_hand_out
     from venue_access.tokens.external_id import hand_out
     from venue_access.tokens.seal.sealed import Sealing
 
@@ -373,7 +382,10 @@ def external_id_send(
     if context.config.run.dry:
         ui.say(f"would hand the external ID of {chosen.name} to {recipient.name}")
         return
-    ui.result(str(hand_out(here.aws(chosen), recipient, sealing).path))
+    ledger = here.ledger(chosen)
+    handed = hand_out(ledger.aws(), recipient, sealing)
+    enter_hand_out(ledger, handed)
+    ui.result(str(handed.path))
 
 
 def policy_given(path: str) -> PolicyFile:
@@ -383,6 +395,103 @@ def policy_given(path: str) -> PolicyFile:
 
     content = read_small(Path(path), what="policy", hint="--policy takes a file with one IAM policy in JSON")
     return policy_file(content.decode("utf-8", "replace"), Path(path).name)
+
+
+@command(
+    session="the token with this role session name, which stands in its ARN",
+    user="all tokens of this recipient so far: a name or an email",
+    all="everybody's tokens so far",
+    list="show what is revoked; change nothing",
+    undo="take back the revocation of this name: the tokens work again",
+    reason="why, for the ledger",
+)
+def revoke_token(
+    context: Context,
+    venue: str | None = None,
+    session: str | None = None,
+    user: str | None = None,
+    all: bool = False,
+    list: bool = False,
+    undo: str | None = None,
+    reason: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Revoke tokens that were issued: one, all of a recipient's, or everybody's."""
+    from venue_access.tokens.revocations import Wish, revoke
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue, user=user)
+    wish = Wish.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
+    if context.config.run.dry and not list:
+        ui.say(f"would {wish}")
+        return
+    come_to = revoke(wish, here.aws(chosen), chosen, lambda: here.ledger(chosen), reason)
+    if json:
+        ui.result_json(come_to.document())
+    else:
+        for line in come_to.lines():
+            ui.result(line)
+
+
+@command(
+    live="only those that are neither expired nor revoked",
+    user="only of this recipient: a name or an email",
+    venue="only of this venue",
+    since="only those issued since: 7d, 12h, 30m, or a day as 2026-11-20 (UTC)",
+)
+def tokens(
+    context: Context,
+    live: bool = False,
+    user: str | None = None,
+    venue: str | None = None,
+    since: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """List the tokens that were issued, as the ledger has them."""
+    from venue_access.inventory.recipients import names_called
+    from venue_access.ledger.listing import listed, table
+    from venue_access.ledger.listing import since as time_of
+    from venue_access.ledger.verify import records_of
+
+    here, now = kit(context, inventory), datetime.now(timezone.utc)
+    records, unread = records_of(here.ledgers(venue))
+    for each in unread:
+        ui.warn(f"{each} holds no record; see what invoke ledger.verify finds")
+    found = listed(
+        records,
+        now,
+        live=live,
+        recipients=None if user is None else names_called(here.venues.values(), user),
+        venue=None if venue is None else here.venue(venue).name,
+        since=None if since is None else time_of(since, now),
+    )
+    if json:
+        ui.result_json({"tokens": [each.document() for each in found]})
+    elif found:
+        ui.result("\n".join(table(found)))
+    else:
+        ui.say("no token was issued that fits")
+
+
+@command(name="verify", head="a hash that ledger.head printed once: finds an end that was cut off")
+def ledger_verify(
+    context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
+) -> None:
+    """Find a record of the ledger that was changed, removed or moved."""
+    from venue_access.ledger.verify import verify
+
+    for line in verify(kit(context, inventory).ledgers(venue), head):
+        ui.result(line)
+
+
+@command(name="head")
+def ledger_head(context: Context, venue: str | None = None, inventory: str | None = None) -> None:
+    """Print the hash of the ledger's last record, to be written down elsewhere."""
+    from venue_access.ledger.verify import head
+
+    ui.result(head(kit(context, inventory).ledgers(venue)))
 
 
 # -- the inventory ---------------------------------------------------------------------------------------------------
@@ -444,7 +553,11 @@ def local_status(context: Context) -> None:
     ui.result("\n".join(local_aws(configured(context).work_directory).describe()))
 
 
-namespace = Collection(provision, deprovision, rotate_external_id, status, verify, operator_policy, issue_token)
+namespace = Collection(
+    *(provision, deprovision, rotate_external_id, status, verify, operator_policy),
+    *(issue_token, revoke_token, tokens),
+)
 namespace.add_collection(Collection("external-id", external_id_send))
+namespace.add_collection(Collection("ledger", ledger_verify, ledger_head))
 namespace.add_collection(Collection("inventory", inventory_list, inventory_host, inventory_graph))
 namespace.add_collection(Collection("local", local_up, local_down, local_status))

@@ -20,8 +20,8 @@ STDOUT = {
     "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
     "complete}`. Never an external ID.",
     "status": "a line a venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, rotating, "
-    "external_id_age_seconds, max_session_duration, role_arn, error}}}`, where `external_id` is a word such as "
-    "`stable`. Never an external ID.",
+    "external_id_age_seconds, outdated_external_id, max_session_duration, role_arn, error}}}`, where `external_id` is "
+    "a word such as `stable`, and `outdated_external_id` lists who was handed an earlier one. Never an external ID.",
     "verify": "a line for each thing that was looked at or tried: what, what was expected, what came back. With "
     "`--json` one document: `{venue, role_arn, differences, checks}`, where each check has `tried`, `expected`, "
     "`found` and `holds`, which is null where it could not be told. Never an external ID.",
@@ -30,6 +30,15 @@ STDOUT = {
     "document a line; who is refused is told on standard error, and the others get theirs. With `--seal` or `--out` "
     "the path of each file that was written, a line a user, and nothing confidential.",
     "external-id.send": "the path of the sealed file.",
+    "revoke-token": "what was revoked or taken back, in a line; with `--list` a line a revocation. With `--json` one "
+    "document: `{venue, revoked, proved, undone, revocations, pruned}`, where a revocation is `{name, scope, session, "
+    "user, issued_before, expires}`.",
+    "tokens": "a table, a line a token, the oldest first; nothing where there is none. With `--json` one document: "
+    "`{tokens: [...]}`, each with the keys of its [record](ledger.md), `state` (`live`, `expired`, `revoked`) and "
+    "`delivered`.",
+    "ledger.verify": "how many records each ledger has, in a line. Where one was changed, removed or moved, nothing; "
+    "what is wrong is told on standard error, and the exit code is 7.",
+    "ledger.head": "64 hexadecimal digits.",
     "inventory.list": "the JSON of `ansible-inventory --list`.",
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",

@@ -74,7 +74,7 @@ class Accounts:
         local = self._local.endpoint()
         root = _root(venue, Endpoint(venue.aws_endpoint_url or local.url, local.ca_file))
         operator = embedded_operator_arn(venue.account_id, venue.partition)
-        return root.with_keys(root.assume_role(operator, _OPERATOR_SESSION).keys)
+        return root.as_session(root.assume_role(operator, _OPERATOR_SESSION))
 
 
 def _operator(venue: Venue) -> Aws:
@@ -83,7 +83,7 @@ def _operator(venue: Venue) -> Aws:
     if venue.operator_role_arn is None:
         return aws
     try:
-        return aws.with_keys(aws.assume_role(venue.operator_role_arn, _OPERATOR_SESSION).keys)
+        return aws.as_session(aws.assume_role(venue.operator_role_arn, _OPERATOR_SESSION))
     except AccessRefused as error:
         raise Unreachable(
             f"{venue.name}: operator_role_arn: {venue.operator_role_arn} cannot be assumed with your keys",
@@ -103,7 +103,7 @@ def _seed(local: LocalAws, venues: list[Venue]) -> None:
         {
             "account": venue.account_id,
             "region": venue.region,
-            "buckets": [*(venue.s3_buckets or ()), *([venue.state.bucket] if venue.state.bucket else [])],
+            "buckets": [*(venue.s3_buckets or ()), *(bucket for bucket, _ in _own_buckets(venue))],
             "boundary": venue.permissions_boundary_arn,
             "policy": _embedded_policy(venue),
         }
@@ -143,8 +143,18 @@ def _seed_venue(venue: Venue, root: Aws) -> None:
         root.ensure("iam", "create_policy", PolicyName=name, Path=path, PolicyDocument=document)
     for bucket in venue.s3_buckets or ():
         _seed_bucket(root, bucket, venue.region)
+    for bucket, region in _own_buckets(venue):
+        _seed_bucket(root, bucket, region)
+
+
+def _own_buckets(venue: Venue) -> list[tuple[str, str]]:
+    """The buckets that the kit itself keeps things in, and their regions."""
+    found = []
     if venue.state.bucket is not None:
-        _seed_bucket(root, venue.state.bucket, venue.state.region or venue.region)
+        found.append((venue.state.bucket, venue.state.region or venue.region))
+    if venue.ledger is not None:
+        found.append((venue.ledger.bucket, venue.ledger.region))
+    return found
 
 
 def _embedded_policy(venue: Venue) -> dict[str, Any]:

@@ -46,11 +46,27 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._made: Any = None
+        self.known_caller: Caller | None = None
+        """Who these keys belong to, where that was told without asking."""
 
     def with_keys(self, keys: Keys) -> Aws:
         """The same account's region and endpoint, called with other keys; shares what boto3 has loaded."""
         other = Aws(region=self.region, keys=keys, endpoint=self.endpoint)
         other._made = self._made
+        return other
+
+    def as_session(self, session: AssumedRole) -> Aws:
+        """As ``with_keys`` with those of a role's session, whose ARN is then known."""
+        other = self.with_keys(session.keys)
+        other.known_caller = Caller(session.arn.split(":")[4], session.arn)
+        return other
+
+    def in_region(self, region: str) -> Aws:
+        """The same keys in another region."""
+        if region == self.region:
+            return self
+        other = Aws(region=region, keys=self._keys, profile=self._profile, endpoint=self.endpoint)
+        other._made, other.known_caller = self._made, self.known_caller
         return other
 
     def keys(self) -> Keys:
@@ -73,7 +89,8 @@ class Aws:
     def caller(self) -> Caller:
         """Who these keys belong to (GetCallerIdentity, which needs no permission)."""
         answer = self.call("sts", "get_caller_identity")
-        return Caller(account_id=answer["Account"], arn=answer["Arn"])
+        self.known_caller = Caller(account_id=answer["Account"], arn=answer["Arn"])
+        return self.known_caller
 
     def assume_role(
         self,

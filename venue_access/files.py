@@ -85,7 +85,7 @@ def create_private(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -138,38 +138,6 @@ def read_small(path: Path, *, what: str, hint: str, most: int = 65_536) -> bytes
     return content
 
 
-def append_private(path: Path, line: str) -> None:
-    """Add one line to ``path`` (mode 0600) and flush it to the disk; lines of several processes stay whole.
-
-    :raises RequestError: it cannot be written.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            before = os.fstat(descriptor).st_size
-            try:
-                file.write(line + "\n")
-                file.flush()
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, before)  # half a line would spoil the next one too
-                raise
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
-def check_appendable(path: Path) -> None:
-    """See that ``append_private`` can add to ``path``, before what it is to record has happened.
-
-    :raises RequestError: it cannot.
-    """
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600))
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
 @contextmanager
 def locked(
     path: Path,
@@ -210,8 +178,8 @@ def locked(
         os.close(descriptor)
 
 
-def _flush_folder(folder: Path) -> None:
-    """A new file's name is the folder's content."""
+def flush_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk: a new file's is the folder's content."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

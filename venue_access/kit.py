@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from venue_access import ui
 from venue_access.accounts import Accounts
 from venue_access.aws import Aws
 from venue_access.config import Settings
-from venue_access.errors import RequestError
+from venue_access.errors import RequestError, VenueAccessError
 from venue_access.inventory.find import find_venue
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.venues import build_venues, warnings
+from venue_access.ledger.book import Kept, Ledger, open_ledger, stores_of
+from venue_access.ledger.record import Record
+from venue_access.ledger.verify import records_of
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,25 @@ class Kit:
     def aws(self, venue: Venue) -> Aws:
         """The way to a venue's account, as its operator."""
         return self.accounts.aws(venue)
+
+    def ledger(self, venue: Venue) -> Ledger:
+        """The ledger of a venue, open for entries; ``ledger.aws()`` is the way to its account.
+
+        :raises VenueAccessError: nothing can be entered into it.
+        """
+        return open_ledger(self.settings, venue, lambda: self.aws(venue))
+
+    def ledgers(self, venue: str | None) -> list[Kept]:
+        """The ledger of a venue, or those of all, to be read."""
+        chosen = self.venues.values() if venue is None else [self.venue(venue)]
+        return stores_of(self.settings, chosen, self.aws)
+
+    def records(self, venues: Sequence[Venue]) -> list[Record]:
+        """What the ledgers of these venues hold; one that cannot be read is a warning."""
+        found: list[Record] = []
+        for kept in stores_of(self.settings, venues, self.aws):
+            try:
+                found += records_of([kept])[0]
+            except VenueAccessError as error:
+                ui.warn(f"{kept.store.name} cannot be read: {error.message}")
+        return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from venue_access.inventory.model import Venue
 
-# What the AWS provider calls for the module's resources; the functional tests run under just this.
+# What the AWS provider calls for the module's resources, and what revoking takes; the functional tests run under it.
 _ROLE_ACTIONS = (
     "iam:AttachRolePolicy",
     "iam:CreateRole",
@@ -21,6 +21,7 @@ _ROLE_ACTIONS = (
     "iam:ListInstanceProfilesForRole",
     "iam:ListRolePolicies",
     "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
     "iam:TagRole",
     "iam:UntagRole",
     "iam:UpdateAssumeRolePolicy",
@@ -51,13 +52,14 @@ _PARAMETER_ACTIONS = (
 def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
     """The policy document for an operator of one venue.
 
-    :param desk: only what ``issue-token`` needs: to read the external ID and to assume the role. An operator who is
-        given the external ID with each request can do without the first statement. Where the platform names the
-        bucket, narrowing a token within S3 reads that name too.
+    :param desk: only what ``issue-token`` needs: to read the external ID, to assume the role, and to add to a ledger in
+        S3. An operator who is given the external ID with each request can do without the first statement. Where the
+        platform names the bucket, narrowing a token within S3 reads that name too.
     """
     issue = [
         _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
         _allow("IssueTokens", _assume_actions(venue), venue.role_arn),
+        *_keep_ledger(venue),
     ]
     found = _find_bucket(venue)  # only for tokens that are narrowed within S3
     return {"Version": "2012-10-17", "Statement": [*issue, *found] if desk else [*_manage(venue), *issue[1:], *found]}
@@ -89,6 +91,17 @@ def _find_bucket(venue: Venue) -> list[dict[str, Any]]:
     if venue.s3_buckets is not None:
         return []
     return [_allow("FindBucket", ("ssm:GetParameter",), _parameter_arn(venue, venue.datastore_parameter))]
+
+
+def _keep_ledger(venue: Venue) -> list[dict[str, Any]]:
+    """To read and to add; what takes away or rewrites is nobody's (docs/ledger.md has the bucket's own policy)."""
+    if venue.ledger is None:
+        return []
+    bucket = f"arn:{venue.partition}:s3:::{venue.ledger.bucket}"
+    found = _allow("FindLedger", ("s3:ListBucket",), bucket)
+    if venue.ledger.prefix:
+        found["Condition"] = {"StringLike": {"s3:prefix": f"{venue.ledger.prefix}*"}}
+    return [found, _allow("KeepLedger", ("s3:GetObject", "s3:PutObject"), f"{bucket}/{venue.ledger.prefix}*")]
 
 
 def _encrypt(venue: Venue, key: str) -> dict[str, Any]:

@@ -19,6 +19,12 @@ TRUST_POLICY_LIMIT = 2_048
 MANAGED_POLICY_LIMIT = 6_144
 """Characters, white space not counted (IAM User Guide, "IAM and AWS STS quotas")."""
 
+INLINE_POLICIES_LIMIT = 10_240
+"""Characters of all inline policies of a role together, white space not counted (same source)."""
+
+REVOCATION_PREFIX = "venue-access-revoke-"
+"""What the names of the inline policies begin with that revoke tokens: they come and go beside Terraform."""
+
 BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
 OBJECT_ACTIONS = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject")
 DELETE_ACTIONS = ("s3:DeleteObject",)

@@ -6,20 +6,15 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from venue_access import files
 from venue_access.errors import RequestError
-from venue_access.files import (
-    append_private,
-    check_appendable,
-    locked,
-    private_directory,
-    write_private,
-    write_private_if_changed,
-)
+from venue_access.files import locked, private_directory, write_private, write_private_if_changed
+from venue_access.lines import append_private, last_line, read_lines
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +26,11 @@ def _lax_umask() -> object:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def always(line: str) -> Callable[[str | None], str]:
+    """The same line, whatever stands before it."""
+    return lambda last: line
 
 
 def full_disk(*arguments: object) -> None:
@@ -56,8 +56,8 @@ def test_a_file_is_private_while_it_is_written(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "fsync", look)
     write_private(tmp_path / "secret", "text")
-    append_private(tmp_path / "ledger", "line")
-    assert seen == [0o600, 0o600]
+    append_private(tmp_path / "ledger", always("line"))
+    assert seen == [0o600, 0o600, 0o700]  # the last is the folder, which has a new name in it
     assert (tmp_path / "secret").read_text() == "text"
 
 
@@ -100,17 +100,33 @@ def test_a_file_that_holds_the_text_already_is_not_touched(tmp_path: Path) -> No
 
 def test_lines_are_added_to_a_private_file(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
-    append_private(path, "one")
-    append_private(path, "two")
-    assert (path.read_text(), mode(path)) == ("one\ntwo\n", 0o600)
+    append_private(path, always("one"))
+    append_private(path, lambda last: f"two after {last}")
+    assert (path.read_text(), mode(path)) == ("one\ntwo after one\n", 0o600)
+    assert read_lines(path) == ["one", "two after one"]
+    assert last_line(path) == "two after one"
+
+
+def test_a_line_without_its_end_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_text("one\ntw")
+    assert read_lines(path) == ["one"]
+    assert last_line(path) == "one"
+    append_private(path, lambda last: f"two after {last}")
+    assert path.read_text() == "one\ntwo after one\n"
+
+
+def test_a_file_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
+    assert read_lines(tmp_path / "ledger") == []
+    assert last_line(tmp_path / "ledger") is None
 
 
 def test_a_line_that_could_not_be_added_whole_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "ledger"
-    append_private(path, "one")
+    append_private(path, always("one"))
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(RequestError, match="no space left"):
-        append_private(path, "two")
+        append_private(path, always("two"))
     assert path.read_text() == "one\n"
 
 
@@ -118,16 +134,16 @@ def test_lines_are_not_added_through_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("")
     (tmp_path / "ledger").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RequestError, match="cannot write"):
-        append_private(tmp_path / "ledger", "line")
+        append_private(tmp_path / "ledger", always("line"))
     with pytest.raises(RequestError, match="cannot write"):
-        check_appendable(tmp_path / "ledger")
+        last_line(tmp_path / "ledger")
     assert (tmp_path / "elsewhere").read_text() == ""
 
 
 def test_a_file_that_lines_can_be_added_to_is_left_as_it_is(tmp_path: Path) -> None:
-    check_appendable(tmp_path / "ledger")
-    append_private(tmp_path / "ledger", "one")
-    check_appendable(tmp_path / "ledger")
+    last_line(tmp_path / "ledger")
+    append_private(tmp_path / "ledger", always("one"))
+    last_line(tmp_path / "ledger")
     assert (tmp_path / "ledger").read_text() == "one\n"
 
 

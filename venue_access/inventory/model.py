@@ -35,6 +35,16 @@ class StateBackend:
 
 
 @dataclass(frozen=True)
+class LedgerBucket:
+    """Where in S3 many operators keep one ledger."""
+
+    bucket: str
+    prefix: str
+    """Empty, or ends in ``/``."""
+    region: str
+
+
+@dataclass(frozen=True)
 class Venue:
     """One place a project runs: a project and a venue name in one AWS account and region."""
 
@@ -71,6 +81,8 @@ class Venue:
     aws_endpoint_url: str | None = None
     embedded_aws: bool = False
     state: StateBackend = field(default_factory=StateBackend)
+    ledger: LedgerBucket | None = None
+    """None: a file in the work directory."""
     users: Mapping[str, Recipient] = field(default_factory=lambda: MappingProxyType({}))
     users_only: bool = False
     contact: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from venue_access.errors import RequestError
@@ -73,6 +73,27 @@ def find_recipient(venue: Venue, user: str) -> Recipient:
     except checks.Unfit as unfit:
         hint = "AWS takes it into the name of the session as it is"
         raise RequestError(f"the user name {unfit}", hint=hint) from unfit
+
+
+def names_called(venues: Iterable[Venue], user: str) -> set[str]:
+    """The names that ``user``, a name or an email, may have stood for: its own, and those of the venues' users."""
+    return {user} | {
+        recipient.name for venue in venues for recipient in venue.users.values() if is_called(recipient, user)
+    }
+
+
+def name_of(venue: Venue, user: str) -> str:
+    """The name of a recipient by name or email, whether or not the venue gives them tokens still.
+
+    :raises RequestError: no name that AWS takes.
+    """
+    for recipient in venue.users.values():
+        if is_called(recipient, user):
+            return recipient.name
+    try:
+        return checks.recipient_name(user)
+    except checks.Unfit as unfit:
+        raise RequestError(f"the user name {unfit}", hint="give the name or email that the inventory has") from unfit
 
 
 def _recipient(name: str, about: Any, hosts: Collection[str]) -> Recipient:

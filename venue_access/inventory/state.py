@@ -1,4 +1,4 @@
-"""Reads a venue's ``state:``."""
+"""Reads where a venue keeps what the kit writes down: its ``state:`` and its ``ledger:``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 from venue_access.inventory import checks
 from venue_access.inventory.builder import kind
-from venue_access.inventory.model import StateBackend
+from venue_access.inventory.model import LedgerBucket, StateBackend
 from venue_access.inventory.nearby import did_you_mean
 
 KEYS = ("backend", "bucket", "key_prefix", "region", "kms_key_id")
+LEDGER_KEYS = ("bucket", "prefix", "region")
 
 _key_prefix = checks.matching(r"(?!.*(^|/)\.{0,2}/)[\w!.*'()/-]{1,512}", "a path such as terraform/venues/")
 
@@ -24,9 +25,7 @@ def read_state(region: str | None) -> Callable[[Any], StateBackend]:
     def checked(value: Any) -> StateBackend:
         if not isinstance(value, dict):
             raise checks.Unfit(f"expected a mapping such as {{backend: s3, bucket: <name>}}, found {kind(value)}")
-        for key in value:
-            if key not in KEYS:
-                raise checks.Unfit(f"has no key {key!r}{did_you_mean(str(key), KEYS)} (it has {', '.join(KEYS)})")
+        _refuse_others(value, KEYS)
         given = {key: part for key, part in value.items() if part is not None}
         backend = given.pop("backend", None)
         if backend == "local":
@@ -47,6 +46,34 @@ def read_state(region: str | None) -> Callable[[Any], StateBackend]:
         )
 
     return checked
+
+
+def read_ledger(region: str | None) -> Callable[[Any], LedgerBucket]:
+    """A check of ``{s3: {bucket: ..., prefix: ..., region: ...}}``.
+
+    ``region`` is the venue's, and the bucket's where none is given; a prefix always ends in ``/``.
+    """
+
+    def checked(value: Any) -> LedgerBucket:
+        if not isinstance(value, dict) or list(value) != ["s3"] or not isinstance(value["s3"], dict):
+            found = f"the keys {', '.join(map(str, value))}" if isinstance(value, dict) else kind(value)
+            raise checks.Unfit(f"expected {{s3: {{bucket: <name>, prefix: <path>}}}}, found {found}")
+        _refuse_others(value["s3"], LEDGER_KEYS)
+        given = {key: part for key, part in value["s3"].items() if part is not None}
+        bucket = _part("bucket", checks.bucket, given.get("bucket"))
+        if bucket is None:
+            raise checks.Unfit("bucket is required")
+        prefix = _part("prefix", _key_prefix, given.get("prefix"))
+        where = _part("region", checks.region, given.get("region")) or region or ""
+        return LedgerBucket(bucket, f"{prefix.rstrip('/')}/" if prefix else "", where)
+
+    return checked
+
+
+def _refuse_others(given: dict[Any, Any], keys: tuple[str, ...]) -> None:
+    for key in given:
+        if key not in keys:
+            raise checks.Unfit(f"has no key {key!r}{did_you_mean(str(key), keys)} (it has {', '.join(keys)})")
 
 
 def _part(key: str, check: Callable[[Any], str], value: Any) -> str | None:

@@ -13,7 +13,7 @@ from venue_access.inventory.model import Recipient, StateBackend, Venue, embedde
 from venue_access.inventory.nearby import misspelt
 from venue_access.inventory.recipients import read_users
 from venue_access.inventory.regions import PARTITIONS
-from venue_access.inventory.state import read_state
+from venue_access.inventory.state import read_ledger, read_state
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.values import Setting
 
@@ -26,7 +26,7 @@ KNOWN = (
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
     "permissions_boundary", "role_path", "max_session_duration", "tags",
     "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws",
-    "state", "stack", "users", "users_only", "contact",
+    "state", "ledger", "stack", "users", "users_only", "contact",
 )  # fmt: skip
 """The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
 
@@ -115,6 +115,7 @@ class _Reader:
             "operator_role_arn": self._read("operator_role_arn", arns.operator_role(partition, account_id), None),
             "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),
             "state": self._read("state", read_state(region), StateBackend()),
+            "ledger": self._read("ledger", read_ledger(region), None),
             "stack": self._read("stack", checks.folder_name, self._host),
             "users_only": self._read("users_only", checks.boolean, False),
             "contact": self._read("contact", checks.email, None),

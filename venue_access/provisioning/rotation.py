@@ -21,6 +21,8 @@ from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.config import Settings
 from venue_access.errors import AwsError, RequestError, Stopped, TerraformError
 from venue_access.inventory.model import Venue
+from venue_access.ledger.book import Ledger
+from venue_access.ledger.record import Kind
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
 from venue_access.provisioning.guard import Patience, opens, prove_guard
@@ -39,18 +41,20 @@ def rotate(
     settings: Settings,
     stack: Stack,
     venue: Venue,
-    aws: Aws,
+    ledger: Ledger,
     options: RotationOptions,
     reporter: Reporter,
     *,
     patience: Patience | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Rotation:
-    """Rotate a venue's external ID, or take up the rotation that is under way.
+    """Rotate a venue's external ID, or take up the rotation that is under way; what was done is entered.
 
+    :param ledger: the venue's, and the way to its account.
     :raises RequestError: the venue is not provisioned, is broken (``repair``), or the caller can prove nothing.
     :raises Unreachable: the caller's keys are of another account.
     """
+    aws = ledger.aws()
     root = StackRoot(settings, stack, aws, lambda event: None)
     change = IdChange(root, venue, aws, reporter, carry=options.repair)
     run = _Run(venue, aws, options, reporter, change, patience or Patience(), now)
@@ -62,6 +66,9 @@ def rotate(
             f"{venue.name}: interrupted; tokens can be issued as before",
             hint="run the command again: it goes on from where things stand",
         ) from None
+    finally:
+        if run.stage is not None and run.changed:
+            ledger.record(Kind.ROTATION, stage=run.stage.value)
 
 
 @dataclass
@@ -77,7 +84,11 @@ class _Run:
     _now: Callable[[], datetime]
     _unproved: str | None = None
     """Why an ID cannot be proved to work."""
-    _steps: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+    stage: Stage | None = None
+    """Where it stood when it was last looked at."""
+    changed: bool = False
+    """Whether this run changed anything."""
     _fresh: ExternalId | None = None
     """The ID that this run brings in."""
     _seen: set[ExternalId] = field(default_factory=set)
@@ -98,10 +109,10 @@ class _Run:
             if self._is_over(stands):
                 if stands.stage is Stage.PUBLISHED:
                     self._tell_grace(live)
-                elif self._steps:
+                elif self.steps:
                     self._prove(stands, caller)
                 return Rotation(
-                    self._venue, began.stage, stands.stage, tuple(self._steps), rotated=self._fresh is not None
+                    self._venue, began.stage, stands.stage, tuple(self.steps), rotated=self._fresh is not None
                 )
             self._step(live, stands)
             live, stands = self._look()
@@ -115,7 +126,9 @@ class _Run:
         self._seen.update(each for ids in live.accepted.values() for each in ids)
         if live.published is not None:
             self._seen.add(live.published)
-        return live, standing(live)
+        stands = standing(live)
+        self.stage = stands.stage
+        return live, stands
 
     def _check(self, live: LiveVenue, stands: Standing) -> None:
         name = self._venue.name
@@ -243,6 +256,7 @@ class _Run:
 
     def _did(self, step: str, ids: ExternalIds, published: ExternalId | None = None) -> None:
         """Tell a step, and wait until AWS shows what it wrote: a reading may lag behind a writing."""
+        self.changed = True
         self._tell(step)
 
         def shown() -> bool:
@@ -252,5 +266,5 @@ class _Run:
         self._patience.until(shown)
 
     def _tell(self, step: str) -> None:
-        self._steps.append(step)
+        self.steps.append(step)
         self._reporter.line(f"{self._venue.name}: {step}")

@@ -12,6 +12,7 @@ from venue_access.aws import Aws
 from venue_access.callers import caller_in_account
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
+from venue_access.ledger.record import Kind, Record
 from venue_access.provisioning.live import read_live
 from venue_access.provisioning.stages import Stage, standing
 
@@ -28,6 +29,8 @@ class VenueStatus:
     external_id_age: timedelta | None = None
     role_maximum: int | None = None
     """Seconds."""
+    outdated: tuple[str, ...] = ()
+    """Who was handed an external ID that has been replaced since, as far as the ledger knows."""
     error: VenueAccessError | None = None
 
     def document(self) -> dict[str, Any]:
@@ -39,6 +42,7 @@ class VenueStatus:
             "external_id_age_seconds": None
             if self.external_id_age is None
             else int(self.external_id_age.total_seconds()),
+            "outdated_external_id": list(self.outdated),
             "max_session_duration": self.role_maximum,
             "role_arn": self.venue.role_arn,
             "error": None if self.error is None else str(self.error),
@@ -61,20 +65,24 @@ class VenueStatus:
             Stage.PARAMETER_LOST: "; its SSM parameter is missing: invoke provision restores it",
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
-        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}"
+        old = f"; an old external ID is held by {', '.join(self.outdated)}" if self.outdated else ""
+        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}{old}"
 
 
-def venue_statuses(reach: Callable[[Venue], Aws], venues: Sequence[Venue], now: datetime) -> list[VenueStatus]:
+def venue_statuses(
+    reach: Callable[[Venue], Aws], venues: Sequence[Venue], now: datetime, records: Sequence[Record] = ()
+) -> list[VenueStatus]:
     """How venues stand now, in their order; an account that cannot be reached is the ``error`` of its venues.
 
     :param reach: the way to a venue's account.
     :param now: with a time zone.
+    :param records: of the venues' ledgers: whom external IDs were handed to.
     """
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(lambda venue: _status(reach, venue, now), venues))
+        return list(pool.map(lambda venue: _status(reach, venue, now, records), venues))
 
 
-def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime) -> VenueStatus:
+def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime, records: Sequence[Record]) -> VenueStatus:
     try:
         aws = reach(venue)
         live = read_live(aws, venue)
@@ -89,7 +97,18 @@ def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime) -> Venue
         stands.reason,
         external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
         role_maximum=None if live.role is None else live.role.max_session_duration,
+        outdated=() if live.parameter is None else outdated_holders(records, venue, live.parameter.version),
     )
+
+
+def outdated_holders(records: Sequence[Record], venue: Venue, version: int) -> tuple[str, ...]:
+    """Who was last handed an external ID of an earlier version than the parameter's, in order of name."""
+    latest: dict[str, int] = {}
+    for record in records:
+        if record.kind is Kind.EXTERNAL_ID and record.role_arn == venue.role_arn:
+            name, held = record.recipient or "", record.parameter_version or 0
+            latest[name] = max(held, latest.get(name, 0))
+    return tuple(sorted(name for name, held in latest.items() if held < version))
 
 
 def _age(age: timedelta) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from venue_access import ui
 from venue_access.aws import AssumedRole
-from venue_access.errors import DeliveryError, RequestError, Stopped
+from venue_access.errors import DeliveryError, RequestError, Stopped, VenueAccessError
 from venue_access.files import check_creatable, check_takes_files, create_private
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.tokens.issue import Issued, Refused
@@ -154,10 +154,16 @@ def handover(wishes: Wishes, venue: Venue, *, several: bool, text: Text, keys_fo
 
 
 def hand_over(
-    issued: Iterable[Issued | Refused], way: Handover, record: Callable[[Issued, Delivery], None], *, several: bool
+    issued: Iterable[Issued | Refused],
+    way: Handover,
+    record: Callable[[Issued, Delivery], None],
+    *,
+    several: bool,
+    delivered: Callable[[Issued, Delivery], None] = lambda issued, delivery: None,
 ) -> int:
     """Record each token and hand it over; what goes wrong with one is told and does not stop the others.
 
+    :param record: is told of a token before anybody sees it, and ``delivered`` once it is handed over.
     :returns: the exit code: of the first that was refused or could not be delivered.
     :raises Stopped: Ctrl-C, with a token that is out.
     """
@@ -167,16 +173,22 @@ def hand_over(
             ui.error(f"{each.user}: {each.error}" if several else str(each.error))
             code = code or each.error.exit_code
             continue
+        delivery = way.account(each.recipient)
         try:
-            record(each, way.account(each.recipient))
+            record(each, delivery)
             ui.say(each.summary())
             ui.result(way.deliver(each))
-        except (DeliveryError, RequestError) as error:
+        except VenueAccessError as error:
             lost = DeliveryError(_undelivered(each, error.message), hint=_way_back(each))
             ui.error(str(lost))
             code = code or lost.exit_code
+            continue
         except KeyboardInterrupt:
             raise Stopped(_undelivered(each, "interrupted"), hint=_way_back(each)) from None
+        try:
+            delivered(each, delivery)
+        except VenueAccessError as error:
+            ui.warn(f"that {each.role_session_name} was handed over could not be entered: {error.message}")
     return code
 
 

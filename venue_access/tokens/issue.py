@@ -17,7 +17,6 @@ from venue_access.inventory.model import Recipient, Venue
 from venue_access.inventory.recipients import find_recipient
 from venue_access.masked import ExternalId
 from venue_access.tokens import durations
-from venue_access.tokens.ledger import Receipt
 from venue_access.tokens.names import role_session_name
 from venue_access.tokens.narrowing import Narrowing
 from venue_access.tokens.stored_id import StoredId, not_trusted
@@ -57,20 +56,6 @@ class Issued:
     """UTC."""
     token: AssumedRole
     narrowing: Narrowing = field(default_factory=Narrowing)
-
-    def receipt(self, reason: str | None) -> Receipt:
-        """What the ledger keeps of it."""
-        return Receipt(
-            issued=self.issued,
-            venue=self.venue.name,
-            role_arn=self.venue.role_arn,
-            recipient=self.recipient.name,
-            role_session_name=self.role_session_name,
-            access_key_id=self.token.keys.access_key_id,
-            expires=self.token.expiration,
-            reason=reason,
-            narrowing=self.narrowing.describe() or None,
-        )
 
     def summary(self) -> str:
         """For whom, where, which role, until when and narrowed to what, in a line or two."""

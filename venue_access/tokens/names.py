@@ -6,6 +6,8 @@ import secrets
 from datetime import datetime
 
 _ROOM = 64  # characters of a role session name (AWS STS API reference, AssumeRole)
+LONGEST_USER = _ROOM - len("-20261120T221500Z-3f9c21ab")
+"""Characters that a session name has room for: of a longer name it has the beginning."""
 
 
 def role_session_name(user: str, issued: datetime, *, unique: str | None = None) -> str:
@@ -15,5 +17,9 @@ def role_session_name(user: str, issued: datetime, *, unique: str | None = None)
     :param issued: UTC.
     :param unique: eight characters; random unless given. Where the whole would be too long the user's part is cut.
     """
-    tail = f"-{issued:%Y%m%dT%H%M%SZ}-{unique or secrets.token_hex(4)}"
-    return user[: _ROOM - len(tail)] + tail
+    return f"{user_part(user)}-{issued:%Y%m%dT%H%M%SZ}-{unique or secrets.token_hex(4)}"
+
+
+def user_part(user: str) -> str:
+    """What a role session name has of the user's name: all of it, or its first 38 characters."""
+    return user[:LONGEST_USER]

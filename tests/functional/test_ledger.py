@@ -1,0 +1,244 @@
+"""The ledger of real runs: nothing that was shown is missing, nothing confidential is in it, meddling is seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, Kit, embedded, new_venue
+from tests.functional.test_issue_token import iam_user, stored_id
+from venue_access import inline_policies
+from venue_access.local_aws import local_aws
+
+WRITERS = 20
+
+
+def alone(provisioned: tuple[Kit, str], folder: Path) -> Kit:
+    """The provisioned venue from a work directory that has no ledger yet, through the same embedded AWS."""
+    kit, name = provisioned
+    other = Kit(folder, folder / "work")
+    endpoint = local_aws(kit.work_directory).endpoint()
+    variables = json.loads(kit.inventory.read_text())["all"]["hosts"][name]
+    real = {**variables, "embedded_aws": False, "aws_endpoint_url": endpoint.url}
+    other.write_inventory({name: {**real, "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"]}})
+    operator = kit.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
+    other.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
+    return other
+
+
+def lines(kit: Kit) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (kit.work_directory / "ledger.jsonl").read_text().splitlines()]
+
+
+def sessions(text: str) -> set[str]:
+    """The role session names of the tokens that were shown whole."""
+    found = set()
+    for line in text.splitlines():
+        try:
+            found.add(json.loads(line)["AssumedRoleUser"]["Arn"].rsplit("/", 1)[1])
+        except ValueError:
+            continue  # the writer was killed in the middle of it
+    return found
+
+
+class TestManyWriters:
+    def test_of_twenty_that_are_killed_nothing_that_was_shown_is_lost(
+        self, provisioned: tuple[Kit, str], tmp_path: Path
+    ) -> None:
+        kit = alone(provisioned, tmp_path)
+
+        def write(number: int) -> str:
+            users = ",".join(f"writer{number}.{each}" for each in range(10))
+            with kit.start("issue-token", "--user", users) as process:
+                assert process.stdout is not None
+                shown = [process.stdout.readline() for _ in range(3)]
+                if number % 2:
+                    os.kill(process.pid, signal.SIGKILL)
+                shown.append(process.communicate()[0])
+            return "".join(shown)
+
+        with ThreadPoolExecutor(4) as pool:
+            shown = set().union(*map(sessions, pool.map(write, range(WRITERS))))
+        assert len(shown) >= 10 * WRITERS / 2 + 3 * WRITERS / 2
+        kit.done("issue-token", "--user", "last")
+        entered = lines(kit)
+        assert shown <= {line["role_session_name"] for line in entered}
+        assert kit.done("ledger.verify").out.endswith(f"{len(entered)} records; none was changed, removed or moved\n")
+        assert [line["number"] for line in entered] == list(range(1, len(entered) + 1))
+
+
+class TestWhatIsEntered:
+    def test_an_issue_and_a_refusal_with_who_did_it_and_nothing_confidential(
+        self, provisioned: tuple[Kit, str], tmp_path: Path
+    ) -> None:
+        kit = alone(provisioned, tmp_path)
+        shared, name = provisioned
+        external_id = stored_id(shared, name)
+        reason = f"they sent {external_id}"
+        token = kit.done("issue-token", "--user", "alice", "--reason", reason, "--external-id", external_id).document()
+        refused = kit("issue-token", "--user", "bob", "--external-id", "canary-of-a-wrong-id", "--reason", "case 7")
+        assert refused.code == 5
+        issue, refusal = lines(kit)
+        anna = f"arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna"
+        assert [line["operator"] for line in (issue, refusal)] == [anna, anna]
+        assert issue["operator_access_key_id"] == kit.environment["AWS_ACCESS_KEY_ID"]
+        assert (issue["kind"], issue["recipient"], issue["venue"]) == ("issue", "alice", name)
+        assert issue["access_key_id"] == token["Credentials"]["AccessKeyId"]
+        assert issue["expires"] == token["Credentials"]["Expiration"]
+        assert (refusal["kind"], refusal["recipient"], refusal["error"]) == ("refusal", "bob", "AccessDenied")
+        assert (refusal["reason"], refusal["access_key_id"]) == ("case 7", None)
+        canaries = [token["Credentials"]["SecretAccessKey"], token["Credentials"]["SessionToken"], external_id]
+        canaries += [kit.environment["AWS_SECRET_ACCESS_KEY"], kit.environment["AWS_SESSION_TOKEN"]]
+        kept = [file.read_bytes() for file in kit.work_directory.rglob("*") if file.is_file()]
+        for canary in [*canaries, "canary-of-a-wrong-id"]:
+            assert not any(canary.encode() in content for content in kept)
+
+    def test_that_the_stored_id_may_not_be_read_is_a_refusal(
+        self, provisioned: tuple[Kit, str], tmp_path: Path
+    ) -> None:
+        kit = alone(provisioned, tmp_path)
+        keys = iam_user(provisioned[0].root(), "ledger-desk", allow={"sts:AssumeRole": "*"})
+        assert kit("issue-token", "--user", "alice,bob", timeout=60, **{**keys, "AWS_SESSION_TOKEN": ""}).code == 5
+        assert [line["recipient"] for line in lines(kit)] == ["alice", "bob"]
+        assert {line["operator"] for line in lines(kit)} == {f"arn:aws:iam::{ACCOUNT}:user/ledger-desk"}
+
+    def test_what_the_kit_refuses_itself_is_no_refusal_of_awss(
+        self, provisioned: tuple[Kit, str], tmp_path: Path
+    ) -> None:
+        kit = alone(provisioned, tmp_path)
+        assert kit("issue-token", "--user", "x").code == 2
+        assert lines(kit) == []
+
+    def test_a_rotation_with_where_it_ended_and_no_id(self, kit: Kit, venue: str, tmp_path: Path) -> None:
+        kit.done("provision")
+        kit.done("rotate-external-id", "--grace", "1h")
+        kit.done("rotate-external-id", "--grace", "1h")  # nothing is left to do
+        kit.done("rotate-external-id", "--finish")
+        mine = [line for line in lines(kit) if line["venue"] == venue]
+        assert [(line["kind"], line["stage"]) for line in mine] == [("rotation", "published"), ("rotation", "stable")]
+        assert stored_id(kit, venue) not in json.dumps(mine)
+
+
+class TestListing:
+    def test_tokens_are_listed_and_found_again(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
+        kit = alone(provisioned, tmp_path)
+        assert kit.done("tokens").err == "no token was issued that fits\n"
+        kit.done("issue-token", "--user", "alice@example.org,bob")
+        rows = kit.done("tokens").out.splitlines()
+        assert [row.split()[:2] for row in rows[:1]] == [["ISSUED", "(UTC)"]]
+        assert ["alice" in row for row in rows] == [False, True, False]
+
+        def names(*flags: str) -> list[str]:
+            return [each["recipient"] for each in kit.done("tokens", "--json", *flags).document()["tokens"]]
+
+        assert sorted(names()) == ["alice", "bob"]
+        assert names("--user", "alice@EXAMPLE.org", "--live", "--since", "1h") == ["alice"]
+        assert names("--since", "2099-01-01") == []
+        assert names("--venue", provisioned[1]) == names()
+        assert kit("tokens", "--since", "soon").code == 2
+
+
+class TestMeddling:
+    @pytest.fixture
+    def kit(self, provisioned: tuple[Kit, str], tmp_path: Path) -> Kit:
+        kit = alone(provisioned, tmp_path)
+        kit.done("issue-token", "--user", "alice,bob,carol,dave")
+        return kit
+
+    def rewrite(self, kit: Kit, lines: list[str]) -> None:
+        (kit.work_directory / "ledger.jsonl").write_text("".join(lines))
+
+    def test_what_was_done_is_found_and_named(self, kit: Kit) -> None:
+        head = kit.done("ledger.head").out.strip()
+        text = (kit.work_directory / "ledger.jsonl").read_text()
+        assert kit.done("ledger.verify", "--head", head).out
+        one, two, three, four = text.splitlines(keepends=True)
+        for meddled, said in (
+            ([one, two.replace('"bob"', '"eve"'), three, four], "line 2 (record 2: issue, "),
+            ([one, two, four], "record 3 was removed, between line 2 (record 2:"),
+            ([one, three, two, four], "line 3 (record 2:"),
+            ([one, two, three], "the end was cut off"),
+        ):
+            self.rewrite(kit, meddled)
+            result = kit("ledger.verify", "--head", head)
+            assert (result.code, result.out) == (7, "")
+            assert said in result.err
+            assert f"by arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna" in result.err
+        assert kit("ledger.verify", "--head", "no-hash").code == 2
+
+    def test_no_token_is_issued_where_the_last_record_was_changed(self, kit: Kit) -> None:
+        *before, last = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
+        self.rewrite(kit, [*before, last.replace("dave", "eve")])
+        result = kit("issue-token", "--user", "alice")
+        assert (result.code, result.out) == (2, "")
+        assert "its last record was changed" in result.err
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str]:
+    """A venue whose ledger is in S3, provisioned."""
+    kit, name = Kit(tmp_path_factory.mktemp("s3"), work_directory), new_venue()
+    kit.write_inventory({name: embedded(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "kit"}})})
+    kit.done("provision")
+    return kit, name
+
+
+class TestInS3:
+    def objects(self, shared: tuple[Kit, str]) -> list[str]:
+        kit, name = shared
+        found = kit.root().call("s3", "list_objects_v2", Bucket=f"{name}-ledger").get("Contents", [])
+        return [each["Key"] for each in found]
+
+    def test_several_operators_share_it_and_no_record_is_lost(self, shared: tuple[Kit, str]) -> None:
+        kit, _ = shared
+        before = len(self.objects(shared))
+
+        def write(number: int) -> str:
+            return kit.done("issue-token", "--user", ",".join(f"w{number}.{each}" for each in range(5))).out
+
+        with ThreadPoolExecutor(4) as pool:
+            shown = set().union(*map(sessions, pool.map(write, range(6))))
+        tokens = kit.done("tokens", "--json").document()["tokens"]
+        assert shown <= {token["role_session_name"] for token in tokens}
+        assert len(self.objects(shared)) == before + 30
+        assert f"{before + 30} records; none was changed" in kit.done("ledger.verify").out
+
+    def test_meddling_is_found_there_too(self, shared: tuple[Kit, str]) -> None:
+        kit, name = shared
+        kit.done("issue-token", "--user", "alice,bob,carol")
+        head = kit.done("ledger.head").out.strip()
+        newest, middle = self.objects(shared)[:2]
+        bucket, root = f"{name}-ledger", kit.root()
+        text = root.call("s3", "get_object", Bucket=bucket, Key=middle)["Body"].read()
+        root.call("s3", "put_object", Bucket=bucket, Key=middle, Body=text.replace(b"bob", b"eve"))
+        result = kit("ledger.verify")
+        assert result.code == 7
+        assert f"{middle} (record " in result.err
+        root.call("s3", "put_object", Bucket=bucket, Key=middle, Body=text)
+        kit.done("ledger.verify", "--head", head)
+        last = root.call("s3", "get_object", Bucket=bucket, Key=newest)["Body"].read()
+        root.call("s3", "delete_object", Bucket=bucket, Key=newest)
+        kit.done("ledger.verify")
+        assert "the end was cut off" in kit("ledger.verify", "--head", head).err
+        root.call("s3", "put_object", Bucket=bucket, Key=newest, Body=last)
+
+    def test_where_it_cannot_be_written_no_token_is_issued(self, shared: tuple[Kit, str]) -> None:
+        kit, name = shared
+        kit.done("issue-token", "--user", "alice")
+        count = len(self.objects(shared))
+        deny = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}-ledger/*"}
+        operator, policy = "venue-access-operator", {"Version": "2012-10-17", "Statement": [deny]}
+        inline_policies.write(kit.root(), operator, "no-ledger", policy)
+        try:
+            result = kit("issue-token", "--user", "alice")
+        finally:
+            inline_policies.remove(kit.root(), operator, "no-ledger")
+        assert (result.code, result.out) == (5, "")
+        assert f"the ledger s3://{name}-ledger/kit/ cannot be used" in result.err
+        assert len(self.objects(shared)) == count

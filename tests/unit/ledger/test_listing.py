@@ -1,0 +1,91 @@
+"""What the ledger's records tell of the tokens that are out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from tests.unit.ledger.records import NOON, a_record
+from venue_access.errors import RequestError
+from venue_access.ledger.listing import listed, since, table
+from venue_access.ledger.record import Kind, Record
+
+ALICE = a_record()
+BOB = a_record(recipient="bob", role_session_name="bob-20261120T120500Z-0a0b0c0d", when=NOON + timedelta(minutes=5))
+LATER = NOON + timedelta(minutes=30)
+
+
+def revocation(scope: str, **changes: object) -> Record:
+    usual = {"recipient": None, "role_session_name": None, "policy": "P", "when": NOON + timedelta(minutes=10)}
+    return a_record(kind=Kind.REVOCATION, scope=scope, **{**usual, **changes})
+
+
+def states(*records: Record, now: datetime = LATER) -> dict[str | None, str]:
+    return {token.record.recipient: token.state for token in listed([ALICE, BOB, *records], now)}
+
+
+def test_a_token_lives_until_it_expires() -> None:
+    assert states() == {"alice": "live", "bob": "live"}
+    assert states(now=NOON + timedelta(hours=1)) == {"alice": "expired", "bob": "expired"}
+
+
+def test_a_revoked_token_is_told_as_such_until_that_is_undone() -> None:
+    one = revocation("session", role_session_name=ALICE.role_session_name)
+    assert states(one) == {"alice": "revoked", "bob": "live"}
+    assert states(one, revocation("undo", when=LATER)) == {"alice": "live", "bob": "live"}
+
+
+def test_a_users_and_everybodys_tokens_are_those_of_before() -> None:
+    assert states(revocation("user", recipient="bob", issued_before=LATER)) == {"alice": "live", "bob": "revoked"}
+    assert states(revocation("all", issued_before=BOB.when)) == {"alice": "revoked", "bob": "live"}
+    elsewhere = revocation("all", issued_before=LATER, role_arn="arn:aws:iam::111122223333:role/other")
+    assert states(elsewhere) == {"alice": "live", "bob": "live"}
+
+
+def test_only_what_is_asked_for_is_listed() -> None:
+    expired = a_record(recipient="carol", expires=NOON)
+    refused = a_record(kind=Kind.REFUSAL, recipient="mallory")
+
+    def names(**wanted: object) -> list[str | None]:
+        return [token.record.recipient for token in listed([BOB, ALICE, expired, refused], LATER, **wanted)]  # type: ignore[arg-type]
+
+    assert names() == ["alice", "carol", "bob"]
+    assert names(live=True) == ["alice", "bob"]
+    assert names(recipients={"bob", "nobody"}) == ["bob"]
+    assert names(since=BOB.when) == ["bob"]
+    assert names(venue="sounder-dev") == []
+
+
+def test_a_delivery_is_told_with_its_token() -> None:
+    delivery = a_record(kind=Kind.DELIVERY, when=LATER)
+    [alice, _] = listed([ALICE, BOB, delivery], LATER)
+    assert alice.document()["delivered"] == "2026-11-20T12:30:00Z"
+    assert alice.document()["state"] == "live"
+    assert alice.document()["recipient"] == "alice"
+
+
+def test_the_table_stands_in_columns() -> None:
+    headings, *rows = table(listed([ALICE, BOB], LATER))
+    assert headings.split("  ")[0] == "ISSUED (UTC)"
+    assert {row.index("live") for row in rows} == {headings.index("STATE")}
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("7d", LATER - timedelta(days=7)),
+        ("12h", LATER - timedelta(hours=12)),
+        ("30m", NOON),
+        ("2026-11-20", datetime(2026, 11, 20, tzinfo=timezone.utc)),
+        ("2026-11-20T12:00:00Z", NOON),
+    ],
+)
+def test_since_is_a_time_ago_or_a_day(text: str, meant: datetime) -> None:
+    assert since(text, LATER) == meant
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7", "-1d", "2026-13-01", "7 d"])
+def test_since_is_nothing_else(text: str) -> None:
+    with pytest.raises(RequestError, match="is no time"):
+        since(text, LATER)

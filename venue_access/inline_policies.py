@@ -1,0 +1,56 @@
+"""The inline policies of a role, beside Terraform: what revokes tokens is one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from venue_access.aws import Aws
+from venue_access.policies import Policy
+
+
+def names_of(aws: Aws, role_name: str) -> tuple[list[str], datetime | None]:
+    """The names of a role's inline policies, and AWS's own time when it told them (UTC), where it gave one.
+
+    :raises AwsError: there is no such role.
+    """
+    names: list[str] = []
+    request: dict[str, Any] = {"RoleName": role_name}
+    while True:
+        answer = aws.call("iam", "list_role_policies", **request)
+        names += answer["PolicyNames"]
+        if not answer.get("IsTruncated"):
+            return names, _told_time(answer)
+        request["Marker"] = answer["Marker"]
+
+
+def read(aws: Aws, role_name: str, name: str) -> Policy | None:
+    """An inline policy of a role; None where there is none of this name."""
+    answer = aws.find("iam", "get_role_policy", RoleName=role_name, PolicyName=name)
+    if answer is None:
+        return None
+    document = answer["PolicyDocument"]
+    found: Policy = json.loads(document) if isinstance(document, str) else document
+    return found
+
+
+def write(aws: Aws, role_name: str, name: str, policy: Policy) -> None:
+    """Put an inline policy on a role."""
+    document = json.dumps(policy, separators=(",", ":"))
+    aws.call("iam", "put_role_policy", RoleName=role_name, PolicyName=name, PolicyDocument=document)
+
+
+def remove(aws: Aws, role_name: str, name: str) -> bool:
+    """Take an inline policy off a role; whether it was there."""
+    return aws.find("iam", "delete_role_policy", RoleName=role_name, PolicyName=name) is not None
+
+
+def _told_time(answer: Mapping[str, Any]) -> datetime | None:
+    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return None if told is None else parsedate_to_datetime(told).astimezone(timezone.utc)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The ledger: what was issued, refused, delivered, revoked and rotated, and never a credential in it."""

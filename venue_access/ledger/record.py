@@ -1,0 +1,109 @@
+"""The records of the ledger: frozen values, and the one text that each has."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timezone
+from typing import Any
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Kind(enum.Enum):
+    """What a record tells of."""
+
+    ISSUE = "issue"
+    REFUSAL = "refusal"
+    """AWS refused a token."""
+    DELIVERY = "delivery"
+    """A token that was issued reached its recipient, or the file that is for them."""
+    EXTERNAL_ID = "external-id"
+    """An external ID was handed to a requester."""
+    REVOCATION = "revocation"
+    ROTATION = "rotation"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing that happened at a venue; what does not apply is None."""
+
+    kind: Kind
+    when: datetime
+    """UTC."""
+    operator: str
+    """The caller's ARN; ``access key ASIA...`` where AWS did not tell it."""
+    operator_access_key_id: str
+    """By which CloudTrail names the operator's session."""
+    venue: str
+    role_arn: str
+    recipient: str | None = None
+    role_session_name: str | None = None
+    access_key_id: str | None = None
+    """The token's."""
+    expires: datetime | None = None
+    """When the token does, or the revocation; UTC."""
+    narrowing: Mapping[str, Any] | None = None
+    """What the token was narrowed to, in values that JSON has."""
+    reason: str | None = None
+    delivery: str | None = None
+    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``: how it is handed over."""
+    key_fingerprints: tuple[str, ...] = ()
+    """Of the recipient's keys that it was sealed to."""
+    parameter_version: int | None = None
+    """Of the SSM parameter, where an external ID was handed out: a later version holds another ID."""
+    error: str | None = None
+    """AWS's code for a refusal."""
+    policy: str | None = None
+    """The inline policy of a revocation."""
+    scope: str | None = None
+    """What was revoked: ``session``, ``user`` or ``all``; ``undo`` where a revocation was taken back."""
+    issued_before: datetime | None = None
+    """The tokens revoked are those that were issued before this; UTC."""
+    stage: str | None = None
+    """Where a rotation ended."""
+
+    def document(self) -> dict[str, Any]:
+        """The record as JSON has it: the usual keys always, those of few kinds only where they apply."""
+        found: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in _OF_FEW_KINDS and value is None:
+                continue
+            if isinstance(value, datetime):
+                value = f"{value.astimezone(timezone.utc):{_TIME}}"
+            elif isinstance(value, enum.Enum):
+                value = value.value
+            found[field.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Record:
+        """The record that ``document()`` gave; keys of a later version are left out.
+
+        :raises ValueError: it is none.
+        """
+        known = {field.name for field in fields(cls)}
+        given = {key: value for key, value in document.items() if key in known}
+        try:
+            for key in ("when", "expires", "issued_before"):
+                if given.get(key) is not None:
+                    given[key] = datetime.strptime(given[key], _TIME).replace(tzinfo=timezone.utc)
+            given["kind"] = Kind(given["kind"])
+            given["key_fingerprints"] = tuple(given.get("key_fingerprints", ()))
+            return cls(**given)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no record: {error}") from error
+
+
+_OF_FEW_KINDS = {"parameter_version", "error", "policy", "scope", "issued_before", "stage"}
+
+
+def canonical(document: Mapping[str, Any]) -> str:
+    """The one text of a JSON document: sorted keys, no spaces, ASCII, no line break.
+
+    :raises TypeError: it holds what JSON has not; a ``Masked`` value above all.
+    """
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -1,0 +1,152 @@
+"""A ledger in S3 that many operators share: an object a record, none ever written twice.
+
+The name of an object is its record's number, and S3 makes it only where there is none of that name (Amazon S3 User
+Guide, "Conditional writes", ``If-None-Match: *``). Of two operators who write the same number one is refused, and takes
+the next: so the records are one chain, whoever writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from venue_access.aws import Aws
+from venue_access.errors import AwsError, RequestError
+from venue_access.inventory.model import LedgerBucket
+from venue_access.ledger.chain import Head, Line, head_of, link
+from venue_access.ledger.record import Record
+
+_HIGHEST = 999_999_999_999
+_ATTEMPTS = 500  # each that is refused is one that another operator won
+_THREADS = 16
+_TAKEN, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
+
+
+class S3Ledger:
+    """The objects under a prefix.
+
+    :param reach: the way to an account from which the bucket may be read and written.
+    """
+
+    def __init__(self, place: LedgerBucket, reach: Callable[[], Aws]) -> None:
+        self._place = place
+        self._reach = reach
+        self._made: Aws | None = None
+        self._head: Head | None = None
+
+    @property
+    def name(self) -> str:
+        return f"s3://{self._place.bucket}/{self._place.prefix}"
+
+    def last(self) -> Line | None:
+        """Its newest entry, having seen that another can be added.
+
+        :raises AwsError: it cannot be read or written.
+        """
+        line = self.newest()
+        if line is None:
+            self._head = Head()
+            return None
+        self._head = self._after(line)
+        # Whether one may write is told by a write that can't succeed: there is an object of this name.
+        if self._put(line.where, line.text):
+            raise AwsError(f"{self.name} has lost {line.where} just now", hint="find out who removes objects there")
+        return line
+
+    def newest(self) -> Line | None:
+        """Its newest entry."""
+        names = self._names(1)
+        return Line(names[0], self._get(names[0])) if names else None
+
+    def append(self, record: Record) -> None:
+        """Add a record; S3 has it when this returns.
+
+        :raises AwsError: it cannot be written.
+        """
+        if self._head is None:
+            self.last()
+        for _ in range(_ATTEMPTS):
+            assert self._head is not None
+            text, head = link(record, self._head)
+            name = self._object(head.number)
+            if self._put(name, text):
+                self._head = head
+                return
+            there = self._get(name)
+            if there == text:  # the answer to our own write was lost, and it was made again
+                self._head = head
+                return
+            self._head = self._after(Line(name, there))
+        raise AwsError(f"{self.name}: others were faster {_ATTEMPTS} times", hint="run the command again")
+
+    def lines(self) -> list[Line]:
+        """Its entries in their order."""
+        names = self._names()[::-1]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return [Line(name, text) for name, text in zip(names, pool.map(self._get, names), strict=True)]
+
+    @property
+    def _aws(self) -> Aws:
+        if self._made is None:
+            self._made = self._reach().in_region(self._place.region)
+        return self._made
+
+    def _object(self, number: int) -> str:
+        # S3 lists by name, upwards only: counted down, the newest is the first, and found with one call.
+        return f"{self._place.prefix}{_HIGHEST - number:012d}.json"
+
+    def _names(self, most: int | None = None) -> list[str]:
+        request: dict[str, Any] = {"Bucket": self._place.bucket, "Prefix": self._place.prefix, "MaxKeys": most or 1000}
+        names: list[str] = []
+        while True:
+            answer = self._call("list_objects_v2", **request)
+            names += [each["Key"] for each in answer.get("Contents", ())]
+            if most is not None or not answer.get("IsTruncated"):
+                return names
+            request["ContinuationToken"] = answer["NextContinuationToken"]
+
+    def _get(self, name: str) -> str:
+        body: bytes = self._call("get_object", Bucket=self._place.bucket, Key=name)["Body"].read()
+        return body.decode(errors="replace")
+
+    def _put(self, name: str, text: str) -> bool:
+        """Make an object; whether there was none of its name."""
+        while True:
+            try:
+                self._call(
+                    "put_object",
+                    Bucket=self._place.bucket,
+                    Key=name,
+                    Body=text.encode(),
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                )
+            except AwsError as error:
+                if error.code == _TAKEN:
+                    return False
+                if error.code != _BUSY:  # S3 asks that it be tried again
+                    raise
+            else:
+                return True
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        try:
+            return self._aws.call("s3", operation, **request)
+        except AwsError as error:
+            if error.code in (_TAKEN, _BUSY):
+                raise
+            raise AwsError(
+                f"the ledger {self.name} cannot be used: {error.message}",
+                hint=error.hint
+                or "its bucket must exist; the rights that it takes are in: invoke operator-policy --desk",
+                code=error.code,
+            ) from error
+
+    def _after(self, line: Line) -> Head:
+        try:
+            return head_of(line.text)
+        except ValueError as error:
+            raise RequestError(
+                f"cannot add to {self.name}: {line.where}: {error}", hint="see what invoke ledger.verify finds"
+            ) from error

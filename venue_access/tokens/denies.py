@@ -1,0 +1,126 @@
+"""The policies that revoke tokens: STS takes no credentials back, but a role's inline policy can deny all they do.
+
+Each is a policy of its own, since PutRolePolicy has no compare-and-swap: two operators at once lose neither. Its name
+tells until when it is needed, so that it can be taken off without being read:
+
+    venue-access-revoke-20261121T101500Z-1a2b3c4d
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from venue_access.policies import INLINE_POLICIES_LIMIT, REVOCATION_PREFIX, Policy, size
+from venue_access.tokens.names import user_part
+
+LONGEST_SESSION = timedelta(hours=12)
+"""No session of a role lasts longer (AWS STS API reference, AssumeRole). The role's own maximum does not count: it may
+have been longer when the token was issued."""
+
+_STAMP = "%Y%m%dT%H%M%SZ"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_NAME = re.compile(re.escape(REVOCATION_PREFIX) + r"(\d{8}T\d{6}Z)-[0-9a-f]{8}", re.ASCII)
+_USER_ID, _ISSUED = "aws:userid", "aws:TokenIssueTime"
+_TAIL = "-20??????T??????Z-????????"
+"""Of a session name after the user's part. Its length is fixed, so that ``alice-b`` is not taken for ``alice``; names
+have neither ``*`` nor ``?`` in them (AWS STS API reference, AssumeRole)."""
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """Tokens that are to be denied: those of a session, of a user, or all."""
+
+    session: str | None = None
+    user: str | None = None
+    issued_before: datetime | None = None
+    """UTC, whole seconds: of a user's or all tokens those that were issued before. A session is denied by its name."""
+
+    @property
+    def scope(self) -> str:
+        """``session``, ``user`` or ``all``."""
+        return "session" if self.session is not None else "user" if self.user is not None else "all"
+
+    def __str__(self) -> str:
+        if self.session is not None:
+            return f"the session {self.session}"
+        whose = "everybody's tokens" if self.user is None else f"the tokens of {self.user}"
+        return f"{whose} issued before {self.issued_before:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def user_pattern(user: str) -> str:
+    """What the session names of a user's tokens are like, for ``StringLike``."""
+    return user_part(user) + _TAIL
+
+
+def deny(revocation: Revocation, role_id: str) -> Policy:
+    """The policy that revokes.
+
+    ``aws:userid`` of a role's session is ``<role id>:<session name>``, and ``aws:TokenIssueTime`` when its credentials
+    were issued, in whole seconds (IAM User Guide, "AWS global condition context keys", "Revoke IAM role temporary
+    security credentials").
+    """
+    conditions: dict[str, dict[str, str]] = {}
+    if revocation.session is not None:
+        conditions["StringEquals"] = {_USER_ID: f"{role_id}:{revocation.session}"}
+    elif revocation.user is not None:
+        conditions["StringLike"] = {_USER_ID: f"{role_id}:{user_pattern(revocation.user)}"}
+    if revocation.session is None:
+        assert revocation.issued_before is not None
+        conditions["DateLessThan"] = {_ISSUED: f"{revocation.issued_before:{_TIME}}"}
+    statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": conditions}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def read(policy: Mapping[str, Any]) -> Revocation | None:
+    """What a policy of ours revokes; None where it was not written here."""
+    try:
+        [statement] = policy["Statement"]
+        conditions = statement["Condition"]
+        before = None
+        if "DateLessThan" in conditions:
+            before = datetime.strptime(conditions["DateLessThan"][_ISSUED], _TIME).replace(tzinfo=timezone.utc)
+        if "StringEquals" in conditions:
+            return Revocation(session=conditions["StringEquals"][_USER_ID].partition(":")[2])
+        user = None
+        if "StringLike" in conditions:
+            user = conditions["StringLike"][_USER_ID].partition(":")[2].removesuffix(_TAIL)
+        return Revocation(user=user, issued_before=before) if before is not None else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def policy_name(expires: datetime, unique: str) -> str:
+    """The name of a revocation's policy.
+
+    :param expires: when no token is left that it denies; UTC.
+    :param unique: eight hexadecimal digits.
+    """
+    return f"{REVOCATION_PREFIX}{expires:{_STAMP}}-{unique}"
+
+
+def expiry(name: str) -> datetime | None:
+    """When a policy of this name is needed no more, in UTC; None for a policy that is no revocation of ours."""
+    written = _NAME.fullmatch(name)
+    try:
+        return datetime.strptime(written[1], _STAMP).replace(tzinfo=timezone.utc) if written else None
+    except ValueError:
+        return None
+
+
+def room(policies: Iterable[Mapping[str, Any]]) -> int:
+    """The characters that are left for a role's inline policies, given those it has."""
+    return INLINE_POLICIES_LIMIT - sum(_size(policy) for policy in policies)
+
+
+def room_for_all(role_id: str) -> int:
+    """The characters that are kept free, so that everything can always be revoked at once."""
+    return size(deny(Revocation(issued_before=datetime(2000, 1, 1, tzinfo=timezone.utc)), role_id))
+
+
+def _size(policy: Mapping[str, Any]) -> int:
+    return len(json.dumps(policy, separators=(",", ":"), ensure_ascii=True))

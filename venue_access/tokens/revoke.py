@@ -1,0 +1,214 @@
+"""Revoke tokens that were issued, from wherever: what is denied is on the role, and nothing is remembered here."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from venue_access import inline_policies
+from venue_access.aws import Aws
+from venue_access.errors import AwsError, DifferenceFound, RequestError
+from venue_access.inventory.model import Venue
+from venue_access.policies import INLINE_POLICIES_LIMIT, Policy, size
+from venue_access.tokens import denies
+from venue_access.tokens.denies import Revocation
+from venue_access.tokens.revocation_proof import Proof, Wait
+
+_LIMIT_EXCEEDED = "LimitExceeded"
+_THREADS = 8
+_MARGIN = timedelta(minutes=1)  # clocks of AWS's own need not agree to the second
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A revocation that is on a role."""
+
+    name: str
+    """Of its policy."""
+    expires: datetime
+    """When no token is left that it denies; UTC."""
+    revocation: Revocation | None
+    """None where its policy was changed by somebody."""
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``."""
+        found = self.revocation
+        before = None if found is None or found.issued_before is None else found.issued_before
+        return {
+            "name": self.name,
+            "scope": None if found is None else found.scope,
+            "session": None if found is None else found.session,
+            "user": None if found is None else found.user,
+            "issued_before": None if before is None else f"{before:%Y-%m-%dT%H:%M:%SZ}",
+            "expires": f"{self.expires:%Y-%m-%dT%H:%M:%SZ}",
+        }
+
+    def line(self) -> str:
+        """What it denies and until when, in a line."""
+        what = "something else: its policy was changed" if self.revocation is None else str(self.revocation)
+        return f"{self.name}: {what}; needed until {self.expires:%Y-%m-%d %H:%M} UTC"
+
+
+class Revoker:
+    """Revokes the tokens of one venue.
+
+    :param aws: the way to its account, as provisioner.
+    :raises RequestError: the venue is not provisioned.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        venue: Venue,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        unique: Callable[[], str] = lambda: secrets.token_hex(4),
+    ) -> None:
+        self._aws = aws
+        self._venue = venue
+        self._now = now
+        self._wait = Wait(clock, sleep)
+        self._unique = unique
+        role = aws.role(venue.role_name)
+        if role is None:
+            raise RequestError(
+                f"{venue.name} is not provisioned", hint=f"there is no role {venue.role_name}, and no token of it"
+            )
+        self._role_id = role.role_id
+        self.pruned: list[str] = []
+        """The revocations that this run took off, as no token is left that they deny."""
+
+    def standing(self) -> list[Standing]:
+        """The revocations that are on the role, the oldest first; nothing is changed."""
+        names, _ = inline_policies.names_of(self._aws, self._venue.role_name)
+        return _standing(self._read(name for name in names if denies.expiry(name) is not None))
+
+    def revoke(self, *, session: str | None = None, user: str | None = None) -> Revoked:
+        """Deny the tokens of a session, of a user, or (with neither) all that were issued so far.
+
+        :raises RequestError: the role has no room for one more.
+        """
+        probe = Proof.begun(self._aws, self._venue, session=session, user=user, now=self._now)
+        names, told = inline_policies.names_of(self._aws, self._venue.role_name)
+        asked = self._wait.clock()
+        # AWS's own time, as it stamps tokens by it: this machine's clock may be behind.
+        now = (told or self._now()).replace(microsecond=0)
+        # Tokens are stamped in whole seconds: to have all of this second, the next is the first that is spared.
+        before = None if session is not None else now + timedelta(seconds=1)
+        revocation = Revocation(session=session, user=user, issued_before=before)
+        kept = self._read(self._prune(names, now))
+        policy = denies.deny(revocation, self._role_id)
+        self._check_room(kept, policy, revocation)
+        expires = now + denies.LONGEST_SESSION + _MARGIN
+        name = denies.policy_name(expires, self._unique())
+        try:
+            inline_policies.write(self._aws, self._venue.role_name, name, policy)
+        except AwsError as error:
+            if error.code == _LIMIT_EXCEEDED:  # somebody else was at it
+                raise self._no_room(revocation) from error
+            raise
+        return Revoked(
+            Standing(name, expires, revocation),
+            probe,
+            self._wait,
+            1.0 - (self._wait.clock() - asked),
+        )
+
+    def undo(self, name: str) -> Standing:
+        """Take a revocation off the role: the tokens that it denied work again, unless they have expired.
+
+        :raises RequestError: there is none of this name.
+        """
+        names, told = inline_policies.names_of(self._aws, self._venue.role_name)
+        ours = [each for each in names if denies.expiry(each) is not None]
+        if name not in ours:
+            raise RequestError(
+                f"{self._venue.name} has no revocation {name!r}",
+                hint=f"it has: {', '.join(ours)}" if ours else "it has none",
+            )
+        [standing] = _standing(self._read([name])) or [Standing(name, denies.expiry(name) or self._now(), None)]
+        inline_policies.remove(self._aws, self._venue.role_name, name)
+        self._prune([each for each in names if each != name], told or self._now())
+        return standing
+
+    def _prune(self, names: list[str], now: datetime) -> list[str]:
+        """Take off what is needed no more; the names that are left."""
+        kept = []
+        for name in names:
+            expires = denies.expiry(name)
+            if expires is None or expires > now:
+                kept.append(name)
+            elif inline_policies.remove(self._aws, self._venue.role_name, name):
+                self.pruned.append(name)
+        return kept
+
+    def _read(self, names: Any) -> dict[str, Policy]:
+        """Inline policies by name, without those that somebody took off meanwhile."""
+        wanted = list(names)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            found = pool.map(lambda name: inline_policies.read(self._aws, self._venue.role_name, name), wanted)
+            return {name: policy for name, policy in zip(wanted, found, strict=True) if policy is not None}
+
+    def _check_room(self, kept: Mapping[str, Policy], policy: Policy, revocation: Revocation) -> None:
+        left = denies.room(kept.values()) - size(policy)
+        if left < (0 if revocation.scope == "all" else denies.room_for_all(self._role_id)):
+            raise self._no_room(revocation)
+
+    def _no_room(self, revocation: Revocation) -> RequestError:
+        name = self._venue.name
+        if revocation.scope == "all":
+            hint = (
+                f"take inline policies off the role that are not the kit's; invoke revoke-token --venue {name} --list"
+            )
+        else:
+            hint = f"revoke everybody's at once with: invoke revoke-token --venue {name} --all"
+        return RequestError(
+            f"{name}: the role {self._venue.role_name} has no room for one more revocation: its inline policies hold"
+            f" {INLINE_POLICIES_LIMIT:,} characters together",
+            hint=hint,
+        )
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """A revocation that was put on the role just now."""
+
+    standing: Standing
+    _proof: Proof
+    _wait: Wait
+    _rest_of_second: float
+
+    def settle(self, venue: Venue) -> str | None:
+        """Wait until a token of its kind is denied, and until a new one would be spared.
+
+        :returns: why that could not be proved; None where it was.
+        :raises DifferenceFound: the token is not denied, although AWS had time.
+        """
+        try:
+            return self._proof.denied(self._wait)
+        except TimeoutError as error:
+            raise DifferenceFound(
+                f"{venue.name}: {self.standing.name} is on the role, but AWS does not deny a token of it yet: {error}",
+                hint="AWS may take some minutes; look at the role's inline policies if it lasts",
+            ) from error
+        finally:
+            if self.standing.revocation is not None and self.standing.revocation.session is None:
+                with suppress(ValueError):
+                    self._wait.sleep(max(0.0, self._rest_of_second))
+
+
+def _standing(policies: Mapping[str, Policy]) -> list[Standing]:
+    found = []
+    for name, policy in policies.items():
+        expires = denies.expiry(name)
+        if expires is not None:
+            found.append(Standing(name, expires, denies.read(policy)))
+    return sorted(found, key=lambda each: (each.expires, each.name))
