@@ -59,7 +59,7 @@ def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
         _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
         _allow("IssueTokens", _assume_actions(venue), venue.role_arn),
     ]
-    found = _find_bucket(venue)  # only for tokens that are narrowed within S3
+    found = _find_bucket(venue)
     return {"Version": "2012-10-17", "Statement": [*issue, *found] if desk else [*_manage(venue), *issue[1:], *found]}
 
 

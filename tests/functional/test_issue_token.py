@@ -417,6 +417,7 @@ class TestTheLedger:
             "access_key_id": token["Credentials"]["AccessKeyId"],
             "expires": token["Credentials"]["Expiration"],
             "reason": "case 42: ünïcode\nand lines",
+            "narrowing": None,
         }
         assert re.fullmatch(EXPIRATION, line["issued"])
         path = kit.work_directory / "ledger.jsonl"

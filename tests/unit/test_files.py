@@ -17,6 +17,7 @@ from venue_access.files import (
     check_appendable,
     locked,
     private_directory,
+    read_given,
     write_private,
     write_private_if_changed,
 )
@@ -170,3 +171,16 @@ def test_an_error_names_the_way_to_another_work_directory(tmp_path: Path) -> Non
     error = files.unwritable(tmp_path, OSError(errno.EROFS, "Read-only file system"))
     assert "INVOKE_WORKDIR" in str(error)
     assert "read-only file system" in str(error)
+
+
+def test_a_file_that_was_named_is_read_or_the_reason_told(tmp_path: Path) -> None:
+    file = tmp_path / "given"
+    file.write_text("é\n", encoding="utf-8")
+    assert read_given(str(file), "--policy") == "é\n"
+    file.write_bytes(b"\xff")
+    with pytest.raises(RequestError, match=r"--policy: '.*given' is no text in UTF-8"):
+        read_given(str(file), "--policy")
+    with pytest.raises(RequestError, match=r"--policy: cannot read .*: is a directory"):
+        read_given(str(tmp_path), "--policy")
+    with pytest.raises(RequestError, match="--policy: cannot read none: no such file"):
+        read_given("none", "--policy")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from venue_access.errors import RequestError
 from venue_access.inventory.checks import Unfit, cidr
@@ -25,7 +26,9 @@ from venue_access.policies import (
     ecr_policy,
     s3_policy,
 )
-from venue_access.tokens.policy_file import PolicyFile
+
+if TYPE_CHECKING:
+    from venue_access.tokens.policy_file import PolicyFile
 
 READS = frozenset(
     {
