@@ -295,7 +295,7 @@ def issue_token(
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
-    from venue_access.tokens.narrowing import narrowing
+    from venue_access.tokens.narrowing_flags import narrowing
 
     users = tuple(name.strip(" ") for name in user.split(","))
     lasting = seconds(duration)

@@ -172,6 +172,7 @@ PURE = (
     "provisioning.stack",
     "tokens.durations",
     "tokens.narrowing",
+    "tokens.narrowing_flags",
     "tokens.policy_file",
     "tokens.shells",
     "verification.report",
