@@ -304,7 +304,7 @@ def issue_token(
     from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
     from venue_access.tokens.formats import writer
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
-    from venue_access.tokens.narrowing import narrowing
+    from venue_access.tokens.narrowing_flags import narrowing
 
     users = tuple(name.strip(" ") for name in user.split(","))
     lasting = seconds(duration)

@@ -178,6 +178,7 @@ PURE = (
     "tokens.denies",
     "tokens.durations",
     "tokens.narrowing",
+    "tokens.narrowing_flags",
     "tokens.policy_file",
     "tokens.shells",
     "verification.report",

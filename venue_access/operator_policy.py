@@ -61,7 +61,7 @@ def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
         _allow("IssueTokens", _assume_actions(venue), venue.role_arn),
         *_keep_ledger(venue),
     ]
-    found = _find_bucket(venue)  # only for tokens that are narrowed within S3
+    found = _find_bucket(venue)
     return {"Version": "2012-10-17", "Statement": [*issue, *found] if desk else [*_manage(venue), *issue[1:], *found]}
 
 

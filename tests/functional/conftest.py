@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.live_role import Role, provisioned_role
 from tests.functional.proxy import Proxy, proxy_before
 from venue_access.local_aws import local_aws
 
@@ -49,6 +50,19 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) 
     kit.write_inventory({name: embedded(name, users=users)})
     kit.done("provision")
     return kit, name
+
+
+@pytest.fixture(scope="session")
+def shared_role(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Role:
+    """The role of a provisioned venue, to be changed by hand: take ``role``."""
+    return provisioned_role(Kit(tmp_path_factory.mktemp("role"), work_directory))
+
+
+@pytest.fixture
+def role(shared_role: Role) -> Iterator[Role]:
+    """The role, put right again after the test."""
+    yield shared_role
+    shared_role.restore()
 
 
 @pytest.fixture

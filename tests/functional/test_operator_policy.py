@@ -62,6 +62,11 @@ def test_the_desks_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, venu
 
     issued = kit.done("issue-token", "--user", "alice", **environment(kit, keys))
     assert role_of(venue) in issued.document()["AssumedRoleUser"]["Arn"]
+    narrowed = kit.done("issue-token", "--user", "alice", "--s3-prefix", "incoming", **environment(kit, keys))
+    assert "narrowed to: S3 incoming/" in narrowed.err
+    unverified = kit("verify", typed="", timeout=300, **environment(kit, keys))
+    assert (unverified.code, unverified.out) == (5, "")
+    assert f"verifying takes a provisioner's rights: invoke operator-policy --venue {venue}" in unverified.err
     refused = kit("provision", typed="", timeout=300, **environment(kit, keys))
     assert refused.code == 5
     assert "AWS refused iam:GetRole" in refused.err

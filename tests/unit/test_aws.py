@@ -29,6 +29,11 @@ def refused(code: str, message: str = "no") -> fault.ClientError:
         (refused("AccessDenied", "not you"), AccessRefused, "AWS refused sts:AssumeRole: not you"),
         (refused("Throttling"), AwsError, "AWS is throttling sts:AssumeRole, also after retries"),
         (
+            refused("PackedPolicyTooLarge", "Packed policy consumes 105% of allotted space"),
+            AwsError,
+            "AWS refused sts:AssumeRole (PackedPolicyTooLarge): Packed policy consumes 105% of allotted space",
+        ),
+        (
             refused("MalformedPolicyDocument", "bad"),
             AwsError,
             "AWS refused sts:AssumeRole (MalformedPolicyDocument): bad",
@@ -51,6 +56,11 @@ def test_expired_keys_and_missing_keys_say_where_new_ones_come_from() -> None:
     for raised in (refused("ExpiredToken"), fault.NoCredentialsError()):
         with pytest.raises(Unreachable, match="account portal"), _faults("sts:AssumeRole"):
             raise raised
+
+
+def test_a_session_policy_that_packs_too_large_is_to_be_narrowed_less() -> None:
+    with pytest.raises(AwsError, match="\n  narrow the token less"), _faults("sts:AssumeRole"):
+        raise refused("PackedPolicyTooLarge", "Packed policy consumes 105% of allotted space")
 
 
 def test_what_aws_quotes_of_an_external_id_is_masked() -> None:

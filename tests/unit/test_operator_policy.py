@@ -28,6 +28,11 @@ def test_the_desk_may_read_one_parameter_and_assume_one_role() -> None:
     }
 
 
+def test_the_desk_may_read_the_buckets_name_where_the_platform_keeps_it() -> None:
+    """A token that is narrowed within S3 names the bucket."""
+    assert set(statements(a_venue(), desk=True)) == {"ReadExternalId", "IssueTokens", "FindBucket"}
+
+
 def test_who_sends_a_source_identity_or_tags_needs_the_right_to() -> None:
     venue = a_venue(source_identity=True, session_tags={"purpose": "review"})
     assert statements(venue, desk=True)["IssueTokens"]["Action"] == [

@@ -34,11 +34,16 @@ def verify(
     """Compare a venue's live role with the inventory, then try its guard and a token of fifteen minutes.
 
     :param venues: those of the inventory, of which one stands for all that the token is to be kept from.
-    :raises AwsError: AWS could not be asked.
+    :raises AccessRefused: the caller may not look at the role.
+    :raises Unreachable: AWS does not answer, or the keys are of another account.
     """
-    live = read_live(aws, venue)
     caller = caller_in_account(aws, venue)  # in another account everything would seem not to exist
-    checks = list(check_role(aws, venue, live))
+    try:
+        live = read_live(aws, venue)
+        checks = list(check_role(aws, venue, live))
+    except AccessRefused as error:
+        needed = f"verifying takes a provisioner's rights: invoke operator-policy --venue {venue.name}"
+        raise AccessRefused(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
     if live.role is not None:
         reason = why_not_trusted(venue, caller)
         if live.published is None:
