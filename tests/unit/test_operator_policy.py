@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.stacks import a_full_venue, a_venue
-from venue_access.inventory.model import StateBackend, Venue
+from venue_access.inventory.model import LedgerBucket, StateBackend, Venue
 from venue_access.operator_policy import operator_policy
 
 ACCOUNT = "111122223333"
@@ -94,3 +94,14 @@ def test_a_states_key_is_named_as_aws_knows_it() -> None:
 def test_the_policy_fits_a_role_of_the_operators() -> None:
     """An inline policy of a role holds 10,240 characters, a managed one 6,144 (IAM quotas)."""
     assert len(json.dumps(operator_policy(a_full_venue()), separators=(",", ":"))) < 6144
+
+
+def test_a_ledger_in_s3_may_be_read_and_added_to_by_the_desk_and_rewritten_by_nobody() -> None:
+    venue = a_venue(s3_buckets=("data",), ledger=LedgerBucket("books", "kit/", "us-east-1"))
+    for desk in (True, False):
+        found = statements(venue, desk=desk)
+        assert found["FindLedger"]["Resource"] == ["arn:aws:s3:::books"]
+        assert found["FindLedger"]["Condition"] == {"StringLike": {"s3:prefix": "kit/*"}}
+        assert found["KeepLedger"]["Action"] == ["s3:GetObject", "s3:PutObject"]
+        assert found["KeepLedger"]["Resource"] == ["arn:aws:s3:::books/kit/*"]
+    assert "KeepLedger" not in statements(a_venue(s3_buckets=("data",)))

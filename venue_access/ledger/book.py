@@ -16,7 +16,6 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.chain import Line
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind, Record
-from venue_access.ledger.s3 import S3Ledger
 
 
 class Store(Protocol):
@@ -100,7 +99,12 @@ def open_ledger(settings: Settings, venue: Venue, reach: Callable[[], Aws]) -> L
 
 def store_of(settings: Settings, venue: Venue, reach: Callable[[], Aws]) -> Store:
     """Where a venue's ledger is kept."""
-    return LocalLedger(settings) if venue.ledger is None else S3Ledger(venue.ledger, reach)
+    if venue.ledger is None:
+        return LocalLedger(settings)
+
+    from venue_access.ledger.s3 import S3Ledger  # what most ledgers do not need
+
+    return S3Ledger(venue.ledger, reach)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.inventory.builders import FILE, NOT_GIVEN, ROLE, USUAL, inventory_of, venue_with
 from venue_access.errors import InventoryError, Problem
 from venue_access.inventory.loader import load_inventory
-from venue_access.inventory.model import Recipient, StateBackend, Venue
+from venue_access.inventory.model import LedgerBucket, Recipient, StateBackend, Venue
 from venue_access.inventory.regions import REGIONS
 from venue_access.inventory.values import UnsafeText, Vaulted
 from venue_access.inventory.venues import KNOWN, build_venues, warnings
@@ -397,3 +397,28 @@ def test_the_example_loads_without_a_warning_and_mentions_every_variable() -> No
     written = {name for host in inventory.hosts for name in inventory.settings(host)}
     assert written >= set(KNOWN)
     assert {venue.partition for venue in venues.values()} == {"aws", "aws-us-gov"}
+
+
+def test_a_ledger_is_in_the_work_directory_or_under_a_prefix_of_a_bucket() -> None:
+    assert venue_with().ledger is None
+    assert venue_with(ledger={"s3": {"bucket": "books"}}).ledger == LedgerBucket("books", "", "us-west-2")
+    given = {"bucket": "books", "prefix": "kit", "region": "eu-west-1"}
+    assert venue_with(ledger={"s3": given}).ledger == LedgerBucket("books", "kit/", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("ledger", "said"),
+    [
+        ("s3", "expected {s3: {bucket: <name>, prefix: <path>}}, found"),
+        ({"bucket": "books"}, "found the keys bucket"),
+        ({"s3": {}}, "bucket is required"),
+        ({"s3": {"bucket": "Books"}}, "bucket: 'Books' must be a bucket name"),
+        ({"s3": {"bucket": "books", "prefx": "a"}}, "has no key 'prefx'; did you mean 'prefix'?"),
+        ({"s3": {"bucket": "books", "prefix": "../a"}}, "prefix: '../a' must be a path"),
+        ({"s3": {"bucket": "books", "region": "us-west-9"}}, "region: 'us-west-9' is no AWS region"),
+    ],
+)
+def test_a_ledger_that_cannot_be_is_told(ledger: object, said: str) -> None:
+    found = problem(ledger=ledger)
+    assert found.key == "ledger"
+    assert said in found.message

@@ -1,0 +1,240 @@
+"""``invoke revoke-token``: the revoked token is denied, its neighbour works, and so does a new one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, Kit, Result, embedded
+from tests.functional.proxy import Proxy
+from venue_access import inline_policies
+from venue_access.errors import AccessRefused
+from venue_access.local_aws import local_aws
+from venue_access.policies import REVOCATION_PREFIX
+
+VENUE = "revoked-dev"
+ROLE = "unity-revoked-dev-sts"
+USERS = dict.fromkeys(("alice", "alice-b", "alice-20", "bob"))
+STATEMENT = {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}
+DENY = {"Version": "2012-10-17", "Statement": [STATEMENT]}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Kit:
+    """Where the tokens are issued."""
+    kit = Kit(tmp_path_factory.mktemp("desk"), work_directory)
+    kit.write_inventory({VENUE: embedded(VENUE, users=USERS)})
+    kit.done("provision")
+    return kit
+
+
+@pytest.fixture
+def kit(desk: Kit, tmp_path: Path) -> Iterator[Kit]:
+    """A machine that never issued anything: a work directory of its own, and a provisioner's keys."""
+    endpoint = local_aws(desk.work_directory).endpoint()
+    kit = Kit(tmp_path, tmp_path / "work")
+    kit.write_inventory({VENUE: as_if_real(endpoint.url)})
+    operator = desk.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
+    kit.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
+    yield kit
+    for name in on_the_role(desk):
+        inline_policies.remove(desk.root(), ROLE, name)
+
+
+def as_if_real(url: str) -> dict[str, Any]:
+    root = f"arn:aws:iam::{ACCOUNT}:root"
+    return embedded(VENUE, users=USERS, embedded_aws=False, aws_endpoint_url=url, trusted_principals=[root])
+
+
+def on_the_role(desk: Kit) -> list[str]:
+    return inline_policies.names_of(desk.root(), ROLE)[0]
+
+
+def issue(desk: Kit, *users: str) -> list[dict[str, Any]]:
+    out = desk.done("issue-token", "--venue", VENUE, "--user", ",".join(users)).out
+    return [json.loads(line) for line in out.splitlines()] if len(users) > 1 else [json.loads(out)]
+
+
+def name_of(token: dict[str, Any]) -> str:
+    return str(token["AssumedRoleUser"]["Arn"].rsplit("/", 1)[1])
+
+
+def works(desk: Kit, token: dict[str, Any]) -> bool:
+    try:
+        desk.session(token).call("s3", "put_object", Bucket=f"{VENUE}-data", Key="a", Body=b"a")
+    except AccessRefused:
+        return False
+    return True
+
+
+def revoke(kit: Kit, *flags: str) -> Result:
+    return kit.done("revoke-token", "--venue", VENUE, *flags)
+
+
+class TestWhatIsDenied:
+    def test_one_token_of_several_of_a_user(self, desk: Kit, kit: Kit) -> None:
+        one, other = issue(desk, "alice") + issue(desk, "alice")
+        result = revoke(kit, "--session", name_of(one))
+        assert f"the session {name_of(one)}" in result.out
+        assert "proved: a token of that kind is denied now" in result.err
+        assert "GetCallerIdentity answers a revoked token still" in result.err
+        assert [works(desk, token) for token in (one, other, *issue(desk, "alice"))] == [False, True, True]
+        assert desk.session(one).caller().arn.endswith(name_of(one))  # AWS answers that as well
+
+    def test_all_of_a_user_and_nobody_elses_whatever_the_name_begins_with(self, desk: Kit, kit: Kit) -> None:
+        tokens = issue(desk, "alice", "alice-b", "alice-20", "bob") + issue(desk, "alice")
+        document = json.loads(revoke(kit, "--user", "alice", "--json").out)
+        assert (document["revoked"]["user"], document["proved"]) == ("alice", True)
+        assert [works(desk, token) for token in tokens] == [False, True, True, True, False]
+        assert all(works(desk, token) for token in issue(desk, "alice", "bob"))
+
+    def test_everybodys_so_far(self, desk: Kit, kit: Kit) -> None:
+        tokens = issue(desk, "alice", "bob")
+        revoke(kit, "--all")
+        assert not any(works(desk, token) for token in tokens)
+        assert all(works(desk, token) for token in issue(desk, "alice", "bob"))
+
+    def test_a_user_whose_name_is_cut_is_revoked_with_a_warning_of_who_else_is(self, desk: Kit, kit: Kit) -> None:
+        long = "a" * 40
+        one, neighbour = issue(desk, long, "a" * 37)
+        result = revoke(kit, "--user", long)
+        assert f"everybody whose name begins with {'a' * 38}" in result.err
+        assert [works(desk, one), works(desk, neighbour)] == [False, True]
+
+    def test_a_session_made_by_hand(self, desk: Kit, kit: Kit) -> None:
+        project, name = VENUE.split("-")
+        stored = desk.root().parameter(f"/unity/{project}/{name}/cs/sts/role/external-id")
+        assert stored is not None
+        operator = desk.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "hand")
+        hand = desk.root().as_session(operator)
+        made = hand.assume_role(f"arn:aws:iam::{ACCOUNT}:role/{ROLE}", "unityuser12252025", external_id=stored.value)
+        session = desk.root().as_session(made)
+        session.call("s3", "list_objects_v2", Bucket=f"{VENUE}-data")
+        revoke(kit, "--session", "unityuser12252025")
+        with pytest.raises(AccessRefused):
+            session.call("s3", "list_objects_v2", Bucket=f"{VENUE}-data")
+
+    def test_what_is_taken_back_works_again(self, desk: Kit, kit: Kit) -> None:
+        [token] = issue(desk, "bob")
+        revoke(kit, "--user", "bob")
+        [name] = on_the_role(desk)
+        assert not works(desk, token)
+        assert "work again" in revoke(kit, "--undo", name).err
+        assert works(desk, token)
+        assert on_the_role(desk) == []
+        again = kit("revoke-token", "--venue", VENUE, "--undo", name)
+        assert again.code == 2
+        assert "it has none" in again.err
+
+
+class TestOnTheRole:
+    def test_they_are_listed_and_two_at_once_lose_neither(self, desk: Kit, kit: Kit) -> None:
+        tokens = issue(desk, "alice", "bob", "alice-b", "alice-20")
+        names = [name_of(token) for token in tokens]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda name: revoke(kit, "--session", name), names))
+        listed = json.loads(revoke(kit, "--list", "--json").out)["revocations"]
+        assert sorted(each["session"] for each in listed) == sorted(names)
+        assert len(revoke(kit, "--list").out.splitlines()) == 4
+        assert not any(works(desk, token) for token in tokens)
+
+    def test_provision_rotate_and_adoption_leave_them_and_none_is_drift(self, desk: Kit, kit: Kit) -> None:
+        [token] = issue(desk, "alice")
+        revoke(kit, "--user", "alice")
+        before = on_the_role(desk)
+        assert len(before) == 1
+        assert "changed=0 " in desk.done("provision").out
+        desk.done("rotate-external-id")
+        # The other machine has no state of the venue: it adopts what is there.
+        assert "adopting" in kit.done("provision").err
+        assert on_the_role(desk) == before
+        assert not works(desk, token)
+        desk.done("provision")
+
+    def test_those_that_no_token_is_left_of_are_taken_off_and_foreign_ones_never(self, desk: Kit, kit: Kit) -> None:
+        past = datetime.now(timezone.utc) - timedelta(minutes=1)
+        old, soon = (f"{REVOCATION_PREFIX}{when:%Y%m%dT%H%M%SZ}-00000000" for when in (past, past + timedelta(hours=1)))
+        for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
+            inline_policies.write(desk.root(), ROLE, name, DENY)
+        document = json.loads(revoke(kit, "--session", "anybody", "--json").out)
+        assert document["pruned"] == [old]
+        left = set(on_the_role(desk)) - {document["revoked"]["name"]}
+        assert left == {soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"}
+        assert "its policy was changed" in revoke(kit, "--list").out
+
+    def test_where_there_is_no_room_all_is_offered_and_has_some(self, desk: Kit, kit: Kit) -> None:
+        [token] = issue(desk, "bob")
+        filler = {"Version": "2012-10-17", "Statement": [{**STATEMENT, "Sid": "x" * 9_850}]}
+        inline_policies.write(desk.root(), ROLE, "filler", filler)
+        result = kit("revoke-token", "--venue", VENUE, "--session", name_of(token))
+        assert (result.code, result.out) == (2, "")
+        assert "hold 10,240 characters together" in result.err
+        assert f"invoke revoke-token --venue {VENUE} --all" in result.err
+        assert on_the_role(desk) == ["filler"]
+        revoke(kit, "--all")
+        assert not works(desk, token)
+
+
+class TestTheRun:
+    def test_it_is_entered_into_the_ledger(self, desk: Kit, kit: Kit) -> None:
+        [token] = issue(desk, "bob")
+        desk.done("revoke-token", "--venue", VENUE, "--session", name_of(token), "--reason", "laptop lost")
+        [found] = [
+            each
+            for each in desk.done("tokens", "--json", "--user", "bob").document()["tokens"]
+            if each["role_session_name"] == name_of(token)
+        ]
+        assert found["state"] == "revoked"
+        entered = json.loads((desk.work_directory / "ledger.jsonl").read_text().splitlines()[-1])
+        assert (entered["kind"], entered["scope"], entered["reason"]) == ("revocation", "session", "laptop lost")
+        assert entered["policy"] in on_the_role(desk)
+
+    def test_a_ledger_that_cannot_be_written_keeps_nobody_from_revoking(self, desk: Kit, kit: Kit) -> None:
+        [token] = issue(desk, "bob")
+        (kit.work_directory / "ledger.jsonl").mkdir(parents=True)
+        result = kit("revoke-token", "--venue", VENUE, "--session", name_of(token))
+        assert result.code == 6
+        assert "is in force, but it could not be entered into the ledger" in result.err
+        assert not works(desk, token)
+
+    def test_where_it_cannot_be_proved_it_says_so_and_revokes(self, desk: Kit, kit: Kit, proxy: Proxy) -> None:
+        [token] = issue(desk, "bob")
+        kit.write_inventory({VENUE: as_if_real(proxy.url)})
+        proxy.refusals["AssumeRole"] = ("AccessDenied", "not you")
+        result = revoke(kit, "--session", name_of(token))
+        assert "it was not proved: no token could be had to try it with" in result.err
+        assert not works(desk, token)
+
+    @pytest.mark.parametrize(
+        ("flags", "said"),
+        [
+            ((), "which tokens?"),
+            (("--all", "--user", "bob"), "--user and --all exclude each other"),
+            (("--list", "--undo", "x"), "exclude each other"),
+            (("--session", "a*"), "must be 2 to 64 ASCII letters"),
+            (("--user", "al?ce"), "must be 2 to 64 ASCII letters"),
+            (("--undo", "foreign"), "has no revocation 'foreign'"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, desk: Kit, kit: Kit, flags: tuple[str, ...], said: str) -> None:
+        result = kit("revoke-token", "--venue", VENUE, *flags)
+        assert (result.code, result.out) == (2, "")
+        assert said in result.err
+        assert on_the_role(desk) == []
+
+    def test_a_dry_run_revokes_nothing(self, desk: Kit, kit: Kit) -> None:
+        assert kit.done("--dry", "revoke-token", "--venue", VENUE, "--all").err == "would revoke everybody's tokens\n"
+        assert on_the_role(desk) == []
+
+    def test_a_venue_that_is_not_provisioned_is_told(self, kit: Kit, venue: str, desk: Kit) -> None:
+        bare = Kit(kit.folder, desk.work_directory)
+        bare.write_inventory({venue: embedded(venue)})
+        result = bare("revoke-token", "--venue", venue, "--all")
+        assert result.code == 2
+        assert f"{venue} is not provisioned" in result.err
