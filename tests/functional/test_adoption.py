@@ -85,6 +85,7 @@ def test_a_lost_or_cut_off_state_is_replaced_by_what_exists(kit: Kit, venue: str
     assert "adopting" not in kit.done("provision").err
 
 
+@pytest.mark.soak
 def test_with_the_state_lost_only_what_is_left_is_adopted(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)
@@ -101,6 +102,7 @@ def test_with_the_state_lost_only_what_is_left_is_adopted(kit: Kit, venue: str) 
     assert live_ids(kit, venue) == ids
 
 
+@pytest.mark.soak
 def test_what_was_deleted_by_hand_is_made_anew_with_the_same_external_id(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, embedded
 from tests.functional.processes import left_in
 from tests.functional.proxy import Proxy
@@ -89,6 +91,7 @@ def test_one_that_was_killed_is_completed_by_the_next(kit: Kit, venue: str, prox
     assert is_gone(kit, venue)
 
 
+@pytest.mark.soak
 def test_a_state_in_s3_serves_every_command(kit: Kit, venue: str) -> None:
     state: dict[str, Any] = {"backend": "s3", "bucket": f"{venue}-state", "key_prefix": "venues/"}
     kit.write_inventory({venue: embedded(venue, state=state)})

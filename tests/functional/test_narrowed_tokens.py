@@ -234,7 +234,7 @@ def test_each_of_several_users_gets_a_narrowed_token(furnished: Kit) -> None:
         (("--no-s3", "--s3-prefix", "in"), "--no-s3 and --s3-prefix exclude each other"),
         (("--no-s3", "--no-ecr"), "--no-s3 and --no-ecr exclude each other"),
         (("--source-ip", "10.0.0.1/8"), "is no address range"),
-        (("--policy", "no-such-file"), "cannot read no-such-file"),
+        (("--policy", "no-such-file"), "the policy file 'no-such-file' cannot be read: no such file"),
         (("--s3-prefix", ",".join(f"folder-{number:03}" for number in range(60))), "AWS takes 2048"),
     ],
 )

@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from venue_access.aws import Keys
@@ -221,6 +223,7 @@ def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_
     assert kit.root().role(role_of(bucketless)) is None
 
 
+@pytest.mark.soak
 def test_one_venue_of_a_stack_is_provisioned_without_touching_the_other(kit: Kit) -> None:
     one, other = new_venue(), new_venue()
     stack = f"stack-{one}"

@@ -59,6 +59,7 @@ class TestEveryRow:
         assert new not in result.err
         assert guard.kit.done("provision").out.split()[3] == "changed=0"
 
+    @pytest.mark.soak
     def test_announced_goes_on_with_the_same_id_and_without_terraform_state(self, guard: Guard) -> None:
         first, second, _ = KNOWN
         guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
@@ -154,6 +155,7 @@ class TestRepair:
         rotate(guard.kit, "--repair")
         guard.check_stable(KNOWN[0])
 
+    @pytest.mark.soak
     def test_a_role_made_by_hand_that_provision_does_not_take_is_mended_without_any_state(
         self, kit: Kit, venue: str
     ) -> None:

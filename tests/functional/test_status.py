@@ -101,6 +101,7 @@ def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard
     assert told["provisioned"] is None
 
 
+@pytest.mark.soak
 def test_fifty_venues_are_looked_at_side_by_side(kit: Kit) -> None:
     names = [f"fifty-v{number:02}" for number in range(50)]
     kit.write_inventory(

@@ -45,8 +45,8 @@ class Record:
     """The token's."""
     expires: datetime | None = None
     """When the token does, or the revocation; UTC."""
-    narrowing: Mapping[str, Any] | None = None
-    """What the token was narrowed to, in values that JSON has."""
+    narrowing: str | None = None
+    """What the token was narrowed to, in a few words."""
     reason: str | None = None
     delivery: str | None = None
     """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``: how it is handed over."""

@@ -25,7 +25,7 @@ def enter_issue(ledger: Ledger, issued: Issued, delivery: Delivery, reason: str 
         Kind.ISSUE,
         when=issued.issued,
         **_about(issued, delivery),
-        narrowing={"only": issued.narrowing.describe()} if issued.narrowing else None,
+        narrowing=issued.narrowing.describe() or None,
         reason=reason,
     )
 

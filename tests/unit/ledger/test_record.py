@@ -26,7 +26,7 @@ def test_a_record_says_who_issued_what_to_whom_and_how() -> None:
         "role_session_name": "alice-20261120T120000Z-3f9c21ab",
         "access_key_id": "ASIAEXAMPLE",
         "expires": "2026-11-20T13:00:00Z",
-        "narrowing": {"read_only": True},
+        "narrowing": "read-only",
         "reason": "a line\nbreak, ünïcode",
         "delivery": "age",
         "key_fingerprints": ["SHA256:abc"],
