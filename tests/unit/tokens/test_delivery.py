@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -34,13 +35,15 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """As good as one: no file may be longer than nothing."""
+    """As good as one: no file may be longer than nothing; not even the one that pytest may be writing to."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_file_is_made_where_it_was_asked_for_or_under_a_name_of_its_own(tmp_path: Path) -> None:
@@ -72,12 +75,11 @@ def test_a_place_where_no_file_can_be_made_is_refused_beforehand(out: str, sever
     assert not Path("nowhere").exists()
 
 
-@pytest.mark.usefixtures("full_disk")
 @pytest.mark.parametrize("out", [None, "token.json"])
 def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="cannot write"):
+    with full_disk(), pytest.raises(RequestError, match="cannot write"):
         Place.of(out, several=False)
-    with pytest.raises(RequestError, match="cannot write token: file too large"):
+    with full_disk(), pytest.raises(RequestError, match="cannot write token: file too large"):
         Place(Path()).write("token", b"text")
     assert list(tmp_path.iterdir()) == []
 
