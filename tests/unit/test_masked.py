@@ -30,7 +30,7 @@ class _Holder:
         "{}".format,
         "{:>20}".format,
         "{!r}".format,
-        lambda value: "%s %r" % (value, value),  # noqa: UP031
+        lambda value: "%s %r" % (value, value),  # noqa: UP031 - percent formatting is one of the ways
         lambda value: f"{value} {[value]} { ({'key': value}) }",
         lambda value: str(_Holder(value)),
         lambda value: f"{ValueError(value)} {ValueError(value)!r}",

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, Protocol
 
 from venue_access.aws import Aws
@@ -121,7 +122,7 @@ def stores_of(settings: Settings, venues: Iterable[Venue], reach: Callable[[Venu
     for venue in venues:
         shared.setdefault(venue.ledger, []).append(venue)
     return [
-        Kept(store_of(settings, first, lambda venue=first: reach(venue)), tuple(each.name for each in [first, *others]))  # type: ignore[misc]
+        Kept(store_of(settings, first, partial(reach, first)), tuple(each.name for each in [first, *others]))
         for first, *others in shared.values()
     ]
 

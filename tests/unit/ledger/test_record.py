@@ -61,7 +61,7 @@ def test_what_is_no_record_is_refused(document: dict[str, object]) -> None:
 @pytest.mark.parametrize("secret", [Secret("hunter2"), ExternalId("va.hunter2")])
 def test_a_masked_value_cannot_be_written(secret: object) -> None:
     with pytest.raises(TypeError):
-        canonical(replace(ISSUE, reason=secret).document())  # type: ignore[arg-type]
+        canonical(replace(ISSUE, reason=secret).document())  # type: ignore[arg-type]  # what must not pass
 
 
 @given(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text())))
