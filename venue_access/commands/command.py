@@ -1,0 +1,94 @@
+"""What every command is made with: a task whose expected failures are one message, its settings, its progress."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from venue_access import ui
+from venue_access.config import Settings, settings
+from venue_access.errors import RequestError, VenueAccessError
+
+if TYPE_CHECKING:
+    from venue_access.kit import Kit
+    from venue_access.provisioning.reporter import Reporter
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The folder of ``invoke.yaml``."""
+
+HELP = {
+    "venue": "the venue: unity-dev, or dev where only one project has it",
+    "limit": "venues by Ansible's patterns, such as 'unity:!unity-test'",
+    "inventory": "an inventory file or folder (or INVOKE_INVENTORY)",
+    "json": "print one JSON document",
+    "yes": "do not ask",
+}
+
+
+def command(
+    *, name: str | None = None, positional: Sequence[str] = (), **texts: str
+) -> Callable[[Callable[..., None]], Any]:
+    """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags."""
+
+    def decorate(function: Callable[..., None]) -> Any:
+        known = inspect.signature(function).parameters
+        required = [flag for flag, each in known.items() if each.default is each.empty and flag not in positional][1:]
+
+        @functools.wraps(function)
+        def run(context: Context, *arguments: Any, **flags: Any) -> None:
+            try:
+                for flag in required:  # Invoke hands over None
+                    if flags.get(flag) is None:
+                        raise RequestError(f"--{flag.replace('_', '-')} is required")
+                function(context, *arguments, **flags)
+            except VenueAccessError as error:
+                ui.error(str(error))
+                raise Exit(code=error.exit_code) from None
+            except KeyboardInterrupt:
+                ui.error("interrupted")
+                raise Exit(code=130) from None
+
+        flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
+        return task(name=name, help=flags, positional=positional, auto_shortflags=False)(run)
+
+    return decorate
+
+
+def configured(context: Context, inventory: str | None = None) -> Settings:
+    """The settings of this run."""
+    return settings(dict(context.config), root=CHECKOUT, inventory=inventory)
+
+
+def kit(context: Context, inventory: str | None) -> Kit:
+    """The inventory's venues, and the ways to their accounts."""
+    from venue_access.kit import Kit
+
+    return Kit.open(configured(context, inventory))
+
+
+@contextmanager
+def reporting() -> Iterator[Reporter]:
+    """Progress on the terminal, a line in place, with lines that stay; gone when the work is."""
+    from venue_access.provisioning.reporter import Reporter
+
+    status = ui.Status()
+
+    def stay(say: Callable[[str], None]) -> Callable[[str], None]:
+        def say_it(text: str) -> None:
+            status.clear()
+            say(text)
+
+        return say_it
+
+    try:
+        yield Reporter(now=status.show, detail=status.detail, line=stay(ui.say), warn=stay(ui.warn))
+    finally:
+        status.clear()

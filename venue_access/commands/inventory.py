@@ -1,0 +1,42 @@
+"""The inventory, as Ansible shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from venue_access import ui
+from venue_access.commands.command import command, configured
+from venue_access.errors import RequestError
+
+if TYPE_CHECKING:
+    from venue_access.inventory.tree import Inventory
+
+
+def loaded(context: Context, inventory: str | None) -> Inventory:
+    """The inventory as Ansible reads it, whatever its variables would be worth as a venue's."""
+    from venue_access.inventory.loader import load_inventory
+
+    return load_inventory(configured(context, inventory).inventory)
+
+
+@command(name="list")
+def inventory_list(context: Context, inventory: str | None = None) -> None:
+    """Print the inventory as ansible-inventory --list does."""
+    ui.result_json(loaded(context, inventory).to_list())
+
+
+@command(name="host", positional=["host"], host="the venue's name in the inventory")
+def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
+    """Print a venue's variables as ansible-inventory --host does."""
+    found = loaded(context, inventory)
+    if host not in found.hosts:
+        raise RequestError(f"the inventory has no host {host!r}", hint=f"it has: {', '.join(found.hosts[:20])}")
+    ui.result_json(found.to_list()["_meta"]["hostvars"].get(host, {}))
+
+
+@command(name="graph")
+def inventory_graph(context: Context, inventory: str | None = None) -> None:
+    """Draw the groups and venues as ansible-inventory --graph does."""
+    ui.result(loaded(context, inventory).graph())

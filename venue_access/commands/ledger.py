@@ -1,0 +1,70 @@
+"""What was issued: the tokens of the ledger, and the proof that it is whole."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from invoke.context import Context
+
+from venue_access import ui
+from venue_access.commands.command import command, kit
+
+
+@command(
+    live="only those that are neither expired nor revoked",
+    user="only of this recipient: a name or an email",
+    venue="only of this venue",
+    since="only those issued since: 7d, 12h, 30m, or a day as 2026-11-20 (UTC)",
+)
+def tokens(
+    context: Context,
+    live: bool = False,
+    user: str | None = None,
+    venue: str | None = None,
+    since: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """List the tokens that were issued, as the ledger has them."""
+    from venue_access.inventory.recipients import names_called
+    from venue_access.ledger.listing import listed, table
+    from venue_access.ledger.listing import since as time_of
+    from venue_access.ledger.verify import records_of
+
+    here, now = kit(context, inventory), datetime.now(timezone.utc)
+    records, unread = records_of(here.ledgers(venue))
+    for each in unread:
+        ui.warn(f"{each} holds no record; see what invoke ledger.verify finds")
+    found = listed(
+        records,
+        now,
+        live=live,
+        recipients=None if user is None else names_called(here.venues.values(), user),
+        venue=None if venue is None else here.venue(venue).name,
+        since=None if since is None else time_of(since, now),
+    )
+    if json:
+        ui.result_json({"tokens": [each.document() for each in found]})
+    elif found:
+        ui.result("\n".join(table(found)))
+    else:
+        ui.say("no token was issued that fits")
+
+
+@command(name="verify", head="a hash that ledger.head printed once: finds an end that was cut off")
+def ledger_verify(
+    context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
+) -> None:
+    """Find a record of the ledger that was changed, removed or moved."""
+    from venue_access.ledger.verify import verify
+
+    for line in verify(kit(context, inventory).ledgers(venue), head):
+        ui.result(line)
+
+
+@command(name="head")
+def ledger_head(context: Context, venue: str | None = None, inventory: str | None = None) -> None:
+    """Print the hash of the ledger's last record, to be written down elsewhere."""
+    from venue_access.ledger.verify import head
+
+    ui.result(head(kit(context, inventory).ledgers(venue)))

@@ -1,0 +1,33 @@
+"""The embedded AWS: start, stop, look."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from venue_access import ui
+from venue_access.commands.command import command, configured, kit
+
+
+@command(name="up")
+def local_up(context: Context, inventory: str | None = None) -> None:
+    """Start the embedded AWS, with what the inventory says exists already."""
+    here = kit(context, inventory)
+    if not here.accounts.start_embedded():
+        ui.say("the embedded AWS is up already")
+
+
+@command(name="down")
+def local_down(context: Context) -> None:
+    """Stop the embedded AWS; its state is kept."""
+    from venue_access.local_aws import local_aws
+
+    stopped = local_aws(configured(context).work_directory).down()
+    ui.say("stopped the embedded AWS" if stopped else "the embedded AWS is not up")
+
+
+@command(name="status")
+def local_status(context: Context) -> None:
+    """Show where the embedded AWS answers, and how to point the AWS CLI at it."""
+    from venue_access.local_aws import local_aws
+
+    ui.result("\n".join(local_aws(configured(context).work_directory).describe()))

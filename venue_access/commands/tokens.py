@@ -1,0 +1,195 @@
+"""The token desk: issue, hand over, revoke."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from venue_access import ui
+from venue_access.commands.command import command, kit
+
+if TYPE_CHECKING:
+    from venue_access.tokens.policy_file import PolicyFile
+
+
+@command(
+    user="who it is for: a name or an email, or several: alice,bob",
+    external_id="the external ID as the requester supplied it; - reads it from standard input",
+    duration="how long it lasts: 1h (default), 90m, 3600",
+    format="json (default), ansible, dotenv, env, env-no-export, fish, ini, legacy-json, powershell, process,"
+    " windows-cmd",
+    profile_name="the section of --format ini: the venue's name unless given",
+    reason="why, for the ledger",
+    read_only="let the token read only",
+    s3_prefix="let it into these folders of the bucket only: incoming/2026, or several: incoming/,outgoing/",
+    ecr_repository="let it into these repositories only, by their whole names, or several: unity-dev/a,unity-dev/b",
+    no_s3="let it do nothing with S3",
+    no_ecr="let it do nothing with ECR",
+    source_ip="let it be used from these addresses only: 198.51.100.0/24, or several",
+    policy="a file with a session policy, instead of the flags above",
+    seal="encrypt it to the recipient, and print the path of the file",
+    to="the recipient's public key for --seal, or a file of it: age, SSH, X.509; several by comma",
+    passphrase="seal by a generated passphrase, which the terminal shows once",
+    out="write it to this new file, or into this folder",
+)
+def issue_token(
+    context: Context,
+    user: str,
+    venue: str | None = None,
+    external_id: str | None = None,
+    duration: str = "1h",
+    format: str = "json",
+    profile_name: str | None = None,
+    reason: str | None = None,
+    read_only: bool = False,
+    s3_prefix: str | None = None,
+    ecr_repository: str | None = None,
+    no_s3: bool = False,
+    no_ecr: bool = False,
+    source_ip: str | None = None,
+    policy: str | None = None,
+    seal: bool = False,
+    to: str | None = None,
+    passphrase: bool = False,
+    out: str | None = None,
+    inventory: str | None = None,
+) -> None:
+    """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
+    from venue_access.inventory.find import find_venue_of
+    from venue_access.masked import scrub
+    from venue_access.tokens.delivery import Wishes, hand_over, handover
+    from venue_access.tokens.durations import seconds
+    from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
+    from venue_access.tokens.formats import writer
+    from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
+    from venue_access.tokens.narrowing_flags import narrowing
+
+    users = tuple(name.strip(" ") for name in user.split(","))
+    lasting = seconds(duration)
+    given = ui.confidential(external_id, "external ID")
+    supplied = None if given is None else supplied_external_id(given)
+    narrowed = narrowing(
+        read_only=read_only,
+        s3_prefix=s3_prefix,
+        ecr_repository=ecr_repository,
+        no_s3=no_s3,
+        no_ecr=no_ecr,
+        source_ip=source_ip,
+        policy=None if policy is None else policy_given(policy),
+    )
+    here = kit(context, inventory)
+    chosen = find_venue_of(here.venues, venue, users)
+    request = TokenRequest(chosen, users, lasting, supplied, narrowed)
+    several = len(users) > 1
+    way = handover(
+        Wishes(seal, to, passphrase, out, format),
+        chosen,
+        several=several,
+        text=writer(format, chosen, profile_name=profile_name, several=several),
+        keys_folder=here.settings.inventory_folder,
+    )
+    if context.config.run.dry:
+        request.check()
+        for each in recipients(request, way.prepare):
+            if isinstance(each, Refused):
+                raise each.error
+            ui.say(f"would issue a token for {each.name} at {chosen.name}")
+        return
+    reason = None if reason is None else scrub(reason, supplied)
+    ledger = here.ledger(chosen)
+    issued = entering_refusals(ledger, request, issue(ledger.aws, request, prepare=way.prepare), reason)
+    code = hand_over(
+        issued,
+        way,
+        lambda each, delivery: enter_issue(ledger, each, delivery, reason),
+        several=several,
+        delivered=lambda each, delivery: enter_delivery(ledger, each, delivery),
+    )
+    raise Exit(code=code)
+
+
+@command(
+    name="send",
+    user="whom to hand it to: a name or an email",
+    to="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
+    passphrase="seal by a generated passphrase, which the terminal shows once",
+    out="write it to this new file, or into this folder",
+)
+def external_id_send(
+    context: Context,
+    user: str,
+    venue: str | None = None,
+    to: str | None = None,
+    passphrase: bool = False,
+    out: str | None = None,
+    inventory: str | None = None,
+) -> None:
+    """Hand a requester a venue's external ID, sealed, for their requests; it is never printed."""
+    from venue_access.inventory.recipients import find_recipient
+    from venue_access.tokens.delivery import Wishes
+    from venue_access.tokens.entries import enter_hand_out
+    from venue_access.tokens.external_id import hand_out
+    from venue_access.tokens.seal.sealed import Sealing
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue, user=user)
+    wishes = Wishes(seal=True, to=to, passphrase=passphrase, out=out)
+    sealing = Sealing.of(wishes, chosen, several=False, keys_folder=here.settings.inventory_folder)
+    recipient = find_recipient(chosen, user)
+    sealing.prepare(recipient)
+    if context.config.run.dry:
+        ui.say(f"would hand the external ID of {chosen.name} to {recipient.name}")
+        return
+    ledger = here.ledger(chosen)
+    handed = hand_out(ledger.aws(), recipient, sealing)
+    enter_hand_out(ledger, handed)
+    ui.result(str(handed.path))
+
+
+def policy_given(path: str) -> PolicyFile:
+    """The policy of ``--policy``."""
+    from venue_access.files import read_small
+    from venue_access.tokens.policy_file import policy_file
+
+    content = read_small(Path(path), what="policy", hint="--policy takes a file with one IAM policy in JSON")
+    return policy_file(content.decode("utf-8", "replace"), Path(path).name)
+
+
+@command(
+    session="the token with this role session name, which stands in its ARN",
+    user="all tokens of this recipient so far: a name or an email",
+    all="everybody's tokens so far",
+    list="show what is revoked; change nothing",
+    undo="take back the revocation of this name: the tokens work again",
+    reason="why, for the ledger",
+)
+def revoke_token(
+    context: Context,
+    venue: str | None = None,
+    session: str | None = None,
+    user: str | None = None,
+    all: bool = False,
+    list: bool = False,
+    undo: str | None = None,
+    reason: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Revoke tokens that were issued: one, all of a recipient's, or everybody's."""
+    from venue_access.tokens.revocations import Wish, revoke
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue, user=user)
+    wish = Wish.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
+    if context.config.run.dry and not list:
+        ui.say(f"would {wish}")
+        return
+    come_to = revoke(wish, here.aws(chosen), chosen, lambda: here.ledger(chosen), reason)
+    if json:
+        ui.result_json(come_to.document())
+    else:
+        for line in come_to.lines():
+            ui.result(line)

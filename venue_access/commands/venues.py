@@ -1,0 +1,156 @@
+"""The commands that make venues what the inventory says, and show and prove how they stand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from venue_access import ui
+from venue_access.commands.command import command, kit, reporting
+
+
+@command(
+    check="only plan",
+    diff="show what changes, attribute by attribute",
+    allow_destroy="let the plan destroy or replace resources",
+    fail_on_change="exit 7 where something changed, or would",
+)
+def provision(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    check: bool = False,
+    diff: bool = False,
+    allow_destroy: bool = False,
+    fail_on_change: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
+    from venue_access.provisioning.outcome import exit_code, recap
+    from venue_access.provisioning.provision import provision as run
+    from venue_access.provisioning.stack_run import Options
+
+    here = kit(context, inventory)
+    chosen = here.chosen(venue, limit)
+    options = Options(check=check or context.config.run.dry, diff=diff, allow_destroy=allow_destroy)
+    with reporting() as report:
+        outcomes = run(here.settings, here.venues, chosen, here.accounts, options, report)
+    for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
+        ui.error(error)
+    if json:
+        ui.result_json({"venues": {outcome.venue.name: outcome.document() for outcome in outcomes}})
+    else:
+        for line in recap(outcomes):
+            ui.result(line)
+    raise Exit(code=exit_code(outcomes, fail_on_change=fail_on_change))
+
+
+@command()
+def deprovision(context: Context, venue: str, yes: bool = False, inventory: str | None = None) -> None:
+    """Take a venue's role, policies and parameter away; never its bucket or repositories."""
+    from venue_access.provisioning.deprovision import deprovision as run
+    from venue_access.provisioning.stack import stack_of
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    if context.config.run.dry:
+        ui.say(f"would destroy {chosen.role_arn}, its policies and {chosen.external_id_parameter}")
+        return
+    if not yes:
+        ui.confirm(f"This destroys {chosen.role_arn}, its policies and its parameter.", chosen.name)
+    with reporting() as report:
+        count = run(here.settings, stack_of(here.venues, chosen), chosen, here.aws(chosen), report)
+    ui.result(f"{chosen.name}: {count} resources destroyed" if count else f"{chosen.name}: nothing to destroy")
+
+
+@command(
+    grace="leave the old ID accepted too, for 24h say; --finish then takes it out of use",
+    finish="complete the rotation that is under way, and begin no other",
+    repair="make a new ID and a stable state from whatever is there",
+    unproved="go on where these keys cannot prove that an ID works",
+)
+def rotate_external_id(
+    context: Context,
+    venue: str | None = None,
+    grace: str | None = None,
+    finish: bool = False,
+    repair: bool = False,
+    unproved: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Give a venue a new external ID, without a moment at which issuing fails."""
+    from venue_access.provisioning.rotation import rotate
+    from venue_access.provisioning.rotation_terms import RotationOptions
+    from venue_access.provisioning.stack import stack_of
+    from venue_access.tokens.durations import length
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    waiting = None if grace is None else timedelta(seconds=length(grace, "--grace"))
+    options = RotationOptions(grace=waiting, finish=finish, repair=repair, unproved=unproved)
+    if context.config.run.dry:
+        ui.say(f"would rotate the external ID of {chosen.name}")
+        return
+    with reporting() as report:
+        stack = stack_of(here.venues, chosen)
+        rotation = rotate(here.settings, stack, chosen, here.ledger(chosen), options, report)
+    if json:
+        ui.result_json(rotation.document())
+    else:
+        ui.result(rotation.line())
+
+
+@command()
+def status(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Show how venues stand: provisioned, the age of the external ID, who holds an old one, a rotation under way."""
+    from venue_access.provisioning.status import venue_statuses
+
+    here = kit(context, inventory)
+    chosen = list(here.venues.values()) if venue is None and limit is None else here.chosen(venue, limit)
+    found = venue_statuses(here.aws, chosen, datetime.now(timezone.utc), here.records(chosen))
+    for error in dict.fromkeys(str(each.error) for each in found if each.error is not None):
+        ui.error(error)
+    if json:
+        ui.result_json({"venues": {each.venue.name: each.document() for each in found}})
+    else:
+        for each in found:
+            ui.result(each.line())
+    raise Exit(code=max((each.error.exit_code for each in found if each.error is not None), default=0))
+
+
+@command()
+def verify(context: Context, venue: str | None = None, json: bool = False, inventory: str | None = None) -> None:
+    """Prove that a venue's role is the inventory's, and that a token can do what it should and nothing else."""
+    from venue_access.verification.verify import verify as run
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    if context.config.run.dry:
+        ui.say(f"would look at {chosen.role_arn} and try a token of it")
+        return
+    report = run(here.aws(chosen), chosen, here.venues.values())
+    if json:
+        ui.result_json(report.document())
+    else:
+        ui.result("\n".join(report.lines()))
+    report.conclude()
+
+
+@command(desk="only what issuing tokens needs")
+def operator_policy(
+    context: Context, venue: str | None = None, desk: bool = False, inventory: str | None = None
+) -> None:
+    """Print the IAM policy that an operator of a venue needs."""
+    from venue_access.operator_policy import operator_policy as policy
+
+    ui.result_json(policy(kit(context, inventory).venue(venue), desk=desk))
