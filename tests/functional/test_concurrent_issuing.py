@@ -70,8 +70,9 @@ def guard(kit: Kit, venue: str) -> Guard:
     return Guard.provisioned(kit, venue)
 
 
-def test_two_hundred_tokens_are_issued_and_used_during_rotations_and_a_provision(guard: Guard) -> None:
-    assert run_beside(guard, rotate_and_provision(guard, rotations=2), at_least=200) >= 200
+@pytest.mark.parametrize(("tokens", "rotations"), [(60, 1), pytest.param(200, 2, marks=pytest.mark.soak)])
+def test_tokens_are_issued_and_used_during_rotations_and_a_provision(guard: Guard, tokens: int, rotations: int) -> None:
+    assert run_beside(guard, rotate_and_provision(guard, rotations=rotations), at_least=tokens) >= tokens
     guard.check_stable()
 
 

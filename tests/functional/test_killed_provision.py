@@ -62,7 +62,7 @@ def kill_terraform(folder_of: Kit, venue: str) -> None:
             os.kill(number, signal.SIGKILL)
 
 
-@at(2, 5)
+@at(5)
 def test_a_kit_killed_at_a_write_leaves_no_terraform_and_the_next_run_completes(
     kit: Kit, venue: str, proxy: Proxy, number: int
 ) -> None:
@@ -81,7 +81,7 @@ def test_terraform_killed_at_a_write_is_told_and_the_next_run_completes(
     completes(kit, venue)
 
 
-@at(1)
+@at()
 def test_the_kit_and_terraform_killed_together_leave_no_provider(
     kit: Kit, venue: str, proxy: Proxy, number: int
 ) -> None:
