@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -103,30 +104,84 @@ def show_on_terminal(label: str, secret: Masked) -> None:
         raise DeliveryError(f"the terminal has gone, and the {label} with it") from error
 
 
-class Status:
-    """A line that is rewritten in place on a terminal; elsewhere what it says stays, without its details."""
+class Board:
+    """Lines that are rewritten in place on a terminal, one for each piece of work that is under way.
 
-    def __init__(self) -> None:
-        self._live = sys.stderr is not None and sys.stderr.isatty()
-        self._shown = ""
+    Elsewhere what they say stays, without its details; where the work is done side by side, what belongs to one piece
+    comes together when that piece is done.
+    """
+
+    def __init__(self, *, side_by_side: bool = False) -> None:
+        self.live = sys.stderr is not None and sys.stderr.isatty()
+        self.gathers = side_by_side and not self.live
+        self.rows: list[Row] = []
+        self._drawn = 0
+        self._lock = threading.RLock()
+
+    def row(self) -> Row:
+        """A line for one more piece of work."""
+        row = Row(self)
+        self.rows.append(row)
+        return row
+
+    def draw(self, above: str = "") -> None:
+        """Show the lines as they are now, below ``above``, which stays."""
+        with self._lock:
+            size = shutil.get_terminal_size()
+            shown = [row.text[: size.columns - 1] for row in self.rows if row.text][: size.lines - 1]
+            up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            _tell(f"\r{up}\x1b[J{above}" + "\n".join(shown))
+            self._drawn = len(shown)
+
+    def clear(self) -> None:
+        """Take the lines away, and say what is left to be said."""
+        for row in list(self.rows):
+            row.done()
+
+
+class Row:
+    """The line of one piece of work."""
+
+    def __init__(self, board: Board) -> None:
+        self.text = ""
+        self._board = board
+        self._gathered = ""
 
     def show(self, text: str) -> None:
         """Replace what the line says."""
-        if not self._live and text != self._shown:
-            say(text)
-        self._shown = text
+        if not self._board.live and text != self.text:
+            self.say(text)
         self.detail(text)
+        self.text = text
 
     def detail(self, text: str) -> None:
         """Replace what the line says on a terminal; it is too much anywhere else."""
-        if self._live:
-            width = shutil.get_terminal_size().columns - 1
-            _tell(f"\r\x1b[2K{text[:width]}")
+        if self._board.live:
+            self.text = text
+            self._board.draw()
 
-    def clear(self) -> None:
-        """Take the line away from a terminal."""
-        if self._live:
-            _tell("\r\x1b[2K")
+    def say(self, text: str) -> None:
+        """Tell the person something that stays."""
+        if self._board.gathers:
+            self._gathered += text + "\n"
+        elif self._board.live:
+            self._board.draw(above=text + "\n")
+        else:
+            say(text)
+
+    def warn(self, text: str) -> None:
+        """As ``say``, with a warning."""
+        self.say(f"warning: {text}")
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self in self._board.rows:
+            self._board.rows.remove(self)
+        if self._board.live:
+            self._board.draw()
+        elif self._gathered:
+            _tell(self._gathered)
+            self._gathered = ""
 
 
 def _terminal() -> int:

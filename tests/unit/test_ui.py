@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_a_stream_that_was_closed_from_the_start_stops_nothing(
     monkeypatch.setattr(sys, stream, None)
     ui.result("result")
     ui.say("said")
-    ui.Status().clear()
+    ui.Board().clear()
     assert "".join(capsys.readouterr()) in ("result\n", "said\n")  # and neither where the other belongs
 
 
@@ -66,9 +67,48 @@ def test_a_result_that_cannot_be_written_is_an_error_and_a_word_that_cannot_is_n
 def test_elsewhere_than_on_a_terminal_a_status_is_a_line_once_and_its_details_are_left_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    status = ui.Status()
+    board = ui.Board()
+    status = board.row()
     for text in ("planning", "planning", "applying"):
         status.show(text)
     status.detail("reading aws_iam_role.this")
-    status.clear()
+    board.clear()
     assert capsys.readouterr().err == "planning\napplying\n"
+
+
+class Screen(io.StringIO):
+    """Standard error, were it a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_each_piece_of_work_has_a_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    board = ui.Board(side_by_side=True)
+    one, other = board.row(), board.row()
+    one.show("one: planning")
+    other.show("other: planning")
+    drawn = screen.tell()
+    one.say("one: created a role")
+    assert screen.getvalue()[drawn:] == "\r\x1b[1A\x1b[Jone: created a role\none: planning\nother: planning"
+    drawn = screen.tell()
+    one.done()
+    assert screen.getvalue()[drawn:] == "\r\x1b[1A\x1b[Jother: planning"
+    board.clear()
+    assert screen.getvalue().endswith("\r\x1b[J")
+
+
+def test_elsewhere_what_belongs_to_one_piece_of_work_comes_together(capsys: pytest.CaptureFixture[str]) -> None:
+    board = ui.Board(side_by_side=True)
+    one, other = board.row(), board.row()
+    for row in (one, other, one, other):
+        row.say(f"{'one' if row is one else 'other'}: created")
+    other.warn("a rotation is under way")
+    assert capsys.readouterr().err == ""
+    other.done()
+    board.clear()
+    assert capsys.readouterr().err.split("\n") == [
+        *("other: created", "other: created", "warning: a rotation is under way", "one: created", "one: created", "")
+    ]

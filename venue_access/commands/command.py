@@ -77,18 +77,22 @@ def kit(context: Context, inventory: str | None) -> Kit:
 @contextmanager
 def reporting() -> Iterator[Reporter]:
     """Progress on the terminal, a line in place, with lines that stay; gone when the work is."""
+    with reporters() as reporter:
+        yield reporter()
+
+
+@contextmanager
+def reporters(*, side_by_side: bool = False) -> Iterator[Callable[[], Reporter]]:
+    """As ``reporting``, one for each piece of work."""
     from venue_access.provisioning.reporter import Reporter
 
-    status = ui.Status()
+    board = ui.Board(side_by_side=side_by_side)
 
-    def stay(say: Callable[[str], None]) -> Callable[[str], None]:
-        def say_it(text: str) -> None:
-            status.clear()
-            say(text)
-
-        return say_it
+    def reporter() -> Reporter:
+        row = board.row()
+        return Reporter(now=row.show, detail=row.detail, line=row.say, warn=row.warn, done=row.done)
 
     try:
-        yield Reporter(now=status.show, detail=status.detail, line=stay(ui.say), warn=stay(ui.warn))
+        yield reporter
     finally:
-        status.clear()
+        board.clear()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from shlex import quote
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from venue_access import ui
-from venue_access.commands.command import command, kit, reporting
+from venue_access.commands.command import command, kit, reporters, reporting
 
 
 @command(
     check="only plan",
     diff="show what changes, attribute by attribute",
+    forks="how many stacks to run side by side: as many as fit the machine, unless given",
     allow_destroy="let the plan destroy or replace resources",
     fail_on_change="exit 7 where something changed, or would",
 )
@@ -23,23 +25,30 @@ def provision(
     limit: str | None = None,
     check: bool = False,
     diff: bool = False,
+    forks: str | None = None,
     allow_destroy: bool = False,
     fail_on_change: bool = False,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
+    from venue_access.provisioning import forks as how_many
     from venue_access.provisioning.outcome import exit_code, recap
+    from venue_access.provisioning.provision import note_failed
     from venue_access.provisioning.provision import provision as run
     from venue_access.provisioning.stack_run import Options
 
+    at_once = how_many.forks(forks)
     here = kit(context, inventory)
     chosen = here.chosen(venue, limit)
     options = Options(check=check or context.config.run.dry, diff=diff, allow_destroy=allow_destroy)
-    with reporting() as report:
-        outcomes = run(here.settings, here.venues, chosen, here.accounts, options, report)
+    with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
+        outcomes = run(here.settings, here.venues, chosen, here.accounts, options, reporter, forks=at_once)
     for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
         ui.error(error)
+    failed = note_failed(here.settings, outcomes)
+    if failed is not None:
+        ui.say(f"what failed, once more: invoke provision --limit {quote(f'@{failed}')}")
     if json:
         ui.result_json({"venues": {outcome.venue.name: outcome.document() for outcome in outcomes}})
     else:

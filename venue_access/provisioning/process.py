@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -26,10 +27,14 @@ class Interrupted(KeyboardInterrupt):
 class Process:
     """A running program whose output, with its errors, is read line by line; to be used as a context.
 
-    Ctrl-C asks the program to finish, once for each time; at the end of the context it becomes ``Interrupted``.
+    Ctrl-C asks the program to finish, once for each time; at the end of the context it becomes ``Interrupted``. In a
+    thread, which no Ctrl-C reaches, ``interrupt_all`` stands for it.
+
+    :raises Interrupted: none is to begin any more.
     """
 
     def __init__(self, command: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
+        pause(0)
         reading, writing = os.pipe()
         watched, self._lifeline = os.pipe()
         self._output = os.fdopen(reading, encoding="utf-8", errors="replace")
@@ -52,11 +57,15 @@ class Process:
         finally:
             os.close(writing)
             os.close(watched)
+        _running.append(self)
+        if _stopping.is_set():  # just now: it was not among those that were told
+            self.interrupt()
 
     def __enter__(self) -> Process:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        _running.remove(self)
         if self._process.poll() is None:
             self._process.terminate()
             self._process.wait()
@@ -74,7 +83,7 @@ class Process:
             try:
                 line = self._output.readline()
             except KeyboardInterrupt:
-                self._pass_on_interrupt()
+                self.interrupt()
                 continue
             if not line:
                 return
@@ -86,8 +95,34 @@ class Process:
             try:
                 return self._process.wait()
             except KeyboardInterrupt:
-                self._pass_on_interrupt()
+                self.interrupt()
 
-    def _pass_on_interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """Ask the program to finish what it is doing, and no more."""
         self._interrupted = True
         self._process.send_signal(signal.SIGINT)
+
+
+_running: list[Process] = []
+_stopping = threading.Event()
+
+
+def interrupt_all() -> None:
+    """Ask every program that runs to finish what it is doing; none begins from here on, and no pause lasts."""
+    _stopping.set()
+    for process in list(_running):
+        process.interrupt()
+
+
+def begin_again() -> None:
+    """Let programs run again after ``interrupt_all``."""
+    _stopping.clear()
+
+
+def pause(seconds: float) -> None:
+    """Sleep.
+
+    :raises Interrupted: ``interrupt_all`` was called, now or before.
+    """
+    if _stopping.wait(seconds):
+        raise Interrupted

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from venue_access.accounts import Accounts
+from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.errors import Stopped
+from venue_access.files import write_private
 from venue_access.inventory.model import Venue
+from venue_access.provisioning.forks import side_by_side
 from venue_access.provisioning.outcome import Outcome, Tallies
+from venue_access.provisioning.process import pause
 from venue_access.provisioning.reporter import Reporter
-from venue_access.provisioning.stack import group_into_stacks
+from venue_access.provisioning.stack import Stack, group_into_stacks
 from venue_access.provisioning.stack_run import Options, StackRun
 
 
@@ -20,26 +26,53 @@ def provision(
     chosen: Sequence[Venue],
     accounts: Accounts,
     options: Options,
-    reporter: Reporter,
+    reporter: Callable[[], Reporter],
+    *,
+    forks: int = 1,
 ) -> list[Outcome]:
-    """Provision the ``chosen`` of an inventory's ``venues``, stack by stack; one that fails does not stop the others.
+    """Provision the ``chosen`` of an inventory's ``venues``; a stack that fails does not stop the others.
 
+    :param reporter: gives each stack its own.
+    :param forks: how many stacks run side by side.
     :raises InventoryError: venues of one stack disagree.
     """
     wanted = {venue.name for venue in chosen}
-    outcomes: list[Outcome] = []
-    for stack in group_into_stacks(venues.values()):
-        tallies = Tallies(venue for venue in stack.venues if venue.name in wanted)
-        if not tallies:
-            continue
+    stacks = [
+        (stack, Tallies(venue for venue in stack.venues if venue.name in wanted))
+        for stack in group_into_stacks(venues.values())
+    ]
+    stacks = [(stack, tallies) for stack, tallies in stacks if tallies]
+    runs = []
+    for stack, tallies in stacks:
         with tallies.failing():
-            if any(isinstance(outcome.error, Stopped) for outcome in outcomes):
-                raise Stopped("interrupted before it began")
-            try:
-                StackRun(settings, stack, tallies, accounts.aws(stack.venues[0]), options, reporter).run()
-            except KeyboardInterrupt:
-                raise Stopped(
-                    f"stack {stack.name}: interrupted", hint="run the command again: it goes on where this run stopped"
-                ) from None
-        outcomes += tallies.outcomes()
-    return outcomes
+            aws = accounts.aws(stack.venues[0])
+            aws.keys()  # here, where the person can be asked: a profile may want an MFA code
+            runs.append(partial(_run, settings, stack, tallies, aws, options, reporter()))
+    side_by_side(runs, forks)
+    return [outcome for _, tallies in stacks for outcome in tallies.outcomes()]
+
+
+def note_failed(settings: Settings, outcomes: Sequence[Outcome]) -> Path | None:
+    """Write down the venues that failed where not one alone was meant, for ``--limit @file``; where, if any did."""
+    failed = [outcome.venue.name for outcome in outcomes if outcome.error is not None]
+    if not failed or len(outcomes) == 1:
+        return None
+    file = settings.folder() / "failed"
+    write_private(file, "".join(f"{name}\n" for name in failed))
+    return file
+
+
+def _run(settings: Settings, stack: Stack, tallies: Tallies, aws: Aws, options: Options, reporter: Reporter) -> None:
+    begun = False
+    with tallies.failing():
+        try:
+            pause(0)
+            begun = True
+            StackRun(settings, stack, tallies, aws, options, reporter).run()
+        except KeyboardInterrupt:
+            if not begun:
+                raise Stopped(f"stack {stack.name}: interrupted before it began") from None
+            raise Stopped(
+                f"stack {stack.name}: interrupted", hint="run the command again: it goes on where this run stopped"
+            ) from None
+    reporter.done()

@@ -17,6 +17,7 @@ from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId, Masked
 from venue_access.policies import ExternalIds
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
+from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Import, Rendering, render
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import new_external_id
@@ -65,7 +66,7 @@ class StackRoot:
     def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold this machine's lock on the stack: one run at a time renders, plans and applies it."""
         locks = self._settings.folder("locks")
-        with locked(locks / f"{self.stack.name}.lock", timeout=LOCK_TIMEOUT, waiting=waiting):
+        with locked(locks / f"{self.stack.name}.lock", timeout=LOCK_TIMEOUT, waiting=waiting, sleep=pause):
             try:
                 yield
             finally:
@@ -99,8 +100,18 @@ class StackRoot:
         if (self.folder / ".terraform").is_dir() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
             return
         stamp.unlink(missing_ok=True)
-        self.terraform().init()
+        with self._installing():
+            self.terraform().init()
         write_private_if_changed(stamp, wanted)
+
+    @contextmanager
+    def _installing(self) -> Iterator[None]:
+        """One ``init`` at a time where the operator has a plugin cache, which Terraform does not guard."""
+        if "TF_PLUGIN_CACHE_DIR" not in os.environ:
+            yield
+            return
+        with locked(self._settings.folder("locks") / "plugins", timeout=LOCK_TIMEOUT, sleep=pause):
+            yield
 
     def write_for(
         self,

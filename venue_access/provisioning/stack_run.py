@@ -20,6 +20,7 @@ from venue_access.provisioning.guard import Patience, prove_guard
 from venue_access.provisioning.live import LiveVenue, adoptable, read_live
 from venue_access.provisioning.outcome import Tallies
 from venue_access.provisioning.prerequisites import check_boundary
+from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
@@ -75,7 +76,7 @@ class StackRun:
         self._reporter = reporter
         self._root = StackRoot(settings, stack, aws, self._hear)
         # Where nothing is changed there is little that IAM could still have to hear of.
-        self._patience = Patience(timeout=_SETTLED)
+        self._patience = Patience(timeout=_SETTLED, sleep=pause)
 
     def run(self) -> None:
         """Bring the venues to what the inventory says, and prove it; with ``check``, count what that would take.
@@ -112,7 +113,7 @@ class StackRun:
             if planned.live.keys() == again.keys() and all(
                 again[name].same_ids_as(live) for name, live in planned.live.items()
             ):
-                self._patience = Patience()
+                self._patience = Patience(sleep=pause)
                 with self._tallies.failing():
                     planned.terraform.apply(planned.plan)
                 return planned.ids
