@@ -89,7 +89,7 @@ class Aws:
     def caller(self) -> Caller:
         """Who these keys belong to (GetCallerIdentity, which needs no permission)."""
         answer = self.call("sts", "get_caller_identity")
-        self.known_caller = Caller(account_id=answer["Account"], arn=answer["Arn"])
+        self.known_caller = Caller(answer["Account"], answer["Arn"], self.keys().session_token is not None)
         return self.known_caller
 
     def assume_role(

@@ -22,6 +22,7 @@ ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "404"}
 PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 _TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can say: it compresses the session policy and the tags
+_CHAINED = "session limit for roles assumed by role chaining"
 
 NEW_KEYS = "get new keys from your account portal, export them, and run the command again"
 
@@ -48,4 +49,6 @@ def refusal(what: str, code: str, said: str) -> AwsError:
     if code in _THROTTLED:
         return AwsError(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
     hint = "narrow the token less: fewer prefixes or repositories, a shorter policy" if code == _TOO_LARGE else None
+    if _CHAINED in said:
+        hint = "your keys are a role's session: ask for 1h or less, or issue with the keys of an IAM user"
     return AwsError(f"AWS refused {what} ({code}): {said}", hint=hint, code=code)

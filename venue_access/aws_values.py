@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.masked import ExternalId, Secret
+
+_INSTANCE = re.compile(r"/i-([0-9a-f]{8}|[0-9a-f]{17})$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,23 @@ class Caller:
 
     account_id: str
     arn: str
+    has_session: bool = True
+    """Whether these are short-term keys: long-term ones never carry MFA."""
 
     @property
     def is_role_session(self) -> bool:
-        """Whether a role assumed from here is chained, which AWS caps at one hour."""
+        """Whether these are a role's keys, which carry no MFA."""
         return ":assumed-role/" in self.arn
+
+    @property
+    def chains(self) -> bool:
+        """Whether a role assumed from here is chained, which AWS caps at one hour.
+
+        The session of an EC2 instance's own role, which EC2 names after the instance, does not count as a chain: "AWS
+        does not treat using roles to grant permissions to applications that run on EC2 instances as role chaining"
+        (IAM User Guide, "Roles terms and concepts").
+        """
+        return self.is_role_session and _INSTANCE.search(self.arn) is None
 
 
 @dataclass(frozen=True)

@@ -96,3 +96,12 @@ def test_keys_reach_a_child_process_whole_and_print_masked() -> None:
 def test_a_role_session_is_told_from_a_user() -> None:
     assert Caller("111122223333", "arn:aws:sts::111122223333:assumed-role/portal/me").is_role_session
     assert not Caller("111122223333", "arn:aws:iam::111122223333:user/me").is_role_session
+
+
+@pytest.mark.parametrize(
+    ("session", "chains"), [("me", True), ("i-0123456789abcdef0", False), ("i-0a1b2c3d", False), ("i-am-me", True)]
+)
+def test_the_session_of_an_instances_own_role_begins_no_chain(session: str, chains: bool) -> None:
+    caller = Caller("111122223333", f"arn:aws:sts::111122223333:assumed-role/desk/{session}")
+    assert (caller.is_role_session, caller.chains) == (True, chains)
+    assert not Caller("111122223333", "arn:aws:iam::111122223333:user/me").chains

@@ -54,3 +54,8 @@ def test_a_role_session_never_carries_the_mfa_that_a_venue_demands() -> None:
     venue = a_venue(trusted_principals=(f"arn:aws:iam::{ACCOUNT}:root",), require_mfa=True)
     assert "demands MFA" in str(why_not_trusted(venue, Caller(ACCOUNT, SESSION)))
     assert why_not_trusted(venue, Caller(ACCOUNT, USER)) is None
+
+
+def test_long_term_keys_do_not_carry_mfa() -> None:
+    venue = a_venue(require_mfa=True)
+    assert "begin a session" in str(why_not_trusted(venue, Caller(ACCOUNT, USER, has_session=False)))

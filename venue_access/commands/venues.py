@@ -155,11 +155,24 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
     report.conclude()
 
 
-@command(desk="only what issuing tokens needs")
+@command(
+    desk="only what issuing tokens needs",
+    require_mfa="have it hold only for a user who has signed in with MFA",
+)
 def operator_policy(
-    context: Context, venue: str | None = None, desk: bool = False, inventory: str | None = None
+    context: Context,
+    venue: str | None = None,
+    desk: bool = False,
+    require_mfa: bool = False,
+    inventory: str | None = None,
 ) -> None:
     """Print the IAM policy that an operator of a venue needs."""
     from venue_access.operator_policy import operator_policy as policy
 
-    ui.result_json(policy(kit(context, inventory).venue(venue), desk=desk))
+    chosen = kit(context, inventory).venue(venue)
+    document = policy(chosen, desk=desk)
+    if require_mfa:
+        from venue_access.provisioning.render import with_mfa_only
+
+        document = with_mfa_only(document, partition=chosen.partition, account_id=chosen.account_id)
+    ui.result_json(document)

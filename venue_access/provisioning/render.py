@@ -203,17 +203,37 @@ def _check_imports(stack: Stack, imports: Sequence[Import]) -> None:
             raise RenderError(f"stack {stack.name}: nothing is managed at {adopted.address}")
 
 
-def _templates(stack: Stack, imports: Sequence[Import]) -> dict[str, str]:
-    folder = assets("templates") / "stack"
+def with_mfa_only(policy: Mapping[str, Any], *, partition: str, account_id: str) -> dict[str, Any]:
+    """An IAM policy whose permissions a user has only with MFA: ``templates/policies/require-mfa.json.j2``.
+
+    Without MFA nothing is left but to find one's own device, and GetSessionToken, which needs no permission.
+    """
+    template = _environment(assets("templates") / "policies").get_template("require-mfa.json.j2")
+    try:
+        text = template.render(statements=policy["Statement"], partition=partition, account_id=account_id)
+        document: dict[str, Any] = json.loads(text)
+    except (TemplateError, ValueError) as error:
+        raise RenderError(f"template policies/require-mfa.json.j2: {error}") from error
+    return document
+
+
+def _environment(folder: Path) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # HCL is not HTML
+        autoescape=False,  # neither HCL nor JSON is HTML
     )
     environment.filters["hcl"] = hcl_literal
+    environment.filters["json"] = json.dumps
+    return environment
+
+
+def _templates(stack: Stack, imports: Sequence[Import]) -> dict[str, str]:
+    folder = assets("templates") / "stack"
+    environment = _environment(folder)
     files: dict[str, str] = {}
     for path in sorted(folder.glob("*.j2")):
         if path.stem == IMPORTS_FILE and not imports:

@@ -42,9 +42,9 @@ def length(text: str, flag: str) -> int:
 def check_for_caller(wanted: int, caller: Caller) -> None:
     """Refuse a duration that AWS would refuse to this caller, whatever the role.
 
-    :raises RequestError: the caller is a role's session.
+    :raises RequestError: the caller is a role's session, and not that of an EC2 instance.
     """
-    if caller.is_role_session and wanted > CHAINED:
+    if caller.chains and wanted > CHAINED:
         raise RequestError(
             f"--duration of {wanted} s: your keys are a role's session ({caller.arn}), and AWS caps a role assumed from"
             f" one at {CHAINED} s (role chaining)",

@@ -55,6 +55,10 @@ def test_a_role_session_gets_an_hour_and_is_told_of_role_chaining() -> None:
         check_for_caller(3601, session)
 
 
+def test_an_instances_own_role_is_left_to_aws() -> None:
+    check_for_caller(43200, Caller("111122223333", "arn:aws:sts::111122223333:assumed-role/desk/i-0123456789abcdef0"))
+
+
 def test_a_user_gets_as_much_as_the_role_gives() -> None:
     check_for_caller(43200, Caller("111122223333", "arn:aws:iam::111122223333:user/me"))
     check_for_role(7200, 7200)

@@ -1,0 +1,132 @@
+"""Permissions that hold only with MFA, and a venue that demands it, on an AWS whose sessions carry MFA."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, REGION, Kit, Result
+from tests.functional.mfa_aws import CODE, mfa_aws
+from venue_access.aws import Aws, Endpoint, Keys
+from venue_access.errors import AccessRefused, AwsError
+from venue_access.masked import ExternalId, Secret
+from venue_access.policies import ExternalIds, trust_policy
+
+EXTERNAL_ID = "chosen-by-the-venue"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An IAM user with a device, whose only policy is what ``operator-policy --require-mfa`` prints."""
+
+    kit: Kit
+    endpoint: Endpoint
+    user: Aws
+    serial: str
+
+    def issue(self, operator: Aws) -> Result:
+        arguments = ("issue-token", "--user", "alice", "--external-id", "-")
+        return self.kit(*arguments, typed=EXTERNAL_ID, timeout=60, **operator.keys().environment())
+
+    def session(self, code: str = CODE) -> Aws:
+        answer = self.user.call("sts", "get_session_token", SerialNumber=self.serial, TokenCode=code)["Credentials"]
+        return self.user.with_keys(
+            Keys(answer["AccessKeyId"], Secret(answer["SecretAccessKey"]), Secret(answer["SessionToken"]))
+        )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("mfa")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with mfa_aws(folder, port) as endpoint:
+        kit = Kit(folder, folder / "work")
+        kit.write_inventory({"unity-dev": _venue(endpoint)})
+        root = Aws(region=REGION, keys=Keys(ACCOUNT, Secret("test")), endpoint=endpoint)
+        _wait_for(endpoint)
+        root.call("iam", "create_user", UserName="jbrowne")
+        policy = kit.done("operator-policy", "--desk", "--require-mfa").out
+        root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="desk", PolicyDocument=policy)
+        made = root.call("iam", "create_virtual_mfa_device", VirtualMFADeviceName="jbrowne")
+        serial = made["VirtualMFADevice"]["SerialNumber"]
+        root.call(
+            *("iam", "enable_mfa_device"),
+            UserName="jbrowne",
+            SerialNumber=serial,
+            AuthenticationCode1=CODE,
+            AuthenticationCode2="654321",
+        )
+        key = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
+        user = root.with_keys(Keys(key["AccessKeyId"], Secret(key["SecretAccessKey"])))
+        _make_role(kit, root)
+        yield Desk(kit, endpoint, user, serial)
+
+
+def _venue(endpoint: Endpoint) -> dict[str, object]:
+    return {
+        "project": "unity",
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "s3_buckets": ["unity-dev-data"],
+        "aws_endpoint_url": endpoint.url,
+        "require_mfa": True,
+        "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:user/jbrowne"],
+    }
+
+
+def _make_role(kit: Kit, root: Aws) -> None:
+    """As ``provision`` does, with the Python twin of the module's trust policy."""
+    from venue_access.inventory.loader import load_inventory
+    from venue_access.inventory.venues import build_venues
+
+    venue = build_venues(load_inventory(kit.inventory))["unity-dev"]
+    trust = json.dumps(trust_policy(venue, ExternalIds(ExternalId(EXTERNAL_ID))))
+    root.call("iam", "create_role", RoleName=venue.role_name, AssumeRolePolicyDocument=trust)
+    root.call("ssm", "put_parameter", Name=venue.external_id_parameter, Value=EXTERNAL_ID, Type="SecureString")
+
+
+def _wait_for(endpoint: Endpoint) -> None:
+    host, port = endpoint.url.rpartition("/")[2].split(":")
+    for _ in range(300):
+        with socket.socket() as attempt:
+            if attempt.connect_ex((host, int(port))) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(endpoint.url)
+
+
+def test_without_mfa_the_permissions_do_not_hold(desk: Desk) -> None:
+    bare = desk.user.call("sts", "get_session_token")["Credentials"]
+    without = desk.user.with_keys(
+        Keys(bare["AccessKeyId"], Secret(bare["SecretAccessKey"]), Secret(bare["SessionToken"]))
+    )
+    for aws in (desk.user, without):
+        with pytest.raises(AccessRefused):
+            aws.parameter("/unity/unity/dev/cs/sts/role/external-id")
+
+
+def test_a_wrong_code_gives_no_session(desk: Desk) -> None:
+    with pytest.raises(AwsError, match="invalid MFA"):
+        desk.session("000000")
+
+
+def test_with_mfa_the_permissions_hold(desk: Desk) -> None:
+    found = desk.session().parameter("/unity/unity/dev/cs/sts/role/external-id")
+    assert found is not None
+    assert found.value == ExternalId(EXTERNAL_ID)
+
+
+def test_a_venue_that_requires_mfa_gives_tokens_to_a_session_with_it_and_to_no_other(desk: Desk) -> None:
+    issued = desk.issue(desk.session())
+    assert issued.code == 0, issued.err
+    assert ":assumed-role/unity-unity-dev-sts/alice-" in issued.document()["AssumedRoleUser"]["Arn"]
+    refused = desk.issue(desk.user)
+    assert (refused.code, refused.out) == (5, "")
+    assert "the role demands MFA, which long-term keys alone never carry" in refused.err
