@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from venue_access.aws import AssumedRole
 from venue_access.errors import DeliveryError
-from venue_access.tokens.formats import utc
+from venue_access.tokens.formats import Format, Terms, utc
 
 IN_THE_WAY = (
     "AWS_PROFILE",
@@ -40,6 +42,15 @@ def variables(token: AssumedRole, region: str) -> dict[str, str | None]:
         if value is not None and "\0" in value:
             raise unwritable(name, "a NUL", "an environment variable")
     return found
+
+
+def shell_format(statement: Callable[[str, str | None], str]) -> Format:
+    """The format of a shell: a statement a line for each variable."""
+
+    def write(token: AssumedRole, terms: Terms) -> str:
+        return "\n".join(statement(name, value) for name, value in variables(token, terms.region).items())
+
+    return Format(write, statement=statement)
 
 
 def assignments(token: AssumedRole, region: str) -> dict[str, str]:

@@ -40,6 +40,8 @@ class Format:
     """Whether texts may follow each other: each is one line, and says whose token it is."""
     check_profile_name: Callable[[str], None] | None = None
     """Raises ``RequestError`` for a name that cannot be a profile's; None where the format has no profile."""
+    statement: Callable[[str, str | None], str] | None = None
+    """Of a shell: what sets a variable there, or takes it away where the value is None."""
 
 
 class Formats(Mapping[str, Format]):
@@ -79,13 +81,7 @@ def writer(
     """
     from venue_access.errors import RequestError
 
-    if name not in FORMATS:
-        from venue_access.inventory.nearby import did_you_mean
-
-        raise RequestError(
-            f"there is no format {name!r}{did_you_mean(name, FORMATS)}", hint=f"the formats are: {', '.join(FORMATS)}"
-        )
-    chosen = FORMATS[name]
+    chosen = format_called(name)
     if several and not chosen.several:
         fit = " or ".join(each for each, other in FORMATS.items() if other.several)
         raise RequestError(f"--format {name} is for one user at a time", hint=f"for several take {fit}")
@@ -95,6 +91,22 @@ def writer(
         chosen.check_profile_name(profile_name)
     terms = Terms(venue.region, venue.name if profile_name is None else profile_name, several)
     return lambda token: chosen.write(token, terms)
+
+
+def format_called(name: str) -> Format:
+    """The format of ``--format``.
+
+    :raises RequestError: there is no such one.
+    """
+    from venue_access.errors import RequestError
+
+    if name not in FORMATS:
+        from venue_access.inventory.nearby import did_you_mean
+
+        raise RequestError(
+            f"there is no format {name!r}{did_you_mean(name, FORMATS)}", hint=f"the formats are: {', '.join(FORMATS)}"
+        )
+    return FORMATS[name]
 
 
 def aws_json(token: AssumedRole) -> dict[str, Any]:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 
-from venue_access.aws import AssumedRole
-from venue_access.tokens.formats import Format, Terms
-from venue_access.tokens.shells import variables
+from venue_access.tokens.shells import shell_format
 
 
 def _quoted(value: str) -> str:
@@ -26,8 +24,4 @@ def _statement(name: str, value: str | None) -> str:
     return f"set -eg {name};" if value is None else f"set -gx {name} {_quoted(value)};"
 
 
-def _write(token: AssumedRole, terms: Terms) -> str:
-    return "\n".join(_statement(name, value) for name, value in variables(token, terms.region).items())
-
-
-FORMAT = Format(_write)
+FORMAT = shell_format(_statement)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 
-from venue_access.aws import AssumedRole
-from venue_access.tokens.formats import Format, Terms
-from venue_access.tokens.shells import unwritable, variables
+from venue_access.tokens.shells import shell_format, unwritable
 
 _REFUSED = re.compile(r'["\x00-\x1f\x7f]')
 
@@ -23,8 +21,4 @@ def _statement(name: str, value: str | None) -> str:
     return f'set "{name}={doubled}"'  # nothing after the =: the variable is taken away
 
 
-def _write(token: AssumedRole, terms: Terms) -> str:
-    return "\n".join(_statement(name, value) for name, value in variables(token, terms.region).items())
-
-
-FORMAT = Format(_write)
+FORMAT = shell_format(_statement)
