@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from venue_access.commands import inventory, ledger, local, tokens, venues
+from venue_access.commands import account, inventory, ledger, local, tokens, venues
 
 namespace = Collection(
     *(venues.provision, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
     *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, ledger.tokens),
 )
 for room, commands in {
+    "account": (
+        *(account.account_list, account.account_use, account.account_mfa, account.account_now),
+        *(account.account_role_token, account.account_clear),
+    ),
     "external-id": (tokens.external_id_send,),
     "ledger": (ledger.ledger_verify, ledger.ledger_head),
     "inventory": (inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),

@@ -30,6 +30,14 @@ STDOUT = {
     "document a line; who is refused is told on standard error, and the others get theirs. With `--seal` or `--out` "
     "the path of each file that was written, a line a user, and nothing confidential.",
     "external-id.send": "the path of the sealed file.",
+    "account.list": "`Possible accounts:` and their names. With `--json` one document: `{accounts: {NAME: {source, "
+    "account_id}}}`.",
+    "account.use": "statements for the shell, to be evaluated there.",
+    "account.mfa": "statements for the shell, to be evaluated there.",
+    "account.now": "whose keys are set, and the region, a line each.",
+    "account.role-token": "JSON with `access_key`, `secret_key`, `session_token` and `expiration`, or another of the "
+    "[formats](formats.md).",
+    "account.clear": "statements for the shell, to be evaluated there.",
     "revoke-token": "what was revoked or taken back, in a line; with `--list` a line a revocation. With `--json` one "
     "document: `{venue, revoked, proved, undone, revocations, pruned}`, where a revocation is `{name, scope, session, "
     "user, issued_before, expires}`.",

@@ -31,6 +31,7 @@ ROOMS = (
     ("the ledger", ("ledger",)),
     ("provisioning and tokens", ("provisioning", "tokens")),
     ("proof of both", ("verification",)),
+    ("the operator's own keys", ("own_keys",)),
     ("what the commands share", ("kit",)),
     ("the commands", ("commands",)),
 )
@@ -40,6 +41,7 @@ DOORS = {
     "boto3": ("aws",),
     "botocore": ("aws",),
     "cryptography": ("certificate", "tokens.seal.smime"),  # one makes a certificate of ours, the other reads others'
+    "keyring": ("own_keys.system_keyring",),
     "jinja2": ("provisioning.render",),
     "pyrage": ("tokens.seal.age",),
     "python_terraform": ("provisioning.terraform",),
@@ -173,6 +175,8 @@ PURE = (
     "ledger.listing",
     "ledger.record",
     "operator_policy",
+    "own_keys.account",
+    "own_keys.shell",
     "provisioning.diagnostics",
     "provisioning.diff",
     "provisioning.outcome",

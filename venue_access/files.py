@@ -138,6 +138,24 @@ def read_small(path: Path, *, what: str, hint: str, most: int = 65_536) -> bytes
     return content
 
 
+def check_private(path: Path) -> None:
+    """See that a file or folder with secrets in it is its owner's alone.
+
+    :raises RequestError: others may read it, with the command that mends that; or it is somebody else's.
+    """
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise RequestError(f"{path} cannot be looked at: {_words(error)}") from error
+    if about.st_uid not in (os.geteuid(), 0):
+        raise RequestError(f"{path} belongs to somebody else", hint="keep keys in files of your own")
+    if about.st_mode & 0o077:
+        mode = "700" if path.is_dir() else "600"
+        raise RequestError(
+            f"others can read {path}", hint=f"make it yours alone: chmod {mode} {shlex.quote(str(path))}"
+        )
+
+
 @contextmanager
 def locked(
     path: Path,

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from venue_access.errors import DeliveryError, RequestError
@@ -52,6 +52,21 @@ def ask(question: str) -> str:
     """What the person types in answer; nothing at the end of the input."""
     _tell(question)
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
+
+
+def ask_until(question: str, fits: Callable[[str], bool], *, slip: str, otherwise: str) -> str:
+    """What the person at the terminal types, asked again after a slip.
+
+    :param otherwise: how to do without a terminal.
+    :raises RequestError: there is nobody to ask, or they give up with an empty line.
+    """
+    if not _at_a_terminal():
+        raise RequestError("there is no terminal to ask at", hint=otherwise)
+    while not fits(answer := ask(question)):
+        if not answer:
+            raise RequestError("nothing was typed; nothing was done")
+        say(slip)
+    return answer
 
 
 def confirm(what: str, answer: str) -> None:

@@ -34,7 +34,7 @@ HELP = {
 
 
 def command(
-    *, name: str | None = None, positional: Sequence[str] = (), **texts: str
+    *, called: str | None = None, positional: Sequence[str] = (), **texts: str
 ) -> Callable[[Callable[..., None]], Any]:
     """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags."""
 
@@ -57,7 +57,7 @@ def command(
                 raise Exit(code=130) from None
 
         flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
-        return task(name=name, help=flags, positional=positional, auto_shortflags=False)(run)
+        return task(name=called, help=flags, positional=positional, auto_shortflags=False)(run)
 
     return decorate
 

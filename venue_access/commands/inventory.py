@@ -21,13 +21,13 @@ def loaded(context: Context, inventory: str | None) -> Inventory:
     return load_inventory(configured(context, inventory).inventory)
 
 
-@command(name="list")
+@command(called="list")
 def inventory_list(context: Context, inventory: str | None = None) -> None:
     """Print the inventory as ansible-inventory --list does."""
     ui.result_json(loaded(context, inventory).to_list())
 
 
-@command(name="host", positional=["host"], host="the venue's name in the inventory")
+@command(called="host", positional=["host"], host="the venue's name in the inventory")
 def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
     """Print a venue's variables as ansible-inventory --host does."""
     found = loaded(context, inventory)
@@ -36,7 +36,7 @@ def inventory_host(context: Context, host: str, inventory: str | None = None) ->
     ui.result_json(found.to_list()["_meta"]["hostvars"].get(host, {}))
 
 
-@command(name="graph")
+@command(called="graph")
 def inventory_graph(context: Context, inventory: str | None = None) -> None:
     """Draw the groups and venues as ansible-inventory --graph does."""
     ui.result(loaded(context, inventory).graph())

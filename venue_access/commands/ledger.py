@@ -51,7 +51,7 @@ def tokens(
         ui.say("no token was issued that fits")
 
 
-@command(name="verify", head="a hash that ledger.head printed once: finds an end that was cut off")
+@command(called="verify", head="a hash that ledger.head printed once: finds an end that was cut off")
 def ledger_verify(
     context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
 ) -> None:
@@ -62,7 +62,7 @@ def ledger_verify(
         ui.result(line)
 
 
-@command(name="head")
+@command(called="head")
 def ledger_head(context: Context, venue: str | None = None, inventory: str | None = None) -> None:
     """Print the hash of the ledger's last record, to be written down elsewhere."""
     from venue_access.ledger.verify import head

@@ -112,7 +112,7 @@ def issue_token(
 
 
 @command(
-    name="send",
+    called="send",
     user="whom to hand it to: a name or an email",
     to="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
     passphrase="seal by a generated passphrase, which the terminal shows once",

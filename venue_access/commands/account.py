@@ -1,0 +1,256 @@
+"""The operator's own accounts: list, switch, escalate with MFA, look, a role's token, clear."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from venue_access import ui
+from venue_access.commands.command import command
+from venue_access.errors import RequestError
+
+if TYPE_CHECKING:
+    from venue_access.masked import Secret
+    from venue_access.own_keys.find import Places
+    from venue_access.own_keys.switch import InUse, Switch
+
+PLACES = {
+    "credentials_dir": "the folder with NAME.access_key and NAME.secret_key: ~/aws-creds unless given",
+    "config": "the account file: accounts.json in that folder unless given",
+}
+SHELL = {
+    "format": "the shell: env (bash, zsh, dash; default), fish, powershell, windows-cmd",
+    "legacy": "set the old EC2 tools' variables too",
+}
+
+
+def places(credentials_dir: str | None, config: str | None) -> Places:
+    """Where accounts are looked for."""
+    from venue_access.own_keys.find import Places
+
+    return Places.of(os.environ, credentials_dir, config)
+
+
+def switch(name: str, credentials_dir: str | None, config: str | None, user: str | None = None) -> Switch:
+    """The way to an account's keys."""
+    from pathlib import Path
+
+    from venue_access.own_keys.account import fits
+    from venue_access.own_keys.cache import SessionCache, cache_folder
+    from venue_access.own_keys.find import account_called
+    from venue_access.own_keys.switch import Switch
+
+    where = places(credentials_dir, config)
+    account = account_called(where, name)
+    if user is not None:
+        if not fits(user):
+            raise RequestError(f"--user {user!r} is not the name of an IAM user")
+        account = replace(account, user=user)
+    return Switch(account, SessionCache(cache_folder(os.environ, Path(where.home))), os.environ)
+
+
+def show(given: Mapping[str, str | None], format: str) -> None:
+    """Print statements for the shell."""
+    from venue_access.own_keys.shell import statements
+
+    ui.result(statements(given, format))
+
+
+def set_keys(in_use: InUse, format: str, legacy: bool) -> None:
+    """Print the statements that set keys, and say whose they are."""
+    from venue_access.own_keys.shell import variables
+
+    given = variables(in_use.shown, in_use.keys, in_use.expiration, in_use.region, legacy=legacy)
+    show(given, format)
+    ui.say(f"Set keys for {in_use.shown} AWS account")
+
+
+def in_this_shell() -> str:
+    """The account whose keys the shell has."""
+    from venue_access.own_keys.account import ESCALATED
+    from venue_access.own_keys.shell import SHOWN
+
+    shown = os.environ.get(SHOWN, "")
+    if not shown:
+        raise RequestError("No keys set", hint="name an account with --name, or set one's keys with account.use")
+    return shown.removesuffix(ESCALATED)
+
+
+@command(called="list", **PLACES)
+def account_list(
+    context: Context, json: bool = False, credentials_dir: str | None = None, config: str | None = None
+) -> None:
+    """List the accounts that there are long-term keys for."""
+    from venue_access.own_keys.find import accounts
+
+    found = accounts(places(credentials_dir, config))
+    if json:
+        ui.result_json(
+            {"accounts": {each.name: {"source": each.source, "account_id": each.account_id} for each in found}}
+        )
+    else:
+        ui.result(" ".join(["Possible accounts:", *(each.name for each in found)]))
+
+
+@command(called="use", name="the account, as account.list shows it", **PLACES, **SHELL)
+def account_use(
+    context: Context,
+    name: str,
+    format: str = "env",
+    legacy: bool = False,
+    credentials_dir: str | None = None,
+    config: str | None = None,
+) -> None:
+    """Print what sets an account's keys in a shell: of its session with MFA where one is cached."""
+    from venue_access.own_keys.shell import statements
+
+    way = switch(name, credentials_dir, config)
+    statements({}, format)  # a wrong format is told before anything is done
+    found = way.cached()
+    ui.say(found.sentence(way.account))
+    set_keys(way.use(found.session), format, legacy)
+
+
+@command(
+    called="mfa",
+    name="the account; the one whose keys the shell has unless given",
+    code="the six digits; - reads them from standard input",
+    user="the IAM user, where it is another than NAME.user or the Unix user",
+    duration="how long the session lasts: 4h unless given, up to 36h",
+    **PLACES,
+    **SHELL,
+)
+def account_mfa(
+    context: Context,
+    name: str | None = None,
+    code: str | None = None,
+    user: str | None = None,
+    duration: str = "4h",
+    format: str = "env",
+    legacy: bool = False,
+    credentials_dir: str | None = None,
+    config: str | None = None,
+) -> None:
+    """Begin a session with MFA, keep it, and print what sets its keys in a shell."""
+    from venue_access.own_keys.mfa import session_seconds
+    from venue_access.own_keys.shell import statements
+
+    given = ui.confidential(code, "MFA code")
+    lasting = session_seconds(duration)
+    way = switch(name or in_this_shell(), credentials_dir, config, user)
+    statements({}, format)
+    found = way.cached()
+    if found.session is None:
+        session = way.escalate(lambda: code_for(way, given), lasting)
+        ui.say(way.cached().sentence(way.account))
+    else:
+        session = found.session
+        ui.say(found.sentence(way.account))
+        ui.say("MFA STS token already cached")
+    set_keys(way.use(session), format, legacy)
+
+
+def code_for(way: Switch, given: str | None) -> Secret:
+    """The MFA code: as given, as the profile's process prints it, or as the person types it."""
+    from venue_access.masked import Secret
+    from venue_access.own_keys.mfa import code_of, given_code, is_code
+
+    if given is not None:
+        return given_code(given)
+    if way.account.mfa_process is not None:
+        return code_of(way.account.mfa_process)
+    typed = ui.ask_until(
+        f"Enter token for user {way.account.user or way.account.name}: ",
+        lambda text: is_code(Secret(text)),
+        slip="a code is six digits",
+        otherwise="--code - reads the code from standard input",
+    )
+    return Secret(typed)
+
+
+@command(called="now")
+def account_now(context: Context) -> None:
+    """Say whose keys the shell has, and its region."""
+    from venue_access.own_keys.shell import now
+
+    ui.result("\n".join(now(os.environ)))
+
+
+@command(
+    called="role-token",
+    account="the account whose keys assume the role",
+    role="the role's name in that account, or its ARN; a profile's own role unless given",
+    token="the session token that belongs to the keys in the environment; - reads it from standard input",
+    external_id="the external ID that the role asks for; - reads it from standard input",
+    duration="how long it lasts: 1h (default), 90m, 3600",
+    format="legacy-json (default), or another that issue-token has",
+    **PLACES,
+)
+def account_role_token(
+    context: Context,
+    account: str,
+    role: str | None = None,
+    token: str | None = None,
+    external_id: str | None = None,
+    duration: str = "1h",
+    format: str = "legacy-json",
+    credentials_dir: str | None = None,
+    config: str | None = None,
+) -> None:
+    """Print short-term keys of a role, for scripts: from the account's session with MFA where one is cached."""
+    from venue_access.masked import Secret
+    from venue_access.tokens.durations import seconds
+    from venue_access.tokens.formats import Terms, format_called
+    from venue_access.tokens.issue import supplied_external_id
+
+    lasting, chosen = seconds(duration), format_called(format)
+    if token == "-" and external_id == "-":
+        raise RequestError("--token - and --external-id - cannot both read standard input")
+    session_token = ui.confidential(token, "session token")
+    supplied = ui.confidential(external_id, "external ID")
+    way = switch(account, credentials_dir, config)
+    issued = way.role_token(
+        role,
+        None if session_token is None else Secret(session_token),
+        external_id=None if supplied is None else supplied_external_id(supplied),
+        duration=lasting,
+    )
+    ui.result(chosen.write(issued, Terms(way.region, way.account.name)))
+
+
+@command(
+    called="clear",
+    cache="forget sessions with MFA too: every account's, or that of --name",
+    name="the account whose session is forgotten",
+    format=SHELL["format"],
+    **PLACES,
+)
+def account_clear(
+    context: Context,
+    cache: bool = False,
+    name: str | None = None,
+    format: str = "env",
+    credentials_dir: str | None = None,
+    config: str | None = None,
+) -> None:
+    """Print what takes every AWS variable out of a shell."""
+    from pathlib import Path
+
+    from venue_access.own_keys.cache import SessionCache, cache_folder
+    from venue_access.own_keys.shell import nothing, statements
+
+    if name is not None and not cache:
+        raise RequestError("--name goes with --cache", hint="a shell has the keys of one account, and all of them go")
+    statements({}, format)
+    if name is not None:
+        way = switch(name, credentials_dir, config)
+        count = way.cache.forget(way.account, way.account.read_keys())
+    elif cache:
+        count = SessionCache(cache_folder(os.environ, Path(places(credentials_dir, config).home))).forget()
+    if cache:
+        ui.say(f"forgot {count} session{'' if count == 1 else 's'}")
+    show(nothing(), format)
