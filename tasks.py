@@ -13,11 +13,14 @@ namespace = Collection(
 for room, commands in {
     "account": (
         *(account.account_list, account.account_use, account.account_mfa, account.account_now),
-        *(account.account_role_token, account.account_clear),
+        *(account.account_role_token, account.account_clear, account.account_profile),
     ),
     "external-id": (tokens.external_id_send,),
     "ledger": (ledger.ledger_verify, ledger.ledger_head),
-    "inventory": (inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
+    "inventory": (
+        *(inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
+        inventory.inventory_names,
+    ),
     "local": (local.local_up, local.local_down, local.local_status),
 }.items():
     namespace.add_collection(Collection(room, *commands))

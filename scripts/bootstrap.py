@@ -78,6 +78,7 @@ def main() -> int:
         terraform.provide(os.environ, CHECKOUT)
         terraform.configure_provider(os.environ, Path.home(), CHECKOUT)
         compile_modules()
+        write_entry_point()
     except VenueAccessError as error:
         say(f"error: {error}")
         return error.exit_code
@@ -99,6 +100,24 @@ def compile_modules() -> None:
     """
     compileall.compile_dir(CHECKOUT / "venue_access", quiet=2)
     compileall.compile_file(CHECKOUT / "tasks.py", quiet=2)
+
+
+def write_entry_point() -> None:
+    """The package's own program, which pip would make if the package were installed and not run from the checkout."""
+    program = VENV / "bin" / "venue-access-credentials"
+    # As pip writes them: the kernel's own #! takes neither a space nor a long path.
+    text = f"""\
+#!/bin/sh
+'''exec' "{PYTHON}" "$0" "$@"
+' '''
+import sys
+sys.path.insert(0, {str(CHECKOUT)!r})
+from venue_access.own_keys.credentials import main
+sys.exit(main())
+"""
+    if not program.exists() or program.read_text(encoding="utf-8") != text:
+        write_private(program, text)
+        program.chmod(0o755)
 
 
 @contextlib.contextmanager

@@ -38,6 +38,7 @@ STDOUT = {
     "account.role-token": "JSON with `access_key`, `secret_key`, `session_token` and `expiration`, or another of the "
     "[formats](formats.md).",
     "account.clear": "statements for the shell, to be evaluated there.",
+    "account.profile": "the profile's name.",
     "revoke-token": "what was revoked or taken back, in a line; with `--list` a line a revocation. With `--json` one "
     "document: `{venue, revoked, proved, undone, revocations, pruned}`, where a revocation is `{name, scope, session, "
     "user, issued_before, expires}`.",
@@ -50,6 +51,7 @@ STDOUT = {
     "inventory.list": "the JSON of `ansible-inventory --list`.",
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",
+    "inventory.names": "a name a line.",
     "local.up": "nothing.",
     "local.down": "nothing.",
     "local.status": "where it answers, its CA file and log, and what to export for the AWS CLI.",

@@ -61,3 +61,10 @@ def settings(
         root=root,
         terraform=given("terraform"),
     )
+
+
+def default_settings(environ: Mapping[str, str], *, inventory: str | None = None) -> Settings:
+    """As ``settings``, for a program that Invoke does not run; the defaults are those of ``invoke.yaml``."""
+    defaults = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
+    given = {key: environ.get(f"INVOKE_{key.upper()}", value) for key, value in defaults.items()}
+    return settings(given, root=Path(__file__).resolve().parents[1], inventory=inventory, environ=environ)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command
+from venue_access.commands.command import command, kit
 from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
@@ -254,3 +254,41 @@ def account_clear(
     if cache:
         ui.say(f"forgot {count} session{'' if count == 1 else 's'}")
     show(nothing(), format)
+
+
+@command(
+    called="profile",
+    profile_name="the profile's name: the venue's unless given",
+    user="who the tokens are for: the Unix user unless given",
+    duration="how long each lasts: 1h (default), 90m, 3600",
+)
+def account_profile(
+    context: Context,
+    venue: str | None = None,
+    profile_name: str | None = None,
+    user: str | None = None,
+    duration: str = "1h",
+    inventory: str | None = None,
+) -> None:
+    """Write a profile into ~/.aws/config with which every AWS tool has a venue's token, and renews it by itself."""
+    from pathlib import Path
+
+    from venue_access.inventory.recipients import find_recipient
+    from venue_access.own_keys.find import unix_user
+    from venue_access.own_keys.profile_writer import Profile, config_file, program, write_profile
+    from venue_access.tokens.durations import seconds
+
+    seconds(duration)
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    recipient = find_recipient(chosen, user or unix_user(os.environ))
+    arguments = ["--venue", chosen.name, "--user", recipient.name, "--inventory", str(here.settings.inventory)]
+    more = ["--duration", duration] if duration != "1h" else []
+    profile = Profile(profile_name or chosen.name, [program(), *arguments, *more], chosen.region)
+    path = config_file(os.environ, Path(os.environ.get("HOME") or Path.home()))
+    if context.config.run.dry:
+        ui.say(f"would write into {path}:\n{profile.text()}")
+        return
+    changed = write_profile(path, profile)
+    ui.say(f"{'wrote' if changed else 'it was there already:'} profile {profile.name} in {path}")
+    ui.result(profile.name)

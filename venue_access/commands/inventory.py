@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, configured
+from venue_access.commands.command import command, configured, kit
 from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
@@ -40,3 +40,12 @@ def inventory_host(context: Context, host: str, inventory: str | None = None) ->
 def inventory_graph(context: Context, inventory: str | None = None) -> None:
     """Draw the groups and venues as ansible-inventory --graph does."""
     ui.result(loaded(context, inventory).graph())
+
+
+@command(called="names", users="the recipients that venues list, instead")
+def inventory_names(context: Context, users: bool = False, inventory: str | None = None) -> None:
+    """Print the names of the venues, a line each: what a shell completes."""
+    venues = kit(context, inventory).venues
+    names = {name for venue in venues.values() for name in venue.users} if users else venues
+    for name in sorted(names) if users else names:
+        ui.result(name)

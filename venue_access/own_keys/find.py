@@ -40,7 +40,7 @@ class Places:
         return cls(
             environ,
             home,
-            _unix_user(environ),
+            unix_user(environ),
             folder,
             folder / "accounts.json" if account_file is None else Path(account_file).expanduser(),
             account_file is not None,
@@ -77,7 +77,8 @@ def account_called(places: Places, name: str) -> Account:
     raise RequestError(f"there is no account {name!r}{did_you_mean(name, known)}", hint=f"the accounts are: {shown}")
 
 
-def _unix_user(environ: Mapping[str, str]) -> str:
+def unix_user(environ: Mapping[str, str]) -> str:
+    """The Unix user's name, where it can be an IAM user's."""
     name = environ.get("USER") or environ.get("LOGNAME")
     if not name:
         try:

@@ -1,0 +1,107 @@
+# AWS keys in the shell you are in, for fish. In your config.fish:  source CHECKOUT/scripts/venue-access.fish
+#
+#   vause [NAME]       set the keys of an account; without a name, list them        (ec2switch)
+#   vamfa [NAME]       begin its session with MFA                                   (ec2mfa)
+#   vanow              whose keys are set                                           (ec2now)
+#   vatoken VENUE      a token of a venue for yourself, in this shell
+#   vaunset            take every AWS variable away
+#
+# Each takes the flags of its command too: account.use, account.mfa, account.now, issue-token, account.clear. Where one
+# fails the environment is left as it was.
+
+set -g _venue_access_file (status filename)
+string match -q '/*' -- $_venue_access_file; or set -g _venue_access_file $PWD/$_venue_access_file
+
+function _venue_access -d 'a command of the kit, from whatever folder'
+    set -l file (readlink -f -- $_venue_access_file; or echo $_venue_access_file)
+    set -l root (string replace -r '/[^/]*/[^/]*$' '' -- $file)
+    if not test -x $root/.venv/bin/invoke
+        echo "error: $root is not set up; run: $root/scripts/bootstrap" >&2
+        return 2
+    end
+    $root/.venv/bin/invoke --search-root $root $argv
+end
+
+function _venue_access_eval -d 'what a command prints, evaluated here if it succeeded'
+    set -l statements (_venue_access $argv --format=fish)
+    set -l code $status
+    if test $code -eq 0
+        string join \n -- $statements | source
+    end
+    return $code
+end
+
+function vause
+    if test (count $argv) -eq 0
+        _venue_access account.list
+    else
+        _venue_access_eval account.use --name=$argv[1] $argv[2..-1]
+    end
+end
+
+function vamfa
+    if test (count $argv) -eq 0; or string match -q -- '-*' $argv[1]
+        _venue_access_eval account.mfa $argv
+    else
+        _venue_access_eval account.mfa --name=$argv[1] $argv[2..-1]
+    end
+end
+
+function vanow
+    _venue_access account.now $argv
+end
+
+function vatoken
+    if test (count $argv) -eq 0
+        echo 'usage: vatoken VENUE [--user NAME] [flags of issue-token]' >&2
+        return 2
+    end
+    set -l flags $argv[2..-1]
+    if not string match -q -r -- '^--user(=|$)' $flags
+        set -q USER; or set -l USER (id -un)
+        set -a flags --user=$USER
+    end
+    _venue_access_eval issue-token --venue=$argv[1] $flags
+    set -l code $status
+    test $code -ne 0; or set -eg VENUE_ACCESS_ACCOUNT # these keys are no account's
+    return $code
+end
+
+function vaunset
+    _venue_access_eval account.clear $argv
+end
+
+function ec2switch
+    if test (count $argv) -eq 0
+        vause
+    else
+        vause $argv --legacy
+    end
+end
+
+function ec2mfa
+    vamfa $argv --legacy
+end
+
+function ec2now
+    vanow $argv
+end
+
+function generate-sts-role-token
+    _venue_access account.role-token $argv
+end
+
+function _venue_access_names -d 'what may follow a function, a name a line'
+    switch $argv[1]
+        case vatoken
+            _venue_access inventory.names 2>/dev/null
+        case recipients
+            _venue_access inventory.names --users 2>/dev/null
+        case '*'
+            _venue_access account.list 2>/dev/null | string split ' ' | tail -n +3
+    end
+end
+
+complete -c vause -c vamfa -c ec2switch -c ec2mfa -f -a '(_venue_access_names account)'
+complete -c vatoken -f -a '(_venue_access_names vatoken)'
+complete -c vatoken -l user -x -a '(_venue_access_names recipients)'

@@ -1,0 +1,96 @@
+"""What ``venue-access-credentials`` does where it has no answer that is still good."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from venue_access import ui
+from venue_access.config import default_settings
+from venue_access.errors import RequestError, VenueAccessError
+from venue_access.files import locked, private_directory, write_private
+from venue_access.own_keys.cache import Session, SessionCache, cache_folder, process_json
+from venue_access.own_keys.credentials import still_good
+
+_LOCK_TIMEOUT = 120.0  # seconds: another process is being given a token
+
+
+def answer_anew(arguments: Sequence[str], kept: str | None, clock: Callable[[], float] = time.time) -> int:
+    """Answer, and keep the answer for the next time; the exit code.
+
+    :param kept: the file to keep it in, if any.
+    """
+    try:
+        asked = _parsed(arguments)
+        if kept is None:
+            ui.result(_answer(asked).rstrip("\n"))
+            return 0
+        folder = private_directory(Path(kept).parent)
+        with locked(folder / "process.lock", timeout=_LOCK_TIMEOUT):
+            text = still_good(kept, clock())  # another process was asked the same just now
+            if text is None:
+                text = _answer(asked)
+                write_private(Path(kept), text)
+        ui.result(text.rstrip("\n"))
+        return 0
+    except VenueAccessError as error:
+        ui.error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        ui.error("interrupted")
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise RequestError(message, hint=" ".join(self.format_usage().split()))
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog="venue-access-credentials", allow_abbrev=False, description=_DESCRIPTION)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--venue", help="the venue to be given a token of")
+    what.add_argument("--account", help="the account whose session with MFA is meant")
+    parser.add_argument("--user", help="who the token is for: the Unix user unless given")
+    parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
+    parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
+    return parser.parse_args(arguments)
+
+
+_DESCRIPTION = "Prints AWS credentials as credential_process takes them, from its cache while they are good."
+
+
+def _answer(asked: argparse.Namespace) -> str:
+    return process_json(_of_account(asked.account) if asked.account is not None else _of_venue(asked))
+
+
+def _of_account(name: str) -> Session:
+    from venue_access.own_keys.find import Places, account_called
+    from venue_access.own_keys.mfa import code_of
+    from venue_access.own_keys.switch import Switch
+
+    places = Places.of(os.environ, None, None)
+    way = Switch(account_called(places, name), SessionCache(cache_folder(os.environ, places.home)), os.environ)
+    found = way.cached()
+    process = way.account.mfa_process
+    if found.session is None and process is None:
+        raise RequestError(
+            f"{way.account.name} has no session with MFA that is still good",
+            hint=f"begin one with: invoke account.mfa --name {way.account.name}",
+        )
+    session = found.session or way.escalate(lambda: code_of(process or ""), 14_400)
+    in_use = way.use(session)
+    return Session(in_use.keys, in_use.expiration or session.expiration)
+
+
+def _of_venue(asked: argparse.Namespace) -> Session:
+    from venue_access.own_keys.find import unix_user
+    from venue_access.own_keys.for_oneself import issue_for_oneself
+
+    settings = default_settings(os.environ, inventory=asked.inventory)
+    token = issue_for_oneself(settings, asked.venue, asked.user or unix_user(os.environ), asked.duration)
+    return Session(token.keys, token.expiration)
