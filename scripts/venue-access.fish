@@ -23,10 +23,11 @@ function _venue_access -d 'a command of the kit, from whatever folder'
 end
 
 function _venue_access_eval -d 'what a command prints, evaluated here if it succeeded'
-    set -l statements (_venue_access $argv --format=fish)
-    set -l code $status
+    # Not in (...), where a command has no standard input to read a code from.
+    _venue_access $argv --format=fish | read -lz statements
+    set -l code $pipestatus[1]
     if test $code -eq 0
-        string join \n -- $statements | source
+        string collect -- $statements | source
     end
     return $code
 end

@@ -261,6 +261,7 @@ def account_clear(
     profile_name="the profile's name: the venue's unless given",
     user="who the tokens are for: the Unix user unless given",
     duration="how long each lasts: 1h (default), 90m, 3600",
+    source_profile="the AWS profile of your own keys, where they are not the default ones",
 )
 def account_profile(
     context: Context,
@@ -268,6 +269,7 @@ def account_profile(
     profile_name: str | None = None,
     user: str | None = None,
     duration: str = "1h",
+    source_profile: str | None = None,
     inventory: str | None = None,
 ) -> None:
     """Write a profile into ~/.aws/config with which every AWS tool has a venue's token, and renews it by itself."""
@@ -284,6 +286,7 @@ def account_profile(
     recipient = find_recipient(chosen, user or unix_user(os.environ))
     arguments = ["--venue", chosen.name, "--user", recipient.name, "--inventory", str(here.settings.inventory)]
     more = ["--duration", duration] if duration != "1h" else []
+    more += ["--source-profile", source_profile] if source_profile is not None else []
     profile = Profile(profile_name or chosen.name, [program(), *arguments, *more], chosen.region)
     path = config_file(os.environ, Path(os.environ.get("HOME") or Path.home()))
     if context.config.run.dry:

@@ -1,6 +1,6 @@
 """``venue-access-credentials``: the ``credential_process`` of AWS profiles, so that AWS tools refresh by themselves.
 
-    venue-access-credentials --venue unity-dev [--user NAME] [--duration 1h] [--inventory PATH]
+    venue-access-credentials --venue unity-dev [--user NAME] [--duration 1h] [--inventory PATH] [--source-profile NAME]
     venue-access-credentials --account work
 
 While what it answered last is good for five minutes more it answers that again, before anything but what Python itself
@@ -36,14 +36,18 @@ def main(clock: Callable[[], float] = time.time) -> int:
 def answer_file(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
     """Where the answer to these arguments is kept; None where it is to be worked out each time.
 
-    What it depends on is the name itself, written in letters, digits and ``%XX``: nothing to hash, nothing to import.
+    What it depends on is the name itself, in letters, digits and ``%XX``, so that there is nothing to hash.
     """
-    named = [environ.get(name, "") for name in ("INVOKE_INVENTORY", "INVOKE_WORKDIR", "AWS_PROFILE")]
-    where = os.getcwd() if any(part and not part.startswith("/") for part in [*named[:2], *arguments]) else ""
+    named = [environ.get(name, "") for name in ("INVOKE_INVENTORY", "INVOKE_WORKDIR")]
+    where = os.getcwd() if any(part and not part.startswith("/") for part in [*named, *arguments]) else ""
     asked = "\0".join([*arguments, "", *named, where])
     name = "".join(each if each.isalnum() and each.isascii() else f"%{ord(each):x}" for each in asked)
-    if not arguments or len(name) > _LONGEST_NAME:
+    if not arguments:
         return None
+    if len(name) > _LONGEST_NAME:
+        import hashlib  # takes as long as the rest, and few need it
+
+        name = hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()
     home = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", ""), ".cache")
     return os.path.join(home, "venue-access", f"process-{name}.json") if os.path.isabs(home) else None
 

@@ -58,9 +58,13 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--user", help="who the token is for: the Unix user unless given")
     parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
     parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
+    parser.add_argument(
+        "--source-profile", help="the AWS profile of your own keys, where they are not the default ones"
+    )
     return parser.parse_args(arguments)
 
 
+_INSIDE = "VENUE_ACCESS_CREDENTIALS"
 _DESCRIPTION = "Prints AWS credentials as credential_process takes them, from its cache while they are good."
 
 
@@ -91,6 +95,17 @@ def _of_venue(asked: argparse.Namespace) -> Session:
     from venue_access.own_keys.find import unix_user
     from venue_access.own_keys.for_oneself import issue_for_oneself
 
+    # The profile that AWS_PROFILE names is the one that asks; the keys to issue with are others.
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
+    if asked.source_profile is not None:
+        os.environ["AWS_PROFILE"] = asked.source_profile
+    if os.environ.get(_INSIDE):
+        raise RequestError(
+            "the keys to issue with are to come from the very profile that asks for a token",
+            hint="name the profile of your own keys with --source-profile",
+        )
+    os.environ[_INSIDE] = "1"
     settings = default_settings(os.environ, inventory=asked.inventory)
     token = issue_for_oneself(settings, asked.venue, asked.user or unix_user(os.environ), asked.duration)
     return Session(token.keys, token.expiration)

@@ -61,7 +61,7 @@ def with_profile(text: str, profile: Profile) -> str:
     """
     lines = text.splitlines(keepends=True)
     begins = [number for number, line in enumerate(lines) if line.startswith("[")]
-    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+    for begin, end in zip(begins, [*begins, len(lines)][1:], strict=True):
         if _section(lines[begin]) != ["profile", profile.name]:
             continue
         own = lines[begin:end]
