@@ -27,9 +27,14 @@ class AtTerminal:
 
 
 def at_terminal(
-    command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], answer: str = ""
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    answer: str = "",
+    to: str = "passphrase",
 ) -> AtTerminal:
-    """Run a command; ``answer`` is typed once something asks for a passphrase."""
+    """Run a command; ``answer`` is typed once the screen shows ``to``."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", _TAKE_THE_TERMINAL, *command],
@@ -39,7 +44,7 @@ def at_terminal(
         screen = b""
         while read := _read(ours):
             screen += read
-            if answer and b"passphrase" in screen:
+            if answer and to.encode() in screen:
                 os.write(ours, answer.encode() + b"\n")
                 answer = ""
         out, _ = process.communicate(timeout=60)

@@ -54,9 +54,8 @@ def code_of(process: str) -> Secret:
     """
     name = process.split(" ", 1)[0]
     try:
-        done = subprocess.run(
-            shlex.split(process), stdout=subprocess.PIPE, timeout=_PROCESS_TIMEOUT, check=False, close_fds=True
-        )
+        command = shlex.split(process) or [""]
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=_PROCESS_TIMEOUT, check=False, close_fds=True)
     except (OSError, ValueError) as error:
         why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "its quotes do not match"
         raise RequestError(f"mfa_process {name!r} cannot be run: {why}", hint="mend it in ~/.aws/config") from error

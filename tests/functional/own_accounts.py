@@ -1,0 +1,89 @@
+"""A home with the keys of two accounts in it, and IAM users on the embedded AWS that they belong to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.functional.kit import CHECKOUT, Result
+from venue_access.aws import Aws, Endpoint, Keys
+from venue_access.masked import Secret
+
+WORK, PERSONAL = "012123456789", "987654321012"
+ROLE = "work-temporary-escalation"
+_ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+@dataclass(frozen=True)
+class Home:
+    """The home of jbrowne, as 42Lines' tools have it."""
+
+    folder: Path
+    endpoint: Endpoint
+
+    @property
+    def credentials(self) -> Path:
+        return self.folder / "aws-creds"
+
+    @property
+    def sessions(self) -> list[Path]:
+        return sorted((self.folder / ".cache" / "venue-access").glob("session-*.json"))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "INVOKE_", "XDG_"))}
+        own = {"HOME": str(self.folder), "USER": "jbrowne", "LOGNAME": "jbrowne", "AWS_EC2_METADATA_DISABLED": "true"}
+        aws = {"AWS_ENDPOINT_URL": self.endpoint.url, "AWS_CA_BUNDLE": str(self.endpoint.ca_file)}
+        return {**kept, **own, **aws}
+
+    def __call__(self, *arguments: str, typed: str = "", environment: Mapping[str, str] | None = None) -> Result:
+        """Run a command of the kit."""
+        done = subprocess.run(
+            [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *arguments],
+            input=typed,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env={**self.environment, **(environment or {})},
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def keys(self, name: str) -> list[str]:
+        """The long-term keys of an account."""
+        return [(self.credentials / f"{name}.{kind}_key").read_text().strip() for kind in ("access", "secret")]
+
+    def forget(self) -> None:
+        for session in self.sessions:
+            session.unlink()
+
+
+def make_home(folder: Path, endpoint: Endpoint) -> Home:
+    """Users, their keys and a role in each account."""
+    home = Home(folder, endpoint)
+    home.credentials.mkdir(mode=0o700)
+    for name, account in (("work", WORK), ("personal", PERSONAL)):
+        root = Aws(region="us-east-1", keys=Keys(account, Secret("test")), endpoint=endpoint)
+        root.call("iam", "create_user", UserName="jbrowne")
+        document = json.dumps(_ANYTHING)
+        root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="own", PolicyDocument=document)
+        trusting = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [trusting]})
+        root.call("iam", "create_role", RoleName=ROLE, AssumeRolePolicyDocument=trust)
+        made = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
+        for kind, value in (("access", made["AccessKeyId"]), ("secret", made["SecretAccessKey"])):
+            file = home.credentials / f"{name}.{kind}_key"
+            file.write_text(f"{value}\n", encoding="ascii")
+            file.chmod(0o600)
+    # fish takes the name of the user whose process it is, whatever USER says.
+    (home.credentials / "personal.user").write_text("jbrowne\n", encoding="ascii")
+    named = {"work": f"arn:aws:iam::{WORK}:", "personal": f"arn:aws:iam::{PERSONAL}:"}
+    (home.credentials / "accounts.json").write_text(json.dumps(named), encoding="ascii")
+    return home

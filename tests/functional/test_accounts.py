@@ -1,0 +1,305 @@
+"""The operator's own accounts on the embedded AWS: where keys come from, MFA, the cache, role tokens."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.functional.kit import CHECKOUT, Kit
+from tests.functional.own_accounts import PERSONAL, ROLE, WORK, Home, make_home
+from venue_access.local_aws import local_aws
+
+PROGRAM = Path(sys.executable).parent / "venue-access-credentials"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Home:
+    return make_home(tmp_path_factory.mktemp("home"), local_aws(work_directory).endpoint())
+
+
+@pytest.fixture
+def home(made: Home) -> Home:
+    """Without a session in the cache."""
+    made.forget()
+    return made
+
+
+def loaded(statements: str) -> dict[str, str]:
+    """What ``--format env`` sets."""
+    pairs = [line.removeprefix("export ").split("=", 1) for line in statements.splitlines() if "=" in line]
+    return {name: value.strip("';") for name, value in pairs}
+
+
+# -- where keys come from --------------------------------------------------------------------------------------------
+
+
+def test_profiles_are_accounts_too_and_a_role_is_assumed_with_what_the_profile_says(home: Home, tmp_path: Path) -> None:
+    access_key, secret_key = home.keys("work")
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    config.write_text(
+        "[default]\nregion = eu-west-1\n[profile sso]\nsso_start_url = https://example.org\n[profile desk]\n"
+        f"role_arn = arn:aws:iam::{WORK}:role/{ROLE}\nsource_profile = keys\nregion = us-west-2\n"
+        f"mfa_serial = arn:aws:iam::{WORK}:mfa/jbrowne\nmfa_process = printf 123456\nexternal_id = desk-external-id\n"
+        "[profile circle]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = circle2\n"
+        "[profile circle2]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = circle\n"
+    )
+    credentials.write_text(f"[keys]\naws_access_key_id = {access_key}\naws_secret_access_key = {secret_key}\n")
+    files = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    listed = home("account.list", "--json", environment=files).document()["accounts"]
+    assert listed == {
+        "work": {"source": "folder", "account_id": WORK},
+        "personal": {"source": "folder", "account_id": PERSONAL},
+        "desk": {"source": "profile", "account_id": WORK},
+        "keys": {"source": "profile", "account_id": None},
+    }
+    refused = home("account.use", "--name", "desk", environment=files)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"others can read {credentials}\n  make it yours alone: chmod 600 {credentials}" in refused.err
+    credentials.chmod(0o600)
+    escalated = home("account.mfa", "--name", "desk", environment=files)
+    assert escalated.err.endswith("Set keys for desk-MFA-STS AWS account\n")
+    variables = loaded(escalated.out)
+    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == "us-west-2"
+    who = home("account.now", environment=variables)
+    assert who.out == "Keys set for desk-MFA-STS AWS account\nRegion is us-west-2\n"
+    token = home("account.role-token", "--account", "desk", "--format", "json", environment=files).document()
+    assert token["AssumedRoleUser"]["Arn"].startswith(f"arn:aws:sts::{WORK}:assumed-role/{ROLE}/jbrowne-")
+
+
+def test_a_keyring_holds_accounts_of_the_account_file(home: Home, tmp_path: Path) -> None:
+    access_key, secret_key = home.keys("work")
+    environment = {
+        "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
+        "XDG_DATA_HOME": str(tmp_path),
+        "KEYRING_PROPERTY_FILE_PATH": str(tmp_path / "keyring"),
+    }
+    for kind, key in (("access", access_key), ("secret", secret_key)):
+        subprocess.run(
+            [sys.executable, "-m", "keyring", "set", "venue-access", f"vault.{kind}_key"],
+            input=key,
+            text=True,
+            check=True,
+            env={**home.environment, **environment},
+        )
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text(json.dumps({"vault": f"arn:aws:iam::{WORK}:", "nothing": f"arn:aws:iam::{WORK}:"}))
+    flags = ("--config", str(accounts))
+    listed = home("account.list", "--json", *flags, environment=environment).document()["accounts"]
+    assert listed["vault"] == {"source": "keyring", "account_id": WORK}
+    assert "nothing" not in listed
+    used = home("account.use", "--name", "vault", *flags, environment=environment)
+    assert loaded(used.out)["AWS_ACCESS_KEY_ID"] == access_key
+    without = home("account.list", *flags, environment={"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"})
+    assert without.out == "Possible accounts: personal work\n"
+
+
+def test_a_folder_or_key_that_others_can_read_is_refused_with_what_mends_it(home: Home) -> None:
+    for path, mode, own in ((home.credentials, 0o750, 0o700), (home.credentials / "work.secret_key", 0o640, 0o600)):
+        path.chmod(mode)
+        refused = home("account.use", "--name", "work")
+        path.chmod(own)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err == f"error: others can read {path}\n  make it yours alone: chmod {own:o} {path}\n"
+
+
+def test_names_that_are_no_accounts_are_refused_and_touch_nothing(home: Home) -> None:
+    (home.folder / "outside.access_key").write_text("AKIAOUTSIDE0000000")
+    for name in ("../outside", "$(touch owned)", "-x"):
+        refused = home("account.use", f"--name={name}")
+        assert (refused.code, refused.out) == (2, ""), name
+    assert not (home.folder / "owned").exists()
+
+
+# -- MFA and its cache -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16", ""])
+def test_a_code_that_is_none_is_refused_and_not_shown(home: Home, code: str) -> None:
+    refused = home("account.mfa", "--name", "work", "--code", "-", typed=f"{code}\n")
+    assert (refused.code, refused.out) == (2, "")
+    assert not code or code not in refused.err
+    assert home.sessions == []
+
+
+def test_one_entry_of_a_code_serves_every_role_and_two_accounts_share_nothing(home: Home) -> None:
+    escalated = home("account.mfa", "--name", "work", "--code", "123456")
+    assert escalated.code == 0, escalated.err
+    (session,) = home.sessions
+    assert (session.stat().st_mode & 0o777, session.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    kept = json.loads(session.read_text())
+    assert loaded(escalated.out)["AWS_SESSION_TOKEN"] == kept["SessionToken"]
+    assert loaded(home("account.use", "--name", "work").out)["AWS_SECURITY_TOKEN"] == kept["SessionToken"]
+    for _ in range(2):
+        token = home("account.role-token", "--account", "work", "--role", ROLE).document()
+        assert set(token) == {"access_key", "secret_key", "session_token", "expiration"}
+    assert home("account.use", "--name", "personal").err.startswith("Cache not present for account personal\n")
+    assert home("account.mfa", "--name", "personal", "--user", "somebody", "--code", "123456").code == 0
+    assert len(home.sessions) == 2
+    cleared = home("account.clear", "--cache", "--name", "work")
+    assert cleared.err == "forgot 1 session\n"
+    assert home("account.use", "--name", "work").err.startswith("Cache not present for account work\n")
+
+
+def test_a_session_about_to_end_or_cut_off_is_none_whatever_the_time_zone(home: Home) -> None:
+    home("account.mfa", "--name", "work", "--code", "123456")
+    (session,) = home.sessions
+    document = json.loads(session.read_text())
+    for left, told in ((240, "Cache invalid or not present"), (360, "Cache is valid")):
+        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + left))
+        session.write_text(json.dumps({**document, "Expiration": ends}))
+        for zone in ("Asia/Tokyo", "America/Los_Angeles"):
+            assert home("account.use", "--name", "work", environment={"TZ": zone}).err.startswith(told)
+    session.write_text(session.read_text()[:100])
+    assert home("account.use", "--name", "work").err.startswith("Cache invalid or not present")
+    assert home("account.mfa", "--name", "work", "--code", "123456").code == 0
+
+
+def test_the_cache_survives_two_at_once_and_a_kill(home: Home) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: home("account.mfa", "--name", "work", "--code", "123456"), range(2)))
+    assert [each.code for each in both] == [0, 0]
+    (session,) = home.sessions
+    whole = session.read_text()
+    killing = (
+        "import os, signal\nfrom venue_access import files\nfrom venue_access.own_keys import cache\n"
+        "os.replace = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "files.write_private(__import__('pathlib').Path(os.sys.argv[1]), 'half')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", killing, str(session)], cwd=CHECKOUT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert session.read_text() == whole
+    assert home("account.use", "--name", "work").err.startswith("Cache is valid")
+
+
+def test_no_key_or_code_is_told_to_anybody(home: Home) -> None:
+    _, secret_key = home.keys("work")
+    results = [
+        home("account.mfa", "--name", "work", "--code", "-", typed="281823\n"),
+        home("account.use", "--name", "work"),
+        home("account.role-token", "--account", "work", "--role", "not-there"),
+        home("account.list", "--json"),
+        home("account.now", environment={"AWS_ACCESS_KEY_ID": "AKIA0000", "AWS_SECRET_ACCESS_KEY": secret_key}),
+    ]
+    kept = json.loads(home.sessions[0].read_text())
+    hidden = [secret_key, "281823", kept["SecretAccessKey"], kept["SessionToken"]]
+    assert not [secret for secret in hidden for each in results if secret in each.err]
+    assert results[2].code == 5
+
+
+def test_a_session_begins_no_other_and_a_token_goes_with_the_keys_in_the_environment(home: Home) -> None:
+    variables = loaded(home("account.mfa", "--name", "work", "--code", "123456").out)
+    arguments = ("account.role-token", "--account", "work", "--role", ROLE, "--token", "-")
+    taken = home(*arguments, typed=variables["AWS_SESSION_TOKEN"], environment=variables)
+    assert taken.code == 0, taken.err
+    refused = home(*arguments, typed=variables["AWS_SESSION_TOKEN"])
+    assert (refused.code, refused.out) == (2, "")
+    assert "--token goes with the keys in the environment" in refused.err
+
+
+# -- credential_process ----------------------------------------------------------------------------------------------
+
+
+def ask(home: Home, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=CHECKOUT,
+        env={**home.environment, **environment},
+    )
+
+
+@pytest.fixture
+def venue(home: Home, provisioned: tuple[Kit, str]) -> dict[str, str]:
+    """The environment in which a provisioned venue is known."""
+    kit, _ = provisioned
+    return {"INVOKE_INVENTORY": str(kit.inventory), "INVOKE_WORKDIR": str(kit.work_directory)}
+
+
+def test_a_profile_gives_every_aws_tool_a_venues_token(
+    home: Home, provisioned: tuple[Kit, str], venue: dict[str, str], tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("# mine\n[default]\nregion=eu-west-1 \n")
+    environment = {**venue, "AWS_CONFIG_FILE": str(config)}
+    written = home("account.profile", "--profile-name", "desk", "--user", "alice", environment=environment)
+    assert written.out == "desk\n", written.err
+    once = config.read_text()
+    assert once.startswith("# mine\n[default]\nregion=eu-west-1 \n\n[profile desk]\ncredential_process = ")
+    home("account.profile", "--profile-name", "desk", "--user", "alice", environment=environment)
+    assert config.read_text() == once
+    config.write_text("[profile desk]\nregion = eu-west-1\n")
+    refused = home("account.profile", "--profile-name", "desk", "--user", "alice", environment=environment)
+    assert (refused.code, config.read_text()) == (2, "[profile desk]\nregion = eu-west-1\n")
+    config.write_text(once)
+
+    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    who = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**home.environment, **environment, "AWS_PROFILE": "desk"},
+    )
+    assert ":assumed-role/" in who.stdout, who.stderr
+    assert "/alice-" in who.stdout
+
+
+def test_it_answers_from_its_cache_until_five_minutes_before_the_end(home: Home, venue: dict[str, str]) -> None:
+    arguments = ("--venue", "shared-dev", "--user", "bob")
+    first, second = ask(home, *arguments, **venue), ask(home, *arguments, **venue)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    assert second.stderr == ""
+    (kept,) = [path for path in (home.folder / ".cache/venue-access").glob("process-*") if "bob" in path.name]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    document = json.loads(kept.read_text())
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 290))
+    kept.write_text(json.dumps({**document, "Expiration": soon}) + "\n")
+    renewed = ask(home, *arguments, **venue)
+    assert json.loads(renewed.stdout)["AccessKeyId"] != document["AccessKeyId"]
+    kept.chmod(0o644)
+    assert json.loads(ask(home, *arguments, **venue).stdout)["AccessKeyId"] != json.loads(renewed.stdout)["AccessKeyId"]
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_several_that_ask_at_once_are_given_one_token(home: Home, venue: dict[str, str]) -> None:
+    arguments = ("--venue", "shared-dev", "--user", "carol")
+    with ThreadPoolExecutor(3) as pool:
+        answers = {each.stdout for each in pool.map(lambda _: ask(home, *arguments, **venue), range(3))}
+    assert len(answers) == 1
+    assert json.loads(answers.pop())["Version"] == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--venue", "nowhere"), ("--account", "work"), ("--venue", "a", "--x")])
+def test_what_cannot_be_is_one_message_and_nothing_on_standard_output(
+    home: Home, venue: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    done = ask(home, *arguments, **venue)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_from_the_cache_it_imports_neither_boto3_nor_invoke_nor_json(home: Home, venue: dict[str, str]) -> None:
+    arguments = ("--venue", "shared-dev", "--user", "alice")
+    assert ask(home, *arguments, **venue).returncode == 0
+    listed = subprocess.run(
+        [sys.executable, "-X", "importtime", PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=CHECKOUT,
+        env={**home.environment, **venue},
+    )
+    imported = {line.rpartition("|")[2].strip() for line in listed.stderr.splitlines()}
+    assert not imported & {"boto3", "botocore", "invoke", "json", "argparse", "venue_access.errors"}
