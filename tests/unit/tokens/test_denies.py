@@ -20,7 +20,8 @@ from venue_access.tokens.names import LONGEST_USER, role_session_name
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 ROLE = "AROAEXAMPLEROLEID0000"
 NAMES = st.text(alphabet=string.ascii_letters + string.digits + "_+=,.@-", min_size=2, max_size=64)
-TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2099, 12, 31), timezones=st.just(timezone.utc))  # noqa: DTZ001
+FIRST, LAST = datetime(2020, 1, 1), datetime(2099, 12, 31)  # noqa: DTZ001 - hypothesis takes no others as bounds
+TIMES = st.datetimes(FIRST, LAST, timezones=st.just(timezone.utc))
 
 
 def like(pattern: str, text: str) -> bool:
