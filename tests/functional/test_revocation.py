@@ -17,6 +17,7 @@ from venue_access import inline_policies
 from venue_access.errors import AccessRefused
 from venue_access.local_aws import local_aws
 from venue_access.policies import REVOCATION_PREFIX
+from venue_access.tokens import denies
 
 VENUE = "revoked-dev"
 ROLE = "unity-revoked-dev-sts"
@@ -179,6 +180,22 @@ class TestOnTheRole:
         assert on_the_role(desk) == ["filler"]
         revoke(kit, "--all")
         assert not works(desk, token)
+
+    def test_room_is_made_of_what_a_revocation_of_all_tokens_covers(self, desk: Kit, kit: Kit) -> None:
+        [old] = issue(desk, "bob")
+        role = desk.root().role(ROLE)
+        assert role is not None
+        name = denies.policy_name(datetime.now(timezone.utc) + timedelta(hours=12), "0" * 8)
+        long = denies.deny(denies.Revocation(session="x" * 9_800), role.role_id)
+        inline_policies.write(desk.root(), ROLE, name, long)
+        assert kit("revoke-token", "--venue", VENUE, "--user", "bob").code == 2
+        revoke(kit, "--all")
+        assert name in on_the_role(desk)
+        [new] = issue(desk, "bob")
+        document = json.loads(revoke(kit, "--session", name_of(new), "--json").out)
+        assert document["pruned"] == [name]
+        assert (works(desk, old), works(desk, new)) == (False, False)
+        revoke(kit, "--all")
 
 
 class TestTheRun:
