@@ -256,6 +256,15 @@ class TestInS3:
         assert len(self.objects(shared)) == before + 30
         assert f"{before + 30} records; none was changed" in kit.done("ledger.verify").out
 
+    def test_a_folder_that_was_made_in_the_console_is_no_record(self, shared: tuple[Kit, str]) -> None:
+        kit, name = shared
+        bucket, folder = f"{name}-ledger", "kit/"
+        kit.root().call("s3", "put_object", Bucket=bucket, Key=folder, Body=b"")
+        shown = sessions(json.dumps(kit.done("issue-token", "--user", "alice").document()))
+        assert shown <= {each["role_session_name"] for each in kit.done("tokens", "--json").document()["tokens"]}
+        assert "none was changed" in kit.done("ledger.verify").out
+        kit.root().call("s3", "delete_object", Bucket=bucket, Key=folder)
+
     def test_meddling_is_found_there_too(self, shared: tuple[Kit, str]) -> None:
         kit, name = shared
         kit.done("issue-token", "--user", "alice,bob,carol")
