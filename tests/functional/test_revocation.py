@@ -228,6 +228,15 @@ class TestTheRun:
         assert "it was not proved: no token could be had to try it with" in result.err
         assert not works(desk, token)
 
+    def test_whoever_may_not_revoke_is_told_what_it_takes(self, desk: Kit, kit: Kit, proxy: Proxy) -> None:
+        kit.write_inventory({VENUE: as_if_real(proxy.url)})
+        proxy.refusals["PutRolePolicy"] = ("AccessDenied", "not you")
+        result = kit("revoke-token", "--venue", VENUE, "--all")
+        assert (result.code, result.out) == (5, "")
+        assert f"error: {VENUE}: AWS refused iam:PutRolePolicy: not you" in result.err
+        assert f"revoking takes a provisioner's rights: invoke operator-policy --venue {VENUE}" in result.err
+        assert on_the_role(desk) == []
+
     @pytest.mark.parametrize(
         ("flags", "said"),
         [

@@ -8,7 +8,7 @@ from typing import Any
 
 from venue_access import ui
 from venue_access.aws import Aws
-from venue_access.errors import DeliveryError, RequestError, VenueAccessError
+from venue_access.errors import AccessRefused, DeliveryError, RequestError, VenueAccessError
 from venue_access.inventory import checks
 from venue_access.inventory.model import Venue
 from venue_access.inventory.recipients import name_of
@@ -109,9 +109,18 @@ def revoke(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger]
     A ledger that cannot be written does not keep anybody from revoking: that is told afterwards, as an error.
 
     :raises RequestError: there is no room for another revocation, or none of that name.
+    :raises AccessRefused: the caller may not change the role.
     :raises DifferenceFound: AWS does not deny yet.
     :raises DeliveryError: it was done, and could not be entered.
     """
+    try:
+        return _done(wish, aws, venue, open_ledger, reason)
+    except AccessRefused as error:
+        needed = f"revoking takes a provisioner's rights: invoke operator-policy --venue {venue.name}"
+        raise AccessRefused(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
+
+
+def _done(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger], reason: str | None) -> Outcome:
     revoker = Revoker(aws, venue)
     if wish.list:
         found = revoker.standing()
