@@ -83,6 +83,7 @@ class TestWhatIsDenied:
         one, other = issue(desk, "alice") + issue(desk, "alice")
         result = revoke(kit, "--session", name_of(one))
         assert f"the session {name_of(one)}" in result.out
+        assert "warning" not in result.err
         assert "proved: a token of that kind is denied now" in result.err
         assert "GetCallerIdentity answers a revoked token still" in result.err
         assert [works(desk, token) for token in (one, other, *issue(desk, "alice"))] == [False, True, True]
@@ -163,7 +164,9 @@ class TestOnTheRole:
         old, soon = (f"{REVOCATION_PREFIX}{when:%Y%m%dT%H%M%SZ}-00000000" for when in (past, past + timedelta(hours=1)))
         for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
             inline_policies.write(desk.root(), ROLE, name, DENY)
-        document = json.loads(revoke(kit, "--session", "anybody", "--json").out)
+        result = revoke(kit, "--session", "anybody", "--json")
+        assert "warning: anybody is not like the names that issue-token gives" in result.err
+        document = json.loads(result.out)
         assert document["pruned"] == [old]
         left = set(on_the_role(desk)) - {document["revoked"]["name"]}
         assert left == {soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"}

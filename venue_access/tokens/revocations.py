@@ -15,7 +15,7 @@ from venue_access.inventory.recipients import name_of
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.listing import UNDO
 from venue_access.ledger.record import Kind
-from venue_access.tokens.names import LONGEST_USER, user_part
+from venue_access.tokens.names import LONGEST_USER, is_of_a_token, user_part
 from venue_access.tokens.revoke import Revoker, Standing
 
 HONESTLY = (
@@ -138,6 +138,8 @@ def _done(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger],
             f"a session name has the first {LONGEST_USER} characters of a user's: this revokes the tokens of everybody"
             f" whose name begins with {user_part(wish.user)}{others}"
         )
+    if wish.session is not None and not is_of_a_token(wish.session):
+        ui.warn(f"{wish.session} is not like the names that issue-token gives: see that it is the whole of one")
     revoked = revoker.revoke(session=wish.session, user=wish.user)
     assert revoked.standing.revocation is not None
     try:
