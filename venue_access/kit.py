@@ -78,11 +78,11 @@ class Kit:
         return stores_of(self.settings, chosen, self.aws)
 
     def records(self, venues: Sequence[Venue]) -> list[Record]:
-        """What the ledgers of these venues hold; one that cannot be read is a warning."""
+        """What the ledgers of these venues hold, for ``status``; one that cannot be read is a warning."""
         found: list[Record] = []
         for kept in stores_of(self.settings, venues, self.aws):
             try:
                 found += records_of([kept])[0]
             except VenueAccessError as error:
-                ui.warn(f"{kept.store.name} cannot be read: {error.message}")
+                ui.warn(f"who holds an old external ID cannot be told: {error.message}")
         return found

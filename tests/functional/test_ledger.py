@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, embedded, new_venue
+from tests.functional.proxy import Proxy
 from tests.functional.test_issue_token import iam_user, stored_id
 from venue_access import inline_policies
 from venue_access.local_aws import local_aws
 
 WRITERS = 20
+AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
 def alone(provisioned: tuple[Kit, str], folder: Path) -> Kit:
@@ -30,6 +32,13 @@ def alone(provisioned: tuple[Kit, str], folder: Path) -> Kit:
     operator = kit.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
     other.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
     return other
+
+
+def through(proxy: Proxy, kit: Kit) -> Kit:
+    """The same, by way of a proxy."""
+    [(name, variables)] = json.loads(kit.inventory.read_text())["all"]["hosts"].items()
+    kit.write_inventory({name: {**variables, "aws_endpoint_url": proxy.url}})
+    return kit
 
 
 def lines(kit: Kit) -> list[dict[str, Any]]:
@@ -99,6 +108,42 @@ class TestWhatIsEntered:
         kept = [file.read_bytes() for file in kit.work_directory.rglob("*") if file.is_file()]
         for canary in [*canaries, "canary-of-a-wrong-id"]:
             assert not any(canary.encode() in content for content in kept)
+
+    def test_who_issues_is_asked_once_and_the_token_does_not_hang_on_the_answer(
+        self, provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path
+    ) -> None:
+        kit, external_id = through(proxy, alone(provisioned, tmp_path)), stored_id(*provisioned)
+        proxy.refusals["GetCallerIdentity"] = ("AccessDenied", "not today")
+        issue = ("issue-token", "--user", "alice", "--external-id", "-")
+        result = kit(*issue, typed=external_id)
+        assert result.code == 0, result.err
+        assert "not today" not in result.err
+        assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
+        assert lines(kit)[-1]["operator"] == f"access key {kit.environment['AWS_ACCESS_KEY_ID']}"
+
+        proxy.refusals.clear()
+        for _ in range(2):
+            proxy.forget()
+            assert kit(*issue, typed=external_id).code == 0
+            assert lines(kit)[-1]["operator"].startswith("arn:aws:sts::")
+        assert proxy.calls == ["AssumeRole"]
+
+    def test_an_external_id_that_went_out_and_cannot_be_entered_is_told(
+        self, provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path
+    ) -> None:
+        kit = through(proxy, alone(provisioned, tmp_path))
+        ledger = kit.work_directory / "ledger.jsonl"
+
+        def meddle(operation: str) -> None:
+            if operation == "GetParameter" and ledger.is_file():
+                ledger.unlink()
+                ledger.mkdir()
+
+        proxy.before_call = meddle
+        result = kit("external-id.send", "--user", "alice", "--to", AGE, "--out", "sealed.age")
+        assert (result.code, result.out) == (6, "")
+        assert "error: sealed.age was written, but could not be entered into the ledger: cannot write" in result.err
+        assert f"warning: who holds an old external ID cannot be told: cannot read {ledger}" in kit.done("status").err
 
     def test_that_the_stored_id_may_not_be_read_is_a_refusal(
         self, provisioned: tuple[Kit, str], tmp_path: Path
@@ -210,6 +255,15 @@ class TestInS3:
         assert shown <= {token["role_session_name"] for token in tokens}
         assert len(self.objects(shared)) == before + 30
         assert f"{before + 30} records; none was changed" in kit.done("ledger.verify").out
+
+    def test_a_folder_that_was_made_in_the_console_is_no_record(self, shared: tuple[Kit, str]) -> None:
+        kit, name = shared
+        bucket, folder = f"{name}-ledger", "kit/"
+        kit.root().call("s3", "put_object", Bucket=bucket, Key=folder, Body=b"")
+        shown = sessions(json.dumps(kit.done("issue-token", "--user", "alice").document()))
+        assert shown <= {each["role_session_name"] for each in kit.done("tokens", "--json").document()["tokens"]}
+        assert "none was changed" in kit.done("ledger.verify").out
+        kit.root().call("s3", "delete_object", Bucket=bucket, Key=folder)
 
     def test_meddling_is_found_there_too(self, shared: tuple[Kit, str]) -> None:
         kit, name = shared

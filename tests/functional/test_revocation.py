@@ -17,6 +17,7 @@ from venue_access import inline_policies
 from venue_access.errors import AccessRefused
 from venue_access.local_aws import local_aws
 from venue_access.policies import REVOCATION_PREFIX
+from venue_access.tokens import denies
 
 VENUE = "revoked-dev"
 ROLE = "unity-revoked-dev-sts"
@@ -82,6 +83,7 @@ class TestWhatIsDenied:
         one, other = issue(desk, "alice") + issue(desk, "alice")
         result = revoke(kit, "--session", name_of(one))
         assert f"the session {name_of(one)}" in result.out
+        assert "warning" not in result.err
         assert "proved: a token of that kind is denied now" in result.err
         assert "GetCallerIdentity answers a revoked token still" in result.err
         assert [works(desk, token) for token in (one, other, *issue(desk, "alice"))] == [False, True, True]
@@ -162,7 +164,9 @@ class TestOnTheRole:
         old, soon = (f"{REVOCATION_PREFIX}{when:%Y%m%dT%H%M%SZ}-00000000" for when in (past, past + timedelta(hours=1)))
         for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
             inline_policies.write(desk.root(), ROLE, name, DENY)
-        document = json.loads(revoke(kit, "--session", "anybody", "--json").out)
+        result = revoke(kit, "--session", "anybody", "--json")
+        assert "warning: anybody is not like the names that issue-token gives" in result.err
+        document = json.loads(result.out)
         assert document["pruned"] == [old]
         left = set(on_the_role(desk)) - {document["revoked"]["name"]}
         assert left == {soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"}
@@ -179,6 +183,22 @@ class TestOnTheRole:
         assert on_the_role(desk) == ["filler"]
         revoke(kit, "--all")
         assert not works(desk, token)
+
+    def test_room_is_made_of_what_a_revocation_of_all_tokens_covers(self, desk: Kit, kit: Kit) -> None:
+        [old] = issue(desk, "bob")
+        role = desk.root().role(ROLE)
+        assert role is not None
+        name = denies.policy_name(datetime.now(timezone.utc) + timedelta(hours=12), "0" * 8)
+        long = denies.deny(denies.Revocation(session="x" * 9_800), role.role_id)
+        inline_policies.write(desk.root(), ROLE, name, long)
+        assert kit("revoke-token", "--venue", VENUE, "--user", "bob").code == 2
+        revoke(kit, "--all")
+        assert name in on_the_role(desk)
+        [new] = issue(desk, "bob")
+        document = json.loads(revoke(kit, "--session", name_of(new), "--json").out)
+        assert document["pruned"] == [name]
+        assert (works(desk, old), works(desk, new)) == (False, False)
+        revoke(kit, "--all")
 
 
 class TestTheRun:
@@ -210,6 +230,15 @@ class TestTheRun:
         result = revoke(kit, "--session", name_of(token))
         assert "it was not proved: no token could be had to try it with" in result.err
         assert not works(desk, token)
+
+    def test_whoever_may_not_revoke_is_told_what_it_takes(self, desk: Kit, kit: Kit, proxy: Proxy) -> None:
+        kit.write_inventory({VENUE: as_if_real(proxy.url)})
+        proxy.refusals["PutRolePolicy"] = ("AccessDenied", "not you")
+        result = kit("revoke-token", "--venue", VENUE, "--all")
+        assert (result.code, result.out) == (5, "")
+        assert f"error: {VENUE}: AWS refused iam:PutRolePolicy: not you" in result.err
+        assert f"revoking takes a provisioner's rights: invoke operator-policy --venue {VENUE}" in result.err
+        assert on_the_role(desk) == []
 
     @pytest.mark.parametrize(
         ("flags", "said"),

@@ -115,11 +115,14 @@ def test_each_of_several_users_gets_a_file_of_their_own_that_the_others_cannot_o
 ) -> None:
     kit, venue = provisioned
     shared = Kit(tmp_path, kit.work_directory)
+    shared.inventory = tmp_path / "inventory" / "hosts.yml"
+    shared.inventory.parent.mkdir()
+    shared.environment["INVOKE_INVENTORY"] = str(shared.inventory.parent)
     keys = {name: a_key(kind, tmp_path) for name, kind in (("alice", "age"), ("bob", "ed25519"))}
     hosts = json.loads(kit.inventory.read_text())["all"]["hosts"]
     hosts[venue]["users"] = {
         "alice": {"keys": [keys["alice"][1]]},
-        "bob": {"keys": ["key-ed25519.pub"]},  # relative to the inventory
+        "bob": {"keys": ["../key-ed25519.pub"]},  # relative to the inventory, all of whose files Ansible reads
         "carol": None,
     }
     shared.write_inventory(hosts)

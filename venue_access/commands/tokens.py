@@ -64,10 +64,10 @@ def issue_token(
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
     from venue_access.tokens.formats import writer
-    from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
+    from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
     from venue_access.tokens.narrowing_flags import narrowing
 
-    users = tuple(name.strip(" ") for name in user.split(","))
+    users = users_named(user)
     lasting = seconds(duration)
     given = ui.confidential(external_id, "external ID")
     supplied = None if given is None else supplied_external_id(given)

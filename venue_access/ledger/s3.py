@@ -97,7 +97,10 @@ class S3Ledger:
         return f"{self._place.prefix}{_HIGHEST - number:012d}.json"
 
     def _names(self, most: int | None = None) -> list[str]:
-        request: dict[str, Any] = {"Bucket": self._place.bucket, "Prefix": self._place.prefix, "MaxKeys": most or 1000}
+        prefix = self._place.prefix
+        request: dict[str, Any] = {"Bucket": self._place.bucket, "Prefix": prefix, "MaxKeys": most or 1000}
+        if prefix:  # S3's console makes an object of this very name for a folder
+            request["StartAfter"] = prefix
         names: list[str] = []
         while True:
             answer = self._call("list_objects_v2", **request)

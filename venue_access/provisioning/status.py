@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from venue_access.aws import Aws
+from venue_access.aws import Aws, Parameter
 from venue_access.callers import caller_in_account
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
@@ -17,6 +17,7 @@ from venue_access.provisioning.live import read_live
 from venue_access.provisioning.stages import Stage, standing
 
 _THREADS = 16
+_CLOCKS = timedelta(minutes=5)  # AWS takes no call by a clock that is further off than this
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,25 @@ def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime, records:
         stands.reason,
         external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
         role_maximum=None if live.role is None else live.role.max_session_duration,
-        outdated=() if live.parameter is None else outdated_holders(records, venue, live.parameter.version),
+        outdated=() if live.parameter is None else outdated_holders(records, venue, live.parameter),
     )
 
 
-def outdated_holders(records: Sequence[Record], venue: Venue, version: int) -> tuple[str, ...]:
-    """Who was last handed an external ID of an earlier version than the parameter's, in order of name."""
-    latest: dict[str, int] = {}
-    for record in records:
+def outdated_holders(records: Sequence[Record], venue: Venue, parameter: Parameter) -> tuple[str, ...]:
+    """Who was last handed an external ID other than the parameter's, in order of name.
+
+    A venue that was taken away and provisioned again has another ID, and its parameter counts from 1 again: so what was
+    handed out before the parameter was written is an old one whatever its version.
+    """
+    latest: dict[str, Record] = {}
+    for record in sorted(records, key=lambda record: record.when):
         if record.kind is Kind.EXTERNAL_ID and record.role_arn == venue.role_arn:
-            name, held = record.recipient or "", record.parameter_version or 0
-            latest[name] = max(held, latest.get(name, 0))
-    return tuple(sorted(name for name, held in latest.items() if held < version))
+            latest[record.recipient or ""] = record
+
+    def is_old(record: Record) -> bool:
+        return record.parameter_version != parameter.version or record.when < parameter.modified - _CLOCKS
+
+    return tuple(sorted(name for name, record in latest.items() if is_old(record)))
 
 
 def _age(age: timedelta) -> str:

@@ -77,21 +77,24 @@ def deny(revocation: Revocation, role_id: str) -> Policy:
 
 
 def read(policy: Mapping[str, Any]) -> Revocation | None:
-    """What a policy of ours revokes; None where it was not written here."""
+    """What a policy of ours revokes; None where it was not written here, or was changed since."""
     try:
         [statement] = policy["Statement"]
         conditions = statement["Condition"]
+        [named] = [*conditions.get("StringEquals", {}).values(), *conditions.get("StringLike", {}).values()] or [":"]
+        role_id, _, name = named.partition(":")
         before = None
         if "DateLessThan" in conditions:
             before = datetime.strptime(conditions["DateLessThan"][_ISSUED], _TIME).replace(tzinfo=timezone.utc)
         if "StringEquals" in conditions:
-            return Revocation(session=conditions["StringEquals"][_USER_ID].partition(":")[2])
-        user = None
-        if "StringLike" in conditions:
-            user = conditions["StringLike"][_USER_ID].partition(":")[2].removesuffix(_TAIL)
-        return Revocation(user=user, issued_before=before) if before is not None else None
+            found = Revocation(session=name)
+        elif before is not None:
+            found = Revocation(user=name.removesuffix(_TAIL) or None, issued_before=before)
+        else:
+            return None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+    return found if deny(found, role_id)["Statement"] == [statement] else None
 
 
 def policy_name(expires: datetime, unique: str) -> str:
@@ -112,6 +115,27 @@ def expiry(name: str) -> datetime | None:
         return None
 
 
+def covered(policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The revocations among a role's inline policies that deny nothing which a later one of all tokens does not.
+
+    :returns: their names, the oldest first.
+    """
+    found = {name: read(policy) for name, policy in policies.items() if expiry(name) is not None}
+    every = [(each.issued_before, name) for name, each in found.items() if each and each.scope == "all"]
+    if not every:
+        return []
+    latest, its_name = max((before, name) for before, name in every if before is not None)
+
+    def is_covered(name: str, revocation: Revocation | None) -> bool:
+        if revocation is None or name == its_name:
+            return False
+        if revocation.issued_before is not None:
+            return revocation.issued_before <= latest
+        return _stamp(name) <= _stamp(its_name)  # a session's was made before, so its token was issued before
+
+    return sorted((name for name, each in found.items() if is_covered(name, each)), key=_stamp)
+
+
 def room(policies: Iterable[Mapping[str, Any]]) -> int:
     """The characters that are left for a role's inline policies, given those it has."""
     return INLINE_POLICIES_LIMIT - sum(_size(policy) for policy in policies)
@@ -120,6 +144,11 @@ def room(policies: Iterable[Mapping[str, Any]]) -> int:
 def room_for_all(role_id: str) -> int:
     """The characters that are kept free, so that everything can always be revoked at once."""
     return size(deny(Revocation(issued_before=datetime(2000, 1, 1, tzinfo=timezone.utc)), role_id))
+
+
+def _stamp(name: str) -> str:
+    """When a revocation's policy is needed no more, as its name has it: later ones are greater."""
+    return name.removeprefix(REVOCATION_PREFIX)
 
 
 def _size(policy: Mapping[str, Any]) -> int:

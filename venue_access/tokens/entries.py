@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from venue_access.errors import AwsError, Unreachable, VenueAccessError
+from venue_access.errors import AwsError, DeliveryError, Unreachable, VenueAccessError
 from venue_access.inventory.model import Recipient
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
@@ -37,15 +37,24 @@ def enter_delivery(ledger: Ledger, issued: Issued, delivery: Delivery) -> None:
 
 
 def enter_hand_out(ledger: Ledger, handed: HandedOut) -> None:
-    """Enter that somebody was handed the venue's external ID."""
-    ledger.record(
-        Kind.EXTERNAL_ID,
-        when=handed.when,
-        recipient=handed.recipient.name,
-        parameter_version=handed.parameter_version,
-        delivery=handed.delivery.way,
-        key_fingerprints=handed.delivery.fingerprints,
-    )
+    """Enter that somebody is handed the venue's external ID, before the path of the file is shown.
+
+    :raises DeliveryError: it cannot be entered.
+    """
+    try:
+        ledger.record(
+            Kind.EXTERNAL_ID,
+            when=handed.when,
+            recipient=handed.recipient.name,
+            parameter_version=handed.parameter_version,
+            delivery=handed.delivery.way,
+            key_fingerprints=handed.delivery.fingerprints,
+        )
+    except VenueAccessError as error:
+        raise DeliveryError(
+            f"{handed.path} was written, but could not be entered into the ledger: {error.message}",
+            hint="remove that file, mend the ledger, and run the command again",
+        ) from error
 
 
 def entering_refusals(

@@ -91,6 +91,18 @@ def supplied_external_id(text: str) -> ExternalId:
     return external_id
 
 
+def users_named(text: str) -> tuple[str, ...]:
+    """The names or emails of ``--user``, separated by commas.
+
+    :raises RequestError: one is empty: a variable that is not set, or a comma too many.
+    """
+    users = tuple(name.strip(" ") for name in text.split(","))
+    if "" in users:
+        what = "is empty" if len(users) == 1 else f"{text!r} has an empty name"
+        raise RequestError(f"--user {what}", hint="say whom the token is for: alice, or several: alice,bob")
+    return users
+
+
 def recipients(
     request: TokenRequest, prepare: Callable[[Recipient], None] = lambda recipient: None
 ) -> Iterator[Recipient | Refused]:

@@ -8,14 +8,14 @@ from typing import Any
 
 from venue_access import ui
 from venue_access.aws import Aws
-from venue_access.errors import DeliveryError, RequestError, VenueAccessError
+from venue_access.errors import AccessRefused, DeliveryError, RequestError, VenueAccessError
 from venue_access.inventory import checks
 from venue_access.inventory.model import Venue
 from venue_access.inventory.recipients import name_of
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.listing import UNDO
 from venue_access.ledger.record import Kind
-from venue_access.tokens.names import LONGEST_USER, user_part
+from venue_access.tokens.names import LONGEST_USER, is_of_a_token, user_part
 from venue_access.tokens.revoke import Revoker, Standing
 
 HONESTLY = (
@@ -109,9 +109,18 @@ def revoke(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger]
     A ledger that cannot be written does not keep anybody from revoking: that is told afterwards, as an error.
 
     :raises RequestError: there is no room for another revocation, or none of that name.
+    :raises AccessRefused: the caller may not change the role.
     :raises DifferenceFound: AWS does not deny yet.
     :raises DeliveryError: it was done, and could not be entered.
     """
+    try:
+        return _done(wish, aws, venue, open_ledger, reason)
+    except AccessRefused as error:
+        needed = f"revoking takes a provisioner's rights: invoke operator-policy --venue {venue.name}"
+        raise AccessRefused(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
+
+
+def _done(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger], reason: str | None) -> Outcome:
     revoker = Revoker(aws, venue)
     if wish.list:
         found = revoker.standing()
@@ -129,6 +138,8 @@ def revoke(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger]
             f"a session name has the first {LONGEST_USER} characters of a user's: this revokes the tokens of everybody"
             f" whose name begins with {user_part(wish.user)}{others}"
         )
+    if wish.session is not None and not is_of_a_token(wish.session):
+        ui.warn(f"{wish.session} is not like the names that issue-token gives: see that it is the whole of one")
     revoked = revoker.revoke(session=wish.session, user=wish.user)
     assert revoked.standing.revocation is not None
     try:

@@ -84,7 +84,7 @@ class Revoker:
             )
         self._role_id = role.role_id
         self.pruned: list[str] = []
-        """The revocations that this run took off, as no token is left that they deny."""
+        """The revocations that this run took off: no token is left that they deny, or another denies all of those."""
 
     def standing(self) -> list[Standing]:
         """The revocations that are on the role, the oldest first; nothing is changed."""
@@ -106,7 +106,7 @@ class Revoker:
         revocation = Revocation(session=session, user=user, issued_before=before)
         kept = self._read(self._prune(names, now))
         policy = denies.deny(revocation, self._role_id)
-        self._check_room(kept, policy, revocation)
+        self._make_room(kept, policy, revocation)
         expires = now + denies.LONGEST_SESSION + _MARGIN
         name = denies.policy_name(expires, self._unique())
         try:
@@ -157,10 +157,16 @@ class Revoker:
             found = pool.map(lambda name: inline_policies.read(self._aws, self._venue.role_name, name), wanted)
             return {name: policy for name, policy in zip(wanted, found, strict=True) if policy is not None}
 
-    def _check_room(self, kept: Mapping[str, Policy], policy: Policy, revocation: Revocation) -> None:
-        left = denies.room(kept.values()) - size(policy)
-        if left < (0 if revocation.scope == "all" else denies.room_for_all(self._role_id)):
-            raise self._no_room(revocation)
+    def _make_room(self, kept: Mapping[str, Policy], policy: Policy, revocation: Revocation) -> None:
+        """Where there is none, take off what a revocation of all tokens covers that stays: nothing is let through."""
+        needed = size(policy) + (0 if revocation.scope == "all" else denies.room_for_all(self._role_id))
+        left, taken, covered = dict(kept), [], denies.covered(kept)
+        while denies.room(left.values()) < needed:
+            if not covered:
+                raise self._no_room(revocation)
+            taken.append(covered.pop(0))
+            del left[taken[-1]]
+        self.pruned += [name for name in taken if inline_policies.remove(self._aws, self._venue.role_name, name)]
 
     def _no_room(self, revocation: Revocation) -> RequestError:
         name = self._venue.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_no_more_run_at_once_than_may_and_all_are_done() -> None:
         together.release()
         both.wait()
 
-    side_by_side([lambda number=number: job(number) for number in range(4)], 2)  # type: ignore[misc]
+    side_by_side([partial(job, number) for number in range(4)], 2)
     assert (sorted(done), most) == ([0, 1, 2, 3], [True] * 4)
 
 

@@ -7,6 +7,7 @@ import re
 import string
 from datetime import datetime, timedelta, timezone
 from fnmatch import translate
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -20,7 +21,8 @@ from venue_access.tokens.names import LONGEST_USER, role_session_name
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 ROLE = "AROAEXAMPLEROLEID0000"
 NAMES = st.text(alphabet=string.ascii_letters + string.digits + "_+=,.@-", min_size=2, max_size=64)
-TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2099, 12, 31), timezones=st.just(timezone.utc))  # noqa: DTZ001
+FIRST, LAST = datetime(2020, 1, 1), datetime(2099, 12, 31)  # noqa: DTZ001 - hypothesis takes no others as bounds
+TIMES = st.datetimes(FIRST, LAST, timezones=st.just(timezone.utc))
 
 
 def like(pattern: str, text: str) -> bool:
@@ -99,6 +101,32 @@ def test_what_is_revoked_is_read_back_from_the_policy(revocation: Revocation) ->
 @pytest.mark.parametrize("policy", [{}, {"Statement": []}, {"Statement": [{}]}, {"Statement": [{"Condition": 1}]}])
 def test_a_policy_of_somebody_elses_revokes_nothing_that_is_known(policy: dict[str, object]) -> None:
     assert read(policy) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"Action": "s3:*"}, {"Effect": "Allow"}, {"Condition": {"DateLessThan": {"aws:TokenIssueTime": "today"}}}],
+)
+def test_a_policy_that_was_changed_is_not_taken_for_what_it_was(change: dict[str, object]) -> None:
+    [statement] = deny(Revocation(issued_before=NOON), ROLE)["Statement"]
+    assert read({"Statement": [{**statement, **change}]}) is None
+    more = {**statement["Condition"], "IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}
+    assert read({"Statement": [{**statement, "Condition": more}]}) is None
+
+
+def test_what_a_later_revocation_of_all_tokens_covers_is_known() -> None:
+    def made(minutes: int, **of: str) -> tuple[str, dict[str, Any]]:
+        at = NOON + timedelta(minutes=minutes)
+        before = None if "session" in of else at
+        policy = deny(Revocation(session=of.get("session"), user=of.get("user"), issued_before=before), ROLE)
+        return policy_name(at + timedelta(hours=12), f"{minutes:08x}"), policy
+
+    alice, session, first = made(1, user="alice"), made(2, session="bob-1"), made(3)
+    other: dict[str, Any] = {"Statement": []}
+    later = [made(6, user="carol"), made(7, session="carol-1"), (made(0)[0], other), ("foreign", other)]
+    assert denies.covered(dict([alice, session, *later])) == []
+    assert denies.covered(dict([first, session, alice, *later])) == [alice[0], session[0]]
+    assert denies.covered(dict([first, made(5), session, alice, *later])) == [alice[0], session[0], first[0]]
 
 
 def test_the_name_tells_until_when_it_is_needed() -> None:

@@ -11,7 +11,7 @@ from tests.stacks import a_venue
 from venue_access.aws import Aws
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Recipient
-from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id
+from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
 
 ALICE, BOB = Recipient("alice", email="alice@example.org"), Recipient("bob")
 LISTED = replace(a_venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))
@@ -45,6 +45,19 @@ def test_one_to_whom_nothing_could_be_handed_over_is_refused_before_aws_is_asked
 def test_anybody_is_served_unless_the_venue_keeps_to_its_users() -> None:
     assert names("carol") == ["carol"]
     assert names("carol", users_only=True) == [Refused]
+
+
+def test_users_are_separated_by_commas_and_spaces_beside_them_do_not_count() -> None:
+    assert users_named("alice, bob") == ("alice", "bob")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "--user is empty"), (" ", "--user is empty"), ("alice,", "--user 'alice,' has an empty name"), (",", "','")],
+)
+def test_an_empty_name_is_refused_before_anybody_gets_a_token(text: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        users_named(text)
 
 
 @pytest.mark.parametrize(

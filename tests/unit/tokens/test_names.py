@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
-from venue_access.tokens.names import role_session_name
+import pytest
+
+from venue_access.tokens.names import is_of_a_token, role_session_name
 
 MOMENT = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
 
@@ -24,3 +26,10 @@ def test_two_names_of_the_same_second_differ() -> None:
     names = {role_session_name("alice", MOMENT) for _ in range(100)}
     assert len(names) == 100
     assert all(re.fullmatch(r"alice-20261120T221500Z-[0-9a-f]{8}", name) for name in names)
+
+
+@pytest.mark.parametrize("user", ["al", "alice-b", "alice@example.org", "x" * 64])
+def test_a_name_that_was_copied_in_part_is_told_from_a_whole_one(user: str) -> None:
+    name = role_session_name(user, MOMENT)
+    assert is_of_a_token(name)
+    assert not any(is_of_a_token(part) for part in (name[:-1], name[:-9], user))

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 
 from venue_access.inventory.model import Recipient, Venue
+from venue_access.tokens.narrowing import Narrowing
 
 _REGISTRY_DOMAINS = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
 """Of the partitions whose domain is not amazonaws.com."""
 
 
 def token_note(
-    venue: Venue, recipient: Recipient, *, session: str, expires: datetime, allows: Sequence[str] | None = None
+    venue: Venue, recipient: Recipient, *, session: str, expires: datetime, narrowing: Narrowing | None = None
 ) -> str:
     """What a token is, what it allows and until when, how to use it, and whom to ask.
 
     :param session: the role session name.
     :param expires: UTC.
-    :param allows: what the token allows, where it is less than what the role does.
+    :param narrowing: what the token was narrowed to; the note tells of nothing that AWS would refuse.
     """
-    registry = f"{venue.account_id}.dkr.ecr.{venue.region}.{_REGISTRY_DOMAINS.get(venue.partition, 'amazonaws.com')}"
-    lists = f"aws s3 ls s3://{venue.s3_buckets[0]}/" if venue.s3_buckets else "aws s3 ls s3://NAME-OF-THE-BUCKET/"
-    repository = f"{venue.ecr_repository_prefix}my-tool"
+    narrowing = narrowing or Narrowing()
     sections = [
         (
             "WHAT THIS IS",
@@ -34,7 +34,7 @@ def token_note(
                 f" {session}."
             ),
         ),
-        ("WHAT IT ALLOWS", _list([*(allows if allows is not None else allowed(venue)), "nothing else"])),
+        ("WHAT IT ALLOWS", _list([*allowed(venue, narrowing), "nothing else"])),
         ("UNTIL WHEN", _until(expires, recipient.timezone)),
         (
             "HOW TO LOAD IT",
@@ -52,30 +52,8 @@ def token_note(
             + "\n\n"
             + _code(_profile(venue)),
         ),
-        (
-            "HOW TO CHECK THAT IT WORKS",
-            _code(f"aws sts get-caller-identity\n{lists}")
-            + "\n\n"
-            + _text(
-                f"The first shows a name that ends in {session}, the second what is in the bucket. ExpiredToken means"
-                " that the time is over: ask for another token. AccessDenied means that the token does not allow it."
-            ),
-        ),
-        (
-            "HOW TO LOG DOCKER IN",
-            _code(f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}")
-            + "\n\n"
-            + _text(
-                "This login lasts 12 hours, longer than the token. An image goes into a repository of its name, which"
-                " is made once:"
-            )
-            + "\n\n"
-            + _code(
-                f"aws ecr create-repository --repository-name {repository}\n"
-                f"docker push {registry}/{repository}:1.0\n"
-                f"docker logout {registry}"
-            ),
-        ),
+        ("HOW TO CHECK THAT IT WORKS", _check(venue, narrowing, session)),
+        *([] if narrowing.no_ecr else [("HOW TO LOG DOCKER IN", _docker(venue, narrowing))]),
         (
             "AFTERWARDS",
             _text(
@@ -112,15 +90,68 @@ def external_id_note(venue: Venue, recipient: Recipient) -> str:
     return _joined(f"The external ID of {venue.name}, for {recipient.name}", sections)
 
 
-def allowed(venue: Venue) -> list[str]:
-    """What the role of a venue lets a token do, a line each."""
-    buckets = " and ".join(f"s3://{bucket}" for bucket in venue.s3_buckets or ()) or "the venue's data bucket"
-    delete = ", write and delete" if venue.s3_allow_delete else " and write"
-    return [
-        f"list, read{delete} files in {buckets}",
-        f"create ECR repositories (for containers) whose names begin with {venue.ecr_repository_prefix},"
-        " push images to them and pull images from them",
-    ]
+def allowed(venue: Venue, narrowing: Narrowing) -> list[str]:
+    """What a token of a venue may do, a line each."""
+    if narrowing.policy is not None:
+        part = f"a part of what the venue {venue.name} offers, as {narrowing.policy.name} has it; ask which"
+        return [part, *_from_where(narrowing)]
+    lines = []
+    if not narrowing.no_s3:
+        folders = " and ".join(_folders(venue, narrowing)) or "the venue's data bucket"
+        writing = ", write and delete" if venue.s3_allow_delete else " and write"
+        lines.append(
+            f"list and read files in {folders}" if narrowing.read_only else f"list, read{writing} files in {folders}"
+        )
+    if not narrowing.no_ecr:
+        named = " and ".join(narrowing.ecr_repositories)
+        names = named or f"whose names begin with {venue.ecr_repository_prefix}"
+        if narrowing.read_only:
+            lines.append(f"pull images from the ECR repositories (for containers) {names}")
+        else:
+            lines.append(
+                f"create ECR repositories (for containers) {names}, push images to them and pull images from them"
+            )
+    return [*lines, *_from_where(narrowing)]
+
+
+def _from_where(narrowing: Narrowing) -> list[str]:
+    return [f"all of this from {' and '.join(narrowing.source_cidrs)} only"] if narrowing.source_cidrs else []
+
+
+def _folders(venue: Venue, narrowing: Narrowing) -> list[str]:
+    """The places in S3 that a token is let into; none where the inventory has no bucket."""
+    prefixes = narrowing.s3_prefixes or ("",)
+    if not venue.s3_buckets and narrowing.s3_prefixes:
+        return [f"the folder {prefix} of the venue's data bucket" for prefix in prefixes]
+    separator = "/" if narrowing.s3_prefixes else ""
+    return [f"s3://{bucket}{separator}{prefix}" for bucket in venue.s3_buckets or () for prefix in prefixes]
+
+
+def _check(venue: Venue, narrowing: Narrowing, session: str) -> str:
+    commands, shown = ["aws sts get-caller-identity"], f"It shows a name that ends in {session}."
+    if not narrowing.no_s3 and narrowing.policy is None:
+        bucket = venue.s3_buckets[0] if venue.s3_buckets else "NAME-OF-THE-BUCKET"
+        prefix = narrowing.s3_prefixes[0] if narrowing.s3_prefixes else ""
+        commands.append(f"aws s3 ls {shlex.quote(f's3://{bucket}/{prefix}')}")
+        there = "that folder" if prefix else "the bucket"
+        shown = f"The first shows a name that ends in {session}, the second what is in {there}."
+    errors = (
+        "ExpiredToken means that the time is over: ask for another token. AccessDenied means that the token does not"
+        " allow it."
+    )
+    return _code("\n".join(commands)) + "\n\n" + _text(f"{shown} {errors}")
+
+
+def _docker(venue: Venue, narrowing: Narrowing) -> str:
+    registry = f"{venue.account_id}.dkr.ecr.{venue.region}.{_REGISTRY_DOMAINS.get(venue.partition, 'amazonaws.com')}"
+    repository = (narrowing.ecr_repositories or (f"{venue.ecr_repository_prefix}my-tool",))[0]
+    use = f"docker pull {registry}/{repository}:1.0"
+    told = "This login lasts 12 hours, longer than the token."
+    if not narrowing.read_only:
+        told += " An image goes into a repository of its name, which is made once:"
+        use = f"aws ecr create-repository --repository-name {repository}\ndocker push {registry}/{repository}:1.0"
+    login = f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"
+    return _code(login) + "\n\n" + _text(told) + "\n\n" + _code(f"{use}\ndocker logout {registry}")
 
 
 def _until(expires: datetime, timezone: str | None) -> str:

@@ -33,13 +33,12 @@ class SealedTokens:
 
 def _parcel(issued: Issued) -> Parcel:
     """The AWS JSON with its note, whatever format was asked for: the note tells how to load that one."""
-    narrowed = [f"a part of what the venue offers: {issued.narrowing.describe()}"] if issued.narrowing else None
     note = token_note(
         issued.venue,
         issued.recipient,
         session=issued.role_session_name,
         expires=issued.token.expiration,
-        allows=narrowed,
+        narrowing=issued.narrowing,
     )
     return Parcel(
         name=issued.role_session_name,

@@ -18,7 +18,9 @@ import pytest
 from tests.stacks import a_venue
 from venue_access.inventory.model import Recipient
 from venue_access.masked import Secret
-from venue_access.tokens.seal.note import allowed, external_id_note, token_note
+from venue_access.tokens.narrowing import Narrowing
+from venue_access.tokens.policy_file import PolicyFile
+from venue_access.tokens.seal.note import external_id_note, token_note
 from venue_access.tokens.seal.parcel import Parcel
 from venue_access.tokens.seal.passphrase import generate
 
@@ -32,9 +34,9 @@ TOKEN_JSON = (
 PARCEL = Parcel(SESSION, "Your access to unity-dev", "Grüße: the note\n", "token.json", Secret(TOKEN_JSON), NOW)
 
 
-def note(timezone: str | None = None, **variables: Any) -> str:
-    venue = replace(a_venue(), **variables)
-    return token_note(venue, Recipient("alice", timezone=timezone), session=SESSION, expires=UNTIL)
+def note(timezone: str | None = None, narrowing: Narrowing | None = None, **variables: Any) -> str:
+    venue, alice = replace(a_venue(), **variables), Recipient("alice", timezone=timezone)
+    return token_note(venue, alice, session=SESSION, expires=UNTIL, narrowing=narrowing)
 
 
 def test_an_archive_unpacks_into_a_folder_of_its_own_that_its_owner_alone_reads() -> None:
@@ -76,9 +78,35 @@ def test_the_note_says_what_is_allowed_and_whom_to_ask() -> None:
     assert "  desk@example.org. Name the token" in note(contact="desk@example.org")
     assert "Whoever sent you this." in note()
     assert "desk@example.org" in external_id_note(replace(a_venue(), contact="desk@example.org"), Recipient("alice"))
-    less = token_note(a_venue(), Recipient("alice"), session=SESSION, expires=UNTIL, allows=["read s3://one/x/"])
-    assert "- read s3://one/x/\n  - nothing else\n" in less
-    assert allowed(a_venue())[1] not in less
+
+
+def told(narrowing: Narrowing, **variables: Any) -> str:
+    """The note of a narrowed token, its lines joined."""
+    return " ".join(note(narrowing=narrowing, **{"s3_buckets": ("one",), **variables}).split())
+
+
+def test_the_note_of_a_narrowed_token_tells_of_nothing_that_would_be_refused() -> None:
+    reading = told(Narrowing(read_only=True, s3_prefixes=("in/", "a b/")))
+    assert "- list and read files in s3://one/in/ and s3://one/a b/ - pull images from the ECR repositories" in reading
+    assert "aws s3 ls s3://one/in/ The first" in reading
+    assert "docker pull 111122223333.dkr.ecr.us-west-2.amazonaws.com/unity-dev/my-tool:1.0 docker logout" in reading
+    assert "docker push" not in reading
+    assert "create-repository" not in reading
+    assert "aws s3 ls 's3://one/a b/'" in told(Narrowing(s3_prefixes=("a b/",)))
+
+    containers = told(Narrowing(no_s3=True, ecr_repositories=("unity-dev/a", "unity-dev/b"), source_cidrs=("::1/128",)))
+    assert "- create ECR repositories (for containers) unity-dev/a and unity-dev/b, push" in containers
+    assert "- all of this from ::1/128 only - nothing else" in containers
+    assert "--repository-name unity-dev/a docker push" in containers
+    assert "s3" not in containers
+
+    files = told(Narrowing(no_ecr=True, s3_prefixes=("in/",)), s3_buckets=None)
+    assert "in the folder in/ of the venue's data bucket - nothing else" in files
+    assert "docker" not in files.lower()
+
+    chosen = told(Narrowing(policy=PolicyFile("narrow.json", {})))
+    assert "- a part of what the venue unity-dev offers, as narrow.json has it; ask which - nothing else" in chosen
+    assert "aws s3" not in chosen
 
 
 def test_the_notes_docker_login_is_of_the_venues_partition() -> None:
