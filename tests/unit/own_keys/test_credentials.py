@@ -9,7 +9,7 @@ import pytest
 
 from venue_access.own_keys.credentials import answer_file, still_good
 
-HOME = {"HOME": "/home/x"}
+HOME = {"HOME": "/of-x"}
 ANSWER = '{"Version": 1, "SessionToken": "t", "Expiration": "2026-11-20T22:15:00Z"}\n'
 
 
@@ -29,7 +29,7 @@ def test_each_question_has_a_file_of_its_own_that_stays_in_the_folder() -> None:
     assert len(set(found)) == len(asked)
     for path in found:
         assert path is not None
-        assert Path(path).parent == Path("/home/x/.cache/venue-access")
+        assert Path(path).parent == Path("/of-x/.cache/venue-access")
         assert len(Path(path).name) < 255
 
 
