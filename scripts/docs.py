@@ -30,6 +30,8 @@ STDOUT = {
     "document a line; who is refused is told on standard error, and the others get theirs. With `--seal` or `--out` "
     "the path of each file that was written, a line a user, and nothing confidential.",
     "external-id.send": "the path of the sealed file.",
+    "doctor": "a line for each thing: `good`, `doubtful` or `wrong`, and below it what to do. With `--json` one "
+    "document: `{checks: [{what, is, found, remedy}]}`.",
     "account.list": "`Possible accounts:` and their names. With `--json` one document: `{accounts: {NAME: {source, "
     "account_id}}}`.",
     "account.use": "statements for the shell, to be evaluated there.",

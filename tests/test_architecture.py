@@ -33,6 +33,7 @@ ROOMS = (
     ("proof of both", ("verification",)),
     ("what the commands share", ("kit",)),
     ("the operator's own keys", ("own_keys",)),
+    ("the doctor", ("doctor",)),
     ("the commands", ("commands",)),
 )
 """From the ground up: a module imports from its own room and from those before it."""
@@ -163,6 +164,7 @@ def test_the_packages_own_modules_import_nothing_of_ours_before_they_are_asked()
 # -- deciding and acting ---------------------------------------------------------------------------------------------
 
 PURE = (
+    "doctor.check",
     "inventory.arns",
     "inventory.checks",
     "inventory.crosschecks",

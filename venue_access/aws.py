@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timezone
+from datetime import datetime, timezone
 from typing import Any
 
 from venue_access.aws_refusals import ABSENT, NEW_KEYS, PRESENT, no_keys, refusal
@@ -83,6 +83,11 @@ class Aws:
             frozen = found.get_frozen_credentials()
         token = Secret(frozen.token) if frozen.token else None
         return Keys(frozen.access_key, Secret(frozen.secret_key), token)
+
+    def keys_end(self) -> datetime | None:
+        """When the keys in use end, where botocore knows: it got them by itself, or AWS_CREDENTIAL_EXPIRATION says."""
+        ends = getattr(None if self._keys else self._session().get_credentials(), "_expiry_time", None)
+        return ends if isinstance(ends, datetime) else None
 
     # -- what the kit asks of AWS ------------------------------------------------------------------------------
 
@@ -243,11 +248,8 @@ class Aws:
             import botocore.session
 
             # With keys of its own a session must not fall over a profile or a file that the environment names.
-            deaf = {
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
+            nowhere = (None, None, os.devnull, None)
+            deaf = {"profile": (None,) * 4, "config_file": nowhere, "credentials_file": nowhere}
             found = botocore.session.Session(session_vars=deaf if self._keys is not None else None)
             found.register_component("data_loader", _loader())
             self._made = boto3.Session(botocore_session=found, profile_name=self._profile)
@@ -283,6 +285,10 @@ def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint 
         ) from error
     except (fault.CredentialRetrievalError, fault.SSOError, fault.TokenRetrievalError) as error:
         raise Unreachable(f"no AWS keys could be had: {error}", hint=NEW_KEYS) from error
+    except RuntimeError as error:
+        if "still expired" not in str(error):  # what botocore says of AWS_CREDENTIAL_EXPIRATION in the past
+            raise
+        raise Unreachable("your AWS keys have expired", hint=NEW_KEYS) from None
     except (fault.HTTPClientError, fault.ConnectionError) as error:
         # The text of these names the endpoint; a request's body is never in it.
         where = endpoint.url if endpoint else "AWS"

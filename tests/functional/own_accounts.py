@@ -71,12 +71,12 @@ def make_home(folder: Path, endpoint: Endpoint) -> Home:
     home.credentials.mkdir(mode=0o700)
     for name, account in (("work", WORK), ("personal", PERSONAL)):
         root = Aws(region="us-east-1", keys=Keys(account, Secret("test")), endpoint=endpoint)
-        root.call("iam", "create_user", UserName="jbrowne")
+        root.ensure("iam", "create_user", UserName="jbrowne")
         document = json.dumps(_ANYTHING)
         root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="own", PolicyDocument=document)
         trusting = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
         trust = json.dumps({"Version": "2012-10-17", "Statement": [trusting]})
-        root.call("iam", "create_role", RoleName=ROLE, AssumeRolePolicyDocument=trust)
+        root.ensure("iam", "create_role", RoleName=ROLE, AssumeRolePolicyDocument=trust)
         made = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
         for kind, value in (("access", made["AccessKeyId"]), ("secret", made["SecretAccessKey"])):
             file = home.credentials / f"{name}.{kind}_key"

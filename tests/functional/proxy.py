@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +29,7 @@ class Proxy:
     :ivar calls: the operations that were called, in order, such as ``CreateRole``.
     :ivar writes: those of them that change something.
     :ivar refusals: what to answer instead of AWS: its error's code and message, by operation.
+    :ivar late: by how many seconds the answers' clock is behind.
     :ivar before_call: called with each operation before AWS is.
     :ivar after_write: called when AWS has carried out a write and before the caller hears of it, with its number
         (from 1) and its operation.
@@ -37,6 +39,7 @@ class Proxy:
         self.calls: list[str] = []
         self.writes: list[str] = []
         self.refusals: dict[str, tuple[str, str]] = {}
+        self.late = 0.0
         self.before_call: Callable[[str], None] = lambda operation: None
         self.after_write: Callable[[int, str], None] = lambda number, operation: None
         self._upstream = upstream
@@ -92,7 +95,7 @@ class Proxy:
                         proxy.after_write(number, proxy.writes[number - 1])
                     self.send_response(status)
                     for name, value in answered:
-                        if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                        if name.lower() not in ("transfer-encoding", "connection", "content-length", "date"):
                             self.send_header(name, value)
                     self.send_header("Content-Length", str(len(content)))
                     self.end_headers()
@@ -101,6 +104,9 @@ class Proxy:
                     self.close_connection = True  # the caller was killed, or the server has gone
 
             do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _relay
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(int(time.time() - proxy.late))
 
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing: it would be in the tests' output."""

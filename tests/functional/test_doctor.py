@@ -1,0 +1,118 @@
+"""The doctor on real things: a machine that is fit, and one after another what is not."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded
+from tests.functional.proxy import Proxy
+from venue_access.inventory.model import embedded_operator_arn
+from venue_access.local_aws import local_aws
+
+
+def checks(kit: Kit, *arguments: str, code: int, **environment: str) -> dict[str, list[dict[str, Any]]]:
+    """What the doctor finds, by what was looked at."""
+    result = kit("doctor", "--json", *arguments, typed="", timeout=60, **environment)
+    assert result.code == code, result.out + result.err
+    assert "Traceback" not in result.err
+    found: dict[str, list[dict[str, Any]]] = {}
+    for check in result.document()["checks"]:
+        assert (check["remedy"] is None) <= (check["is"] != "wrong" or check["what"] in ("inventory", "files"))
+        found.setdefault(check["what"].partition(" (")[0], []).append(check)
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    return {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def as_if_real(kit: Kit, url: str, **variables: Any) -> dict[str, Any]:
+    """A venue that the kit takes for one on real AWS."""
+    made = embedded("desk-dev", **variables)
+    kit.write_inventory({"desk-dev": made})
+    kit.done("local.up")
+    del made["embedded_aws"]
+    return {**made, "aws_endpoint_url": url, "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"]}
+
+
+def operator(kit: Kit, account: str = ACCOUNT) -> dict[str, str]:
+    ca_file = str(local_aws(kit.work_directory).endpoint().ca_file)
+    keys = kit.root(account).assume_role(embedded_operator_arn(account), "operator").keys
+    return {"AWS_CA_BUNDLE": ca_file, **keys.environment()}
+
+
+def test_what_is_fit_is_good_line_by_line(kit: Kit, venue: str, home: dict[str, str]) -> None:
+    kit.done("local.up")
+    found = checks(kit, code=0, **home)
+    assert {each["is"] for several in found.values() for each in several} == {"good"}
+    assert list(found) == [
+        *("Python", "Terraform", "AWS provider", "inventory", f"keys for {ACCOUNT}"),
+        *("clock", "embedded AWS", "files"),
+    ]
+    assert embedded_operator_arn(ACCOUNT).rpartition("/")[2] in found[f"keys for {ACCOUNT}"][0]["found"]
+    lines = kit.done("doctor", **home).out.splitlines()
+    assert all(line.startswith("good      ") for line in lines)
+
+
+def test_keys_are_told_by_whose_they_are_and_how_long_they_last(kit: Kit, home: dict[str, str]) -> None:
+    endpoint = local_aws(kit.work_directory).endpoint()
+    kit.write_inventory({"desk-dev": as_if_real(kit, endpoint.url)})
+    ends = {"AWS_CREDENTIAL_EXPIRATION": "2031-01-02T03:04:05Z"}
+    given = operator(kit)
+    (own,) = checks(kit, code=0, **home, **given, **ends)[f"keys for {ACCOUNT}"]
+    assert own["found"].endswith("until 2031-01-02 03:04 UTC")
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 300))
+    for told, code, grade in ((soon, 0, "doubtful"), ("2020-01-01T00:00:00Z", 7, "wrong")):
+        (own,) = checks(kit, code=code, **home, **given, AWS_CREDENTIAL_EXPIRATION=told)[f"keys for {ACCOUNT}"]
+        assert own["is"] == grade
+    assert own["found"] == "your AWS keys have expired"
+    other = embedded("other-dev", account_id=OTHER_ACCOUNT)
+    there = Kit(kit.folder, kit.work_directory)
+    there.inventory = kit.folder / "there.yml"
+    there.environment["INVOKE_INVENTORY"] = str(there.inventory)
+    there.write_inventory({"other-dev": other})
+    there.done("local.up")
+    (wrong,) = checks(kit, code=7, **home, **operator(kit, OTHER_ACCOUNT))[f"keys for {ACCOUNT}"]
+    assert (wrong["is"], OTHER_ACCOUNT in wrong["found"]) == ("wrong", True)
+    result = kit("doctor", typed="", timeout=60, **home, **given)
+    assert not [value for name, value in given.items() if "SECRET" in name and value in result.out + result.err]
+    assert given["AWS_SESSION_TOKEN"] not in result.out + result.err
+
+
+def test_a_clock_that_is_off_is_seen_without_keys_too(kit: Kit, proxy: Proxy, home: dict[str, str]) -> None:
+    kit.write_inventory({"desk-dev": as_if_real(kit, proxy.url)})
+    proxy.late = 600
+    found = checks(kit, code=7, **home)
+    (clock,) = found["clock"]
+    assert clock["is"] == "wrong"
+    assert clock["found"].endswith(" s fast; AWS refuses requests")
+    (keys,) = found[f"keys for {ACCOUNT}"]
+    assert keys["found"] == "no AWS keys were found"
+
+
+def test_one_thing_that_is_broken_does_not_hide_the_others(kit: Kit, home: dict[str, str]) -> None:
+    kit.inventory.write_text("all: {hosts: {desk-dev: {account_id: 12, region: nowhere}}}\n", encoding="utf-8")
+    found = checks(kit, code=7, INVOKE_TERRAFORM="not-there", **home)
+    assert found["Terraform"][0]["found"] == "not-there is not on the PATH"
+    assert len(found["inventory"]) > 1
+    assert {each["is"] for each in found["inventory"]} == {"wrong"}
+    assert found["Python"][0]["is"] == "good"
+
+
+def test_files_that_others_can_read_are_named_with_what_mends_it(kit: Kit, venue: str, home: dict[str, str]) -> None:
+    cache = Path(home["XDG_CACHE_HOME"]) / "venue-access"
+    cache.mkdir(parents=True, mode=0o755)
+    credentials = Path(home["HOME"]) / ".aws" / "credentials"
+    credentials.parent.mkdir()
+    credentials.touch(mode=0o644)
+    own = {**home, "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    found = checks(kit, code=7, **own)["files"]
+    assert [each["remedy"] for each in found] == [
+        f"make it yours alone: chmod 700 {cache}",
+        f"make it yours alone: chmod 600 {credentials}",
+    ]

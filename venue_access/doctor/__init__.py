@@ -1,0 +1,1 @@
+"""Whether this machine, the inventory and the operator's keys are fit for the work."""

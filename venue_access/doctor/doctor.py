@@ -1,0 +1,96 @@
+"""Look at everything, side by side where that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+
+from venue_access.aws import Aws
+from venue_access.config import Settings
+from venue_access.doctor.check import Check, Grade, wrong
+from venue_access.doctor.machine import files, provider, python, terraform
+from venue_access.doctor.reach import clock, keys
+from venue_access.errors import InventoryError, VenueAccessError
+from venue_access.inventory.model import Venue
+from venue_access.inventory.venues import warnings
+from venue_access.kit import Kit
+from venue_access.local_aws import local_aws
+
+
+def examine(
+    settings: Settings,
+    opened: Callable[[], tuple[Kit, Sequence[Venue]]],
+    environ: Mapping[str, str],
+    home: Path,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> list[Check]:
+    """Every check; what fails is one of them, and does not stop the others.
+
+    :param opened: reads the inventory, and chooses its venues.
+    """
+    with ThreadPoolExecutor(8) as pool:
+        version = pool.submit(_whatever, "Terraform", lambda: terraform(settings, environ, home))
+        checks = [python()]
+        inventory, venues, reach = _inventory(opened)
+        running = local_aws(settings.work_directory).is_running()
+        embedded = [venue for venue in venues if venue.embedded_aws]
+        reached = [venue for venue in venues if running or not venue.embedded_aws]
+        ways = [pool.submit(keys, group, reach, now()) for group in _ways(reached)]
+        times = pool.submit(_clock, reached, reach, now) if reached else None
+        checks += [version.result(), _whatever("AWS provider", lambda: provider(settings, environ, home)), *inventory]
+        checks += [way.result() for way in ways]
+        if times is not None:
+            checks.append(times.result())
+        if embedded:
+            told = "it is up" if running else "it is down; it starts by itself, or with: invoke local.up"
+            checks.append(Check("embedded AWS", told))
+    return [*checks, *files(settings, environ, home)]
+
+
+def _inventory(
+    opened: Callable[[], tuple[Kit, Sequence[Venue]]],
+) -> tuple[list[Check], Sequence[Venue], Callable[[Venue], Aws]]:
+    def nowhere(venue: Venue) -> Aws:
+        raise AssertionError(venue.name)
+
+    try:
+        kit, venues = opened()
+    except InventoryError as error:
+        found = [Check("inventory", str(problem), Grade.WRONG) for problem in error.problems]
+        return found or [wrong("inventory", error)], [], nowhere
+    except VenueAccessError as error:
+        return [wrong("inventory", error)], [], nowhere
+    doubts = [Check("inventory", text, Grade.DOUBTFUL) for venue in venues for text in warnings(venue)]
+    count = len(venues)
+    fine = Check("inventory", f"{kit.settings.inventory}: {count} venue{'' if count == 1 else 's'}")
+    return doubts or [fine], venues, kit.aws
+
+
+def _ways(venues: Sequence[Venue]) -> Iterator[list[Venue]]:
+    """The venues by how their accounts are reached: with the same keys, in the same account."""
+    found: dict[tuple[object, ...], list[Venue]] = {}
+    for venue in venues:
+        how = (venue.embedded_aws, venue.aws_profile, venue.operator_role_arn, venue.aws_endpoint_url)
+        found.setdefault((venue.account_id, *how), []).append(venue)
+    yield from found.values()
+
+
+def _clock(venues: Sequence[Venue], reach: Callable[[Venue], Aws], now: Callable[[], datetime]) -> Check:
+    venue = next((each for each in venues if not each.embedded_aws), venues[0])
+    try:
+        aws = reach(venue)
+    except VenueAccessError:
+        aws = None
+    return clock(venue, aws, now)
+
+
+def _whatever(what: str, look: Callable[[], Check]) -> Check:
+    try:
+        return look()
+    except VenueAccessError as error:
+        return wrong(what, error)
+    except OSError as error:
+        return Check(what, f"{error.filename}: {(error.strerror or str(error)).lower()}", Grade.WRONG)
