@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from venue_access.commands import inventory, ledger, local, tokens, venues
+from venue_access.commands import console, inventory, ledger, local, tokens, venues
 
 namespace = Collection(
     *(venues.provision, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
-    *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, ledger.tokens),
+    *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, console.console_url, ledger.tokens),
 )
 for room, commands in {
     "external-id": (tokens.external_id_send,),

@@ -31,9 +31,7 @@ def why_not_trusted(venue: Venue, caller: Caller) -> str | None:
     if venue.require_mfa and caller.is_role_session:
         return "the role demands MFA, which the session of a role never carries"
     if venue.require_mfa and not caller.has_session:
-        return (
-            "the role demands MFA, which long-term keys alone never carry: begin a session (invoke account.mfa)"
-        )
+        return "the role demands MFA, which long-term keys alone never carry: begin a session (invoke account.mfa)"
     if not any(_covers(principal, caller) for principal in venue.trusted_principals):
         return f"{caller.arn} is not one of the venue's trusted_principals"
     return None
