@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @command(
     service="the page to open: s3 (the venue's bucket), ecr (its repositories), or a service as the console's URLs"
     " name it; the console's home unless given",
-    name="with --service s3 or ecr: the bucket or repository to open",
+    resource="with --service s3 or ecr: the bucket or repository to open",
     destination="the page to open by its URL, instead of --service",
     issuer="where the console sends you when the session has ended: a URL of yours",
     user="whom the ledger is to name; you unless given, as AWS knows you",
@@ -32,7 +32,7 @@ def console_url(
     context: Context,
     venue: str | None = None,
     service: str | None = None,
-    name: str | None = None,
+    resource: str | None = None,
     destination: str | None = None,
     issuer: str | None = None,
     user: str | None = None,
@@ -51,8 +51,8 @@ def console_url(
 
     if service is not None and destination is not None:
         raise RequestError("--service and --destination exclude each other")
-    if name is not None and service is None:
-        raise RequestError("--name goes with --service s3 or ecr")
+    if resource is not None and service is None:
+        raise RequestError("--resource goes with --service s3 or ecr")
     if issuer is not None:
         check_issuer(issuer)
     given = given_credentials(from_env, token)
@@ -74,7 +74,7 @@ def console_url(
         aws = here.aws(chosen)
     if service is not None:
         buckets = find_buckets(aws, chosen) if service == "s3" and chosen is not None else ()
-        destination = service_page(site, service, chosen, buckets, name)
+        destination = service_page(site, service, chosen, buckets, resource)
     page = destination or site.page("console/home")
     if context.config.run.dry:
         ui.say(f"would sign in at {site.federation} and open {page}")

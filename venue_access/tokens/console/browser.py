@@ -1,8 +1,8 @@
 """Hands a URL that is a secret to the browser, without showing it to the machine.
 
 A browser takes what it is to open in its argv, which every user of the machine may read. So it is given a file that
-only its owner may read; that leads to a page on this machine, under a name that cannot be guessed and for one visit; and
-that redirects to the secret, which is in no argv and in no file.
+only its owner may read; that leads to a page on this machine, under a name that cannot be guessed and for one visit;
+and that redirects to the secret, which is in no argv and in no file.
 """
 
 from __future__ import annotations

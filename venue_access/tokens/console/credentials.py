@@ -98,7 +98,7 @@ def check_can_sign_in(caller: Caller) -> None:
         )
 
 
-def _credentials(access_key_id: Any, secret: Any, token: Any, expiration: Any, *, where: str) -> Credentials:  # noqa: ANN401
+def _credentials(access_key_id: Any, secret: Any, token: Any, expiration: Any, *, where: str) -> Credentials:
     if not isinstance(access_key_id, str) or _ACCESS_KEY_ID.fullmatch(access_key_id) is None:
         raise RequestError(f"there is no access key ID in {where}")
     if not _is_text(secret):

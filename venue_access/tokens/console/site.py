@@ -119,7 +119,7 @@ def service_page(site: Site, service: str, venue: Venue | None, buckets: Sequenc
             f"--service {service!r} is no service", hint="such as s3, ecr or cloudwatch, as its URL has it"
         )
     if name is not None and (venue is None or service not in ("s3", "ecr")):
-        raise RequestError("--name goes with --service s3 or ecr, and a venue")
+        raise RequestError("--resource goes with --service s3 or ecr, and a venue")
     if service == "s3":
         if name is not None and name not in buckets:
             raise RequestError(f"{name!r} is no bucket of the venue", hint=f"it has: {', '.join(buckets)}")
