@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     destination="the page to open by its URL, instead of --service",
     issuer="where the console sends you when the session has ended: a URL of yours",
     user="whom the ledger is to name; you unless given, as AWS knows you",
+    external_id="the external ID, where you may not read the stored one; - reads it from standard input",
     reason="why, for the ledger",
     from_env="use the credentials in the environment instead of issuing a token",
     token="use a token's JSON instead of issuing one: - reads it from standard input",
@@ -36,6 +37,7 @@ def console_url(
     destination: str | None = None,
     issuer: str | None = None,
     user: str | None = None,
+    external_id: str | None = None,
     reason: str | None = None,
     from_env: bool = False,
     token: str | None = None,
@@ -44,10 +46,12 @@ def console_url(
 ) -> None:
     """A URL that signs in to the AWS console, at a venue's bucket or repositories; it is a secret for 15 minutes."""
     from venue_access.buckets import find_buckets
+    from venue_access.masked import scrub
     from venue_access.tokens.console import session
     from venue_access.tokens.console.browser import open_in_browser
     from venue_access.tokens.console.site import Site, check_issuer, service_page
     from venue_access.tokens.entries import enter_delivery
+    from venue_access.tokens.issue import supplied_external_id
 
     if service is not None and destination is not None:
         raise RequestError("--service and --destination exclude each other")
@@ -56,8 +60,12 @@ def console_url(
     if issuer is not None:
         check_issuer(issuer)
     given = given_credentials(from_env, token)
-    if given is not None and (user is not None or reason is not None):
-        raise RequestError("--user and --reason are of a token that is issued, and these credentials are there")
+    if given is not None and (user, external_id, reason) != (None, None, None):
+        raise RequestError(
+            "--user, --external-id and --reason are of a token that is issued; these credentials are there"
+        )
+    supplied = ui.confidential(external_id, "external ID")
+    confidential = None if supplied is None else supplied_external_id(supplied)
     here = kit(context, inventory) if given is None or venue is not None else None
     chosen = None if here is None else here.venue(venue, user=user)
     session.check_has_console(chosen, os.environ)
@@ -85,7 +93,13 @@ def console_url(
         assert here is not None
         assert chosen is not None
         ledger = here.ledger(chosen)
-        credentials, issued = session.issue_for_console(ledger, chosen, user, reason)
+        credentials, issued = session.issue_for_console(
+            ledger,
+            chosen,
+            user=user,
+            external_id=confidential,
+            reason=None if reason is None else scrub(reason, confidential),
+        )
         made = session.console_url(credentials, site, page, issuer)
         ui.say(issued.summary())
         enter_delivery(ledger, issued, session.DELIVERY)

@@ -11,7 +11,7 @@ from venue_access.callers import caller_in_account
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
-from venue_access.masked import Secret
+from venue_access.masked import ExternalId, Secret
 from venue_access.tokens.console.credentials import Credentials, check_can_sign_in
 from venue_access.tokens.console.sign_in import signin_token
 from venue_access.tokens.console.site import URL_LASTS, Site
@@ -57,15 +57,21 @@ def check_has_console(venue: Venue | None, variables: Mapping[str, str]) -> None
 
 
 def issue_for_console(
-    ledger: Ledger, venue: Venue, user: str | None = None, reason: str | None = None
+    ledger: Ledger,
+    venue: Venue,
+    *,
+    user: str | None = None,
+    external_id: ExternalId | None = None,
+    reason: str | None = None,
 ) -> tuple[Credentials, Issued]:
     """Issue a token of the venue's role for the console, entered in the ledger like any other.
 
     :param user: whom it is for; None is the operator, by the name that AWS has for them.
+    :param external_id: as it was supplied; None takes the stored one, which a caller of another account cannot read.
     :raises VenueAccessError: no token can be issued, or entered.
     """
     caller = ledger.aws().caller()
-    request = TokenRequest(venue, (user or caller.arn.rpartition("/")[2],))
+    request = TokenRequest(venue, (user or caller.arn.rpartition("/")[2],), external_id=external_id)
     (outcome,) = entering_refusals(ledger, request, issue(ledger.aws, request), reason)
     if isinstance(outcome, Refused):
         raise outcome.error
