@@ -73,7 +73,7 @@ ECHO = f"sessionKey={KEYS.secret_access_key.reveal()}".encode()
         ({"status": 302, "headers": {"Location": "https://127.0.0.1:1/"}, "content": ECHO}, "with a redirection"),
         ({"status": 307, "headers": {"Location": "file:///etc/passwd"}, "content": b""}, "with a redirection"),
         ({"content": ECHO}, "is not JSON"),
-        ({"content": b'{"sessionKey": "' + ECHO + b'"}'}, "without a SigninToken"),
+        ({"content": json.dumps({"sessionKey": ECHO.decode()}).encode()}, "without a SigninToken"),
         ({"content": b'{"SigninToken": ""}'}, "without a SigninToken"),
         ({"content": b'{"SigninToken": 7}'}, "without a SigninToken"),
         ({"content": b"[]"}, "without a SigninToken"),
@@ -247,6 +247,26 @@ def test_another_accounts_keys_sign_in_to_the_venues_console(across: Across, ser
     assert records[0]["access_key_id"] == session["sessionId"]
     for secret in (session["sessionKey"], session["sessionToken"], EXTERNAL_ID):
         assert secret not in made.out + made.err + (across.kit.work_directory / "ledger.jsonl").read_text()
+
+
+def test_a_token_that_a_roles_session_was_issued_is_chained_and_sent_without_a_duration(
+    across: Across, service: SignInService
+) -> None:
+    root = across.kit.root(OTHER_ACCOUNT)
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    root.call("iam", "create_role", RoleName="portal", AssumeRolePolicyDocument=document)
+    may = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}
+    )
+    root.call("iam", "put_role_policy", RoleName="portal", PolicyName="across", PolicyDocument=may)
+    keys = root.assume_role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/portal", "jbrowne@example.org").keys
+    made = across.console(
+        service, "--service", "ecr", "--external-id", "-", typed=EXTERNAL_ID, **across.environment(keys)
+    )
+    assert made.code == 0, made.err
+    assert set(service.asked[0]) == {"Action", "Session"}
+    assert across.issued()[-1]["recipient"] == "jbrowne@example.org"
 
 
 def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: Across, service: SignInService) -> None:

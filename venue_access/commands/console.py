@@ -59,11 +59,11 @@ def console_url(
         raise RequestError("--resource goes with --service s3 or ecr")
     if issuer is not None:
         check_issuer(issuer)
-    given = given_credentials(from_env, token)
-    if given is not None and (user, external_id, reason) != (None, None, None):
+    if (from_env or token is not None) and (user, external_id, reason) != (None, None, None):
         raise RequestError(
             "--user, --external-id and --reason are of a token that is issued; these credentials are there"
         )
+    given = given_credentials(from_env, token)
     supplied = ui.confidential(external_id, "external ID")
     confidential = None if supplied is None else supplied_external_id(supplied)
     here = kit(context, inventory) if given is None or venue is not None else None
