@@ -235,8 +235,8 @@ def test_another_accounts_keys_sign_in_to_the_venues_console(across: Across, ser
     found = parse_qs(urlsplit(made.out.strip()).query, strict_parsing=True)
     page = f"https://{REGION}.console.aws.amazon.com/s3/buckets/across-dev-data?region={REGION}"
     assert found == {"Action": ["login"], "Destination": [page], "SigninToken": [SIGNIN_TOKEN]}
-    assert "the URL signs in whoever opens it until " in made.err
-    assert "(15 minutes); the session until " in made.err
+    assert "the URL signs in whoever opens it for 15 minutes, until " in made.err
+    assert "; the session until " in made.err
     records = across.issued()[-2:]
     assert [(each["kind"], each["recipient"], each["delivery"]) for each in records] == [
         ("issue", "jbrowne", "console"),
@@ -267,6 +267,31 @@ def test_a_token_that_a_roles_session_was_issued_is_chained_and_sent_without_a_d
     assert made.code == 0, made.err
     assert set(service.asked[0]) == {"Action", "Session"}
     assert across.issued()[-1]["recipient"] == "jbrowne@example.org"
+
+
+BROWSER = """\
+#!{python}
+import http.client, sys, urllib.parse, urllib.request
+page = urllib.request.urlopen(sys.argv[1]).read().decode()
+there = urllib.parse.urlsplit(page.split("url=", 1)[1].split(chr(34), 1)[0])
+connection = http.client.HTTPConnection(there.netloc)
+connection.request("GET", there.path)
+open("{seen}", "w").write(connection.getresponse().headers["Location"])
+"""
+
+
+def test_open_hands_the_url_to_the_browser_and_prints_it_nowhere(
+    across: Across, service: SignInService, tmp_path: Path
+) -> None:
+    service.chained = False
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(BROWSER.format(python=sys.executable, seen=seen))
+    browser.chmod(0o700)
+    opened = across.console(service, "--open", "--external-id", "-", typed=EXTERNAL_ID, BROWSER=str(browser))
+    assert (opened.code, opened.out) == (0, ""), opened.err
+    assert "opened in the browser: the URL signs in whoever opens it for 15 minutes" in opened.err
+    assert "SigninToken" not in opened.err
+    assert parse_qs(urlsplit(seen.read_text()).query)["SigninToken"] == [SIGNIN_TOKEN]
 
 
 def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: Across, service: SignInService) -> None:

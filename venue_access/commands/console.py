@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -49,63 +48,44 @@ def console_url(
     from venue_access.masked import scrub
     from venue_access.tokens.console import session
     from venue_access.tokens.console.browser import open_in_browser
-    from venue_access.tokens.console.site import Site, check_issuer, service_page
-    from venue_access.tokens.entries import enter_delivery
+    from venue_access.tokens.console.site import Page, Site, check_issuer
     from venue_access.tokens.issue import supplied_external_id
 
-    if service is not None and destination is not None:
-        raise RequestError("--service and --destination exclude each other")
-    if resource is not None and service is None:
-        raise RequestError("--resource goes with --service s3 or ecr")
+    wanted = Page(service, resource, destination)
     if issuer is not None:
         check_issuer(issuer)
     if (from_env or token is not None) and (user, external_id, reason) != (None, None, None):
-        raise RequestError(
-            "--user, --external-id and --reason are of a token that is issued; these credentials are there"
-        )
+        raise RequestError("--user, --external-id and --reason are of a token that is issued, not of one you have")
     given = given_credentials(from_env, token)
-    supplied = ui.confidential(external_id, "external ID")
-    confidential = None if supplied is None else supplied_external_id(supplied)
-    here = kit(context, inventory) if given is None or venue is not None else None
-    chosen = None if here is None else here.venue(venue, user=user)
-    session.check_has_console(chosen, os.environ)
-    region = chosen.region if chosen is not None else region_of_environment()
-    site = Site.of(region)
-    if destination is not None:
-        site.check_destination(destination)
-    if given is not None:
-        given.session_duration(datetime.now(timezone.utc))  # what has run out needs no call
-        aws = session.check_given(given, region, chosen)
+    typed = ui.confidential(external_id, "external ID")
+    supplied = None if typed is None else supplied_external_id(typed)
+
+    if given is not None and venue is None:  # no inventory is needed
+        session.check_has_console(None, os.environ)
+        site = Site.of(region_of_environment())
+        page = wanted.url(site, None, lambda: ())
+        session.check_given(given, site.region, None)
     else:
-        assert here is not None
-        assert chosen is not None
-        aws = here.aws(chosen)
-    if service is not None:
-        buckets = find_buckets(aws, chosen) if service == "s3" and chosen is not None else ()
-        destination = service_page(site, service, chosen, buckets, resource)
-    page = destination or site.page("console/home")
+        here = kit(context, inventory)
+        chosen = here.venue(venue, user=user)
+        session.check_has_console(chosen, os.environ)
+        site = Site.of(chosen.region)
+        aws = here.aws(chosen) if given is None else session.check_given(given, site.region, chosen)
+        page = wanted.url(site, chosen, lambda: find_buckets(aws, chosen))
+
     if context.config.run.dry:
         ui.say(f"would sign in at {site.federation} and open {page}")
         return
     if given is not None:
         made = session.console_url(given, site, page, issuer)
     else:
-        assert here is not None
-        assert chosen is not None
-        ledger = here.ledger(chosen)
-        credentials, issued = session.issue_for_console(
-            ledger,
-            chosen,
-            user=user,
-            external_id=confidential,
-            reason=None if reason is None else scrub(reason, confidential),
-        )
-        made = session.console_url(credentials, site, page, issuer)
+        reason = None if reason is None else scrub(reason, supplied)
+        asked = session.Asked(chosen, user, supplied, reason)
+        made, issued = session.issue_for_console(here.ledger(chosen), asked, site, page, issuer)
         ui.say(issued.summary())
-        enter_delivery(ledger, issued, session.DELIVERY)
     if open:
         open_in_browser(made.url, configured(context, inventory).work_directory)
-        ui.say(made.lasts().replace("the URL signs in", "opened in the browser; its URL signs in"))
+        ui.say(f"opened in the browser: {made.lasts()}")
     else:
         ui.say(made.lasts())
         ui.result(made.url.reveal())

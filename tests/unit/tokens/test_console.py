@@ -16,7 +16,7 @@ from venue_access.inventory.regions import REGIONS
 from venue_access.masked import Secret
 from venue_access.tokens.console.credentials import Credentials, check_can_sign_in, from_environment, from_json
 from venue_access.tokens.console.session import check_has_console, console_url
-from venue_access.tokens.console.site import Site, check_issuer, service_page
+from venue_access.tokens.console.site import Page, Site, check_issuer
 
 NOW = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
 KEYS = Keys("ASIAEXAMPLEEXAMPLE00", Secret("secret/key"), Secret("session+token=="))
@@ -68,7 +68,7 @@ def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
         ("cloudwatch", None): f"{begin}/cloudwatch/home?region=us-west-2",
     }
     for (service, name), page in pages.items():
-        assert service_page(SITE, service, venue, buckets, name) == page
+        assert Page(service, name).url(SITE, venue, lambda: buckets) == page
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
 )
 def test_a_page_that_is_not_the_venues_is_refused(service: str, name: str | None) -> None:
     with pytest.raises(RequestError):
-        service_page(SITE, service, a_venue(), ("first-data",), name)
+        Page(service, name).url(SITE, a_venue(), lambda: ("first-data",))
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_credentials_with_less_than_900_seconds_left_are_refused(left: float, sa
 
 def test_what_comes_of_it_tells_how_long_it_lasts() -> None:
     made = console_url(lasting(3600), SITE, "https://x", exchange=lambda *a, **k: Secret("t"), now=lambda: NOW)
-    assert made.lasts().startswith("the URL signs in whoever opens it until 22:30 UTC (")
-    assert "(15 minutes); the session until 23:15 UTC (" in made.lasts()
+    assert made.lasts().startswith("the URL signs in whoever opens it for 15 minutes, until 22:30 UTC (")
+    assert "; the session until 23:15 UTC (" in made.lasts()
 
 
 # -- credentials -----------------------------------------------------------------------------------------------------

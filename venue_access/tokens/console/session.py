@@ -16,10 +16,10 @@ from venue_access.tokens.console.credentials import Credentials, check_can_sign_
 from venue_access.tokens.console.sign_in import signin_token
 from venue_access.tokens.console.site import URL_LASTS, Site
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.entries import enter_issue, entering_refusals
+from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
 from venue_access.tokens.issue import Issued, Refused, TokenRequest, issue
 
-DELIVERY = Delivery("console")
+_DELIVERY = Delivery("console")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ConsoleUrl:
         """How long the URL and the session last, in a line."""
         ends = self.session_ends
         session = "the session lasts as long as the credentials" if ends is None else f"the session until {_time(ends)}"
-        return f"the URL signs in whoever opens it until {_time(self.expires)} (15 minutes); {session}"
+        return f"the URL signs in whoever opens it for 15 minutes, until {_time(self.expires)}; {session}"
 
 
 def check_has_console(venue: Venue | None, variables: Mapping[str, str]) -> None:
@@ -56,35 +56,51 @@ def check_has_console(venue: Venue | None, variables: Mapping[str, str]) -> None
             raise RequestError(f"{name} is set: what it names has no sign-in service and no console", hint=hint)
 
 
-def issue_for_console(
-    ledger: Ledger,
-    venue: Venue,
-    *,
-    user: str | None = None,
-    external_id: ExternalId | None = None,
-    reason: str | None = None,
-) -> tuple[Credentials, Issued]:
-    """Issue a token of the venue's role for the console, entered in the ledger like any other.
+@dataclass(frozen=True)
+class Asked:
+    """The token that is to be issued for the console."""
 
-    :param user: whom it is for; None is the operator, by the name that AWS has for them.
-    :param external_id: as it was supplied; None takes the stored one, which a caller of another account cannot read.
-    :raises VenueAccessError: no token can be issued, or entered.
+    venue: Venue
+    user: str | None = None
+    """Whom it is for; None is the operator, by the name that AWS has for them."""
+    external_id: ExternalId | None = None
+    """As it was supplied; None takes the stored one, which a caller of another account cannot read."""
+    reason: str | None = None
+
+
+def issue_for_console(
+    ledger: Ledger, asked: Asked, site: Site, destination: str, issuer: str | None = None
+) -> tuple[ConsoleUrl, Issued]:
+    """Issue a token of the venue's role, entered in the ledger like any other, and sign in with it.
+
+    :raises VenueAccessError: no token can be issued or entered, or AWS gives no sign-in token for it.
     """
     caller = ledger.aws().caller()
-    request = TokenRequest(venue, (user or caller.arn.rpartition("/")[2],), external_id=external_id)
-    (outcome,) = entering_refusals(ledger, request, issue(ledger.aws, request), reason)
-    if isinstance(outcome, Refused):
-        raise outcome.error
-    enter_issue(ledger, outcome, DELIVERY, reason)
-    return Credentials(outcome.token.keys, outcome.token.expiration, lends_duration=not caller.chains), outcome
+    user = asked.user or caller.arn.rpartition("/")[2]
+    request = TokenRequest(asked.venue, (user,), external_id=asked.external_id)
+    (issued,) = entering_refusals(ledger, request, issue(ledger.aws, request), asked.reason)
+    if isinstance(issued, Refused):
+        raise issued.error
+    enter_issue(ledger, issued, _DELIVERY, asked.reason)
+    credentials = Credentials(issued.token.keys, issued.token.expiration, lends_duration=not caller.chains)
+    made = console_url(credentials, site, destination, issuer)
+    enter_delivery(ledger, issued, _DELIVERY)
+    return made, issued
 
 
-def check_given(credentials: Credentials, region: str, venue: Venue | None) -> Aws:
+def check_given(
+    credentials: Credentials,
+    region: str,
+    venue: Venue | None,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> Aws:
     """See that given credentials work, can sign in, and are of the venue's account; the way to AWS with them.
 
-    :raises RequestError: they cannot sign in.
+    :raises RequestError: they do not last long enough, or cannot sign in.
     :raises Unreachable: they do not work, or are of another account.
     """
+    credentials.session_duration(now())  # what has run out needs no call
     aws = Aws(region=region, keys=credentials.keys)
     hint = "leave --venue out, or give credentials of that account"
     check_can_sign_in(aws.caller() if venue is None else caller_in_account(aws, venue, hint=hint))

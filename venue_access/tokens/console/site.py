@@ -7,7 +7,7 @@ the ``signin`` service for the hosts of each partition.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -107,29 +107,53 @@ def check_issuer(url: str) -> None:
         raise RequestError(f"--issuer {url!r} is no URL", hint="such as https://access.example.org/")
 
 
-def service_page(site: Site, service: str, venue: Venue | None, buckets: Sequence[str], name: str | None) -> str:
-    """The page of ``--service``: for ``s3`` and ``ecr`` the venue's own bucket or repository by name.
+@dataclass(frozen=True)
+class Page:
+    """The page that is to be opened, as the flags say it; the console's home where none does."""
 
-    :param buckets: the venue's, where ``service`` is ``s3``; without ``name`` it is the first.
-    :param name: of a bucket, or of a repository below the venue's prefix.
-    :raises RequestError: that is no service, or the name is none of the venue's.
-    """
-    if _SERVICE.fullmatch(service) is None:
-        raise RequestError(
-            f"--service {service!r} is no service", hint="such as s3, ecr or cloudwatch, as its URL has it"
-        )
-    if name is not None and (venue is None or service not in ("s3", "ecr")):
-        raise RequestError("--resource goes with --service s3 or ecr, and a venue")
-    if service == "s3":
-        if name is not None and name not in buckets:
-            raise RequestError(f"{name!r} is no bucket of the venue", hint=f"it has: {', '.join(buckets)}")
-        bucket = name or (buckets[0] if buckets else None)
-        return site.page(f"s3/buckets/{quote(bucket, safe='')}" if bucket else "s3/buckets")
-    if service == "ecr":
-        if name is None or venue is None:
-            return site.page("ecr/private-registry/repositories")
+    service: str | None = None
+    """``s3``, ``ecr``, or another as the console's URLs name it."""
+    resource: str | None = None
+    """A bucket, or a repository by its whole name."""
+    destination: str | None = None
+    """A URL, instead of the others."""
+
+    def __post_init__(self) -> None:
+        if self.service is not None and self.destination is not None:
+            raise RequestError("--service and --destination exclude each other")
+        if self.service is not None and _SERVICE.fullmatch(self.service) is None:
+            raise RequestError(
+                f"--service {self.service!r} is no service", hint="such as s3, ecr or cloudwatch, as its URL has it"
+            )
+        if self.resource is not None and self.service not in ("s3", "ecr"):
+            raise RequestError("--resource goes with --service s3 or ecr")
+
+    def url(self, site: Site, venue: Venue | None, buckets: Callable[[], Sequence[str]]) -> str:
+        """The page's URL: for ``s3`` and ``ecr`` the venue's own bucket or repository by name.
+
+        :param buckets: the venue's; asked for ``s3`` only, and the first is taken unless one is named.
+        :raises RequestError: it is no page of this console, or none of the venue's.
+        """
+        if self.destination is not None:
+            site.check_destination(self.destination)
+            return self.destination
+        if self.resource is not None and venue is None:
+            raise RequestError("--resource goes with a venue", hint="name it with --venue")
+        if self.service == "s3":
+            return site.page(self._bucket_path(buckets()))
+        if self.service == "ecr":
+            return site.page(self._repository_path(venue))
+        return site.page(f"{self.service or 'console'}/home")
+
+    def _bucket_path(self, buckets: Sequence[str]) -> str:
+        if self.resource is not None and self.resource not in buckets:
+            raise RequestError(f"{self.resource!r} is no bucket of the venue", hint=f"it has: {', '.join(buckets)}")
+        return "/".join(["s3/buckets", *([self.resource] if self.resource else buckets[:1])])
+
+    def _repository_path(self, venue: Venue | None) -> str:
+        if self.resource is None or venue is None:
+            return "ecr/private-registry/repositories"
         prefix = venue.ecr_repository_prefix
-        if not name.startswith(prefix) or name == prefix:
-            raise RequestError(f"{name!r} is no repository of {venue.name}", hint=f"they begin with {prefix}")
-        return site.page(f"ecr/repositories/private/{venue.account_id}/{quote(name)}")
-    return site.page(f"{service}/home")
+        if not self.resource.startswith(prefix) or self.resource == prefix:
+            raise RequestError(f"{self.resource!r} is no repository of {venue.name}", hint=f"they begin with {prefix}")
+        return f"ecr/repositories/private/{venue.account_id}/{quote(self.resource)}"
