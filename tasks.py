@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from venue_access.commands import account, doctor, inventory, ledger, local, tokens, venues
+from venue_access.commands import account, console, doctor, inventory, ledger, local, tokens, venues
 
 namespace = Collection(
     *(venues.provision, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
-    *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, ledger.tokens, doctor.doctor),
+    *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, console.console_url, ledger.tokens),
+    doctor.doctor,
 )
 for room, commands in {
     "account": (

@@ -29,6 +29,7 @@ STDOUT = {
     "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users one "
     "document a line; who is refused is told on standard error, and the others get theirs. With `--seal` or `--out` "
     "the path of each file that was written, a line a user, and nothing confidential.",
+    "console-url": "the URL, which is a secret for 15 minutes; with `--open` nothing.",
     "external-id.send": "the path of the sealed file.",
     "doctor": "a line for each thing: `good`, `doubtful` or `wrong`, and below it what to do. With `--json` one "
     "document: `{checks: [{what, is, found, remedy}]}`.",

@@ -185,6 +185,8 @@ PURE = (
     "policies",
     "provisioning.progress",
     "provisioning.stack",
+    "tokens.console.credentials",
+    "tokens.console.site",
     "tokens.denies",
     "tokens.durations",
     "tokens.narrowing",

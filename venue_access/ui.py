@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from venue_access.errors import DeliveryError, RequestError
-from venue_access.masked import Masked
+from venue_access.masked import Masked, Secret
 
 
 def result(text: str) -> None:
@@ -92,6 +92,16 @@ def confidential(given: str | None, prompt: str) -> str | None:
         return getpass.getpass(f"{prompt}: ")
     except EOFError:
         return ""
+
+
+def piped(what: str) -> Secret:
+    """All of standard input, which holds a ``what``.
+
+    :raises RequestError: it is a terminal, which would show what is typed.
+    """
+    if _at_a_terminal():
+        raise RequestError(f"standard input is the terminal; pipe the {what} into the command")
+    return Secret(sys.stdin.buffer.read(65_536).decode(errors="replace") if sys.stdin is not None else "")
 
 
 def check_terminal(what: str) -> None:

@@ -49,7 +49,7 @@ class Record:
     """What the token was narrowed to, in a few words."""
     reason: str | None = None
     delivery: str | None = None
-    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``: how it is handed over."""
+    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``, ``console``: how it is handed over."""
     key_fingerprints: tuple[str, ...] = ()
     """Of the recipient's keys that it was sealed to."""
     parameter_version: int | None = None

@@ -24,7 +24,7 @@ class Delivery:
     """How something was handed over, as the ledger keeps it."""
 
     way: str
-    """``printed``, ``file``, ``age``, ``age-passphrase`` or ``smime``."""
+    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime`` or ``console``."""
     fingerprints: tuple[str, ...] = ()
     """Of the keys that it was sealed to."""
 

@@ -1,0 +1,371 @@
+"""The console: signing in to a service that keeps to AWS's contract, and the keys of one account in another."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import stat
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import url2pathname
+
+import pytest
+
+from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, Result, embedded
+from tests.functional.sign_in_service import HTML, SIGNIN_TOKEN, SignInService, sign_in_service
+from venue_access.aws import Aws, Keys
+from venue_access.errors import AwsError, DeliveryError, Unreachable
+from venue_access.local_aws import local_aws
+from venue_access.masked import Secret
+from venue_access.tokens.console.browser import open_in_browser
+from venue_access.tokens.console.sign_in import signin_token
+
+KEYS = Keys("ASIAEXAMPLEEXAMPLE00", Secret('se"cret/k&y%41'), Secret("session+token==&Action=logout"))
+EXTERNAL_ID = "chosen-by-the-venue"
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[SignInService]:
+    with sign_in_service(tmp_path) as running:
+        yield running
+
+
+def sign_in(service: SignInService, duration: int | None = None, deadline: float = 20) -> Secret:
+    return signin_token(service.url, KEYS, session_duration=duration, tls=service.tls(), deadline=deadline)
+
+
+# -- the exchange ----------------------------------------------------------------------------------------------------
+
+
+def test_credentials_go_in_the_body_of_one_post(service: SignInService) -> None:
+    assert sign_in(service).reveal() == SIGNIN_TOKEN
+    service.chained = False
+    assert sign_in(service, 3599).reveal() == SIGNIN_TOKEN
+    assert [asked.get("SessionDuration") for asked in service.asked] == [None, "3599"]
+    for asked in service.asked:
+        assert json.loads(asked["Session"]) == {
+            "sessionId": KEYS.access_key_id,
+            "sessionKey": KEYS.secret_access_key.reveal(),
+            "sessionToken": "session+token==&Action=logout",
+        }
+
+
+ECHO = f"sessionKey={KEYS.secret_access_key.reveal()}".encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"status": 400, "content": HTML + ECHO}, "refused the credentials (HTTP 400)"),
+        ({"status": 503, "content": ECHO}, "refused the credentials (HTTP 503)"),
+        ({"content": HTML + ECHO, "headers": {"Content-Type": "text/html"}}, "with an HTML page"),
+        ({"content": b"  " + HTML + ECHO}, "with an HTML page"),
+        ({"content": b""}, "with nothing"),
+        ({"content": b" \r\n"}, "with nothing"),
+        ({"status": 302, "headers": {"Location": "https://127.0.0.1:1/"}, "content": ECHO}, "with a redirection"),
+        ({"status": 307, "headers": {"Location": "file:///etc/passwd"}, "content": b""}, "with a redirection"),
+        ({"content": ECHO}, "is not JSON"),
+        ({"content": json.dumps({"sessionKey": ECHO.decode()}).encode()}, "without a SigninToken"),
+        ({"content": b'{"SigninToken": ""}'}, "without a SigninToken"),
+        ({"content": b'{"SigninToken": 7}'}, "without a SigninToken"),
+        ({"content": b"[]"}, "without a SigninToken"),
+        ({"content": b"[" * 100_000}, "more than a sign-in token"),
+        ({"content": b"\xff\xfe"}, "is not JSON"),
+    ],
+)
+def test_an_answer_that_is_no_token_has_its_own_message_and_nothing_of_the_secret(
+    service: SignInService, answer: dict[str, Any], said: str
+) -> None:
+    for name, value in answer.items():
+        setattr(service, name, value)
+    with pytest.raises(AwsError) as refused:
+        sign_in(service)
+    shown = "".join(traceback.format_exception(refused.value))
+    assert said in str(refused.value)
+    assert len(service.asked) == 1
+    assert 'se"cret' not in shown
+    assert "session+token" not in shown
+
+
+def test_a_service_that_does_not_answer_is_given_up(service: SignInService) -> None:
+    service.pause = 1
+    with pytest.raises(Unreachable, match="did not answer in time"):
+        sign_in(service, deadline=0.2)
+
+
+def test_an_impostor_gets_nothing(service: SignInService) -> None:
+    with pytest.raises(Unreachable, match="could not be told from an impostor"):
+        signin_token(service.url, KEYS, session_duration=None)
+    assert service.asked == []
+
+
+def test_the_environments_proxy_is_used(service: SignInService, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with pytest.raises(Unreachable, match="could not be reached"):
+        sign_in(service)
+    assert service.asked == []
+
+
+# -- the browser -----------------------------------------------------------------------------------------------------
+
+
+def test_the_browser_gets_the_url_by_a_private_file_and_a_page_for_one_visit(tmp_path: Path) -> None:
+    url = "https://us-west-2.signin.aws.amazon.com/federation?SigninToken=hunter2"
+    seen: dict[str, Any] = {}
+
+    def browse(shown: str) -> None:
+        page = Path(url2pathname(urlsplit(shown).path))
+        seen["mode"] = stat.S_IMODE(page.stat().st_mode)
+        text = page.read_text()
+        there = urlsplit(text.split("url=", 1)[1].split('"', 1)[0])
+        answers = []
+        for path in ("/favicon.ico", there.path, there.path):
+            connection = http.client.HTTPConnection(there.netloc)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answers.append((answer.status, answer.headers["Location"]))
+        seen.update(argument=shown, text=text, answers=answers, host=there.hostname)
+
+    def show(shown: str) -> bool:
+        browser = threading.Thread(target=browse, args=(shown,))
+        browser.start()
+        browser.join()
+        return True
+
+    open_in_browser(Secret(url), tmp_path / "work", show=show)
+    assert seen["answers"] == [(404, None), (303, url), (404, None)]
+    assert (seen["mode"], seen["host"]) == (0o600, "127.0.0.1")
+    assert "hunter2" not in seen["argument"] + seen["text"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("there_is_one", [True, False])
+def test_without_a_browser_that_comes_it_says_so_and_leaves_nothing(tmp_path: Path, there_is_one: bool) -> None:
+    with pytest.raises(DeliveryError, match="no browser opened"):
+        open_in_browser(Secret("https://x"), tmp_path / "work", show=lambda url: there_is_one, deadline=0.1)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+# -- a role in one account that another account's keys assume --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Across:
+    """A venue whose role trusts the root of another account with an external ID, and a user there."""
+
+    kit: Kit
+    user: Aws
+    ca_file: Path
+
+    def environment(self, keys: Keys | None = None) -> dict[str, str]:
+        return {**(keys or self.user.keys()).environment(), "AWS_CA_BUNDLE": str(self.ca_file), "AWS_REGION": REGION}
+
+    def console(self, service: SignInService, *arguments: str, typed: str = "", **environment: str) -> Result:
+        """``console-url`` at the sign-in service."""
+        run = subprocess.run(
+            [sys.executable, "-m", "tests.functional.console_at", service.url, "--search-root", str(CHECKOUT)]
+            + ["console-url", *arguments],
+            input=typed,
+            capture_output=True,
+            text=True,
+            cwd=CHECKOUT,
+            env={**self.kit.environment, **self.environment(), "SSL_CERT_FILE": str(service.ca_file), **environment},
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in run.stderr, run.stderr
+        return Result(run.returncode, run.stdout, run.stderr)
+
+    def issued(self) -> list[dict[str, Any]]:
+        lines = (self.kit.work_directory / "ledger.jsonl").read_text().splitlines()
+        return [each for each in map(json.loads, lines) if each["venue"] == "across-dev"]
+
+
+@pytest.fixture(scope="module")
+def across(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Across:
+    kit = Kit(tmp_path_factory.mktemp("across"), work_directory)
+    endpoint = local_aws(work_directory).endpoint()
+    venue = embedded("across-dev", trusted_principals=[f"arn:aws:iam::{OTHER_ACCOUNT}:root"])
+    kit.write_inventory({"across-dev": {**venue, "embedded_aws": False, "aws_endpoint_url": endpoint.url}})
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
+    }
+    role = "unity-across-dev-sts"
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    kit.root(ACCOUNT).call("iam", "create_role", RoleName=role, AssumeRolePolicyDocument=document)
+    root = kit.root(OTHER_ACCOUNT)
+    root.call("iam", "create_user", UserName="jbrowne")
+    may = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/{role}"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="across", PolicyDocument=document)
+    key = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
+    assert endpoint.ca_file is not None
+    return Across(kit, root.with_keys(Keys(key["AccessKeyId"], Secret(key["SecretAccessKey"]))), endpoint.ca_file)
+
+
+def test_another_accounts_keys_get_a_token_with_the_external_id_and_with_no_other(across: Across) -> None:
+    asked = ("issue-token", "--user", "alice", "--external-id", "-")
+    token = across.kit(*asked, typed=EXTERNAL_ID, timeout=60, **across.environment())
+    assert token.code == 0, token.err
+    assert across.kit.session(token.document()).caller().account_id == ACCOUNT
+    assert across.user.caller().account_id == OTHER_ACCOUNT
+    refused = across.kit(*asked, typed="another-id", timeout=60, **across.environment())
+    assert (refused.code, refused.out) == (5, "")
+
+
+def test_another_accounts_keys_sign_in_to_the_venues_console(across: Across, service: SignInService) -> None:
+    service.chained = False  # an IAM user's own keys: no chain
+    made = across.console(service, "--service", "s3", "--external-id", "-", "--reason", "a look", typed=EXTERNAL_ID)
+    assert made.code == 0, made.err
+    (asked,) = service.asked
+    assert 3500 < int(asked["SessionDuration"]) <= 3600
+    found = parse_qs(urlsplit(made.out.strip()).query, strict_parsing=True)
+    page = f"https://{REGION}.console.aws.amazon.com/s3/buckets/across-dev-data?region={REGION}"
+    assert found == {"Action": ["login"], "Destination": [page], "SigninToken": [SIGNIN_TOKEN]}
+    assert "the URL signs in whoever opens it for 15 minutes, until " in made.err
+    assert "; the session until " in made.err
+    records = across.issued()[-2:]
+    assert [(each["kind"], each["recipient"], each["delivery"]) for each in records] == [
+        ("issue", "jbrowne", "console"),
+        ("delivery", "jbrowne", "console"),
+    ]
+    assert records[0]["reason"] == "a look"
+    session = json.loads(asked["Session"])
+    assert records[0]["access_key_id"] == session["sessionId"]
+    for secret in (session["sessionKey"], session["sessionToken"], EXTERNAL_ID):
+        assert secret not in made.out + made.err + (across.kit.work_directory / "ledger.jsonl").read_text()
+
+
+def test_a_token_that_a_roles_session_was_issued_is_chained_and_sent_without_a_duration(
+    across: Across, service: SignInService
+) -> None:
+    root = across.kit.root(OTHER_ACCOUNT)
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    root.call("iam", "create_role", RoleName="portal", AssumeRolePolicyDocument=document)
+    may = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}
+    )
+    root.call("iam", "put_role_policy", RoleName="portal", PolicyName="across", PolicyDocument=may)
+    keys = root.assume_role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/portal", "jbrowne@example.org").keys
+    made = across.console(
+        service, "--service", "ecr", "--external-id", "-", typed=EXTERNAL_ID, **across.environment(keys)
+    )
+    assert made.code == 0, made.err
+    assert set(service.asked[0]) == {"Action", "Session"}
+    assert across.issued()[-1]["recipient"] == "jbrowne@example.org"
+
+
+BROWSER = """\
+#!{python}
+import http.client, sys, urllib.parse, urllib.request
+page = urllib.request.urlopen(sys.argv[1]).read().decode()
+there = urllib.parse.urlsplit(page.split("url=", 1)[1].split(chr(34), 1)[0])
+connection = http.client.HTTPConnection(there.netloc)
+connection.request("GET", there.path)
+open("{seen}", "w").write(connection.getresponse().headers["Location"])
+"""
+
+
+def test_open_hands_the_url_to_the_browser_and_prints_it_nowhere(
+    across: Across, service: SignInService, tmp_path: Path
+) -> None:
+    service.chained = False
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(BROWSER.format(python=sys.executable, seen=seen))
+    browser.chmod(0o700)
+    opened = across.console(service, "--open", "--external-id", "-", typed=EXTERNAL_ID, BROWSER=str(browser))
+    assert (opened.code, opened.out) == (0, ""), opened.err
+    assert "opened in the browser: the URL signs in whoever opens it for 15 minutes" in opened.err
+    assert "SigninToken" not in opened.err
+    assert parse_qs(urlsplit(seen.read_text()).query)["SigninToken"] == [SIGNIN_TOKEN]
+
+
+def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: Across, service: SignInService) -> None:
+    service.chained, service.status, service.content = False, 400, HTML
+    refused = across.console(service, "--external-id", "-", typed=EXTERNAL_ID)
+    assert (refused.code, refused.out) == (5, "")
+    assert refused.err.startswith("error: the sign-in service 127.0.0.1 refused the credentials (HTTP 400)")
+    assert across.issued()[-1]["kind"] == "issue"
+
+
+@pytest.mark.parametrize("way", ["token", "process", "environment"])
+def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, service: SignInService, way: str) -> None:
+    asked = (
+        "issue-token",
+        "--user",
+        "alice",
+        "--external-id",
+        "-",
+        "--format",
+        "process" if way == "process" else "json",
+    )
+    token = across.kit(*asked, typed=EXTERNAL_ID, timeout=60, **across.environment())
+    held = token.document()
+    held = held.get("Credentials", held)
+    endpoint = {"AWS_ENDPOINT_URL": local_aws(across.kit.work_directory).endpoint().url}
+    if way == "environment":
+        keys = Keys(held["AccessKeyId"], Secret(held["SecretAccessKey"]), Secret(held["SessionToken"]))
+        made = across.console(service, "--from-env", **endpoint, **keys.environment())
+        assert "the session lasts as long as the credentials" in made.err
+    else:
+        made = across.console(service, "--token", "-", typed=token.out, **endpoint)
+        assert "the session until " in made.err
+    assert made.code == 0, made.err
+    assert set(service.asked[0]) == {"Action", "Session"}
+    assert json.loads(service.asked[0]["Session"])["sessionId"] == held["AccessKeyId"]
+
+
+def test_a_users_mfa_session_is_refused_before_anything_is_sent(across: Across, service: SignInService) -> None:
+    given = across.user.call("sts", "get_session_token")["Credentials"]
+    keys = Keys(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
+    endpoint = local_aws(across.kit.work_directory).endpoint().url
+    refused = across.console(service, "--from-env", AWS_ENDPOINT_URL=endpoint, **keys.environment())
+    assert (refused.code, refused.out, service.asked) == (2, "", [])
+    assert ":user/jbrowne cannot sign in to the console" in refused.err
+
+
+def test_credentials_that_end_soon_are_refused_before_anything_is_sent(across: Across, service: SignInService) -> None:
+    soon = datetime.now(timezone.utc) + timedelta(minutes=14)
+    keys = KEYS.environment() | {"AWS_CREDENTIAL_EXPIRATION": soon.isoformat(), "AWS_SECRET_ACCESS_KEY": "x"}
+    refused = across.console(service, "--from-env", **keys)
+    assert (refused.code, refused.out, service.asked) == (2, "", [])
+    assert "and AWS gives no console session for less than 900 s" in refused.err
+
+
+def test_the_embedded_aws_has_no_console(kit: Kit, venue: str) -> None:
+    refused = kit("console-url", "--venue", venue)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"error: {venue} is on the embedded AWS, which has no sign-in service")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--from-env", "--token", "-"), "exclude each other"),
+        (("--service", "s3", "--destination", "https://x"), "exclude each other"),
+        (("--token", "hunter2"), "takes only -"),
+        (("--token", "-"), "no token in JSON"),
+        (("--from-env",), "no access key ID in the environment"),
+        (("--issuer", "$(id)"), "is no URL"),
+        (("--from-env", "--user", "x"), "are of a token that is issued"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(kit: Kit, venue: str, arguments: tuple[str, ...], said: str) -> None:
+    refused = kit("console-url", *arguments, typed="hunter2")
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+    assert "hunter2" not in refused.err

@@ -1,0 +1,1 @@
+"""Sign in to the AWS console with short-term credentials: a URL that does it."""

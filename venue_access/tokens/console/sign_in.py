@@ -1,0 +1,126 @@
+"""Exchanges credentials for a sign-in token: one POST to AWS's federation endpoint, and a look at its answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from venue_access.aws_values import Keys
+from venue_access.errors import AwsError, Unreachable
+from venue_access.masked import Secret
+
+DEADLINE = 20.0
+"""Seconds."""
+_MOST = 65_536  # bytes: a sign-in token has about a thousand
+_NETWORK = "check the network, and HTTPS_PROXY where there is a proxy"
+_REFUSED = "the credentials may have expired or been revoked, or the clock of this machine may be wrong"
+
+
+def signin_token(
+    federation: str,
+    keys: Keys,
+    *,
+    session_duration: int | None,
+    tls: ssl.SSLContext | None = None,
+    deadline: float = DEADLINE,
+    clock: Callable[[], float] = time.monotonic,
+) -> Secret:
+    """A sign-in token for the holder of these credentials, which go in the body of a POST and nowhere else.
+
+    The environment's proxies are used, as AWS's tools do: they see the host's name and nothing of the exchange. No
+    redirection is followed: the credentials are for one host.
+
+    :param federation: the ``https`` URL of the endpoint.
+    :param session_duration: seconds; None leaves ``SessionDuration`` out.
+    :param tls: whom to trust; the machine's certificate authorities unless given.
+    :raises Unreachable: no answer, or not from who it should be.
+    :raises AwsError: another answer than a token; no message quotes it, for it may quote the request.
+    """
+    host = urlsplit(federation).hostname
+    until = clock() + deadline
+    opener = urllib.request.build_opener(
+        urllib.request.HTTPSHandler(context=tls or ssl.create_default_context()), _NoRedirection()
+    )
+    request = urllib.request.Request(
+        federation,
+        data=_body(keys, session_duration),
+        method="POST",
+        headers={"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "venue-access"},
+    )
+    try:
+        with opener.open(request, timeout=deadline) as answer:
+            status, kind, content = answer.status, answer.headers.get_content_type(), b""
+            while len(content) <= _MOST and (piece := answer.read1(4096)):
+                content += piece
+                if clock() > until:
+                    raise TimeoutError
+    except urllib.error.HTTPError as error:
+        status, kind, content = error.code, error.headers.get_content_type(), b""
+        error.close()
+    except (OSError, http.client.HTTPException) as error:
+        # Without its cause: what lies below holds the request.
+        raise _unreachable(host, error.reason if isinstance(error, urllib.error.URLError) else error) from None
+    return _token(f"the sign-in service {host}", status, kind, content)
+
+
+def _body(keys: Keys, session_duration: int | None) -> bytes:
+    assert keys.session_token is not None  # ``credentials`` takes no other
+    session = {
+        "sessionId": keys.access_key_id,
+        "sessionKey": keys.secret_access_key.reveal(),
+        "sessionToken": keys.session_token.reveal(),
+    }
+    fields = {"Action": "getSigninToken", "Session": json.dumps(session, separators=(",", ":"))}
+    if session_duration is not None:
+        fields["SessionDuration"] = str(session_duration)
+    return urlencode(fields, quote_via=quote, safe="").encode("ascii")
+
+
+def _token(service: str, status: int, kind: str, content: bytes) -> Secret:
+    """What the answer holds."""
+    if 300 <= status < 400:
+        raise AwsError(
+            f"{service} answered with a redirection (HTTP {status}), which is not followed",
+            hint="a proxy or a sign-in page of the network may stand in between",
+        )
+    if status != 200:
+        raise AwsError(f"{service} refused the credentials (HTTP {status})", hint=_REFUSED)
+    if not content.strip():
+        raise AwsError(f"{service} answered with nothing", hint="try again")
+    if len(content) > _MOST:
+        raise AwsError(f"{service} answered with more than a sign-in token", hint=_NETWORK)
+    if kind == "text/html" or content.lstrip()[:1] == b"<":
+        raise AwsError(f"{service} answered with an HTML page instead of a sign-in token", hint=_REFUSED)
+    try:
+        document: Any = json.loads(content)
+    except ValueError:
+        raise AwsError(f"{service} answered with something that is not JSON", hint=_NETWORK) from None
+    found = document.get("SigninToken") if isinstance(document, dict) else None
+    if not isinstance(found, str) or not found:
+        raise AwsError(f"{service} answered without a SigninToken", hint=_REFUSED)
+    return Secret(found)
+
+
+def _unreachable(host: str | None, reason: object) -> Unreachable:
+    if isinstance(reason, TimeoutError):
+        return Unreachable(f"the sign-in service {host} did not answer in time", hint=_NETWORK)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"the sign-in service {host} could not be told from an impostor: {reason.verify_message}",
+            hint="where a proxy reads along, SSL_CERT_FILE names its CA; nothing was sent",
+        )
+    return Unreachable(f"the sign-in service {host} could not be reached ({type(reason).__name__})", hint=_NETWORK)
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    """Makes a redirection an answer like any other."""
+
+    def redirect_request(self, *arguments: Any, **more: Any) -> None:
+        """Follow none."""
