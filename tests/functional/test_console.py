@@ -164,11 +164,15 @@ class Across:
     """A venue whose role trusts the root of another account with an external ID, and a user there."""
 
     kit: Kit
-    user: Aws
+    keys: Keys
     ca_file: Path
 
+    def user(self) -> Aws:
+        """Made anew each time: a connection that is left open keeps the embedded AWS from ending."""
+        return self.kit.root(OTHER_ACCOUNT).with_keys(self.keys)
+
     def environment(self, keys: Keys | None = None) -> dict[str, str]:
-        return {**(keys or self.user.keys()).environment(), "AWS_CA_BUNDLE": str(self.ca_file), "AWS_REGION": REGION}
+        return {**(keys or self.keys).environment(), "AWS_CA_BUNDLE": str(self.ca_file), "AWS_REGION": REGION}
 
     def console(self, service: SignInService, *arguments: str, typed: str = "", **environment: str) -> Result:
         """``console-url`` at the sign-in service."""
@@ -213,7 +217,7 @@ def across(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Ac
     root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="across", PolicyDocument=document)
     key = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
     assert endpoint.ca_file is not None
-    return Across(kit, root.with_keys(Keys(key["AccessKeyId"], Secret(key["SecretAccessKey"]))), endpoint.ca_file)
+    return Across(kit, Keys(key["AccessKeyId"], Secret(key["SecretAccessKey"])), endpoint.ca_file)
 
 
 def test_another_accounts_keys_get_a_token_with_the_external_id_and_with_no_other(across: Across) -> None:
@@ -221,7 +225,7 @@ def test_another_accounts_keys_get_a_token_with_the_external_id_and_with_no_othe
     token = across.kit(*asked, typed=EXTERNAL_ID, timeout=60, **across.environment())
     assert token.code == 0, token.err
     assert across.kit.session(token.document()).caller().account_id == ACCOUNT
-    assert across.user.caller().account_id == OTHER_ACCOUNT
+    assert across.user().caller().account_id == OTHER_ACCOUNT
     refused = across.kit(*asked, typed="another-id", timeout=60, **across.environment())
     assert (refused.code, refused.out) == (5, "")
 
@@ -330,7 +334,7 @@ def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, ser
 
 
 def test_a_users_mfa_session_is_refused_before_anything_is_sent(across: Across, service: SignInService) -> None:
-    given = across.user.call("sts", "get_session_token")["Credentials"]
+    given = across.user().call("sts", "get_session_token")["Credentials"]
     keys = Keys(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
     endpoint = local_aws(across.kit.work_directory).endpoint().url
     refused = across.console(service, "--from-env", AWS_ENDPOINT_URL=endpoint, **keys.environment())
