@@ -106,15 +106,16 @@ def write_entry_point() -> None:
     """The package's own program, which pip would make if the package were installed and not run from the checkout."""
     program = VENV / "bin" / "venue-access-credentials"
     # As pip writes them: the kernel's own #! takes neither a space nor a long path.
-    text = f"""\
-#!/bin/sh
-'''exec' "{PYTHON}" "$0" "$@"
-' '''
-import sys
-sys.path.insert(0, {str(CHECKOUT)!r})
-from venue_access.own_keys.credentials import main
-sys.exit(main())
-"""
+    lines = [
+        "#!/bin/sh",
+        f"""'''exec' "{PYTHON}" "$0" "$@\"""",
+        "' '''",
+        "import sys",
+        f"sys.path.insert(0, {str(CHECKOUT)!r})",
+        "from venue_access.own_keys.credentials import main",
+        "sys.exit(main())",
+    ]
+    text = "".join(f"{line}\n" for line in lines)
     if not program.exists() or program.read_text(encoding="utf-8") != text:
         write_private(program, text)
         program.chmod(0o755)

@@ -92,6 +92,27 @@ def test_a_command_that_fails_leaves_the_environment_as_it_was(home: Home, shell
 
 
 @pytest.mark.parametrize(("shell", "file"), SHELLS)
+def test_hostile_keys_and_names_are_read_back_and_nothing_runs(home: Home, shell: str, file: Path) -> None:
+    secret, owned = "a'$(touch${IFS}owned)`id`\"\\!%x%*;", home.folder / "owned"
+    for kind, value in (("access_key", "AKIAEXAMPLE000000009"), ("secret_key", secret), ("user", "$(touch owned)")):
+        (home.credentials / f"evil.{kind}").write_text(f"{value}\n", encoding="ascii")
+        (home.credentials / f"evil.{kind}").chmod(0o600)
+    config = home.folder / "hostile-config"
+    keys = "aws_access_key_id = AKIAEXAMPLE000000008\naws_secret_access_key = x\n"
+    config.write_text("".join(f"[profile '{name}']\n{keys}" for name in ("$(touch owned)", "`id`", "a b", "x;id")))
+    config.chmod(0o600)
+    show = "echo $AWS_SECRET_ACCESS_KEY" if shell == "fish" else 'printf "%s\\n" "$AWS_SECRET_ACCESS_KEY"'
+    done = run(home, shell, file, f"cd '{home.folder}'; vause; vause evil; {show}", AWS_CONFIG_FILE=str(config))
+    for made in home.credentials.glob("evil.*"):
+        made.unlink()
+    assert done.stdout.splitlines() == [
+        *("Possible accounts: work personal evil", "Cache not present for account evil"),
+        *("Set keys for evil AWS account", secret),
+    ]
+    assert not owned.exists()
+
+
+@pytest.mark.parametrize(("shell", "file"), SHELLS)
 def test_what_an_account_sets_is_taken_away_again_and_nothing_else(home: Home, shell: str, file: Path) -> None:
     count = "env | grep -E '^(AWS_|VENUE_)' | cut -d= -f1 | sort | tr '\\n' ' '; echo"
     done = run(home, shell, file, f"vause work --legacy; {count}; vaunset; {count}", AWS_PROFILE="stale")

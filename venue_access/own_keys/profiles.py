@@ -22,6 +22,8 @@ from venue_access.own_keys.account import Account, AssumedRole, keys_of
 _DEVICE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):mfa/(?:.*/)?(?P<user>[^/]+)", re.ASCII)
 _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):role/.+", re.ASCII)
 _LONGEST_CHAIN = 8
+# One word in every shell, where it is completed; a name of other characters is left to the AWS tools.
+_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,127}")
 
 Settings = Mapping[str, str]
 """A profile's settings: the configuration file's, and over them those of the credentials file."""
@@ -43,7 +45,7 @@ def in_profiles(environ: Mapping[str, str], home: Path) -> list[Account]:
                 profiles.setdefault(name, {}).update(settings)
                 if "aws_secret_access_key" in settings:
                     holding[name] = path
-    found = [_account(name, profiles, holding) for name in profiles]
+    found = [_account(name, profiles, holding) for name in profiles if _NAME.fullmatch(name)]
     return [each for each in found if each is not None]
 
 
