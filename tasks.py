@@ -7,7 +7,7 @@ from invoke.collection import Collection
 from venue_access.commands import account, console, doctor, inventory, ledger, local, tokens, venues
 
 namespace = Collection(
-    *(venues.provision, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
+    *(venues.provision, venues.drift, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
     *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, console.console_url, ledger.tokens),
     doctor.doctor,
 )
@@ -20,7 +20,7 @@ for room, commands in {
     "ledger": (ledger.ledger_verify, ledger.ledger_head),
     "inventory": (
         *(inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
-        inventory.inventory_names,
+        *(inventory.inventory_names, inventory.inventory_provisioned),
     ),
     "local": (local.local_up, local.local_down, local.local_status),
 }.items():

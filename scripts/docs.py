@@ -16,6 +16,8 @@ STDOUT = {
     "resources made, changed and destroyed, `skipped` proofs that could not be had, `unreachable` an account that "
     "these keys do not reach. With `--json` one document: `{venues: {NAME: {stack, changed, add, change, destroy, "
     "failed, unreachable, error, role_arn, external_id_parameter}}}`.",
+    "drift": "a line a venue: `in sync`, `differs` or `unknown`, and below one that differs what does, attribute by "
+    "attribute. With `--json` one document: `{venues: {NAME: {in_sync, differences, error}}}`. Never an external ID.",
     "deprovision": "how many resources were destroyed.",
     "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
     "complete}`. Never an external ID.",
@@ -55,6 +57,7 @@ STDOUT = {
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",
     "inventory.names": "a name a line.",
+    "inventory.provisioned": "the JSON of an Ansible inventory; `scripts/inventory` makes a dynamic inventory of it.",
     "local.up": "nothing.",
     "local.down": "nothing.",
     "local.status": "where it answers, its CA file and log, and what to export for the AWS CLI.",

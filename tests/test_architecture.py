@@ -181,6 +181,7 @@ PURE = (
     "own_keys.shell",
     "provisioning.diagnostics",
     "provisioning.diff",
+    "provisioning.dynamic",
     "provisioning.outcome",
     "policies",
     "provisioning.progress",

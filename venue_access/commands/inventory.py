@@ -49,3 +49,19 @@ def inventory_names(context: Context, users: bool = False, inventory: str | None
     names = {name for venue in venues.values() for name in venue.users} if users else venues
     for name in sorted(names) if users else names:
         ui.result(name)
+
+
+@command(called="provisioned", host="print the variables of this venue only")
+def inventory_provisioned(context: Context, host: str | None = None, inventory: str | None = None) -> None:
+    """Print the venues that are provisioned as an Ansible inventory, each with its role, parameter and bucket names."""
+    from datetime import datetime, timezone
+
+    from venue_access.provisioning.dynamic import provisioned_only
+    from venue_access.provisioning.status import venue_statuses
+
+    here = kit(context, inventory)
+    found = venue_statuses(here.aws, list(here.venues.values()), datetime.now(timezone.utc))
+    for error in dict.fromkeys(each.error.message for each in found if each.error is not None):
+        ui.warn(error)
+    document = provisioned_only(here.inventory.to_list(), found)
+    ui.result_json(document if host is None else document["_meta"]["hostvars"].get(host, {}))

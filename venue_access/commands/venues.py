@@ -57,6 +57,39 @@ def provision(
     raise Exit(code=exit_code(outcomes, fail_on_change=fail_on_change))
 
 
+@command(forks="how many stacks to look at side by side: as many as fit the machine, unless given")
+def drift(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    forks: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Show which venues are as the inventory says, and what differs; all of them unless told which."""
+    from dataclasses import replace
+
+    from venue_access.provisioning import forks as how_many
+    from venue_access.provisioning.outcome import drift_document, drift_lines, exit_code
+    from venue_access.provisioning.provision import provision as run
+    from venue_access.provisioning.stack_run import Options
+
+    at_once = how_many.forks(forks)
+    here = kit(context, inventory)
+    chosen = list(here.venues.values()) if venue is None and limit is None else here.chosen(venue, limit)
+    options = Options(check=True, diff=True)
+    with reporters(side_by_side=at_once > 1) as reporter:
+        quiet = lambda: replace(reporter(), line=lambda text: None)  # noqa: E731 - what differs is the result
+        outcomes = run(here.settings, here.venues, chosen, here.accounts, options, quiet, forks=at_once)
+    for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
+        ui.error(error)
+    if json:
+        ui.result_json(drift_document(outcomes))
+    else:
+        ui.result("\n".join(drift_lines(outcomes)))
+    raise Exit(code=exit_code(outcomes, fail_on_change=True))
+
+
 @command()
 def deprovision(context: Context, venue: str, yes: bool = False, inventory: str | None = None) -> None:
     """Take a venue's role, policies and parameter away; never its bucket or repositories."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from venue_access.masked import MASK, Masked, scrub
@@ -26,21 +27,39 @@ _POLICIES = ("assume_role_policy", "policy")
 _UNKNOWN = "(known after apply)"
 
 
-def diff_lines(plan: Mapping[str, Any], hide: Sequence[Masked]) -> list[str]:
+@dataclass(frozen=True)
+class Difference:
+    """What a plan changes of one resource."""
+
+    mark: str
+    """``+``, ``~``, ``-`` and the like, as Terraform's."""
+    address: str
+    adopted: bool
+    attributes: tuple[str, ...]
+
+    def lines(self, address: str) -> list[str]:
+        """It under a name for the resource, and its attributes below."""
+        return [
+            f"{self.mark} {address}{' (adopted)' if self.adopted else ''}",
+            *(f"    {line}" for line in self.attributes),
+        ]
+
+
+def differences(plan: Mapping[str, Any], hide: Sequence[Masked]) -> list[Difference]:
     """The changes in ``terraform show -json`` of a plan.
 
     :param hide: every external ID there is, old or new.
     """
-    lines = []
+    found = []
     for resource in plan.get("resource_changes", ()):
         change = resource["change"]
         actions = tuple(change["actions"])
-        adopted = " (adopted)" if change.get("importing") else ""
+        adopted = bool(change.get("importing"))
         if resource.get("mode") != "managed" or (actions == ("no-op",) and not adopted):
             continue
-        lines.append(f"{_MARKS.get(actions, '?')} {resource['address']}{adopted}")
-        lines.extend(f"    {scrub(line, *hide)}" for line in _attributes(change))
-    return lines
+        attributes = tuple(scrub(line, *hide) for line in _attributes(change))
+        found.append(Difference(_MARKS.get(actions, "?"), resource["address"], adopted, attributes))
+    return found
 
 
 def _attributes(change: Mapping[str, Any]) -> Iterator[str]:

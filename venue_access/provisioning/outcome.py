@@ -28,6 +28,8 @@ class Outcome:
     proofs: int = 0
     skipped: int = 0
     error: VenueAccessError | None = None
+    differences: tuple[str, ...] = ()
+    """What the plan changes, attribute by attribute, where that was asked for; nothing confidential."""
 
     @property
     def changed(self) -> int:
@@ -69,6 +71,7 @@ class Tally:
     proofs: int = 0
     skipped: int = 0
     error: VenueAccessError | None = None
+    differences: list[str] = field(default_factory=list)
 
     def outcome(self) -> Outcome:
         return Outcome(
@@ -80,6 +83,7 @@ class Tally:
             proofs=self.proofs,
             skipped=self.skipped,
             error=self.error,
+            differences=tuple(self.differences),
         )
 
 
@@ -145,6 +149,33 @@ def recap(outcomes: Sequence[Outcome]) -> list[str]:
         " rescued=0 ignored=0"
         for outcome in outcomes
     ]
+
+
+def drift_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    """A table of which venues are as the inventory says, and what differs in the others."""
+    width = max((len(outcome.venue.name) for outcome in outcomes), default=0)
+    lines = []
+    for outcome in outcomes:
+        stands = "differs" if outcome.changed else "in sync"
+        if outcome.error is not None:
+            stands = f"unknown: {outcome.error.message}"
+        lines.append(f"{outcome.venue.name:<{width}}  {stands}")
+        lines += [f"    {line}" for line in outcome.differences]
+    return lines
+
+
+def drift_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The same as one document."""
+    return {
+        "venues": {
+            outcome.venue.name: {
+                "in_sync": None if outcome.error is not None else not outcome.changed,
+                "differences": list(outcome.differences),
+                "error": None if outcome.error is None else str(outcome.error),
+            }
+            for outcome in outcomes
+        }
+    }
 
 
 def exit_code(outcomes: Sequence[Outcome], *, fail_on_change: bool = False) -> int:

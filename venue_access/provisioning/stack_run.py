@@ -14,7 +14,7 @@ from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
 from venue_access.provisioning import progress
-from venue_access.provisioning.diff import diff_lines
+from venue_access.provisioning.diff import Difference, differences
 from venue_access.provisioning.facts import write_facts
 from venue_access.provisioning.guard import Patience, prove_guard
 from venue_access.provisioning.live import LiveVenue, adoptable, read_live
@@ -150,6 +150,8 @@ class StackRun:
         self._expect(known, imports)
         self._say_what_is_left_alone(ids)
         self._reporter.now(f"{self._stack.name}: planning")
+        for tally in self._tallies.values():
+            tally.differences.clear()  # of a plan that was thrown away
         hide = _every_id(live, ids)
         terraform = self._root.terraform(hide)
         partly = len(going) < len(self._stack.venues)
@@ -163,8 +165,7 @@ class StackRun:
             if self._options.check:
                 plan = plan.mending(kept.tainted)
             if self._options.diff and plan:
-                for line in diff_lines(terraform.show(plan), hide):
-                    self._reporter.line(line)
+                self._tell_differences(differences(terraform.show(plan), hide))
             self._refuse_destroying(plan, partly)
             return _Planned(plan, terraform, live, ids)
         return None
@@ -172,6 +173,14 @@ class StackRun:
     @property
     def _going(self) -> tuple[Venue, ...]:
         return self._tallies.going()
+
+    def _tell_differences(self, found: Sequence[Difference]) -> None:
+        for each in found:
+            for line in each.lines(each.address):
+                self._reporter.line(line)
+            venue, resource = progress.venue_of(each.address)
+            if venue is not None and venue in self._tallies:
+                self._tallies[venue].differences += each.lines(resource)
 
     def _expect(self, known: frozenset[str], imports: Sequence[Import]) -> None:
         for name, tally in self._tallies.items():

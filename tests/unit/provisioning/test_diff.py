@@ -3,11 +3,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from venue_access.masked import ExternalId
-from venue_access.provisioning.diff import diff_lines
+from venue_access.masked import ExternalId, Masked
+from venue_access.provisioning.diff import differences
 
 ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
 OLD, NEW = "va.old-one", "va.new-one"
+
+
+def diff_lines(plan: dict[str, Any], hide: list[Masked]) -> list[str]:
+    return [line for each in differences(plan, hide) for line in each.lines(each.address)]
 
 
 def a_plan(before: Any, after: Any, *actions: str, **change: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from venue_access.errors import (
     VenueAccessError,
 )
 from venue_access.inventory.model import Venue
-from venue_access.provisioning.outcome import Outcome, Tallies, exit_code, recap
+from venue_access.provisioning.outcome import Outcome, Tallies, drift_document, drift_lines, exit_code, recap
 
 DEV, TEST = a_venue("unity-dev"), a_venue("unity-test")
 
@@ -31,6 +31,25 @@ def test_the_recap_is_ansibles_with_names_aligned() -> None:
         "unity-test   : ok=6 changed=0 unreachable=0 failed=1 skipped=1 rescued=0 ignored=0",
     ]
     assert recap([]) == []
+
+
+def test_drift_is_a_table_with_what_differs_below_each() -> None:
+    outcomes = [
+        Outcome(a_venue("unity-dev"), in_place=6),
+        Outcome(a_venue("unity-longer"), change=1, differences=("~ aws_iam_role.this", '    name: "x" -> "y"')),
+        Outcome(a_venue("unity-test"), error=Unreachable("no keys", hint="get some")),
+    ]
+    assert drift_lines(outcomes) == [
+        "unity-dev     in sync",
+        "unity-longer  differs",
+        "    ~ aws_iam_role.this",
+        '        name: "x" -> "y"',
+        "unity-test    unknown: no keys",
+    ]
+    venues = drift_document(outcomes)["venues"]
+    assert [venues[name]["in_sync"] for name in venues] == [True, False, None]
+    assert venues["unity-longer"]["differences"] == ["~ aws_iam_role.this", '    name: "x" -> "y"']
+    assert venues["unity-test"]["error"] == "no keys\n  get some"
 
 
 @pytest.mark.parametrize(

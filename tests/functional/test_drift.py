@@ -1,0 +1,39 @@
+"""Drift, and the Ansible inventory of what is provisioned."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, embedded, new_venue
+
+
+def test_what_differs_is_told_attribute_by_attribute_and_ansible_sees_what_is_there(kit: Kit) -> None:
+    there, absent = new_venue(), new_venue()
+    kit.write_inventory({there: embedded(there, tags={"Team": "ops"}), absent: embedded(absent)})
+    kit.done("provision", "--venue", there)
+    role = f"unity-{there}-sts"
+    kit.root().call("iam", "tag_role", RoleName=role, Tags=[{"Key": "Team", "Value": "by-hand"}])
+
+    drifted = kit("drift")
+    assert drifted.code == 7, drifted.err
+    lines = drifted.out.splitlines()
+    assert f"{there}  differs" in lines
+    assert "    ~ aws_iam_role.this" in lines
+    assert any("by-hand" in line and "ops" in line for line in lines)
+    assert f"{absent}  differs" in lines
+    bin_folder = Path(sys.executable).parent
+    listed = subprocess.run(
+        [bin_folder / "ansible", "-i", CHECKOUT / "scripts" / "inventory", "all", "--list-hosts"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**kit.environment, "HOME": str(kit.folder), "ANSIBLE_LOCALHOST_WARNING": "false"},
+    )
+    assert listed.stdout.split() == ["hosts", "(1):", there], listed.stderr
+    hostvars = json.loads(kit.done("inventory.provisioned", "--host", there).out)
+    assert hostvars["venue_role_arn"] == f"arn:aws:iam::{ACCOUNT}:role/{role}"
+    assert hostvars["ansible_connection"] == "local"
+    assert hostvars["s3_buckets"] == hostvars["venue_s3_buckets"] == [f"{there}-data"]
