@@ -78,6 +78,7 @@ def test_a_venue_whose_state_is_lost_is_not_half_taken_away(kit: Kit, venue: str
     assert not is_gone(kit, venue)
 
 
+@pytest.mark.soak
 def test_one_that_was_killed_is_completed_by_the_next(kit: Kit, venue: str, proxy: Proxy) -> None:
     kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
     kit.done("provision")

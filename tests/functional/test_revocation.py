@@ -146,12 +146,20 @@ class TestOnTheRole:
         assert len(revoke(kit, "--list").out.splitlines()) == 4
         assert not any(works(desk, token) for token in tokens)
 
-    def test_provision_rotate_and_adoption_leave_them_and_none_is_drift(self, desk: Kit, kit: Kit) -> None:
+    def test_none_is_drift_and_provision_leaves_them(self, desk: Kit, kit: Kit) -> None:
         [token] = issue(desk, "alice")
         revoke(kit, "--user", "alice")
         before = on_the_role(desk)
         assert len(before) == 1
         assert "changed=0 " in desk.done("provision").out
+        assert on_the_role(desk) == before
+        assert not works(desk, token)
+
+    @pytest.mark.soak
+    def test_rotation_and_adoption_leave_them(self, desk: Kit, kit: Kit) -> None:
+        [token] = issue(desk, "alice")
+        revoke(kit, "--user", "alice")
+        before = on_the_role(desk)
         desk.done("rotate-external-id")
         # The other machine has no state of the venue: it adopts what is there.
         assert "adopting" in kit.done("provision").err

@@ -123,7 +123,11 @@ class TestRepair:
             pytest.param(
                 [("Current", KNOWN[0])], KNOWN[2], "does not accept what the parameter holds", id="P in neither"
             ),
-            pytest.param([("Current", KNOWN[0])], "no ID at all", "does not accept what the parameter", id="P is none"),
+            pytest.param(
+                *([("Current", KNOWN[0])], "no ID at all", "does not accept what the parameter"),
+                id="P is none",
+                marks=pytest.mark.soak,
+            ),
             pytest.param([("Current",)], KNOWN[0], "without an external ID", id="no guard", marks=pytest.mark.soak),
             pytest.param(
                 [("Mine", KNOWN[0], KNOWN[1])], KNOWN[2], "was edited by hand", id="by hand", marks=pytest.mark.soak

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.stacks import a_venue
 from venue_access.provisioning.dynamic import provisioned_only
 from venue_access.provisioning.stages import Stage
 from venue_access.provisioning.status import VenueStatus
 
 DEV, TEST, PROD = a_venue("unity-dev"), a_venue("unity-test"), a_venue("unity-prod")
-LISTED = {
+LISTED: dict[str, Any] = {
     "_meta": {"hostvars": {"unity-dev": {"mine": 1, "ansible_connection": "ssh"}, "unity-prod": {"mine": 2}}},
     "all": {"children": ["ungrouped", "unity"]},
     "unity": {"hosts": ["unity-dev", "unity-test", "unity-prod"]},
