@@ -63,8 +63,17 @@ def settings(
     )
 
 
-def default_settings(environ: Mapping[str, str], *, inventory: str | None = None) -> Settings:
-    """As ``settings``, for a program that Invoke does not run; the defaults are those of ``invoke.yaml``."""
+def default_settings(
+    environ: Mapping[str, str], *, inventory: str | None = None, workdir: str | None = None
+) -> Settings:
+    """As ``settings``, for a program that Invoke does not run; the defaults are those of ``invoke.yaml``.
+
+    They are relative to the checkout, or to where one stands where the package was installed without one.
+    """
     defaults = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
     given = {key: environ.get(f"INVOKE_{key.upper()}", value) for key, value in defaults.items()}
-    return settings(given, root=Path(__file__).resolve().parents[1], inventory=inventory, environ=environ)
+    if workdir is not None:
+        given["workdir"] = str(Path(workdir).absolute())
+    checkout = Path(__file__).resolve().parents[1]
+    root = checkout if (checkout / "invoke.yaml").exists() else Path.cwd()
+    return settings(given, root=root, inventory=inventory, environ=environ)

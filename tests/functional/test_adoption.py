@@ -118,7 +118,7 @@ def test_what_was_deleted_by_hand_is_made_anew_with_the_same_external_id(kit: Ki
     assert live_ids(kit, venue) == ids
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("known", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_an_external_id_edited_by_hand_is_not_guessed_at(kit: Kit, venue: str, known: bool) -> None:
     """The role and the parameter disagree: which of them is in use cannot be told."""
     kit.done("local.up")

@@ -87,6 +87,7 @@ def test_it_is_private_and_its_log_is_in_the_work_directory(own: Kit) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
 
 
+@pytest.mark.soak
 def test_its_state_outlives_a_stop_and_a_killed_one_is_mended_by_provision(own: Kit) -> None:
     own.done("provision")
     before = port(own)

@@ -100,6 +100,7 @@ class TestEveryRow:
         assert rotate(guard.kit, "--finish").out == f"{guard.venue}: no rotation is under way\n"
         assert (guard.published(), guard.trust()) == (second, before)
 
+    @pytest.mark.soak
     def test_a_parameter_that_was_lost_is_restored_first(self, guard: Guard) -> None:
         guard.lose_parameter()
         assert "no rotation is under way" in rotate(guard.kit, "--finish").out

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
-from venue_access.config import settings
+from venue_access.config import default_settings, settings
 from venue_access.errors import RequestError
 
 DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
@@ -44,3 +45,14 @@ def test_an_empty_setting_is_refused_rather_than_taken_for_the_folder_one_stands
 def test_an_empty_flag_is_refused() -> None:
     with pytest.raises(RequestError, match="--inventory is empty"):
         settings(DEFAULTS, root=ROOT, inventory="", environ={})
+
+
+def test_a_program_without_invoke_has_the_defaults_of_invoke_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = Path(__file__).resolve().parents[2]
+    written = yaml.safe_load((checkout / "invoke.yaml").read_text(encoding="utf-8"))
+    assert default_settings({}) == settings(written, root=checkout, environ={})
+    monkeypatch.chdir(tmp_path)
+    made = default_settings({"INVOKE_INVENTORY": "mine"}, workdir="work")
+    assert (made.inventory, made.work_directory) == (tmp_path / "mine", tmp_path / "work")

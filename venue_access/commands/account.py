@@ -284,7 +284,8 @@ def account_profile(
     here = kit(context, inventory)
     chosen = here.venue(venue)
     recipient = find_recipient(chosen, user or unix_user(os.environ))
-    arguments = ["--venue", chosen.name, "--user", recipient.name, "--inventory", str(here.settings.inventory)]
+    arguments = ["--venue", chosen.name, "--user", recipient.name]
+    arguments += ["--inventory", str(here.settings.inventory), "--workdir", str(here.settings.work_directory)]
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
     profile = Profile(profile_name or chosen.name, [program(), *arguments, *more], chosen.region)

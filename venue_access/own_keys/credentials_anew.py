@@ -58,6 +58,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--user", help="who the token is for: the Unix user unless given")
     parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
     parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
+    parser.add_argument("--workdir", help="the work directory, with the ledger: INVOKE_WORKDIR, or the checkout's own")
     parser.add_argument(
         "--source-profile", help="the AWS profile of your own keys, where they are not the default ones"
     )
@@ -106,6 +107,6 @@ def _of_venue(asked: argparse.Namespace) -> Session:
             hint="name the profile of your own keys with --source-profile",
         )
     os.environ[_INSIDE] = "1"
-    settings = default_settings(os.environ, inventory=asked.inventory)
+    settings = default_settings(os.environ, inventory=asked.inventory, workdir=asked.workdir)
     token = issue_for_oneself(settings, asked.venue, asked.user or unix_user(os.environ), asked.duration)
     return Session(token.keys, token.expiration)
