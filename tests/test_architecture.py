@@ -25,7 +25,7 @@ ROOMS = (
         "the ways to AWS",
         (
             *("aws", "aws_refusals", "aws_values", "certificate", "local_aws"),
-            *("operator_policy", "policies", "inline_policies", "accounts", "buckets", "callers"),
+            *("operator_policy", "policies", "policy_meaning", "inline_policies", "accounts", "buckets", "callers"),
         ),
     ),
     ("the ledger", ("ledger",)),
@@ -184,6 +184,7 @@ PURE = (
     "provisioning.dynamic",
     "provisioning.outcome",
     "policies",
+    "policy_meaning",
     "provisioning.progress",
     "provisioning.stack",
     "tokens.console.credentials",

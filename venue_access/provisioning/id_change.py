@@ -16,8 +16,8 @@ from venue_access.aws import Aws
 from venue_access.buckets import find_buckets
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
-from venue_access.masked import MASK
 from venue_access.policies import ExternalIds
+from venue_access.policy_meaning import meaning, without_external_ids
 from venue_access.provisioning.live import LiveVenue, check_adoptable, existing, read_live
 from venue_access.provisioning.render import managed_resources, render
 from venue_access.provisioning.reporter import Reporter
@@ -123,24 +123,5 @@ def same_but_external_ids(one: str, other: str) -> bool:
 
     During a rotation one statement is there twice, with an ID and a Sid each, and counts once.
     """
-    return _without_ids(json.loads(one)) == _without_ids(json.loads(other))
-
-
-def _without_ids(policy: Mapping[str, Any]) -> frozenset[str]:
-    statements = policy["Statement"]
-    kept = [
-        {key: value for key, value in _sorted(statement).items() if key != "Sid"}
-        for statement in ([statements] if isinstance(statements, dict) else statements)
-    ]
-    for statement in kept:
-        equals = statement.get("Condition", {}).get("StringEquals", {})
-        for key in [key for key in equals if key.lower() == "sts:externalid"]:
-            equals[key] = MASK
-    return frozenset(json.dumps(statement, sort_keys=True) for statement in kept)
-
-
-def _sorted(value: Any) -> Any:
-    """Without what means nothing in a policy: the order of a list, and a text for a list of one."""
-    if isinstance(value, dict):
-        return {key: _sorted(each) for key, each in value.items()}
-    return sorted(map(str, value)) if isinstance(value, list) else [str(value)]
+    first, second = (meaning(without_external_ids(json.loads(each)), sids=False) for each in (one, other))
+    return first == second

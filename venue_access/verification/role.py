@@ -11,10 +11,11 @@ from venue_access.buckets import find_buckets
 from venue_access.inventory.model import Venue
 from venue_access.masked import MASK, ExternalId
 from venue_access.policies import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
+from venue_access.policy_meaning import listed, without_external_ids
 from venue_access.provisioning.live import LiveVenue
 from venue_access.provisioning.stages import Stage, standing
 from venue_access.verification.report import Check, compared
-from venue_access.verification.statements import compare_policies, listed, without_external_ids
+from venue_access.verification.statements import compare_policies
 
 _NONE = "none"
 _ACCEPTED = "accepted by the trust policy"

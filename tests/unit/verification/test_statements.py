@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.stacks import a_full_venue, a_venue, some_ids
 from venue_access.masked import MASK
 from venue_access.policies import Policy, ecr_policy, s3_policy, trust_policy
-from venue_access.verification.statements import compare_policies, without_external_ids
+from venue_access.policy_meaning import without_external_ids
+from venue_access.verification.statements import compare_policies
 
 S3 = s3_policy(a_venue(), ["data"])
 POLICIES = [
