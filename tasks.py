@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from venue_access.commands import account, console, doctor, inventory, ledger, local, tokens, venues
+from venue_access.commands import account, console, doctor, inventory, ledger, local, state, tokens, venues
 
 namespace = Collection(
     *(venues.provision, venues.drift, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
@@ -22,6 +22,7 @@ for room, commands in {
         *(inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
         *(inventory.inventory_names, inventory.inventory_provisioned),
     ),
+    "state": (state.state_migrate, state.state_forget, state.state_unlock),
     "local": (local.local_up, local.local_down, local.local_status),
 }.items():
     namespace.add_collection(Collection(room, *commands))

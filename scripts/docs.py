@@ -18,6 +18,9 @@ STDOUT = {
     "failed, unreachable, error, role_arn, external_id_parameter}}}`.",
     "drift": "a line a venue: `in sync`, `differs` or `unknown`, and below one that differs what does, attribute by "
     "attribute. With `--json` one document: `{venues: {NAME: {in_sync, differences, error}}}`. Never an external ID.",
+    "state.migrate": "where each stack's state is now, a line a stack.",
+    "state.forget": "what was forgotten.",
+    "state.unlock": "whose lock it was.",
     "deprovision": "how many resources were destroyed.",
     "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
     "complete}`. Never an external ID.",

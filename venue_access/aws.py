@@ -153,8 +153,7 @@ class Aws:
         answer = self.find("iam", "get_role", RoleName=name)
         if answer is None:
             return None
-        role = answer["Role"]
-        trust = role["AssumeRolePolicyDocument"]
+        role, trust = answer["Role"], answer["Role"]["AssumeRolePolicyDocument"]
         return LiveRole(
             arn=role["Arn"],
             role_id=role["RoleId"],
@@ -162,6 +161,7 @@ class Aws:
             trust_policy=json.loads(trust) if isinstance(trust, str) else trust,
             max_session_duration=role.get("MaxSessionDuration", 3600),
             permissions_boundary_arn=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
         )
 
     def managed_policy_exists(self, arn: str) -> bool:
@@ -170,8 +170,8 @@ class Aws:
 
     def attached_policies(self, role_name: str) -> frozenset[str]:
         """The ARNs of the managed policies attached to a role."""
-        answer = self.call("iam", "list_attached_role_policies", RoleName=role_name)
-        return frozenset(policy["PolicyArn"] for policy in answer["AttachedPolicies"])
+        attached = self.call("iam", "list_attached_role_policies", RoleName=role_name)["AttachedPolicies"]
+        return frozenset(policy["PolicyArn"] for policy in attached)
 
     # -- the door itself ---------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ _NOT_VALID = {
 }
 _REFUSED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
 _SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
-ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "404"}
+ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"}
 PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 _TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can say: it compresses the session policy and the tags

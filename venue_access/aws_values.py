@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,3 +98,4 @@ class LiveRole:
     trust_policy: Mapping[str, Any]
     max_session_duration: int
     permissions_boundary_arn: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)

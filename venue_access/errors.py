@@ -5,6 +5,7 @@
      |    +-- InventoryError     the inventory is wrong; carries every problem found
      +-- RenderError         3   a template could not be rendered
      +-- TerraformError      4   Terraform failed, or AWS refused something to it
+     |    +-- StateLocked        somebody else holds the lock of its state
      +-- AwsError            5   AWS refused the kit, or could not be reached
      |    +-- AccessRefused      AWS knows the caller and says no
      |    +-- Unreachable        no keys, keys that do not work, the wrong account, no network
@@ -81,6 +82,10 @@ class TerraformError(VenueAccessError):
     def __init__(self, message: str, *, hint: str | None = None, venues: frozenset[str] = frozenset()) -> None:
         super().__init__(message, hint=hint)
         self.venues = venues
+
+
+class StateLocked(TerraformError):
+    """Somebody else holds the lock of a Terraform state."""
 
 
 class AwsError(VenueAccessError):

@@ -8,8 +8,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from venue_access.aws import Keys
@@ -221,34 +219,6 @@ def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_
     facts = json.loads((kit.work_directory / "facts" / f"{listed}.json").read_text())
     assert facts["s3_buckets"] == ["found-bucket"]
     assert kit.root().role(role_of(bucketless)) is None
-
-
-@pytest.mark.soak
-def test_one_venue_of_a_stack_is_provisioned_without_touching_the_other(kit: Kit) -> None:
-    one, other = new_venue(), new_venue()
-    stack = f"stack-{one}"
-    kit.write_inventory({name: embedded(name, stack=stack) for name in (one, other)})
-    both = kit.done("provision", "--limit", "all")
-    assert both.out.count("ok=9 changed=6") == 2
-    before, ids = iam_documents(kit, other), live_ids(kit, one, other)
-
-    kit.write_inventory({name: embedded(name, stack=stack, tags={"Team": "ops"}) for name in (one, other)})
-    result = kit.done("provision", "--venue", one)
-    assert result.out == f"{one} : ok=9 changed=4 {REST}\n"
-    assert iam_documents(kit, other) == before
-    assert live_ids(kit, one, other) == ids
-
-    with_both = kit.inventory.read_text()
-    kit.write_inventory({other: embedded(other, stack=stack, tags={"Team": "ops"})})
-    left_over = kit("provision")  # what the inventory has no more is destroyed only where that is said
-    assert left_over.code == 2
-    assert f"error: {one}: the plan destroys" in left_over.err
-    kit.inventory.write_text(with_both)
-
-    kit.done("deprovision", "--venue", one, "--yes")
-    assert iam_documents(kit, other) == before
-    kit.write_inventory({other: embedded(other, stack=stack)})
-    assert kit.done("provision").out == f"{other} : ok=9 changed=0 {REST}\n"
 
 
 def test_a_guard_that_the_caller_cannot_try_is_skipped_with_a_warning(kit: Kit) -> None:

@@ -32,7 +32,7 @@ def the_root(kit: Kit, name: str) -> StackRoot:
     settings = Settings(kit.inventory, kit.work_directory, CHECKOUT)
     ours = OurKit.open(settings)
     (stack,) = group_into_stacks(ours.venues.values())
-    return StackRoot(settings, stack, ours.aws(ours.venues[name]), lambda event: None)
+    return StackRoot(settings, stack, ours.aws(ours.venues[name]), lock_timeout=0)
 
 
 def test_a_lock_says_who_holds_it_since_when_and_how_to_break_it(kit: Kit, venue: str) -> None:
@@ -42,11 +42,11 @@ def test_a_lock_says_who_holds_it_since_when_and_how_to_break_it(kit: Kit, venue
     with (root.folder / "terraform.tfstate").open("w") as state:
         fcntl.lockf(state, fcntl.LOCK_EX)
         with pytest.raises(TerraformError) as told:
-            root.terraform().plan(lock_timeout="0s")
+            root.terraform().plan()
     assert (
         told.value.message == f"{venue}: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)"
     )
-    assert f"terraform -chdir={root.folder} force-unlock {HELD['ID']}" in str(told.value)
+    assert f"invoke state.unlock --venue {venue} --lock {HELD['ID']}" in str(told.value)
 
 
 def test_a_lock_in_s3_says_who_holds_it_too(kit: Kit, venue: str) -> None:
@@ -55,7 +55,7 @@ def test_a_lock_in_s3_says_who_holds_it_too(kit: Kit, venue: str) -> None:
     key = f"{venue}/terraform.tfstate.tflock"
     kit.root().call("s3", "put_object", Bucket=f"{venue}-state", Key=key, Body=json.dumps(HELD).encode())
     with pytest.raises(TerraformError) as told:
-        the_root(kit, venue).terraform().plan(lock_timeout="0s")
+        the_root(kit, venue).terraform().plan()
     assert "is locked by ana@desk since 2026-11-20 22:15 UTC" in told.value.message
     assert HELD["ID"] in str(told.value)
 

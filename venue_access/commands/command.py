@@ -31,6 +31,7 @@ HELP = {
     "json": "print one JSON document",
     "yes": "do not ask",
 }
+LOCK_TIMEOUT = "how long to wait for another run on the stack: 5m, 0"
 
 
 def command(
@@ -65,6 +66,13 @@ def command(
 def configured(context: Context, inventory: str | None = None) -> Settings:
     """The settings of this run."""
     return settings(dict(context.config), root=CHECKOUT, inventory=inventory)
+
+
+def seconds_of(text: str | None, flag: str) -> int | None:
+    """A length of time such as 5m, where one was given."""
+    from venue_access.tokens.durations import length
+
+    return None if text is None else length(text, flag)
 
 
 def kit(context: Context, inventory: str | None) -> Kit:

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from venue_access import ui
-from venue_access.commands.command import command, kit, reporters, reporting
+from venue_access.commands.command import LOCK_TIMEOUT, command, kit, reporters, reporting, seconds_of
 
 
 @command(
@@ -17,6 +17,7 @@ from venue_access.commands.command import command, kit, reporters, reporting
     diff="show what changes, attribute by attribute",
     forks="how many stacks to run side by side: as many as fit the machine, unless given",
     allow_destroy="let the plan destroy or replace resources",
+    lock_timeout=LOCK_TIMEOUT,
     fail_on_change="exit 7 where something changed, or would",
 )
 def provision(
@@ -28,6 +29,7 @@ def provision(
     forks: str | None = None,
     allow_destroy: bool = False,
     fail_on_change: bool = False,
+    lock_timeout: str | None = None,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
@@ -41,7 +43,12 @@ def provision(
     at_once = how_many.forks(forks)
     here = kit(context, inventory)
     chosen = here.chosen(venue, limit)
-    options = Options(check=check or context.config.run.dry, diff=diff, allow_destroy=allow_destroy)
+    options = Options(
+        check=check or context.config.run.dry,
+        diff=diff,
+        allow_destroy=allow_destroy,
+        lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
+    )
     with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
         outcomes = run(here.settings, here.venues, chosen, here.accounts, options, reporter, forks=at_once)
     for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
@@ -90,22 +97,35 @@ def drift(
     raise Exit(code=exit_code(outcomes, fail_on_change=True))
 
 
-@command()
-def deprovision(context: Context, venue: str, yes: bool = False, inventory: str | None = None) -> None:
+@command(lock_timeout=LOCK_TIMEOUT)
+def deprovision(
+    context: Context,
+    venue: str,
+    yes: bool = False,
+    lock_timeout: str | None = None,
+    inventory: str | None = None,
+) -> None:
     """Take a venue's role, policies and parameter away; never its bucket or repositories."""
     from venue_access.provisioning.deprovision import deprovision as run
+    from venue_access.provisioning.deprovision import stack_of_departed
     from venue_access.provisioning.stack import stack_of
 
+    patience = seconds_of(lock_timeout, "--lock-timeout")
     here = kit(context, inventory)
-    chosen = here.venue(venue)
+    stack = None if venue in here.venues else stack_of_departed(here.settings, here.venues, venue)
+    if stack is not None:  # it left the inventory
+        name, what = venue, f"the role of {venue}"
+    else:
+        chosen = here.venue(venue)
+        name, what, stack = chosen.name, chosen.role_arn, stack_of(here.venues, chosen)
     if context.config.run.dry:
-        ui.say(f"would destroy {chosen.role_arn}, its policies and {chosen.external_id_parameter}")
+        ui.say(f"would destroy {what}, its policies and its parameter")
         return
     if not yes:
-        ui.confirm(f"This destroys {chosen.role_arn}, its policies and its parameter.", chosen.name)
+        ui.confirm(f"This destroys {what}, its policies and its parameter.", name)
     with reporting() as report:
-        count = run(here.settings, stack_of(here.venues, chosen), chosen, here.aws(chosen), report)
-    ui.result(f"{chosen.name}: {count} resources destroyed" if count else f"{chosen.name}: nothing to destroy")
+        count = run(here.settings, stack, name, here.aws(stack.venues[0]), report, lock_timeout=patience)
+    ui.result(f"{name}: {count} resources destroyed" if count else f"{name}: nothing to destroy")
 
 
 @command(
@@ -113,6 +133,7 @@ def deprovision(context: Context, venue: str, yes: bool = False, inventory: str 
     finish="complete the rotation that is under way, and begin no other",
     repair="make a new ID and a stable state from whatever is there",
     unproved="go on where these keys cannot prove that an ID works",
+    lock_timeout=LOCK_TIMEOUT,
 )
 def rotate_external_id(
     context: Context,
@@ -121,6 +142,7 @@ def rotate_external_id(
     finish: bool = False,
     repair: bool = False,
     unproved: bool = False,
+    lock_timeout: str | None = None,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
@@ -128,12 +150,17 @@ def rotate_external_id(
     from venue_access.provisioning.rotation import rotate
     from venue_access.provisioning.rotation_terms import RotationOptions
     from venue_access.provisioning.stack import stack_of
-    from venue_access.tokens.durations import length
 
+    given = seconds_of(grace, "--grace")
+    options = RotationOptions(
+        grace=None if given is None else timedelta(seconds=given),
+        finish=finish,
+        repair=repair,
+        unproved=unproved,
+        lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
+    )
     here = kit(context, inventory)
     chosen = here.venue(venue)
-    waiting = None if grace is None else timedelta(seconds=length(grace, "--grace"))
-    options = RotationOptions(grace=waiting, finish=finish, repair=repair, unproved=unproved)
     if context.config.run.dry:
         ui.say(f"would rotate the external ID of {chosen.name}")
         return

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from venue_access.aws import Aws
-from venue_access.buckets import find_buckets
 from venue_access.callers import caller_in_account
 from venue_access.config import Settings
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId
 from venue_access.provisioning import progress
 from venue_access.provisioning.facts import forget_facts
-from venue_access.provisioning.live import read_live
+from venue_access.provisioning.live import LiveVenue, read_live
+from venue_access.provisioning.render import Departed
 from venue_access.provisioning.reporter import Reporter
-from venue_access.provisioning.root import StackRoot
-from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.stages import ids_for_provisioning
+from venue_access.provisioning.root import StackRoot, last_rendering
+from venue_access.provisioning.stack import Stack, group_into_stacks
+from venue_access.provisioning.state_moves import module_of
 from venue_access.provisioning.terraform import Event, Plan
 
 
-def deprovision(settings: Settings, stack: Stack, venue: Venue, aws: Aws, reporter: Reporter) -> int:
+def stack_of_departed(settings: Settings, venues: Mapping[str, Venue], name: str) -> Stack | None:
+    """The stack that a venue was in which left the inventory, as this machine's last run on it knows."""
+    folder = settings.work_directory / "stacks"
+    for stack in group_into_stacks(venues.values()):
+        if name in last_rendering(folder / stack.name):
+            return stack
+    return None
+
+
+def deprovision(
+    settings: Settings, stack: Stack, name: str, aws: Aws, reporter: Reporter, *, lock_timeout: float | None = None
+) -> int:
     """Destroy what Terraform manages of a venue; how many resources that were.
 
     What is left when it is killed is destroyed by the next run.
 
+    :param name: of a venue of the stack, or of one that left the inventory.
+    :param lock_timeout: seconds to wait for another run on the stack; None for what is usual.
     :raises RequestError: the venue exists, but Terraform's state does not know it.
     """
 
@@ -34,37 +50,45 @@ def deprovision(settings: Settings, stack: Stack, venue: Venue, aws: Aws, report
         if text is not None:
             reporter.detail(text)
 
-    caller_in_account(aws, venue)
-    root = StackRoot(settings, stack, aws, hear)
-    with root.locked(lambda: reporter.line(f"{venue.name}: waiting for another run on its stack")):
-        live = read_live(aws, venue)
+    caller_in_account(aws, stack.venues[0])
+    root = StackRoot(settings, stack, aws, hear, waiting=reporter.line, lock_timeout=lock_timeout)
+    with root.locked():
+        venue = next((venue for venue in stack.venues if venue.name == name), None)
+        live = None if venue is None else read_live(aws, venue)
         if not root.is_rendered() and stack.state.backend != "local":
-            ids = {venue.name: ids_for_provisioning(venue, live)}  # the state is elsewhere, whoever made the venue
-            root.write_for(buckets={venue.name: find_buckets(aws, venue)}, external_ids=ids)
+            root.write_for(buckets={}, external_ids={})  # the state is elsewhere, whoever made the venue
         known = root.addresses() if root.is_rendered() else frozenset()
-        mine = {each for each in known if progress.venue_of(each)[0] == venue.name}
+        mine = {each for each in known if progress.venue_of(each)[0] == name}
         if mine:
-            reporter.now(f"{venue.name}: planning")
-            terraform = root.terraform([each for ids in live.accepted.values() for each in ids])
-            plan = terraform.plan(destroy=True, targets=[f'module.venue["{venue.name}"]'])
-            _refuse_others(venue, plan)
+            reporter.now(f"{name}: planning")
+            terraform = root.terraform(_ids(live, last_rendering(root.folder).get(name)))
+            plan = terraform.plan(destroy=True, targets=[module_of(name)])
+            _refuse_others(name, plan)
             terraform.apply(plan)
-        elif live.role is not None or live.parameter is not None:
+        elif live is not None and (live.role is not None or live.parameter is not None):
             raise RequestError(
-                f"{venue.name} exists in AWS, but Terraform's state does not know it",
-                hint=f"adopt it first with: invoke provision --venue {venue.name}",
+                f"{name} exists in AWS, but Terraform's state does not know it",
+                hint=f"adopt it first with: invoke provision --venue {name}",
             )
-        forget_facts(settings, venue)
+        forget_facts(settings, name)
         if known == mine:
             root.remove()
     return len(mine)
 
 
-def _refuse_others(venue: Venue, plan: Plan) -> None:
-    others = [change.address for change in plan.changes if progress.venue_of(change.address)[0] != venue.name]
+def _ids(live: LiveVenue | None, rendered: Departed | None) -> list[ExternalId]:
+    """Every external ID that could stand in what Terraform says."""
+    found = [] if live is None else [each for ids in live.accepted.values() for each in ids]
+    if rendered is not None:
+        found += filter(None, [rendered.external_ids.current, rendered.external_ids.incoming])
+    return found
+
+
+def _refuse_others(name: str, plan: Plan) -> None:
+    others = [change.address for change in plan.changes if progress.venue_of(change.address)[0] != name]
     if others:
         plan.file.unlink(missing_ok=True)
         raise RequestError(
-            f"{venue.name}: the plan would destroy {', '.join(others)} too; nothing was done",
-            hint="bring the stack in line with the inventory first, with: invoke provision --limit all --allow-destroy",
+            f"{name}: the plan would destroy {', '.join(others)} too; nothing was done",
+            hint="have the stack rendered anew first, with: invoke provision --limit all --check",
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access.aws import NEW_KEYS
-from venue_access.errors import TerraformError
+from venue_access.errors import StateLocked, TerraformError
 from venue_access.masked import Masked, scrub
 from venue_access.provisioning.progress import venue_of
 
@@ -36,10 +36,6 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     (
         r"AWS account ID not allowed",
         "these keys belong to another account: export the right ones, or set aws_profile in the inventory",
-    ),
-    (
-        r"Lock Info:",  # without it nobody holds the lock: it could not be written
-        "wait for it to end; if it is known to be gone: terraform -chdir={folder} force-unlock {lock}",
     ),
     (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
     (r"Throttling|TooManyRequests|Rate exceeded|RequestLimitExceeded|SlowDown", "wait a minute and run it again"),
@@ -87,8 +83,11 @@ _NOT_AUTHORIZED = re.compile(
     r"User: (?P<who>\S+) is not authorized to perform: (?P<action>\S+)"
     r"(?: on resource: (?P<resource>\S+))?(?:,? (?:because|with) (?P<why>.*))?"
 )
+# Without it nobody holds the lock: it could not be written.
+_LOCKED = "Lock Info:"
 _LOCK = re.compile(r"^\W*(ID|Who|Created|Operation):\s*(.+?)\W*$", re.MULTILINE)
 _LONGEST = 400
+_STALE = timedelta(hours=1)
 
 
 def failure(
@@ -97,32 +96,45 @@ def failure(
     diagnostics: Sequence[Diagnostic],
     talk: str,
     *,
-    folder: str = ".",
+    stack: str,
+    venue: str,
     hide: Sequence[Masked] = (),
+    now: datetime | None = None,
 ) -> TerraformError:
     """The error for a Terraform that ended with ``code``.
 
     :param talk: what it printed besides its events, for where it reported none.
-    :param folder: where it ran; its name is the stack's.
+    :param venue: one of the stack's, for a remedy that is the same for each.
+    :param now: the present time, with a time zone.
     """
     errors = [each for each in diagnostics if each.severity == "error"]
-    stack = folder.rstrip("/").rpartition("/")[2]
     if not errors and code < 0:
         return TerraformError(f"{stack}: terraform {command} was killed (signal {-code})", hint="run the command again")
     if not errors:
         errors = [_from_box(talk)] if talk.strip() else [Diagnostic("error", f"terraform {command} ended with {code}")]
     venues = [venue_of(each.address or "")[0] for each in errors]
     everything = "\n".join(f"{each.summary}\n{each.detail}" for each in errors)
-    facts = dict(_LOCK.findall(everything))
+    message = scrub(_message(stack, errors), *hide)
+    if _LOCKED in everything:
+        return StateLocked(message, hint=_unlocking(everything, venue, now or datetime.now(timezone.utc)))
     remedy = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, everything)), None)
-    hint = remedy and remedy.format(
-        venue=next(filter(None, venues), stack), folder=shlex.quote(folder), lock=facts.get("ID", "ID")
-    )
     return TerraformError(
-        scrub(_message(stack, errors), *hide),
-        hint=hint,
+        message,
+        hint=remedy and remedy.format(venue=next(filter(None, venues), venue)),
         venues=frozenset(filter(None, venues)) if all(venues) else frozenset(),
     )
+
+
+def _unlocking(told: str, venue: str, now: datetime) -> str:
+    facts = dict(_LOCK.findall(told))
+    free = f"invoke state.unlock --venue {venue} --lock {facts.get('ID', 'ID')}"
+    try:
+        since = datetime.fromisoformat(f"{facts.get('Created', '')[:19]}+00:00")
+    except ValueError:
+        since = now
+    if now - since > _STALE:
+        return f"no run takes that long: it was left behind by one that was killed; free it with: {free}"
+    return f"wait for it to end (--lock-timeout); if it is known to be gone: {free}"
 
 
 def _message(stack: str, errors: Sequence[Diagnostic]) -> str:

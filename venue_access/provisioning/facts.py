@@ -25,6 +25,6 @@ def write_facts(settings: Settings, venue: Venue, buckets: Sequence[str]) -> Non
     write_private_if_changed(settings.folder("facts") / f"{venue.name}.json", json.dumps(facts, indent=2) + "\n")
 
 
-def forget_facts(settings: Settings, venue: Venue) -> None:
+def forget_facts(settings: Settings, name: str) -> None:
     """Remove a venue's facts."""
-    (settings.folder("facts") / f"{venue.name}.json").unlink(missing_ok=True)
+    (settings.folder("facts") / f"{name}.json").unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from venue_access.inventory.model import Venue
 from venue_access.policies import ExternalIds
 from venue_access.policy_meaning import meaning, without_external_ids
 from venue_access.provisioning.live import LiveVenue, check_adoptable, existing, read_live
-from venue_access.provisioning.render import managed_resources, render
+from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stages import new_external_id, standing
@@ -71,12 +71,10 @@ class IdChange:
 
     def _render(self, live: LiveVenue, ids: ExternalIds, targets: Sequence[str]) -> Terraform:
         external_ids = {**self._siblings, self._venue.name: ids}
-        stack, buckets = self._root.stack, self._buckets
-        self._root.write(render(stack, buckets=buckets, external_ids=external_ids))
-        unknown = existing(self._aws, self._venue, live, self._root.addresses())
-        imports = [each for each in unknown if each.address in targets]
-        if imports:
-            self._root.write(render(stack, buckets=buckets, external_ids=external_ids, imports=imports))
+        self._root.write_for(buckets=self._buckets, external_ids=external_ids)
+        known = self._root.addresses()
+        imports = [each for each in existing(self._aws, self._venue, live, known) if each.address in targets]
+        self._root.write_for(buckets=self._buckets, external_ids=external_ids, imports=imports, known=known)
         hide = [each for accepted in live.accepted.values() for each in accepted]
         return self._root.terraform([*hide, ids.current, *filter(None, [ids.incoming, live.published])])
 

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from venue_access.accounts import Accounts
-from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.errors import Stopped
 from venue_access.files import write_private
@@ -42,12 +41,15 @@ def provision(
         for stack in group_into_stacks(venues.values())
     ]
     stacks = [(stack, tallies) for stack, tallies in stacks if tallies]
+    elsewhere = {venue.name: venue.stack for venue in venues.values()}
     runs = []
     for stack, tallies in stacks:
         with tallies.failing():
             aws = accounts.aws(stack.venues[0])
             aws.keys()  # here, where the person can be asked: a profile may want an MFA code
-            runs.append(partial(_run, settings, stack, tallies, aws, options, reporter()))
+            told = reporter()
+            run = StackRun(settings, stack, tallies, aws, options, told, elsewhere=elsewhere)
+            runs.append(partial(_run, stack, tallies, run, told))
     side_by_side(runs, forks)
     return [outcome for _, tallies in stacks for outcome in tallies.outcomes()]
 
@@ -62,13 +64,13 @@ def note_failed(settings: Settings, outcomes: Sequence[Outcome]) -> Path | None:
     return file
 
 
-def _run(settings: Settings, stack: Stack, tallies: Tallies, aws: Aws, options: Options, reporter: Reporter) -> None:
+def _run(stack: Stack, tallies: Tallies, run: StackRun, reporter: Reporter) -> None:
     begun = False
     with tallies.failing():
         try:
             pause(0)
             begun = True
-            StackRun(settings, stack, tallies, aws, options, reporter).run()
+            run.run()
         except KeyboardInterrupt:
             if not begun:
                 raise Stopped(f"stack {stack.name}: interrupted before it began") from None

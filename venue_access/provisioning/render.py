@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
@@ -44,6 +45,15 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Departed:
+    """A venue that left the inventory, as it was last rendered."""
+
+    data: Mapping[str, Any]
+    """As ``venue_data`` made it."""
+    external_ids: ExternalIds
+
+
+@dataclass(frozen=True)
 class Rendering:
     """The files of a stack's root by their names in it, ``/`` between folders.
 
@@ -60,23 +70,32 @@ def render(
     buckets: Mapping[str, Sequence[str]],
     external_ids: Mapping[str, ExternalIds],
     imports: Sequence[Import] = (),
+    departed: Mapping[str, Departed] = MappingProxyType({}),
 ) -> Rendering:
     """Render the Terraform root of a stack.
 
     :param buckets: the data buckets of each venue, by its inventory name.
     :param external_ids: likewise its external IDs.
     :param imports: what is adopted; take them from ``managed_resources``.
+    :param departed: the venues that the state has and the inventory has no more, which a root that left them out would
+        destroy.
     :raises RenderError: a value is missing, or a policy would be longer than AWS takes.
     """
     for venue in stack.venues:
         _check(venue, buckets.get(venue.name, ()), external_ids.get(venue.name))
     _check_imports(stack, imports)
-    ids = {venue.name: external_ids[venue.name] for venue in stack.venues}
+    ids = {
+        **{name: each.external_ids for name, each in departed.items()},
+        **{venue.name: external_ids[venue.name] for venue in stack.venues},
+    }
     data = {
         "partition": stack.partition,
         "account_id": stack.account_id,
         "region": stack.region,
-        "venues": {venue.name: venue_data(venue, buckets[venue.name]) for venue in stack.venues},
+        "venues": {
+            **{name: each.data for name, each in departed.items()},
+            **{venue.name: venue_data(venue, buckets[venue.name]) for venue in stack.venues},
+        },
     }
     confidential = {
         "external_ids": {

@@ -8,22 +8,36 @@ import os
 import shutil
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from venue_access.aws import Aws, Endpoint, Keys
 from venue_access.config import Settings
+from venue_access.errors import RequestError
 from venue_access.files import locked, private_directory, write_private_if_changed
-from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId, Masked
 from venue_access.policies import ExternalIds
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
 from venue_access.provisioning.process import pause
-from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE, Import, Rendering, render
-from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.progress import venue_of
+from venue_access.provisioning.render import (
+    DATA_FILE,
+    EXTERNAL_IDS_FILE,
+    IMPORTS_FILE,
+    Departed,
+    Import,
+    Rendering,
+    render,
+    venue_data,
+)
+from venue_access.provisioning.stack import Stack, StatePlace
 from venue_access.provisioning.stages import new_external_id
-from venue_access.provisioning.terraform import PLAN_FILE, Event, Kept, Terraform, kept_in, state_file
+from venue_access.provisioning.state_object import place_of_state
+from venue_access.provisioning.terraform import LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
 
-LOCK_TIMEOUT = 600.0  # seconds: another run on the same stack may have several plans to make
+_OTHER_RUN = 600.0  # seconds: another run on the same stack may have several plans to make
+_UNKNOWN = ("not-known",)  # buckets, in a stand-in
 _STAMP = ".initialised"
 _READ_BY_TERRAFORM = [
     folder + ending
@@ -53,20 +67,35 @@ class StackRoot:
     """The folder of one stack's root, and Terraform in it.
 
     :param told: is handed Terraform's events as they come.
+    :param waiting: is told what is waited for: another run on this machine, or on another.
+    :param lock_timeout: seconds to wait for it; None for ten minutes here, and one elsewhere, where it may be stale.
     """
 
-    def __init__(self, settings: Settings, stack: Stack, aws: Aws, told: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stack: Stack,
+        aws: Aws,
+        told: Callable[[Event], None] = lambda event: None,
+        *,
+        waiting: Callable[[str], None] = lambda text: None,
+        lock_timeout: float | None = None,
+    ) -> None:
         self.stack = stack
         self.folder = private_directory(settings.work_directory / "stacks" / stack.name)
         self._settings = settings
         self._aws = aws
         self._told = told
+        self._waiting = waiting
+        self._lock_timeout = lock_timeout
 
     @contextmanager
-    def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold this machine's lock on the stack: one run at a time renders, plans and applies it."""
         locks = self._settings.folder("locks")
-        with locked(locks / f"{self.stack.name}.lock", timeout=LOCK_TIMEOUT, waiting=waiting, sleep=pause):
+        timeout = _OTHER_RUN if self._lock_timeout is None else self._lock_timeout
+        waiting = partial(self._waiting, f"{self.stack.name}: waiting for another run on it")
+        with locked(locks / f"{self.stack.name}.lock", timeout=timeout, waiting=waiting, sleep=pause):
             try:
                 yield
             finally:
@@ -84,12 +113,19 @@ class StackRoot:
                 self.stack.region,
                 self._aws.endpoint,
             ),
+            venue=self.stack.venues[0].name,
             hide=hide,
             told=self._told,
+            waiting=self._waiting,
+            lock_timeout=LOCK_TIMEOUT if self._lock_timeout is None else self._lock_timeout,
         )
 
     def write(self, rendering: Rendering) -> None:
-        """Make the files of the root what the rendering says, and have ``terraform init`` read them if it must."""
+        """Make the files of the root what the rendering says, and have ``terraform init`` read them if it must.
+
+        :raises RequestError: the state is in another place than the inventory says.
+        """
+        self._refuse_unmoved()
         for name, text in rendering.files.items():
             private_directory((self.folder / name).parent)
             write_private_if_changed(self.folder / name, text)
@@ -110,7 +146,7 @@ class StackRoot:
         if "TF_PLUGIN_CACHE_DIR" not in os.environ:
             yield
             return
-        with locked(self._settings.folder("locks") / "plugins", timeout=LOCK_TIMEOUT, sleep=pause):
+        with locked(self._settings.folder("locks") / "plugins", timeout=_OTHER_RUN, sleep=pause):
             yield
 
     def write_for(
@@ -119,52 +155,92 @@ class StackRoot:
         buckets: Mapping[str, Sequence[str]],
         external_ids: Mapping[str, ExternalIds],
         imports: Sequence[Import] = (),
-    ) -> None:
+        known: frozenset[str] | None = None,
+    ) -> frozenset[str]:
         """Render and write the stack where these things are known of only some of its venues.
 
-        The others must be in it all the same: Terraform destroys what its configuration has no more, also where a
-        target excludes it. They are in it as they were last rendered, or with a stand-in; the plan's targets keep that
-        from being applied.
+        The others must be in it all the same, and so must venues that left the inventory: Terraform destroys what its
+        configuration has no more, also where a target excludes it. They are in it as they were last rendered, or with
+        a stand-in; the plan's targets must keep that from being applied.
+
+        :param known: the addresses in the state, where they have been read: they tell who left the inventory.
+        :returns: the names of those who left it.
         """
-        stood = {venue.name: self._as_rendered(venue) for venue in self.stack.venues if venue.name not in external_ids}
+        last = last_rendering(self.folder)
+        here = {venue.name: venue for venue in self.stack.venues}
+        names = last.keys() if known is None else filter(None, (venue_of(address)[0] for address in known))
+        left = frozenset(names) - here.keys()
+        first = self.stack.venues[0]
+        stand_in = Departed(venue_data(first, first.s3_buckets or _UNKNOWN), ExternalIds(new_external_id()))
+        unsaid = {
+            name: last.get(name) or Departed({"s3_buckets": venue.s3_buckets or _UNKNOWN}, stand_in.external_ids)
+            for name, venue in here.items()
+            if name not in external_ids
+        }
         self.write(
             render(
                 self.stack,
-                buckets={**{name: found[0] for name, found in stood.items()}, **buckets},
-                external_ids={**{name: found[1] for name, found in stood.items()}, **external_ids},
+                buckets={**{name: each.data["s3_buckets"] for name, each in unsaid.items()}, **buckets},
+                external_ids={**{name: each.external_ids for name, each in unsaid.items()}, **external_ids},
                 imports=imports,
+                departed={name: last.get(name, stand_in) for name in left},
             )
         )
-
-    def _as_rendered(self, venue: Venue) -> tuple[Sequence[str], ExternalIds]:
-        buckets: Sequence[str] = venue.s3_buckets or ("not-known",)
-        try:
-            data = json.loads((self.folder / DATA_FILE).read_text(encoding="utf-8"))
-            confidential = json.loads((self.folder / EXTERNAL_IDS_FILE).read_text(encoding="utf-8"))
-            own = confidential["external_ids"][venue.name]
-            incoming = ExternalId(own["incoming"]) if own["incoming"] else None
-            return data["venues"][venue.name]["s3_buckets"], ExternalIds(ExternalId(own["current"]), incoming)
-        except (OSError, ValueError, KeyError):
-            return buckets, ExternalIds(new_external_id())
+        return left
 
     def is_rendered(self) -> bool:
         """Whether a run has written and initialised this root before."""
         return (self.folder / _STAMP).exists()
 
-    def kept(self) -> Kept:
-        """What the state holds now; nothing where there is no state yet."""
+    def state(self) -> dict[str, Any]:
+        """The state as it is now; empty where there is none yet."""
         if self.stack.state.backend == "local":
-            return kept_in(state_file(self.folder) or {})
-        return kept_in(self.terraform().state())
+            return state_file(self.folder) or {}
+        return self.terraform().state()
 
     def addresses(self) -> frozenset[str]:
         """The addresses of what the state holds now."""
-        return self.kept().addresses
+        return kept_in(self.state()).addresses
+
+    def _refuse_unmoved(self) -> None:
+        """A state that the inventory now has elsewhere is not left behind: what it knows would be adopted, and made."""
+        there, wanted = place_of_state(self.folder), self.stack.state_place
+        if there in (None, wanted) or (there == StatePlace() and not state_file(self.folder)):
+            return
+        raise RequestError(
+            f"stack {self.stack.name}: the inventory has its state in {wanted}, but it is in {there}",
+            hint=f"move it with: invoke state.migrate --venue {self.stack.venues[0].name}",
+        )
+
+    def set_state_aside(self) -> None:
+        """Leave a local state that is now elsewhere beside its old place."""
+        for file in self.folder.glob("terraform.tfstate*"):
+            file.replace(file.with_name(f"moved.{file.name}"))
+
+    def forget_place(self) -> None:
+        """Have the next run tell Terraform anew where the state is."""
+        (self.folder / _STAMP).unlink(missing_ok=True)
+        (self.folder / ".terraform" / "terraform.tfstate").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Take the folder away: of a stack of which nothing is left."""
         (self.folder / _STAMP).unlink(missing_ok=True)  # first: a half-removed folder must not pass for initialised
         shutil.rmtree(self.folder)
+
+
+def last_rendering(folder: Path) -> dict[str, Departed]:
+    """The venues of a root as they were last rendered, by name; none where it is incomplete."""
+    try:
+        data = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))["venues"]
+        confidential = json.loads((folder / EXTERNAL_IDS_FILE).read_text(encoding="utf-8"))["external_ids"]
+        return {name: Departed(data[name], _ids(own)) for name, own in confidential.items()}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _ids(own: Mapping[str, str | None]) -> ExternalIds:
+    current, incoming = own["current"], own["incoming"]
+    return ExternalIds(ExternalId(current or ""), ExternalId(incoming) if incoming else None)
 
 
 def remove_others(folder: Path, names: Container[str]) -> None:

@@ -55,11 +55,11 @@ def rotate(
     :raises Unreachable: the caller's keys are of another account.
     """
     aws = ledger.aws()
-    root = StackRoot(settings, stack, aws, lambda event: None)
+    root = StackRoot(settings, stack, aws, waiting=reporter.line, lock_timeout=options.lock_timeout)
     change = IdChange(root, venue, aws, reporter, carry=options.repair)
     run = _Run(venue, aws, options, reporter, change, patience or Patience(), now)
     try:
-        with root.locked(lambda: reporter.line(f"{venue.name}: waiting for another run on its stack")):
+        with root.locked():
             return run.rotate()
     except KeyboardInterrupt:
         raise Stopped(

@@ -26,6 +26,8 @@ class RotationOptions:
     """Make a new ID and a stable state from whatever is there."""
     unproved: bool = False
     """Go on where this caller cannot prove that an ID works."""
+    lock_timeout: float | None = None
+    """Seconds to wait for another run on the stack; None for what is usual."""
 
     def __post_init__(self) -> None:
         if self.finish and (self.grace is not None or self.repair):

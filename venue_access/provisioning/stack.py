@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from venue_access.errors import InventoryError, Problem
 from venue_access.inventory.model import StateBackend, Venue
@@ -19,6 +19,19 @@ _SHARED = (
     "embedded_aws",
 )
 """What the venues of a stack must agree on: a root has one provider, reached in one way, and one state."""
+
+
+@dataclass(frozen=True)
+class StatePlace:
+    """Where a stack's state is: an object in S3, or the stack's folder in the work directory."""
+
+    bucket: str | None = None
+    key: str = ""
+    region: str = field(default="", compare=False)
+    kms_key_id: str | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return "the work directory" if self.bucket is None else f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,14 @@ class Stack:
     def state_key(self) -> str:
         """The S3 key of the stack's state, ``<key_prefix>/<stack>/terraform.tfstate``."""
         return "/".join(filter(None, [self.state.key_prefix.strip("/"), self.name, "terraform.tfstate"]))
+
+    @property
+    def state_place(self) -> StatePlace:
+        """Where the inventory has the stack's state."""
+        state = self.state
+        if state.bucket is None:
+            return StatePlace()
+        return StatePlace(state.bucket, self.state_key, state.region or self.region, state.kms_key_id)
 
 
 def stack_of(venues: Mapping[str, Venue], venue: Venue) -> Stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from venue_access.aws import Aws, Caller
 from venue_access.buckets import find_buckets
@@ -24,9 +25,11 @@ from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
+from venue_access.provisioning.siblings import changed_since_applied
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import ids_for_provisioning
-from venue_access.provisioning.terraform import Event, Plan, Terraform
+from venue_access.provisioning.state_moves import module_of, moving, refuse_moved
+from venue_access.provisioning.terraform import Event, Plan, Terraform, kept_in
 
 _AT_ONCE = 8  # venues that are looked at side by side
 _SETTLED = 15.0  # seconds to prove what was not changed: by the run before, perhaps, and just now
@@ -45,6 +48,8 @@ class Options:
     diff: bool = False
     """Show what changes, attribute by attribute."""
     allow_destroy: bool = False
+    lock_timeout: float | None = None
+    """Seconds to wait for another run on the stack; None for what is usual."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,19 @@ class StackRun:
     Its siblings are not looked at: they may be another operator's. Targets keep the plan to the chosen.
 
     :param tallies: the chosen venues, and where what becomes of them is written down.
+    :param elsewhere: the stack of every venue of the inventory, by the venue's name.
     """
 
     def __init__(
-        self, settings: Settings, stack: Stack, tallies: Tallies, aws: Aws, options: Options, reporter: Reporter
+        self,
+        settings: Settings,
+        stack: Stack,
+        tallies: Tallies,
+        aws: Aws,
+        options: Options,
+        reporter: Reporter,
+        *,
+        elsewhere: Mapping[str, str],
     ) -> None:
         self._settings = settings
         self._stack = stack
@@ -74,16 +88,20 @@ class StackRun:
         self._aws = aws
         self._options = options
         self._reporter = reporter
-        self._root = StackRoot(settings, stack, aws, self._hear)
+        self._root = StackRoot(
+            settings, stack, aws, self._hear, waiting=reporter.line, lock_timeout=options.lock_timeout
+        )
         # Where nothing is changed there is little that IAM could still have to hear of.
         self._patience = Patience(timeout=_SETTLED, sleep=pause)
+        self._told = False
+        self._elsewhere = elsewhere
 
     def run(self) -> None:
         """Bring the venues to what the inventory says, and prove it; with ``check``, count what that would take.
 
         :raises VenueAccessError: what concerns all of the venues that are left.
         """
-        with self._root.locked(lambda: self._reporter.line(f"{self._stack.name}: waiting for another run on it")):
+        with self._root.locked():
             caller = caller_in_account(self._aws, self._tallies.going()[0])
             buckets = self._tallies.each(self._prerequisites, at_once=_AT_ONCE)
             if self._options.check:
@@ -137,38 +155,42 @@ class StackRun:
         if self._going != going:
             return None
         self._root.write_for(buckets=buckets, external_ids=ids)
-        kept = self._root.kept()
+        state = self._root.state()
+        kept = kept_in(state)
         known = kept.addresses
-        adopted = self._tallies.each(
-            lambda venue: adoptable(self._aws, venue, live[venue.name], known), at_once=_AT_ONCE
-        )
+        adopted = self._tallies.each(lambda venue: self._adoptable(venue, live[venue.name], known), at_once=_AT_ONCE)
         if self._going != going:
             return None
         imports = [each for found in adopted.values() for each in found]
-        if imports:
-            self._root.write_for(buckets=buckets, external_ids=ids, imports=imports)
+        departed = self._root.write_for(buckets=buckets, external_ids=ids, imports=imports, known=known)
         self._expect(known, imports)
-        self._say_what_is_left_alone(ids)
+        self._say_what_is_left_alone(ids, state, departed)
         self._reporter.now(f"{self._stack.name}: planning")
         for tally in self._tallies.values():
             tally.differences.clear()  # of a plan that was thrown away
         hide = _every_id(live, ids)
         terraform = self._root.terraform(hide)
-        partly = len(going) < len(self._stack.venues)
+        partly = bool(departed) or len(going) < len(self._stack.venues)
         with self._tallies.failing():
             if not self._options.check:
                 # What a run that was killed had begun to make is there: it is mended, and not made anew.
                 for address in sorted(kept.tainted):
                     if progress.venue_of(address)[0] in live:
                         terraform.untaint(address)
-            plan = terraform.plan(targets=[f'module.venue["{venue.name}"]' for venue in going] if partly else ())
+            plan = terraform.plan(targets=[module_of(venue.name) for venue in going] if partly else ())
             if self._options.check:
                 plan = plan.mending(kept.tainted)
             if self._options.diff and plan:
                 self._tell_differences(differences(terraform.show(plan), hide))
-            self._refuse_destroying(plan, partly)
+            self._refuse_destroying(plan)
             return _Planned(plan, terraform, live, ids)
         return None
+
+    def _adoptable(self, venue: Venue, live: LiveVenue, known: frozenset[str]) -> list[Import]:
+        found = adoptable(self._aws, venue, live, known)
+        if any(each.address.endswith(".aws_iam_role.this") for each in found):
+            refuse_moved(self._settings, self._stack, venue, live, self._aws)
+        return found
 
     @property
     def _going(self) -> tuple[Venue, ...]:
@@ -190,31 +212,45 @@ class StackRun:
             venue, resource = progress.venue_of(each.address)
             self._reporter.line(f"{venue}: adopting {resource}, which exists already")
 
-    def _say_what_is_left_alone(self, ids: Mapping[str, ExternalIds]) -> None:
+    def _say_what_is_left_alone(
+        self, ids: Mapping[str, ExternalIds], state: Mapping[str, Any], departed: frozenset[str]
+    ) -> None:
+        if self._told:
+            return
+        self._told = True
         for name, own in ids.items():
             if own.incoming is not None:
                 self._reporter.warn(f"{name}: a rotation of its external ID is under way; it is left where it is")
+        for name in sorted(departed):
+            left = (
+                f"{name} left the inventory and is in AWS still; take it away with: invoke deprovision --venue {name}"
+            )
+            moved = moving(name, self._elsewhere.get(name, ""), self._stack.name)
+            self._reporter.warn(": ".join(moved) if name in self._elsewhere else left)
+        siblings = [venue for venue in self._stack.venues if venue.name not in self._tallies]
+        changed = {venue.name: changed_since_applied(venue, state) for venue in siblings}
+        told = [f"{name} ({', '.join(what)})" for name, what in changed.items() if what]
+        if told:
+            self._reporter.line(
+                f"{self._stack.name}: not touched, though the inventory has changed since they were applied:"
+                f" {', '.join(told)}"
+            )
 
-    def _refuse_destroying(self, plan: Plan, partly: bool) -> None:
-        """Have the venues fail that the plan destroys something of, unless that is allowed.
-
-        What the inventory has no more goes with a run on the whole stack only; a target would not spare it.
-        """
+    def _refuse_destroying(self, plan: Plan) -> None:
+        """Have the venues fail that the plan destroys something of, unless that is allowed."""
         destroyed: dict[str, list[str]] = {}
         for change in plan.changes:
             venue, resource = progress.venue_of(change.address)
-            mine = venue in self._tallies or not partly
-            if change.destroys and not (self._options.allow_destroy and mine):
+            if change.destroys and not (self._options.allow_destroy and venue in self._tallies):
                 destroyed.setdefault(venue or "", []).append(resource)
         if destroyed and self._options.check:
             self._count(plan, only=frozenset(destroyed))
         for name, resources in destroyed.items():
             told = f"{name or self._stack.name}: the plan destroys {', '.join(resources)}; nothing was done"
             look = "look at it with --check --diff; if that is what you want, "
-            if name in self._tallies:
-                self._tallies[name].error = RequestError(told, hint=f"{look}add --allow-destroy")
-            else:  # the inventory has it no more
-                raise RequestError(told, hint=f"{look}run on the whole stack with --allow-destroy")
+            if name not in self._tallies:
+                raise RequestError(told, hint=f"somebody else changed stack {self._stack.name}: run the command again")
+            self._tallies[name].error = RequestError(told, hint=f"{look}add --allow-destroy")
 
     def _count(self, plan: Plan, only: frozenset[str] | None = None) -> None:
         for change in plan.changes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +17,18 @@ from typing import Any
 import python_terraform
 from python_terraform import IsFlagged
 
-from venue_access.errors import RequestError
+from venue_access.errors import RequestError, StateLocked, TerraformError
 from venue_access.masked import Masked
 from venue_access.provisioning.diagnostics import Diagnostic, failure
-from venue_access.provisioning.process import Process
+from venue_access.provisioning.process import Process, pause
 
 Event = Mapping[str, Any]
 """One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
 
 PLAN_FILE = "plan.tfplan"
+LOCK_TIMEOUT = 60.0
+"""Seconds to wait for a lock of the state."""
+_LOOK_AGAIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,11 @@ class Terraform:
 
     :param program: ``terraform``, or a path; OpenTofu's ``tofu`` may stand in.
     :param environment: everything Terraform sees of the environment.
+    :param venue: one of the stack's, to be named in a remedy.
     :param hide: masked in whatever Terraform says.
     :param told: is handed each event of the ``-json`` stream as it comes.
+    :param lock_timeout: seconds to wait for somebody else who holds the state's lock.
+    :param waiting: is told once who that is, before the wait.
     """
 
     def __init__(
@@ -76,47 +83,55 @@ class Terraform:
         *,
         program: str,
         environment: Mapping[str, str],
+        venue: str,
         hide: Sequence[Masked] = (),
         told: Callable[[Event], None] = lambda event: None,
+        lock_timeout: float = LOCK_TIMEOUT,
+        waiting: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = folder
+        self._venue = venue
+        self._lock_timeout = lock_timeout
+        self._waiting = waiting
+        self._clock = clock
         self._environment = dict(environment)
         self._hide = tuple(hide)
         self._told = told
         self._runner = _Runner(working_dir=str(folder), terraform_bin_path=_find(program))
 
     def init(self) -> None:
-        """Install the provider and set up the backend.
+        """Install the provider and set up the backend, whatever backend there was before: nothing is moved.
 
         :raises TerraformError: it cannot; the lock file is never changed for that.
         """
-        self._run("init", input=False, lockfile="readonly", no_color=IsFlagged)
+        self._run("init", input=False, lockfile="readonly", reconfigure=IsFlagged, no_color=IsFlagged)
 
-    def plan(self, *, destroy: bool = False, targets: Sequence[str] = (), lock_timeout: str = "60s") -> Plan:
+    def plan(self, *, destroy: bool = False, targets: Sequence[str] = ()) -> Plan:
         """Plan, and save the plan in the stack's folder.
 
         :param targets: addresses that the plan is kept to; empty for the whole root.
         """
-        options: dict[str, Any] = {"json": IsFlagged, "input": False, "out": PLAN_FILE, "lock_timeout": lock_timeout}
+        options: dict[str, Any] = {"json": IsFlagged, "input": False, "out": PLAN_FILE}
         if destroy:
             options["destroy"] = IsFlagged
         if targets:
             options["target"] = list(targets)
         changes = []
-        for event in self._run("plan", **options):
+        for event in self._when_unlocked("plan", **options):
             if event.get("type") == "planned_change":
                 change = event["change"]
                 action = "replace" if change["action"] == "remove" else change["action"]
                 changes.append(Change(change["resource"]["addr"], action))
         return Plan(self.folder / PLAN_FILE, tuple(changes))
 
-    def apply(self, plan: Plan, *, lock_timeout: str = "60s") -> None:
+    def apply(self, plan: Plan) -> None:
         """Apply a saved plan, and remove it: it holds the external ID.
 
         :raises TerraformError: AWS refused something, or the state has changed since (a stale plan).
         """
         try:
-            self._run("apply", plan.file.name, json=IsFlagged, input=False, lock_timeout=lock_timeout)
+            self._when_unlocked("apply", plan.file.name, json=IsFlagged, input=False)
         finally:
             plan.file.unlink(missing_ok=True)
 
@@ -132,9 +147,29 @@ class Terraform:
         state: dict[str, Any] = json.loads(text) if text.strip() else {}
         return state
 
-    def untaint(self, address: str, *, lock_timeout: str = "60s") -> None:
+    def untaint(self, address: str) -> None:
         """Take a resource of the state for what it is, though its making was cut short."""
-        self._run("untaint", address, lock_timeout=lock_timeout, no_color=IsFlagged)
+        self._when_unlocked("untaint", address, no_color=IsFlagged)
+
+    def forget(self, address: str) -> None:
+        """Take a module's or a resource's objects out of the state; they stay in AWS."""
+        self._when_unlocked("state rm", address, no_color=IsFlagged, backup="-")
+
+    def _when_unlocked(self, command: str, *arguments: str, **options: Any) -> list[Event]:
+        """Run what takes the state's lock, anew while somebody else holds it: Terraform's own wait says nothing."""
+        deadline = self._clock() + self._lock_timeout
+        waited = False
+        while True:
+            try:
+                return self._run(command, *arguments, lock_timeout="0s", **options)
+            except StateLocked as error:
+                left = deadline - self._clock()
+                if left <= 0:
+                    raise
+                if not waited:
+                    self._waiting(f"{error.message}; waiting")
+                    waited = True
+                pause(min(_LOOK_AGAIN, left))
 
     def _run(self, command: str, *arguments: str, **options: Any) -> list[Event]:
         events: list[Event] = []
@@ -152,7 +187,7 @@ class Terraform:
                 self._told(event)
             code = process.wait()
         if code != 0:
-            raise failure(command, code, problems, "".join(talk), folder=str(self.folder), hide=self._hide)
+            raise self._failure(command, code, problems, "".join(talk))
         return events
 
     def _run_text(self, command: str, **options: Any) -> str:
@@ -160,8 +195,11 @@ class Terraform:
             text = "".join(process.lines())
             code = process.wait()
         if code != 0:
-            raise failure(command, code, [], text, folder=str(self.folder), hide=self._hide)
+            raise self._failure(command, code, [], text)
         return text
+
+    def _failure(self, command: str, code: int, problems: Sequence[Diagnostic], talk: str) -> TerraformError:
+        return failure(command, code, problems, talk, stack=self.folder.name, venue=self._venue, hide=self._hide)
 
 
 class _Runner(python_terraform.Terraform):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
 import pytest
 
+from venue_access.errors import StateLocked
 from venue_access.masked import ExternalId
 from venue_access.provisioning.diagnostics import Diagnostic, failure
 
-FOLDER = "work/stacks/unity-dev"
+NOW = datetime(2026, 11, 20, 22, 20, tzinfo=timezone.utc)
+WHERE: dict[str, Any] = {"stack": "unity-dev", "venue": "unity-dev", "now": NOW}
 ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
 PARAMETER = 'module.venue["unity-dev"].aws_ssm_parameter.external_id'
 OPERATOR = "arn:aws:sts::111122223333:assumed-role/venue-access-operator/operator"
@@ -100,7 +105,7 @@ CASES = {
             "  Created:   2026-11-20 22:15:08.123 +0000 UTC\n  Info:      \n\n\nTerraform acquires a state lock...",
         ),
         "unity-dev: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)",
-        f"if it is known to be gone: terraform -chdir={FOLDER} force-unlock 5f1c-88",
+        "if it is known to be gone: invoke state.unlock --venue unity-dev --lock 5f1c-88",
     ),
     "a lock that may not be written": (
         error(
@@ -128,20 +133,24 @@ CASES = {
 
 @pytest.mark.parametrize(("problem", "message", "remedy"), CASES.values(), ids=CASES)
 def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, message: str, remedy: str) -> None:
-    told = failure("apply", 1, [problem], "", folder=FOLDER)
+    told = failure("apply", 1, [problem], "", **WHERE)
     assert told.message == message
     assert remedy in (told.hint or "")
     assert told.venues == ({"unity-dev"} if problem.address else frozenset())
 
 
-def test_a_remedy_is_a_command_for_the_shell_wherever_the_work_directory_is() -> None:
+def test_a_lock_that_is_older_than_any_run_is_called_left_behind() -> None:
     held, _, _ = CASES["a lock that somebody holds"]
-    told = failure("apply", 1, [held], "", folder="my work/stacks/unity-dev")
-    assert "terraform -chdir='my work/stacks/unity-dev' force-unlock 5f1c-88" in (told.hint or "")
+    told = failure("plan", 1, [held], "", stack="shared", venue="unity-dev", now=NOW + timedelta(hours=2))
+    assert isinstance(told, StateLocked)
+    assert told.hint == (
+        "no run takes that long: it was left behind by one that was killed; free it with: invoke state.unlock"
+        " --venue unity-dev --lock 5f1c-88"
+    )
 
 
 def test_the_same_failure_of_two_resources_is_told_once() -> None:
-    told = failure("apply", 1, [attaching("s3"), attaching("ecr")], "", folder=FOLDER)
+    told = failure("apply", 1, [attaching("s3"), attaching("ecr")], "", **WHERE)
     assert told.message == (
         'unity-dev: aws_iam_role_policy_attachment.this["s3"], aws_iam_role_policy_attachment.this["ecr"]: AWS refused'
         " iam:AttachRolePolicy (LimitExceeded): Cannot exceed quota for PoliciesPerRole: 10"
@@ -151,7 +160,7 @@ def test_the_same_failure_of_two_resources_is_told_once() -> None:
 
 def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told() -> None:
     problems = [error(f"thing {n}", f'module.venue["unity-{n}"].aws_iam_role.this') for n in "abcd"]
-    told = failure("apply", 1, problems, "", folder=FOLDER)
+    told = failure("apply", 1, problems, "", **WHERE)
     assert told.message == (
         "unity-a: aws_iam_role.this: thing a; unity-b: aws_iam_role.this: thing b; unity-c: aws_iam_role.this: thing c"
         " (and 1 more)"
@@ -161,12 +170,12 @@ def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told(
 
 def test_a_failure_of_the_whole_stack_is_laid_upon_no_venue() -> None:
     problems = [error("thing", ROLE), error("No valid credential sources found")]
-    assert failure("plan", 1, problems, "", folder=FOLDER).venues == frozenset()
+    assert failure("plan", 1, problems, "", **WHERE).venues == frozenset()
 
 
 def test_a_warning_is_no_failure_and_a_killed_terraform_says_so() -> None:
     warning = Diagnostic("warning", "Resource targeting is in effect")
-    told = failure("apply", -9, [warning], "", folder=FOLDER)
+    told = failure("apply", -9, [warning], "", **WHERE)
     assert str(told) == "unity-dev: terraform apply was killed (signal 9)\n  run the command again"
 
 
@@ -175,7 +184,7 @@ def test_what_terraform_draws_in_a_box_is_read() -> None:
         "\nInitializing the backend...\n╷\n│ Error: Failed to query available provider packages\n│ \n"
         "│ Could not retrieve the list of available versions\n╵\n"
     )
-    told = failure("init", 1, [], box, folder=FOLDER)
+    told = failure("init", 1, [], box, **WHERE)
     assert told.message == (
         "unity-dev: Failed to query available provider packages: Could not retrieve the list of available versions"
     )
@@ -183,12 +192,20 @@ def test_what_terraform_draws_in_a_box_is_read() -> None:
 
 
 def test_a_terraform_that_said_nothing_is_told_by_its_exit_code() -> None:
-    assert str(failure("init", 3, [], "", folder=FOLDER)) == "unity-dev: terraform init ended with 3"
+    told = failure("init", 3, [], "", **WHERE)
+    assert str(told) == "unity-dev: terraform init ended with 3"
 
 
 def test_a_long_text_is_cut_and_an_external_id_is_masked() -> None:
     text = "invalid policy: va.secret-id " + "and so on " * 100
-    told = failure("apply", 1, [error(text, ROLE)], "", folder=FOLDER, hide=[ExternalId("va.secret-id")])
+    told = failure(
+        "apply",
+        1,
+        [error(text, ROLE)],
+        "",
+        **WHERE,
+        hide=[ExternalId("va.secret-id")],
+    )
     assert "va.secret-id" not in str(told)
     assert "****" in told.message
     assert len(told.message) < 450

@@ -1,0 +1,76 @@
+"""The commands for what Terraform knows: where it is kept, which stack has a venue, who holds its lock."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from venue_access import ui
+from venue_access.commands.command import command, kit, reporting
+
+
+@command(called="migrate")
+def state_migrate(
+    context: Context, venue: str | None = None, limit: str | None = None, inventory: str | None = None
+) -> None:
+    """Move the state of a venue's stack to where the inventory has it now: from this machine to S3, or back."""
+    from venue_access.provisioning.stack import stack_of
+    from venue_access.provisioning.state_moves import migrate
+
+    here = kit(context, inventory)
+    stacks = {each.stack: stack_of(here.venues, each) for each in here.chosen(venue, limit)}
+    for stack in stacks.values():
+        if context.config.run.dry:
+            ui.say(f"would move the state of stack {stack.name} to {stack.state_place}")
+            continue
+        with reporting() as report:
+            done = migrate(here.settings, stack, here.aws(stack.venues[0]), report)
+        ui.result(done)
+
+
+@command(called="forget", stack="the stack whose state it is taken out of")
+def state_forget(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
+    """Take a venue out of a stack's state and leave it in AWS: another stack's next provision adopts it."""
+    from dataclasses import replace
+
+    from venue_access.errors import RequestError
+    from venue_access.inventory import checks
+    from venue_access.provisioning.stack import Stack, stack_of
+    from venue_access.provisioning.state_moves import forget
+
+    try:
+        checks.folder_name(stack)
+    except checks.Unfit as unfit:
+        raise RequestError(f"--stack: {unfit}") from unfit
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    member = next((each for each in here.venues.values() if each.stack == stack), None)
+    old = Stack(stack, (replace(chosen, stack=stack),)) if member is None else stack_of(here.venues, member)
+    if context.config.run.dry:
+        ui.say(f"would take {chosen.name} out of the state of stack {stack}")
+        return
+    with reporting() as report:
+        count = forget(here.settings, old, chosen, here.aws(old.venues[0]), report)
+    kept = f"{chosen.name}: stack {stack} has forgotten its {count} resources; they are in AWS as before"
+    ui.result(kept if count else f"{chosen.name}: stack {stack} does not know it")
+
+
+@command(called="unlock", lock="the lock's ID, as the refusal named it")
+def state_unlock(context: Context, venue: str, lock: str, inventory: str | None = None) -> None:
+    """Free the state of a venue's stack from a lock that a killed run has left behind."""
+    from venue_access.errors import RequestError
+    from venue_access.provisioning.stack import stack_of
+    from venue_access.provisioning.state_object import StateObject
+
+    here = kit(context, inventory)
+    chosen = here.venue(venue)
+    stack = stack_of(here.venues, chosen)
+    if stack.state.bucket is None:
+        raise RequestError(
+            f"{chosen.name}: its state is on this machine, where a lock ends with the process that holds it",
+            hint="look for that process with: ps aux | grep terraform",
+        )
+    if context.config.run.dry:
+        ui.say(f"would free {stack.state_place} from the lock {lock}")
+        return
+    held = StateObject(stack, stack.state_place, here.aws(chosen)).unlock(lock)
+    ui.result(f"{stack.name}: nobody holds its state" if held is None else f"{stack.name}: freed from {held}")

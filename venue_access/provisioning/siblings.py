@@ -1,0 +1,75 @@
+"""What the inventory says of a venue otherwise than what was last applied of it: pure, from Terraform's state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from venue_access import policies
+from venue_access.inventory.model import Venue
+from venue_access.masked import MASK, ExternalId
+from venue_access.policies import ExternalIds, Policy
+from venue_access.policy_meaning import meaning, without_external_ids
+from venue_access.provisioning.live import INCOMING, external_ids_in
+from venue_access.provisioning.render import tags
+
+
+def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
+    """In what the venue's rendering has changed since; nothing where Terraform would find nothing to do.
+
+    Buckets that only AWS knows are not looked up.
+
+    :param state: of the venue's stack (state format version 4).
+    """
+    applied = dict(_applied(venue.name, state))
+    role = applied.get("aws_iam_role.this")
+    if role is None:
+        return ["not provisioned"]
+    there = {
+        "tags": role.get("tags") or {},
+        "role_path": role.get("path"),
+        "max_session_duration": role.get("max_session_duration"),
+        "permissions_boundary": role.get("permissions_boundary") or None,
+    }
+    wanted = {
+        "tags": tags(venue),
+        "role_path": venue.role_path,
+        "max_session_duration": venue.max_session_duration,
+        "permissions_boundary": venue.permissions_boundary_arn,
+    }
+    changed = [key for key, value in wanted.items() if there[key] != value]
+    return changed + [what for what, text, policy in _policies(venue, applied) if not _same(text, policy)]
+
+
+def _policies(venue: Venue, applied: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any, Policy]]:
+    """Each policy: what it is called, its text as it was applied, and as it would be."""
+    trust = applied["aws_iam_role.this"].get("assume_role_policy")
+    hidden = ExternalId(MASK)
+    rotating = trust is not None and INCOMING in external_ids_in(json.loads(trust))
+    yield "trust policy", trust, policies.trust_policy(venue, ExternalIds(hidden, hidden if rotating else None))
+    if venue.s3_buckets is not None:
+        yield (
+            "S3 policy",
+            applied.get("aws_iam_policy.this/s3", {}).get("policy"),
+            policies.s3_policy(venue, venue.s3_buckets),
+        )
+    yield "ECR policy", applied.get("aws_iam_policy.this/ecr", {}).get("policy"), policies.ecr_policy(venue)
+
+
+def _same(applied: str | None, policy: Policy) -> bool:
+    if applied is None:
+        return False
+    return meaning(without_external_ids(json.loads(applied))) == meaning(without_external_ids(policy))
+
+
+def _applied(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The attributes of a venue's resources, by type and name, and key where there is one."""
+    for resource in state.get("resources", ()):
+        if resource.get("mode") == "managed" and resource.get("module") == f"module.venue[{json.dumps(name)}]":
+            for instance in resource["instances"]:
+                key = instance.get("index_key")
+                yield (
+                    f"{resource['type']}.{resource['name']}" + ("" if key is None else f"/{key}"),
+                    instance["attributes"],
+                )

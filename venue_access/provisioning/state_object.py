@@ -1,0 +1,166 @@
+"""A stack's Terraform state as an object in S3: read, made and taken away under Terraform's own lock.
+
+The lock is an object beside the state, ``<key>.tflock``, that S3 makes only where there is none (Terraform
+documentation, "Backend Type: s3", ``use_lockfile``; Amazon S3 User Guide, "Conditional writes").
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from venue_access.aws import Aws
+from venue_access.errors import AwsError, RequestError, StateLocked
+from venue_access.provisioning.stack import Stack, StatePlace
+
+_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who holds a state's lock."""
+
+    id: str
+    who: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.who} since {self.since[:16].replace('T', ' ')} UTC"
+
+
+class StateObject:
+    """A stack's state in S3.
+
+    :param place: which object it is.
+    :param aws: the way to the stack's account.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        place: StatePlace,
+        aws: Aws,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        new_id: Callable[[], object] = uuid.uuid4,
+    ) -> None:
+        assert place.bucket is not None, "the state is local"
+        self._stack = stack
+        self._place = place
+        self._bucket = place.bucket
+        self._key = place.key
+        self._aws = aws.in_region(place.region)
+        self._now = now
+        self._new_id = new_id
+
+    def read(self) -> dict[str, Any]:
+        """The state; empty where there is none."""
+        text = self._get(self._key)
+        state: dict[str, Any] = json.loads(text) if text else {}
+        return state
+
+    def create(self, state: Mapping[str, Any]) -> None:
+        """Put a state where there is none.
+
+        :raises RequestError: there is one, and nothing is overwritten.
+        """
+        if not self._put(self._key, json.dumps(state)):
+            raise RequestError(f"{self._place} exists already, and nothing is overwritten")
+
+    def remove(self) -> None:
+        """Take the state away; a bucket with versions keeps it."""
+        self._aws.call("s3", "delete_object", Bucket=self._bucket, Key=self._key)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the state's lock, as Terraform would.
+
+        :raises StateLocked: somebody else holds it.
+        """
+        own = {
+            "ID": str(self._new_id()),
+            "Operation": "OperationTypeMigrate",
+            "Who": f"{os.environ.get('USER') or os.getuid()}@{platform.node()}",
+            "Created": self._now().isoformat().replace("+00:00", "Z"),
+            "Path": f"{self._bucket}/{self._key}",
+        }
+        if not self._put(self._lock_key, json.dumps(own)):
+            held = self.lock()
+            raise StateLocked(
+                f"{self._stack.name}: the Terraform state is locked by {held or 'somebody else'}",
+                hint=self._unlocking(held) if held else "run the command again",
+            )
+        try:
+            yield
+        finally:
+            self._aws.call("s3", "delete_object", Bucket=self._bucket, Key=self._lock_key)
+
+    def lock(self) -> Lock | None:
+        """Who holds the lock; None where nobody does."""
+        text = self._get(self._lock_key)
+        if text is None:
+            return None
+        try:
+            held = json.loads(text)
+            return Lock(str(held["ID"]), str(held.get("Who", "?")), str(held.get("Created", "?")))
+        except (ValueError, KeyError, TypeError):
+            return Lock("?", "something that is no Terraform", "?")
+
+    def unlock(self, lock_id: str) -> Lock | None:
+        """Take away the lock with this ID, and no other; whose it was, None where there is none.
+
+        :raises RequestError: somebody else holds it by now.
+        """
+        held = self.lock()
+        if held is not None and held.id != lock_id:
+            raise RequestError(
+                f"{self._stack.name}: its state is locked by {held}, with another lock", hint=self._unlocking(held)
+            )
+        if held is not None:
+            self._aws.call("s3", "delete_object", Bucket=self._bucket, Key=self._lock_key)
+        return held
+
+    @property
+    def _lock_key(self) -> str:
+        return f"{self._key}.tflock"
+
+    def _unlocking(self, held: Lock) -> str:
+        free = f"invoke state.unlock --venue {self._stack.venues[0].name} --lock {held.id}"
+        return f"wait for it to end; if it is known to be gone: {free}"
+
+    def _get(self, key: str) -> str | None:
+        answer = self._aws.find("s3", "get_object", Bucket=self._bucket, Key=key)
+        return None if answer is None else answer["Body"].read().decode()
+
+    def _put(self, key: str, text: str) -> bool:
+        """Make an object; whether there was none."""
+        how: dict[str, Any] = {"ServerSideEncryption": "AES256"}
+        if self._place.kms_key_id is not None:
+            how = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._place.kms_key_id}
+        try:
+            self._aws.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=text.encode(), IfNoneMatch="*", **how)
+        except AwsError as error:
+            if error.code in _TAKEN:
+                return False
+            raise
+        return True
+
+
+def place_of_state(folder: Path) -> StatePlace | None:
+    """Where the state of a root is, as Terraform was last told; None for a root that it has not seen."""
+    try:
+        backend = json.loads((folder / ".terraform" / "terraform.tfstate").read_text(encoding="utf-8"))["backend"]
+        if backend["type"] == "local":
+            return StatePlace()
+        config = backend["config"]
+        return StatePlace(config["bucket"], config["key"], config["region"], config.get("kms_key_id"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
