@@ -145,6 +145,8 @@ def _seed_venue(venue: Venue, root: Aws) -> None:
         _seed_bucket(root, bucket, venue.region)
     for bucket, region in _own_buckets(venue):
         _seed_bucket(root, bucket, region)
+        versions = {"Status": "Enabled"}
+        root.in_region(region).call("s3", "put_bucket_versioning", Bucket=bucket, VersioningConfiguration=versions)
 
 
 def _own_buckets(venue: Venue) -> list[tuple[str, str]]:

@@ -47,6 +47,7 @@ _PARAMETER_ACTIONS = (
     "ssm:PutParameter",
     "ssm:RemoveTagsFromResource",
 )
+_STATE_BUCKET_ACTIONS = ("s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration")
 
 
 def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         bucket = f"arn:{venue.partition}:s3:::{state.bucket}"
         prefix = f"{state.key_prefix.strip('/')}/" if state.key_prefix.strip("/") else ""
         objects = f"{bucket}/{prefix}{venue.stack}/*"
-        statements.append(_allow("FindState", ("s3:ListBucket",), bucket))
+        statements.append(_allow("FindState", ("s3:ListBucket", *_STATE_BUCKET_ACTIONS), bucket))
         statements.append(_allow("KeepState", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), objects))
         if state.kms_key_id is not None:
             statements.append(_encrypt(venue, state.kms_key_id))

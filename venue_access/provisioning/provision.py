@@ -42,13 +42,17 @@ def provision(
     ]
     stacks = [(stack, tallies) for stack, tallies in stacks if tallies]
     elsewhere = {venue.name: venue.stack for venue in venues.values()}
+    looked_at: set[str | None] = set()
     runs = []
     for stack, tallies in stacks:
         with tallies.failing():
             aws = accounts.aws(stack.venues[0])
             aws.keys()  # here, where the person can be asked: a profile may want an MFA code
             told = reporter()
-            run = StackRun(settings, stack, tallies, aws, options, told, elsewhere=elsewhere)
+            bucket = stack.state_place.bucket
+            new = bucket is not None and bucket not in looked_at
+            looked_at.add(bucket)
+            run = StackRun(settings, stack, tallies, aws, options, told, elsewhere=elsewhere, looks_at_bucket=new)
             runs.append(partial(_run, stack, tallies, run, told))
     side_by_side(runs, forks)
     return [outcome for _, tallies in stacks for outcome in tallies.outcomes()]

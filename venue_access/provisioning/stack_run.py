@@ -28,6 +28,7 @@ from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.siblings import changed_since_applied
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import ids_for_provisioning
+from venue_access.provisioning.state_bucket import doubts
 from venue_access.provisioning.state_moves import module_of, moving, refuse_moved
 from venue_access.provisioning.terraform import Event, Plan, Terraform, kept_in
 
@@ -69,6 +70,7 @@ class StackRun:
 
     :param tallies: the chosen venues, and where what becomes of them is written down.
     :param elsewhere: the stack of every venue of the inventory, by the venue's name.
+    :param looks_at_bucket: whether to see that the bucket of the state is fit for it.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class StackRun:
         reporter: Reporter,
         *,
         elsewhere: Mapping[str, str],
+        looks_at_bucket: bool,
     ) -> None:
         self._settings = settings
         self._stack = stack
@@ -95,6 +98,7 @@ class StackRun:
         self._patience = Patience(timeout=_SETTLED, sleep=pause)
         self._told = False
         self._elsewhere = elsewhere
+        self._looks_at_bucket = looks_at_bucket
 
     def run(self) -> None:
         """Bring the venues to what the inventory says, and prove it; with ``check``, count what that would take.
@@ -103,6 +107,9 @@ class StackRun:
         """
         with self._root.locked():
             caller = caller_in_account(self._aws, self._tallies.going()[0])
+            if self._looks_at_bucket:
+                for doubt in doubts(self._stack.state_place, self._aws):
+                    self._reporter.warn(doubt)
             buckets = self._tallies.each(self._prerequisites, at_once=_AT_ONCE)
             if self._options.check:
                 planned = self._plan(buckets)
@@ -222,18 +229,17 @@ class StackRun:
             if own.incoming is not None:
                 self._reporter.warn(f"{name}: a rotation of its external ID is under way; it is left where it is")
         for name in sorted(departed):
-            left = (
-                f"{name} left the inventory and is in AWS still; take it away with: invoke deprovision --venue {name}"
-            )
-            moved = moving(name, self._elsewhere.get(name, ""), self._stack.name)
-            self._reporter.warn(": ".join(moved) if name in self._elsewhere else left)
+            told = f"{name} left the inventory and is in AWS still", f"invoke deprovision --venue {name} takes it away"
+            if name in self._elsewhere:
+                told = moving(name, self._elsewhere[name], self._stack.name)
+            self._reporter.warn(": ".join(told))
         siblings = [venue for venue in self._stack.venues if venue.name not in self._tallies]
         changed = {venue.name: changed_since_applied(venue, state) for venue in siblings}
-        told = [f"{name} ({', '.join(what)})" for name, what in changed.items() if what]
-        if told:
+        outdated = [f"{name} ({', '.join(what)})" for name, what in changed.items() if what]
+        if outdated:
             self._reporter.line(
                 f"{self._stack.name}: not touched, though the inventory has changed since they were applied:"
-                f" {', '.join(told)}"
+                f" {', '.join(outdated)}"
             )
 
     def _refuse_destroying(self, plan: Plan) -> None:

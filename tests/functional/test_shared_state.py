@@ -1,0 +1,111 @@
+"""A state in S3, as several operators share it: its bucket, its lock, and the ways to it from this machine and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.functional.kit import Kit, embedded
+from tests.functional.test_provision import REST, live_ids
+
+HELD = {
+    "ID": "5f1c88aa-0000-1111-2222-333344445555",
+    "Operation": "OperationTypeApply",
+    "Who": "ana@desk",
+    "Created": "2026-11-20T22:15:08.123Z",
+}
+
+
+def bucket_of(venue: str) -> dict[str, Any]:
+    return {"Bucket": f"{venue}-state"}
+
+
+def in_s3(kit: Kit, venue: str) -> None:
+    kit.write_inventory({venue: embedded(venue, state={"backend": "s3", "bucket": f"{venue}-state"})})
+
+
+def key(venue: str) -> str:
+    return f"{venue}/terraform.tfstate"
+
+
+@pytest.fixture
+def held(kit: Kit, venue: str) -> Iterator[None]:
+    """Somebody else holds the lock of the venue's state."""
+    in_s3(kit, venue)
+    kit.done("status")
+    body = json.dumps(HELD).encode()
+    kit.root().call("s3", "put_object", **bucket_of(venue), Key=f"{key(venue)}.tflock", Body=body)
+    yield
+    kit.root().call("s3", "delete_object", **bucket_of(venue), Key=f"{key(venue)}.tflock")
+
+
+def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue: str) -> None:
+    made = kit.done("provision")
+    assert made.out.startswith(f"{venue} : ok=9 changed=6")
+    ids, at_home = live_ids(kit, venue), kit.inventory.read_text()
+    root = kit.root()
+
+    in_s3(kit, venue)
+    unmoved = kit("provision")
+    assert unmoved.code == 2
+    place = f"s3://{venue}-state/{key(venue)}"
+    assert f"the inventory has its state in {place}, but it is in the work directory\n" in unmoved.err
+    assert "  move it with: invoke state.migrate --venue" in unmoved.err
+    stranger = json.dumps({"version": 4, "serial": 1, "lineage": "another", "resources": []}).encode()
+    root.call("s3", "put_object", **bucket_of(venue), Key=key(venue), Body=stranger)
+    refused = kit("state.migrate")
+    assert refused.code == 2
+    assert "nothing is overwritten" in refused.err
+    assert (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
+    root.call("s3", "delete_object", **bucket_of(venue), Key=key(venue))
+
+    assert kit.done("state.migrate").out == f"{venue}: its state is in {place} now\n"
+    assert not (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
+    assert kit.done("state.migrate").out == f"{venue}: its state is in {place} already\n"
+
+    kit.inventory.write_text(at_home)
+    assert kit("provision").code == 2
+    # What the inventory names no more is in no operator's policy here, so the right to the bucket is given by hand.
+    allow = {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{venue}-state*"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    operator: dict[str, Any] = {"RoleName": "venue-access-operator", "PolicyName": f"{venue}-state"}
+    root.call("iam", "put_role_policy", **operator, PolicyDocument=policy)
+    assert kit.done("state.migrate").out == f"{venue}: its state is in the work directory now\n"
+    assert root.find("s3", "get_object", **bucket_of(venue), Key=key(venue)) is None
+    root.call("iam", "delete_role_policy", **operator)
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
+    assert live_ids(kit, venue) == ids
+
+
+def test_a_lock_is_waited_for_with_its_holder_named_and_a_stale_one_is_freed(kit: Kit, venue: str, held: None) -> None:
+    locked = kit("provision", "--check", "--lock-timeout", "4s")
+    assert locked.code == 4
+    who = f"{venue}: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)"
+    assert f"\n{who}; waiting\n" in f"\n{locked.err}"
+    free = f"invoke state.unlock --venue {venue} --lock {HELD['ID']}"
+    assert (
+        f"error: {who}\n  no run takes that long: it was left behind by one that was killed; free it with: {free}\n"
+        in (locked.err)
+    )
+    other = kit("state.unlock", "--venue", venue, "--lock", "another")
+    assert other.code == 2
+    assert "its state is locked by ana@desk since 2026-11-20 22:15 UTC, with another lock\n  wait" in other.err
+    assert kit.done(*free.split()[1:]).out == f"{venue}: freed from ana@desk since 2026-11-20 22:15 UTC\n"
+    assert kit.done("provision", "--check").out.startswith(f"{venue} : ok=0 changed=6")
+    assert kit.done(*free.split()[1:]).out == f"{venue}: nobody holds its state\n"
+
+
+def test_a_bucket_that_is_not_fit_for_a_state_is_named_with_the_remedy(kit: Kit, venue: str) -> None:
+    in_s3(kit, venue)
+    assert "the state's bucket" not in kit.done("provision", "--check").err
+    root, bucket = kit.root(), bucket_of(venue)
+    root.call("s3", "put_bucket_versioning", **bucket, VersioningConfiguration={"Status": "Suspended"})
+    open_to_all = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": False}
+    root.call("s3", "put_public_access_block", **bucket, PublicAccessBlockConfiguration=open_to_all)
+    told = kit.done("provision", "--check").err
+    assert f"warning: the state's bucket {venue}-state keeps no versions: aws s3api put-bucket-versioning" in told
+    assert f"warning: the state's bucket {venue}-state does not block public access: aws s3api put-public" in told
