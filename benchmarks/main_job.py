@@ -24,6 +24,7 @@ sys.path.insert(0, str(CHECKOUT))
 
 from tests.functional.kit import REGION, Kit, embedded
 from venue_access.accounts import Accounts
+from venue_access.aws import Aws
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import build_venues
@@ -93,13 +94,18 @@ class Bench:
         subprocess.run([*assume, *external_id], env=environment, check=True, capture_output=True)
 
     def _terraform(self, *arguments: str) -> None:
-        found = cli_config_environment(os.environ, Path.home(), CHECKOUT / ".venue-access")
-        environment = {
-            **terraform_environment({**os.environ, **found}, self.operator.keys(), REGION, self.operator.endpoint),
-            "GOGC": "100",  # Go's default: the kit's setting is part of what is measured
-        }
-        command = [os.environ.get("INVOKE_TERRAFORM", "terraform"), *arguments, "-no-color"]
-        subprocess.run(command, cwd=self.root, env=environment, check=True, capture_output=True)
+        bare_terraform(self.root, self.operator, *arguments)
+
+
+def bare_terraform(root: Path, operator: Aws, *arguments: str) -> None:
+    """Terraform as a person runs it in a rendered root."""
+    found = cli_config_environment(os.environ, Path.home(), CHECKOUT / ".venue-access")
+    environment = {
+        **terraform_environment({**os.environ, **found}, operator.keys(), REGION, operator.endpoint),
+        "GOGC": "100",  # Go's default: the kit's setting is part of what is measured
+    }
+    command = [os.environ.get("INVOKE_TERRAFORM", "terraform"), *arguments, "-no-color"]
+    subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True)
 
 
 def seconds(side: Side) -> float:
