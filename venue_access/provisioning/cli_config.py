@@ -35,6 +35,14 @@ def cli_config_environment(environ: Mapping[str, str], home: Path, work_director
     return {"TF_CLI_CONFIG_FILE": ""} if named else {}
 
 
+def installs_from_the_registry(environ: Mapping[str, str], home: Path) -> bool:
+    """Whether nothing says where providers are, nor where they are kept.
+
+    :param environ: as Terraform has it, with what ``cli_config_environment`` adds.
+    """
+    return not (environ.get("TF_CLI_CONFIG_FILE") or environ.get("TF_PLUGIN_CACHE_DIR") or has_own_config(home))
+
+
 def has_own_config(home: Path) -> bool:
     """Whether the user has a CLI configuration where Terraform and OpenTofu look for one."""
     files = [home / ".terraformrc", home / ".tofurc", *home.glob(".terraform.d/*.tfrc")]

@@ -18,7 +18,11 @@ from venue_access.errors import RequestError
 from venue_access.files import locked, private_directory, write_private_if_changed
 from venue_access.masked import ExternalId, Masked
 from venue_access.policies import ExternalIds
-from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
+from venue_access.provisioning.cli_config import (
+    cli_config_environment,
+    installs_from_the_registry,
+    terraform_program,
+)
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.progress import venue_of
 from venue_access.provisioning.render import (
@@ -104,21 +108,25 @@ class StackRoot:
     def terraform(self, hide: Sequence[Masked] = ()) -> Terraform:
         """Terraform in this root, with the operator's keys as they are now."""
         downloads = self._settings.root / ".venue-access"
+        environment = self._environment(downloads)
         return Terraform(
             self.folder,
             program=terraform_program(self._settings.terraform, downloads),
-            environment=terraform_environment(
-                {**os.environ, **cli_config_environment(os.environ, Path.home(), downloads)},
-                self._aws.keys(),
-                self.stack.region,
-                self._aws.endpoint,
-            ),
+            environment=terraform_environment(environment, self._aws.keys(), self.stack.region, self._aws.endpoint),
             venue=self.stack.venues[0].name,
             hide=hide,
             told=self._told,
             waiting=self._waiting,
             lock_timeout=LOCK_TIMEOUT if self._lock_timeout is None else self._lock_timeout,
         )
+
+    def _environment(self, downloads: Path) -> dict[str, str]:
+        """The operator's own environment, with the way to the provider."""
+        environment = {**os.environ, **cli_config_environment(os.environ, Path.home(), downloads)}
+        if installs_from_the_registry(environment, Path.home()):
+            # 700 MB come once, and not once for each stack.
+            environment["TF_PLUGIN_CACHE_DIR"] = str(self._settings.folder("providers"))
+        return environment
 
     def write(self, rendering: Rendering) -> None:
         """Make the files of the root what the rendering says, and have ``terraform init`` read them if it must.
@@ -142,8 +150,8 @@ class StackRoot:
 
     @contextmanager
     def _installing(self) -> Iterator[None]:
-        """One ``init`` at a time where the operator has a plugin cache, which Terraform does not guard."""
-        if "TF_PLUGIN_CACHE_DIR" not in os.environ:
+        """One ``init`` at a time where there is a cache of providers, which Terraform does not guard."""
+        if "TF_PLUGIN_CACHE_DIR" not in self._environment(self._settings.root / ".venue-access"):
             yield
             return
         with locked(self._settings.folder("locks") / "plugins", timeout=_OTHER_RUN, sleep=pause):

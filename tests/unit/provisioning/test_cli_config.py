@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
+from venue_access.provisioning.cli_config import cli_config_environment, installs_from_the_registry, terraform_program
 
 
 @pytest.fixture
@@ -65,6 +65,15 @@ def test_a_named_file_that_is_missing_gives_way_to_the_users_home(home: Path, wo
 def test_a_named_file_that_is_missing_is_silenced_where_nobody_has_one(home: Path, tmp_path: Path) -> None:
     environ = {"TF_CLI_CONFIG_FILE": str(home / "gone")}
     assert cli_config_environment(environ, home, tmp_path / "fresh") == {"TF_CLI_CONFIG_FILE": ""}
+
+
+@pytest.mark.parametrize("environ", [{}, {"TF_CLI_CONFIG_FILE": ""}])
+def test_with_no_configuration_the_provider_comes_from_the_registry(home: Path, environ: dict[str, str]) -> None:
+    assert installs_from_the_registry(environ, home)
+    assert not installs_from_the_registry({**environ, "TF_PLUGIN_CACHE_DIR": "theirs"}, home)
+    assert not installs_from_the_registry({"TF_CLI_CONFIG_FILE": "a.tfrc"}, home)
+    touched(home / ".terraformrc")
+    assert not installs_from_the_registry(environ, home)
 
 
 def test_the_downloaded_terraform_stands_in_for_the_paths(work: Path) -> None:
