@@ -22,6 +22,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_MOST_SHOWN = 30
+_LONGEST = 600
+
+
+def printable(text: str) -> str:
+    """``text`` with what a terminal would obey, or show as something else, written out: control and direction marks."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _shortened(text: str) -> str:
+    """``text`` without its middle where it is long: the end says what to do."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 200]} ... {text[-200:]}"
+
 
 class VenueAccessError(Exception):
     """Something a person can mend: ``message`` says what and where, ``hint`` what to do next."""
@@ -55,7 +70,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = [str(self.file) if self.file else "", self.venue or "", self.key or ""]
-        return ": ".join([*filter(None, where), self.message])
+        return ": ".join(printable(_shortened(part)) for part in [*filter(None, where), self.message])
 
 
 class InventoryError(RequestError):
@@ -65,7 +80,9 @@ class InventoryError(RequestError):
         self.problems = tuple(problems)
         count = len(self.problems)
         head = [] if count == 1 else [f"the inventory has {count} problems:"]
-        super().__init__("\n  ".join([*head, *map(str, self.problems)]), hint=hint)
+        shown = [*map(str, self.problems[:_MOST_SHOWN])]
+        rest = [f"and {count - _MOST_SHOWN} more"] if count > _MOST_SHOWN else []
+        super().__init__("\n  ".join([*head, *shown, *rest]), hint=hint)
 
 
 class RenderError(VenueAccessError):

@@ -7,6 +7,7 @@ import fcntl
 import os
 import secrets
 import shlex
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -135,6 +136,24 @@ def read_small(path: Path, *, what: str, hint: str, most: int = 65_536) -> bytes
         raise RequestError(f"the {what} file {str(path)!r} cannot be read: {_words(error)}", hint=hint) from error
     if len(content) > most:
         raise RequestError(f"the {what} file {str(path)!r} is longer than any {what}", hint=hint)
+    return content
+
+
+def read_regular(path: Path, *, most: int) -> bytes:
+    """The content of a regular file of at most ``most`` bytes; nothing else is waited for or read without an end.
+
+    :raises OSError: it cannot be read.
+    :raises ValueError: it is something else, such as a pipe or a device, or larger.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("it is no regular file")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        content: bytes | None = file.read(most + 1)
+    if content is None:  # what the kernel shows as a file may have nothing to say yet
+        raise ValueError("it is no regular file")
+    if len(content) > most:
+        raise ValueError(f"it is larger than {most // 1024 // 1024} MiB")
     return content
 
 

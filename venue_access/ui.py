@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from venue_access.errors import DeliveryError, RequestError
+from venue_access.errors import DeliveryError, RequestError, printable
 from venue_access.masked import Masked, Secret
 
 
@@ -34,8 +34,8 @@ def result_json(document: Mapping[str, Any], *, compact: bool = False) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person something."""
-    _tell(text + "\n")
+    """Tell the person something, which no file or answer that it quotes can turn into orders to the terminal."""
+    _tell(_plain(text) + "\n")
 
 
 def warn(text: str) -> None:
@@ -182,15 +182,15 @@ class Row:
     def detail(self, text: str) -> None:
         """Replace what the line says on a terminal; it is too much anywhere else."""
         if self._board.live:
-            self.text = text
+            self.text = printable(text)
             self._board.draw()
 
     def say(self, text: str) -> None:
         """Tell the person something that stays."""
         if self._board.gathers:
-            self._gathered += text + "\n"
+            self._gathered += _plain(text) + "\n"
         elif self._board.live:
-            self._board.draw(above=text + "\n")
+            self._board.draw(above=_plain(text) + "\n")
         else:
             say(text)
 
@@ -207,6 +207,11 @@ class Row:
         elif self._gathered:
             _tell(self._gathered)
             self._gathered = ""
+
+
+def _plain(text: str) -> str:
+    """Lines without anything that a terminal obeys, but for tabs."""
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
 def _terminal() -> int:

@@ -21,6 +21,13 @@ def test_results_go_to_stdout_and_what_is_said_to_stderr(capsys: pytest.CaptureF
     assert capsys.readouterr() == ("done\n", "planning\nwarning: a slip\nerror: it broke\n")
 
 
+def test_what_is_said_gives_no_orders_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    ui.error("no\x1b[2J host\r 'a\u202eb'\n\tor so")
+    row = ui.Board().row()
+    row.say("\x07")
+    assert capsys.readouterr().err == "error: no\\x1b[2J host\\r 'a\\u202eb'\n\tor so\n\\x07\n"
+
+
 def test_a_document_is_indented_as_the_aws_cli_does_and_on_one_line_where_there_are_several(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.errors import Problem
+from venue_access.inventory.limits import DEEPEST_GROUP, LONGEST_NAME, LONGEST_NUMBER, MOST_HOSTS, TooMuch
 from venue_access.inventory.nearby import did_you_mean
 from venue_access.inventory.ranges import expand
 from venue_access.inventory.tree import Group, Host
@@ -19,6 +20,7 @@ from venue_access.inventory.values import Setting
 
 SECTIONS = ("hosts", "children", "vars")
 DEEPEST = 50
+_MOST_ANCESTORS = 2 * DEEPEST_GROUP  # a group may be in several at each depth
 
 
 @dataclass
@@ -125,7 +127,7 @@ class Builder:
         for variable, setting in self._settings(variables, f"{name}.vars").items():
             if variable != "ansible_group_priority":
                 draft.inline[variable] = setting
-            elif isinstance(setting.value, (int, str)) and str(setting.value).lstrip("-").isdecimal():
+            elif _is_whole_number(setting.value):
                 draft.priority = int(setting.value)
             else:
                 self._problem(f"expected a whole number, found {setting.value!r}", f"{name}.{variable}")
@@ -146,6 +148,8 @@ class Builder:
             self._problem(f"the variables of a host are a mapping, found {kind(variables)}", where)
             return
         settings = self._settings(variables or {}, where)
+        if len(self._hosts) + len(names) > MOST_HOSTS:
+            raise TooMuch(f"the inventory has more than {MOST_HOSTS} hosts")
         for name in names:
             self._hosts.setdefault(name, {}).update(settings)
             draft.hosts.setdefault(name)
@@ -159,6 +163,8 @@ class Builder:
     def _is_name(self, name: object, what: str) -> bool:
         if not isinstance(name, str):
             self._problem(f"the name of a {what} is a text, found {kind(name)} {name!r}; put it in quotes")
+        elif len(name) > LONGEST_NAME:
+            self._problem(f"{name!r} is no name for a {what}: it has more than {LONGEST_NAME} characters")
         elif not name or not name.isprintable() or "/" in name or name in (".", ".."):
             self._problem(f"{name!r} is no name for a {what}: it is also the name of a file")
         else:
@@ -167,22 +173,29 @@ class Builder:
 
     def _adopt(self, parent: str, child: str) -> None:
         """Make ``child`` a child group of ``parent``."""
-        if child == "all" or parent == child or child in self._ancestors(parent):
+        above = self._ancestors(parent)
+        if child == "all" or parent == child or child in above:
             self._problem(f"the group {child!r} cannot be a child of {parent!r}: it contains that group", parent)
-        elif len(self._ancestors(parent)) > DEEPEST * 20:
-            self._problem("groups are nested too deep", parent)
+        elif len(above) > _MOST_ANCESTORS:
+            raise TooMuch(f"the group {parent!r} is nested too deep, in more than {_MOST_ANCESTORS} others")
         else:
             self._groups[parent].children.setdefault(child)
             self._groups[child].parents.setdefault(parent)
 
     def _ancestors(self, name: str) -> set[str]:
+        """The groups that contain a group, or as many of them as are too many."""
         found: set[str] = set()
         waiting = [name]
-        while waiting:
+        while waiting and len(found) <= _MOST_ANCESTORS:
             parents = self._groups[waiting.pop()].parents.keys() - found
             found |= parents
             waiting.extend(parents)
         return found
+
+
+def _is_whole_number(value: object) -> bool:
+    text = str(value) if isinstance(value, (int, str)) else ""
+    return len(text) <= LONGEST_NUMBER and text.removeprefix("-").isdecimal()
 
 
 def kind(value: object) -> str:

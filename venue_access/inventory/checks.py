@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from ipaddress import ip_network
+from collections.abc import Callable, Hashable, Mapping
+from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from venue_access.inventory.nearby import did_you_mean
 from venue_access.inventory.regions import PARTITIONS
 from venue_access.inventory.values import UnsafeText, Vaulted, is_template, parts
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Hashable)
 NAME_LENGTHS = "2 to 64"
 
 
@@ -65,9 +65,11 @@ def several(check: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
             hint = "; write [ ] around it" if isinstance(value, str) else ""
             raise Unfit(f"expected a list, found {kind(value)}{hint}")
         items = tuple(check(item) for item in value)
+        seen: set[Hashable] = set()
         for item in items:
-            if items.count(item) > 1:
+            if item in seen:
                 raise Unfit(f"{item} is given twice")
+            seen.add(item)
         return items
 
     return checked
@@ -94,6 +96,7 @@ folder_name = matching(
 recipient_name = matching(r"[\w+=,.@-]{2,64}", f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-'")
 """A role session name, and also a source identity. Source: AWS STS API, AssumeRole."""
 
+profile_name = matching(r"[^\[\]]{1,128}", "the name of a profile of ~/.aws/config")
 email = matching(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", "an email address")
 org_id = matching(r"o-[a-z0-9]{10,32}", "the ID of an AWS organization, such as o-a1b2c3d4e5")
 role_path = matching(r"/([\w+=,.@-]+/)*", "'/' or a path that begins and ends in '/', such as /ops/")
@@ -216,6 +219,17 @@ def endpoint_url(value: Any) -> str:
         raise Unfit(f"is no URL: {error}") from error
     if parsed.username is not None or parsed.password is not None:
         raise Unfit("holds credentials; take them out of the URL")
-    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment or " " in url:
+    is_address = _is_host(parsed.hostname or "") and not (parsed.query or parsed.fragment or " " in url)
+    if parsed.scheme not in ("http", "https") or not is_address:
         raise Unfit(f"{url!r} must be an http or https URL, such as https://127.0.0.1:4566")
     return url
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name can be a host's: what else is, botocore takes for a bug of its caller's."""
+    try:
+        ip_address(name)
+    except ValueError:
+        label = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+        return len(name) <= 253 and re.fullmatch(rf"({label}\.)*{label}", name) is not None
+    return True

@@ -13,6 +13,7 @@ from typing import Any
 
 from venue_access.errors import Problem
 from venue_access.inventory.builder import kind
+from venue_access.inventory.limits import Allowance
 from venue_access.inventory.values import Setting
 
 ENDINGS = ("", ".yml", ".yaml", ".json")
@@ -21,17 +22,41 @@ IGNORED = re.compile(
 )
 
 
-def sources(path: Path, problems: list[Problem]) -> Iterator[Path]:
+def sources(path: Path, problems: list[Problem], allowance: Allowance) -> Iterator[Path]:
     """The inventory files at ``path`` in Ansible's order."""
     if not os.path.exists(path):  # where Path.exists raises, as for a folder one may not enter, this is False
         problems.append(Problem("no such file or folder; choose an inventory with --inventory", file=path))
-    elif not path.is_dir():
-        yield from _source(path, problems)
+    elif os.path.isdir(path):
+        yield from _sources_in(path, problems, allowance, ())
     else:
-        for name in sorted(_listing(path, problems)):
-            if not IGNORED.search(name):
-                inner = path / name
-                yield from sources(inner, problems) if inner.is_dir() else _source(inner, problems)
+        yield from _source(path, problems)
+
+
+def _sources_in(
+    folder: Path, problems: list[Problem], allowance: Allowance, above: tuple[tuple[int, int], ...]
+) -> Iterator[Path]:
+    within = _within(folder, problems, above)
+    for name in sorted(_listing(folder, problems, allowance)) if within else ():
+        inner = folder / name
+        if IGNORED.search(name):
+            continue
+        if os.path.isdir(inner):
+            yield from _sources_in(inner, problems, allowance, within)
+        else:
+            yield from _source(inner, problems)
+
+
+def _within(folder: Path, problems: list[Problem], above: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """The folders that one is in when in ``folder``; none, and a problem, where a link leads back to one of them."""
+    try:
+        about = os.stat(folder)
+    except OSError as error:
+        problems.append(Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", file=folder))
+        return ()
+    if (about.st_dev, about.st_ino) in above:
+        problems.append(Problem("is a symbolic link to a folder that it is in itself", file=folder))
+        return ()
+    return (*above, (about.st_dev, about.st_ino))
 
 
 def _source(file: Path, problems: list[Problem]) -> Iterator[Path]:
@@ -42,9 +67,11 @@ def _source(file: Path, problems: list[Problem]) -> Iterator[Path]:
         problems.append(Problem(f"{message}; move it out of the inventory folder", file=file))
 
 
-def _listing(folder: Path, problems: list[Problem]) -> list[str]:
+def _listing(folder: Path, problems: list[Problem], allowance: Allowance) -> list[str]:
     try:
-        return os.listdir(folder)
+        names = os.listdir(folder)
+        allowance.take_files(len(names))
+        return names
     except OSError as error:
         problems.append(Problem(f"cannot be read: {(error.strerror or str(error)).lower()}", file=folder))
         return []
@@ -53,11 +80,14 @@ def _listing(folder: Path, problems: list[Problem]) -> list[str]:
 class VarsFolder:
     """A ``group_vars`` or ``host_vars`` folder, listed once."""
 
-    def __init__(self, folder: Path, read: Callable[[Path], Any], problems: list[Problem]) -> None:
+    def __init__(
+        self, folder: Path, read: Callable[[Path], Any], problems: list[Problem], allowance: Allowance
+    ) -> None:
         self._folder = folder
         self._read = read
         self._problems = problems
-        self._names = set(_listing(folder, problems)) if folder.is_dir() else set()
+        self._allowance = allowance
+        self._names = set(_listing(folder, problems, allowance)) if os.path.isdir(folder) else set()
         self._used: set[str] = set()
 
     def settings(self, name: str) -> dict[str, Setting]:
@@ -77,18 +107,19 @@ class VarsFolder:
             if not IGNORED.search(name):
                 yield self._folder / name
 
-    def _files(self, path: Path) -> Iterator[Path]:
-        if not path.is_dir():
+    def _files(self, path: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+        if not os.path.isdir(path):
             yield path
             return
-        for name in sorted(_listing(path, self._problems)):
+        within = _within(path, self._problems, above)
+        for name in sorted(_listing(path, self._problems, self._allowance)) if within else ():
             inner = path / name
             ending = os.path.splitext(name)[1]
             if name.startswith(".") or name.endswith("~"):
                 continue
-            if inner.is_dir():
+            if os.path.isdir(inner):
                 if not ending:
-                    yield from self._files(inner)
+                    yield from self._files(inner, within)
             elif ending in ENDINGS:
                 yield inner
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ from typing import Any
 import yaml
 
 from venue_access.errors import InventoryError, Problem
+from venue_access.files import read_regular
 from venue_access.inventory.builder import DEEPEST, Builder
 from venue_access.inventory.folders import VarsFolder, sources
+from venue_access.inventory.limits import LARGEST_FILE, LONGEST_NUMBER, MOST_VALUES, Allowance, TooMuch
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.values import UnsafeText, Vaulted
 
-_LARGEST = 8 * 1024 * 1024
-_MOST_VALUES = 1_000_000
+_MOST_DIRECTIVES = 100
 
 
 def load_inventory(path: Path) -> Inventory:
@@ -35,9 +35,20 @@ def load_inventory(path: Path) -> Inventory:
         found is in it.
     """
     builder = Builder()
-    problems = builder.problems
-    read = partial(_read, problems=problems)
-    documents = [(read(file), file) for file in sources(path, problems)]
+    try:
+        inventory = _loaded(path, builder)
+        inventory.check_size()
+    except TooMuch as error:
+        raise InventoryError([*builder.problems, Problem(str(error), file=path)]) from error
+    if builder.problems:
+        raise InventoryError(builder.problems)
+    return inventory
+
+
+def _loaded(path: Path, builder: Builder) -> Inventory:
+    problems, allowance = builder.problems, Allowance()
+    read = partial(_read, problems=problems, allowance=allowance)
+    documents = [(read(file), file) for file in sources(path, problems, allowance)]
     for document, file in documents:
         if document:
             builder.add(document, file)
@@ -45,52 +56,52 @@ def load_inventory(path: Path) -> Inventory:
         problems.append(Problem("is empty; expected groups, such as 'all:' with 'hosts:' below it", file=path))
     builder.reconcile()
     folder = path if os.path.isdir(path) else path.parent
-    group_vars = VarsFolder(folder / "group_vars", read, problems)
-    host_vars = VarsFolder(folder / "host_vars", read, problems)
+    group_vars = VarsFolder(folder / "group_vars", read, problems, allowance)
+    host_vars = VarsFolder(folder / "host_vars", read, problems, allowance)
     groups, hosts = builder.groups(group_vars.settings), builder.hosts(host_vars.settings)
-    if problems:
-        raise InventoryError(problems)
     return Inventory(path, groups, hosts, unused=(*group_vars.unused(), *host_vars.unused()))
 
 
-def _read(file: Path, problems: list[Problem]) -> Any:
+def _read(file: Path, problems: list[Problem], allowance: Allowance) -> Any:
     """The document in ``file``; None, and a problem, where there is none to be had."""
     try:
-        return parse(_text(file))
+        return parse(_text(file, allowance), allowance)
+    except TooMuch as error:
+        raise TooMuch(f"cannot be read: {file.name}: {error}") from error
     except (OSError, ValueError) as error:
         message = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
         problems.append(Problem(f"cannot be read: {message}", file=file))
     return None
 
 
-def _text(file: Path) -> str:
-    if not file.is_file():
-        raise ValueError("it is no regular file")
-    if file.stat().st_size > _LARGEST:
-        raise ValueError(f"it is larger than {_LARGEST // 1024 // 1024} MiB")
+def _text(file: Path, allowance: Allowance) -> str:
+    content = read_regular(file, most=LARGEST_FILE)
+    allowance.take_bytes(len(content))
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 text (byte {error.start})") from error
 
 
-def parse(text: str) -> Any:
+def parse(text: str, allowance: Allowance | None = None) -> Any:
     """The one document of a YAML or JSON text, as Ansible reads it: JSON where it is JSON, or else YAML 1.1.
 
+    :param allowance: what is left of the limits of the inventory that it belongs to.
     :raises ValueError: it is malformed, vaulted, has a key twice, or would blow up.
     """
+    allowance = allowance or Allowance()
     if text.startswith("$ANSIBLE_VAULT"):
         raise ValueError("it is encrypted with Ansible Vault, and vaulted files are not decrypted here")
     document = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else None
     if document is None:
-        document = _parse_yaml(text)
-    _refuse_bombs(document)
+        document = _parse_yaml(text, allowance.values)
+    allowance.take_values(_count(document))
     return document
 
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_json_mapping)
+        return json.loads(text, object_pairs_hook=_json_mapping, parse_int=_number)
     except (json.JSONDecodeError, RecursionError):
         return None  # perhaps YAML in flow style; nested too deep it fails there as well
 
@@ -98,8 +109,9 @@ def _parse_json(text: str) -> Any:
 def _json_mapping(pairs: list[tuple[str, Any]]) -> Any:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"it has the key {next(name for name in names if names.count(name) > 1)!r} twice")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"it has the key {twice!r} twice")
     if isinstance(mapping.get("__ansible_unsafe"), str):
         return UnsafeText(mapping["__ansible_unsafe"])
     if isinstance(mapping.get("__ansible_vault"), str):
@@ -107,10 +119,23 @@ def _json_mapping(pairs: list[tuple[str, Any]]) -> Any:
     return mapping
 
 
-def _parse_yaml(text: str) -> Any:
+def _number(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError(f"it holds a number of more than {LONGEST_NUMBER} digits")
+    return int(text)
+
+
+def _parse_yaml(text: str, most: int) -> Any:
     try:
-        _refuse_deep(text)
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+        if text.count("\n%") > _MOST_DIRECTIVES:  # libyaml takes time that grows with their square
+            raise ValueError(f"it has more than {_MOST_DIRECTIVES} lines that begin with %")
+        loader = _Loader(text, most)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except TooMuch:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
@@ -124,25 +149,8 @@ def _parse_yaml(text: str) -> Any:
         raise ValueError(f"it is no YAML: {error}") from error
 
 
-def _refuse_deep(text: str) -> None:
-    """Refuse nesting that libyaml's composer, which recurses in C, would crash on.
-
-    The depth is counted only where the text could be deep: brackets, dashes in a row, or indentation.
-    """
-    if text.count("[") + text.count("{") < 1000 and not re.search(r"^[\s?:-]{1000}", text, re.MULTILINE):
-        return
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > DEEPEST:
-            raise RecursionError
-
-
-def _refuse_bombs(document: object) -> None:
-    """Refuse a document that is nested in itself, too deep, or that aliases multiply beyond use."""
+def _count(document: object) -> int:
+    """How many values a document comes to; refuses one nested in itself, too deep, or multiplied beyond use."""
     waiting = [(document, 0)]
     count = 0
     while waiting:
@@ -150,21 +158,41 @@ def _refuse_bombs(document: object) -> None:
         count += 1
         if depth > DEEPEST:
             raise ValueError("it is nested too deep, or within itself")
-        if count > _MOST_VALUES:
-            raise ValueError(f"its aliases (*name) multiply it to more than {_MOST_VALUES} values")
+        if count > MOST_VALUES:
+            raise TooMuch(f"its aliases (*name) multiply it to more than {MOST_VALUES} values")
         if isinstance(value, dict):
             waiting.extend((part, depth + 1) for part in value.values())
         elif isinstance(value, (list, tuple, set)):
             waiting.extend((part, depth + 1) for part in value)
+    return count
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen at run time
-    """YAML 1.1 with Ansible's tags, refusing a key given twice."""
+    """YAML 1.1 with Ansible's tags, refusing a key given twice, and what is nested deep or never ends.
 
-    def __init__(self, stream: str) -> None:
+    :param most: how many values it may hold.
+    """
+
+    def __init__(self, stream: str, most: int) -> None:
         super().__init__(stream)
+        self._most = most
+        self._depth = 0
+        self._merged = 0
         self._checked: set[int] = set()
         self._merging: set[int] = set()
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Called before each node, also by libyaml's composer, which would crash where it recurses too deep."""
+        self._depth += 1
+        self._most -= 1
+        if self._depth > DEEPEST + 2:
+            raise RecursionError
+        if self._most < 0:
+            raise TooMuch(f"it has more than {MOST_VALUES} values")
+
+    def ascend_resolver(self) -> None:
+        """Called after each node."""
+        self._depth -= 1
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge ``<<`` keys; before that, and so on the node as it was written, refuse a key given twice."""
@@ -189,22 +217,35 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             self._merging.add(id(node))
             super().flatten_mapping(node)
             self._merging.discard(id(node))
-            if len(node.value) > 10_000:
-                raise ValueError("its merges (<<) multiply it to more than 10000 keys")
+            self._merged += len(node.value)
+            if len(node.value) > 10_000 or self._merged > MOST_VALUES:
+                raise TooMuch("its merges (<<) multiply it to too many keys")
+
+
+def _whole_number(loader: Any, node: yaml.ScalarNode) -> Any:
+    if len(node.value) > LONGEST_NUMBER:
+        raise ValueError(f"it holds a number of more than {LONGEST_NUMBER} digits")
+    return yaml.SafeLoader.construct_yaml_int(loader, node)
 
 
 def _unsafe(loader: Any, node: yaml.Node) -> Any:
-    value = _retagged(loader, node)
-    return _as_unsafe(value)
+    return _as_unsafe(_retagged(loader, node), {})
 
 
-def _as_unsafe(value: Any) -> Any:
+def _as_unsafe(value: Any, made: dict[int, Any]) -> Any:
+    """``value`` with its texts unsafe; a part that stands in it several times is ``made`` once."""
     if isinstance(value, str):
         return UnsafeText(value)
+    if id(value) in made:
+        return made[id(value)]
     if isinstance(value, dict):
-        return {_as_unsafe(key): _as_unsafe(part) for key, part in value.items()}
+        mapping = made[id(value)] = {}
+        mapping.update((_as_unsafe(key, made), _as_unsafe(part, made)) for key, part in value.items())
+        return mapping
     if isinstance(value, list):
-        return [_as_unsafe(part) for part in value]
+        parts = made[id(value)] = []
+        parts.extend(_as_unsafe(part, made) for part in value)
+        return parts
     return value
 
 
@@ -221,6 +262,7 @@ def _retagged(loader: Any, node: yaml.Node) -> Any:
     return loader.construct_object(bare, deep=True)
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 _Loader.add_constructor("!unsafe", _unsafe)
 _Loader.add_constructor("!vault", _vaulted)
 _Loader.add_constructor("!vault-encrypted", _vaulted)

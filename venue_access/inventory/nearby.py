@@ -6,9 +6,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 
+_MOST = 1000
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the nearest of ``known``, or nothing where none is near."""
+    """``"; did you mean 'x'?"`` for the nearest of ``known``, or nothing where none is near or there are too many."""
+    names = tuple(known)
+    return _did_you_mean(word, names) if len(names) <= _MOST and len(word) <= _MOST else ""
+
+
+@lru_cache(maxsize=256)
+def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     folded = {name.casefold(): name for name in known}
     near = get_close_matches(word.casefold(), folded, n=1, cutoff=0.7)
     return f"; did you mean {folded[near[0]]!r}?" if near else ""

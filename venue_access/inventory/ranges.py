@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import product
 from string import ascii_letters
 
+from venue_access.inventory.limits import MOST_HOSTS
+
 _RANGE = re.compile(r"\[([^\[\]]*)\]")
-_MOST = 100_000
 
 
 def expand(name: str) -> list[str]:
@@ -18,17 +19,18 @@ def expand(name: str) -> list[str]:
     written with zeros, or single letters; a name may hold several. Source: Ansible's "How to build your
     inventory", adding ranges of hosts.
 
-    :raises ValueError: the range is malformed or empty, or stands for more than 100,000 hosts.
+    :raises ValueError: the range is malformed or empty, or stands for more hosts than an inventory may have.
     """
     pieces = _RANGE.split(name)
-    fixed, ranges = pieces[::2], [_members(bounds) for bounds in pieces[1::2]]
+    fixed, ranges = pieces[::2], []
     if any("[" in piece or "]" in piece for piece in fixed):
         raise ValueError("a bracket of a range is not closed")
     count = 1
-    for members in ranges:
-        count *= len(members)
-    if count > _MOST:
-        raise ValueError(f"the range stands for {count} hosts, more than {_MOST}")
+    for bounds in pieces[1::2]:
+        ranges.append(_members(bounds))
+        count *= len(ranges[-1])
+        if count > MOST_HOSTS:
+            raise ValueError(f"the range stands for {count} hosts, more than {MOST_HOSTS}")
     template = "{}".join(piece.replace("{", "{{").replace("}", "}}") for piece in fixed)
     return [template.format(*choice) for choice in product(*ranges)]
 
@@ -43,8 +45,8 @@ def _members(bounds: str) -> Sequence[str]:
         if width and width != len(end):
             raise ValueError(f"the ends of the range [{bounds}] must be of equal length, as {begin} is padded")
         numbers = range(int(begin), int(end) + 1, step)
-        if len(numbers) > _MOST:
-            raise ValueError(f"the range [{bounds}] stands for more than {_MOST} hosts")
+        if len(numbers) > MOST_HOSTS:
+            raise ValueError(f"the range [{bounds}] stands for more than {MOST_HOSTS} hosts")
         members = [str(number).zfill(width) for number in numbers]
     if not members:
         raise ValueError(f"the range [{bounds}] is empty")

@@ -23,13 +23,17 @@ def read_users(hosts: Collection[str]) -> Callable[[Any], dict[str, Recipient]]:
         if not isinstance(value, dict):
             raise checks.Unfit(f"expected a mapping of names, found {kind(value)}")
         users: dict[str, Recipient] = {}
+        names: dict[str, str] = {}
+        emails: dict[str, str] = {}
         for name, about in value.items():
             user = _recipient(checks.recipient_name(name), about, hosts)
-            for other in users.values():
-                if other.name.casefold() == user.name.casefold():
-                    raise checks.Unfit(f"{other.name!r} and {user.name!r} differ only in case")
-                if user.email and is_called(other, user.email):
-                    raise checks.Unfit(f"{other.name!r} and {user.name!r} have the same email")
+            other = names.setdefault(user.name.casefold(), user.name)
+            if other != user.name:
+                raise checks.Unfit(f"{other!r} and {user.name!r} differ only in case")
+            if user.email:
+                other = user.email if user.email in users else emails.setdefault(user.email.casefold(), user.name)
+                if other != user.name:
+                    raise checks.Unfit(f"{other!r} and {user.name!r} have the same email")
             users[user.name] = user
         return users
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from venue_access.errors import InventoryError, Problem
+from venue_access.inventory.limits import DEEPEST_GROUP, MOST_GIVEN, TooMuch, weight_of_all
 from venue_access.inventory.values import Setting, to_json
 
 ANSIBLES_OWN = frozenset(
@@ -20,6 +22,8 @@ ANSIBLES_OWN = frozenset(
     " role_uuid".split()
 )
 """Names that ``ansible-inventory`` leaves out of its lists; our ``role_path`` happens to be one."""
+
+_LONGEST_GRAPH = 100_000
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,27 @@ class Inventory:
 
     def graph(self) -> str:
         """The tree of ``ansible-inventory --graph``."""
-        return "\n".join(self._branch("all", 0))
+        lines = list(islice(self._branch("all", 0), _LONGEST_GRAPH + 1))
+        if len(lines) > _LONGEST_GRAPH:  # a group is drawn wherever it is a child, and all that is below it
+            raise InventoryError([Problem(f"the graph has more than {_LONGEST_GRAPH} lines", self.path)])
+        return "\n".join(lines)
+
+    def check_size(self) -> None:
+        """Refuse an inventory that is too deep, or whose variables come to too much when each host has its own.
+
+        :raises TooMuch: it is.
+        """
+        if max(self._depths.values()) > DEEPEST_GROUP:
+            raise TooMuch(f"its groups are nested more than {DEEPEST_GROUP} deep")
+        total, known = 0, dict[tuple[str, ...], int]()
+        for host in self.hosts:
+            groups = self._memberships[host]
+            if groups not in known:
+                known[groups] = self._weight(self._group_settings(groups))
+            entry = self.entries[host]
+            total += known[groups] + self._weight(entry.inline) + self._weight(entry.filed)
+            if total > MOST_GIVEN:
+                raise TooMuch(f"the variables of all hosts come to more than {MOST_GIVEN} characters")
 
     def _branch(self, name: str, depth: int) -> Iterator[str]:
         indent = "  |" * depth + "--" if depth else ""
@@ -129,6 +153,9 @@ class Inventory:
             yield from self._branch(child, depth + 1)
         if name != "all":
             yield from ("  |" * (depth + 1) + f"--{host}" for host in self.groups[name].hosts)
+
+    def _weight(self, settings: Mapping[str, Setting]) -> int:
+        return weight_of_all(settings) + weight_of_all(setting.value for setting in settings.values())
 
     def _shown(self, host: str) -> dict[str, Any]:
         shown: dict[str, Any] = {}

@@ -29,6 +29,8 @@ KNOWN = (
     "state", "ledger", "stack", "users", "users_only", "contact",
 )  # fmt: skip
 """The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
+_ENOUGH = 100
+"""Problems, each of which may be many venues': the venues that follow are not looked at."""
 
 
 def build_venues(inventory: Inventory) -> dict[str, Venue]:
@@ -40,10 +42,14 @@ def build_venues(inventory: Inventory) -> dict[str, Venue]:
     """
     venues: dict[str, Venue] = {}
     problems: list[Problem] = []
+    distinct: set[tuple[str, ...]] = set()
     for host in inventory.hosts:
         reader = _Reader(host, inventory)
         venue = reader.venue()
         problems.extend(reader.problems)
+        distinct.update(map(_what, reader.problems))
+        if len(distinct) > _ENOUGH:
+            break
         if venue is not None:
             venues[host] = venue
     problems.extend(conflicts(venues.values(), inventory.origin))
@@ -68,11 +74,15 @@ def _gathered(problems: list[Problem]) -> list[Problem]:
     """The same problem of many venues, such as one in group_vars, once."""
     venues: dict[tuple[str, ...], list[Problem]] = {}
     for problem in problems:
-        venues.setdefault((str(problem.file), str(problem.key), problem.message), []).append(problem)
+        venues.setdefault(_what(problem), []).append(problem)
     return [
         first if not others else Problem(first.message, first.file, f"{first.venue} and {len(others)} more", first.key)
         for first, *others in venues.values()
     ]
+
+
+def _what(problem: Problem) -> tuple[str, ...]:
+    return (str(problem.file), str(problem.key), problem.message)
 
 
 class _Reader:
@@ -111,7 +121,7 @@ class _Reader:
             "role_path": self._read("role_path", checks.role_path, "/"),
             "max_session_duration": self._read("max_session_duration", checks.session_seconds, 3600),
             "tags": self._read("tags", checks.tags, MappingProxyType({})),
-            "aws_profile": self._read("aws_profile", checks.text, None),
+            "aws_profile": self._read("aws_profile", checks.profile_name, None),
             "operator_role_arn": self._read("operator_role_arn", arns.operator_role(partition, account_id), None),
             "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),
             "state": self._read("state", read_state(region), StateBackend()),

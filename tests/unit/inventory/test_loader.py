@@ -91,7 +91,7 @@ def test_an_empty_inventory_is_an_error_that_says_what_was_expected(text: str, t
         ("all: {hosts: {'web[1-3]': }}", "must be [begin:end] or [begin:end:step]"),
         ("all: {hosts: {'web[1:3:0]': }}", "the step of the range [1:3:0] is 0"),
         ("all: {hosts: {'web[1:3': }}", "a bracket of a range is not closed"),
-        ("all: {hosts: {'web[1:999999999]': }}", "more than 100000 hosts"),
+        ("all: {hosts: {'web[1:999999999]': }}", "more than 10000 hosts"),
         ("all: {hosts: {'[1:999][1:999]': }}", "stands for 998001 hosts"),
         ("all: {hosts: {'web:22': }}", "give a port as the variable ansible_port"),
         ("a: {children: {b: {children: {a: }}}}", "the group 'b' cannot be a child of 'a'"),

@@ -71,6 +71,8 @@ def _read(text: str, folder: Path) -> Iterator[GivenKey]:
     if text.startswith(_PEM) or text.startswith(_LINES) or holds_private_key(text):
         yield from _in(text.encode(), "the key given")
     elif text and len(text) <= _LONGEST_NAME:
+        if folder != Path() and os.path.exists(folder / text) and not os.path.isfile(folder / text):
+            raise RequestError(f"{str(folder / text)!r} is no file", hint=_WANTED)  # a pipe might be waited for
         yield from _in(read_small(folder / text, what="key", hint=_WANTED), str(folder / text))
     else:
         raise RequestError("an empty text is no key" if not text else f"{text[:24]!r}... is no key", hint=_WANTED)

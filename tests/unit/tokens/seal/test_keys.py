@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def found(recipient: Recipient, to: str | None, folder: Path) -> list[str]:
 def test_the_inventorys_keys_are_taken_and_its_files_are_relative_to_it(tmp_path: Path) -> None:
     (tmp_path / "alice.pub").write_text(f"# at work\n{SSH} alice@work\n\n{AGE}\n")
     assert found(ALICE, None, tmp_path) == [AGE, f"{SSH} alice@work", AGE]
+
+
+def test_a_pipe_of_the_inventory_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "alice.pub")
+    with pytest.raises(RequestError, match=r"alice\.pub' is no file"):
+        found(ALICE, None, tmp_path)
 
 
 def test_what_is_given_beats_the_inventorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
