@@ -133,7 +133,10 @@ class _Run:
     def _check(self, live: LiveVenue, stands: Standing) -> None:
         name = self._venue.name
         if stands.stage is Stage.ABSENT:
-            raise RequestError(f"{name} is not provisioned", hint=f"provision it with: invoke provision --venue {name}")
+            why = f": {stands.reason}" if stands.reason else ""
+            raise RequestError(
+                f"{name} is not provisioned{why}", hint=f"provision it with: invoke provision --venue {name}"
+            )
         if stands.stage is Stage.BROKEN and not self._options.repair:
             repair = f"make a new one with: invoke rotate-external-id --venue {name} --repair"
             adopt = f"keep it with: invoke provision --venue {name}; or {repair}"
