@@ -22,6 +22,8 @@ class Fault(enum.Enum):
     LOST = "a reset after it was"
     CUT_OFF = "a body that ends too early"
     SLOW = "slowness"
+    EXPIRED = "keys that have expired"
+    SKEWED = "a clock that is wrong"
 
     def __str__(self) -> str:
         return self.name
@@ -31,6 +33,9 @@ class Fault(enum.Enum):
         """Whether AWS does what it was asked, though the caller may not hear of it."""
         return self in (Fault.LOST, Fault.CUT_OFF, Fault.SLOW)
 
+
+PASSING = tuple(fault for fault in Fault if fault not in (Fault.EXPIRED, Fault.SKEWED))
+"""Those after which the same call may do."""
 
 FaultOf = Callable[[str], Fault | None]
 """What goes wrong with a call of an operation; None for nothing."""
@@ -60,35 +65,51 @@ def first(fault: Fault, *operations: str) -> FaultOf:
 
 
 def at_random(seed: int, rate: float) -> FaultOf:
-    """A fault of any kind at a rate, the same for the same calls in the same order."""
+    """A passing fault of any kind at a rate, the same for the same calls in the same order."""
     chance = random.Random(seed)
-    kinds = list(Fault)
-    return lambda operation: chance.choice(kinds) if chance.random() < rate else None
+    return lambda operation: chance.choice(PASSING) if chance.random() < rate else None
+
+
+_CODES = {
+    Fault.THROTTLED: {"json": "ThrottlingException", "query": "Throttling", "s3": "SlowDown"},
+    Fault.INTERNAL_ERROR: {"json": "InternalServerError", "query": "InternalFailure", "s3": "InternalError"},
+    Fault.EXPIRED: {"json": "ExpiredTokenException", "query": "ExpiredToken", "s3": "ExpiredToken"},
+    Fault.SKEWED: {
+        "json": "InvalidSignatureException",
+        "query": "SignatureDoesNotMatch",
+        "s3": "RequestTimeTooSkewed",
+    },
+}
+_SAID = {
+    Fault.THROTTLED: "Rate exceeded",
+    Fault.INTERNAL_ERROR: "We encountered an internal error. Please try again.",
+    Fault.EXPIRED: "The security token included in the request is expired",
+    Fault.SKEWED: "Signature expired: 20261120T2200Z is now earlier than 20261120T2215Z (20261120T2230Z - 15 min.)",
+}
 
 
 def answer(fault: Fault, headers: Mapping[str, str]) -> Answer:
     """What AWS answers in place of carrying a call out, in the protocol that it was asked in."""
     protocol = _protocol(headers)
-    if fault is Fault.THROTTLED:
-        code = {"json": "ThrottlingException", "query": "Throttling", "s3": "SlowDown"}[protocol]
-        return (503 if protocol == "s3" else 400), refusal(headers, code, "Rate exceeded")
+    if fault is Fault.UNAVAILABLE:
+        # The balancers before a service answer so, in no protocol of AWS's (botocore, ``_is_generic_error_response``).
+        return 503, b"<html><body><b>Http/1.1 Service Unavailable</b></body></html>"
+    status = 403 if fault in (Fault.EXPIRED, Fault.SKEWED) and protocol != "json" else 400
     if fault is Fault.INTERNAL_ERROR:
-        code = {"json": "InternalServerError", "query": "InternalFailure", "s3": "InternalError"}[protocol]
-        return 500, refusal(headers, code, "We encountered an internal error. Please try again.", sender=False)
-    assert fault is Fault.UNAVAILABLE
-    # The balancers before a service answer so, in no protocol of AWS's (botocore, ``_is_generic_error_response``).
-    return 503, b"<html><body><b>Http/1.1 Service Unavailable</b></body></html>"
+        status = 500
+    elif fault is Fault.THROTTLED and protocol == "s3":
+        status = 503
+    return status, refusal(headers, _CODES[fault][protocol], _SAID[fault])
 
 
-def refusal(headers: Mapping[str, str], code: str, message: str, *, sender: bool = True) -> bytes:
+def refusal(headers: Mapping[str, str], code: str, message: str) -> bytes:
     """An error as AWS answers it (Smithy, AWS JSON and AWS query protocols; Amazon S3 API reference)."""
     protocol = _protocol(headers)
     if protocol == "json":
         return json.dumps({"__type": code, "message": message}).encode()
     if protocol == "s3":
         return f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>".encode()
-    kind = "Sender" if sender else "Receiver"
-    told = f"<Type>{kind}</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
+    told = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
     return f"<ErrorResponse><Error>{told}</Error><RequestId>0a1b2c3d</RequestId></ErrorResponse>".encode()
 
 
