@@ -1,4 +1,4 @@
-"""IAM that takes a while to see a change, as AWS's does (IAM User Guide, "Changes that I make are not always visible")."""
+"""IAM that takes a while to see a change, as AWS's does (IAM User Guide, "Troubleshoot IAM")."""
 
 from __future__ import annotations
 

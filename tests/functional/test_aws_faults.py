@@ -16,8 +16,11 @@ from tests.functional.faults import PASSING, Fault, always, at_random, first
 from tests.functional.guard import FIRST, KNOWN, Guard
 from tests.functional.kit import Kit, Result, embedded
 from tests.functional.lagging_iam import LaggingIam
+from tests.functional.processes import left_in
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST, role_of
+from tests.functional.test_terraform_faults import the_root
+from venue_access.errors import TerraformError
 
 VENUE = "faulty-dev"
 COMMANDS = {
@@ -74,7 +77,7 @@ def ends_right(guard: Guard, command: str) -> None:
     guard.check_stable()
 
 
-def quick(*chosen: Any) -> Any:
+def quick(*chosen: tuple[str, Fault]) -> pytest.MarkDecorator:
     """Of commands and faults; all but the ``chosen`` pairs are for the soak."""
     return pytest.mark.parametrize(
         ("command", "fault"),
@@ -229,6 +232,24 @@ class TestWhatDoesNotPass:
         kit.write_inventory({venue: through(venue, proxy)})
         proxy.fault_of = first(Fault.LOST, "AttachRolePolicy")
         assert run(kit, "provision").out == f"{venue} : ok=9 changed=6 {REST}\n"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("operation", ["CreatePolicy", "GetCallerIdentity"])
+def test_a_terraform_that_aws_never_answers_is_stopped(kit: Kit, venue: str, proxy: Proxy, operation: str) -> None:
+    kit.write_inventory({venue: through(venue, proxy)})
+    kit.done("provision", "--check")
+    root = the_root(kit, venue)
+    terraform = root.terraform()
+    plan = terraform.plan()
+    proxy.slowness = 600.0
+    proxy.fault_of = always(Fault.SLOW, operation)
+    terraform.deadline = 6.0
+    with pytest.raises(TerraformError, match="terraform apply was not done after 0 minutes, and was stopped"):
+        terraform.apply(plan)
+    assert left_in(root.folder) == {}
+    proxy.mend()
+    ends_right(Guard(kit, venue), "provision")
 
 
 @pytest.mark.soak

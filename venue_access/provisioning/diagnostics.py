@@ -129,6 +129,16 @@ def failure(
     )
 
 
+def overdue(command: str, deadline: float, *, folder: str) -> TerraformError:
+    """The error for a Terraform that was stopped after so many seconds."""
+    stack = folder.rstrip("/").rpartition("/")[2]
+    return TerraformError(
+        f"{stack}: terraform {command} was not done after {deadline / 60:.0f} minutes, and was stopped",
+        hint="AWS or the network does not answer: look with invoke doctor, then run the command again: it adopts what"
+        " was made",
+    )
+
+
 def _message(stack: str, errors: Sequence[Diagnostic]) -> str:
     """Each thing that went wrong once, with the resources that it went wrong for."""
     where: dict[tuple[str, str], list[str]] = {}

@@ -16,15 +16,17 @@ from typing import Any
 import python_terraform
 from python_terraform import IsFlagged
 
-from venue_access.errors import RequestError
+from venue_access.errors import RequestError, TerraformError
 from venue_access.masked import Masked
-from venue_access.provisioning.diagnostics import Diagnostic, failure
+from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
 from venue_access.provisioning.process import Process
 
 Event = Mapping[str, Any]
 """One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
 
 PLAN_FILE = "plan.tfplan"
+DEADLINE = 1800.0
+"""Seconds. Terraform's own calls have none: where AWS takes a call and never answers, it would wait for good."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Terraform:
         self._environment = dict(environment)
         self._hide = tuple(hide)
         self._told = told
+        self.deadline = DEADLINE
         self._runner = _Runner(working_dir=str(folder), terraform_bin_path=_find(program))
 
     def init(self) -> None:
@@ -140,7 +143,9 @@ class Terraform:
         events: list[Event] = []
         problems: list[Diagnostic] = []
         talk: list[str] = []
-        with self._runner.started(self._environment, command, *arguments, **options) as process:
+        # What init downloads may take its time.
+        deadline = None if command == "init" else self.deadline
+        with self._runner.started(self._environment, deadline, command, *arguments, **options) as process:
             for line in process.lines():
                 event = _event(line)
                 if event is None:
@@ -152,16 +157,24 @@ class Terraform:
                 self._told(event)
             code = process.wait()
         if code != 0:
-            raise failure(command, code, problems, "".join(talk), folder=str(self.folder), hide=self._hide)
+            raise self._failure(process, command, code, problems, "".join(talk))
         return events
 
     def _run_text(self, command: str, **options: Any) -> str:
-        with self._runner.started(self._environment, command, **options) as process:
+        with self._runner.started(self._environment, self.deadline, command, **options) as process:
             text = "".join(process.lines())
             code = process.wait()
         if code != 0:
-            raise failure(command, code, [], text, folder=str(self.folder), hide=self._hide)
+            raise self._failure(process, command, code, [], text)
         return text
+
+    def _failure(
+        self, process: Process, command: str, code: int, problems: Sequence[Diagnostic], talk: str
+    ) -> TerraformError:
+        folder = str(self.folder)
+        if process.overdue:
+            return overdue(command, self.deadline, folder=folder)
+        return failure(command, code, problems, talk, folder=folder, hide=self._hide)
 
 
 class _Runner(python_terraform.Terraform):
@@ -170,8 +183,11 @@ class _Runner(python_terraform.Terraform):
     def read_state_file(self, file_path: str | None = None) -> None:
         """Nothing: the kit reads the state where it needs it."""
 
-    def started(self, environment: Mapping[str, str], command: str, *arguments: str, **options: Any) -> Process:
-        return Process(self.generate_cmd_string(command, *arguments, **options), self.working_dir, environment)
+    def started(
+        self, environment: Mapping[str, str], deadline: float | None, command: str, *arguments: str, **options: Any
+    ) -> Process:
+        line = self.generate_cmd_string(command, *arguments, **options)
+        return Process(line, self.working_dir, environment, deadline=deadline)
 
 
 def state_file(folder: Path) -> dict[str, Any] | None:
