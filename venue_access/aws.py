@@ -5,12 +5,11 @@ Importing this module costs nothing; boto3 itself is loaded by the first call.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from venue_access.aws_refusals import ABSENT, NEW_KEYS, PRESENT, no_keys, refusal
@@ -23,6 +22,8 @@ __all__ = ["NEW_KEYS", "AssumedRole", "Aws", "Caller", "Endpoint", "Keys", "Live
 # What is called here, by the tests, and by botocore itself to find an operator's keys.
 _SERVICES = ("ecr", "iam", "kms", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
 _POOL = 16  # connections a client may hold open: as many as the threads that issue tokens
+_ATTEMPTS = 5  # with up to 1, 2, 4 and 8 s in between (botocore's standard mode)
+_ANSWER_TIMEOUT = 10  # seconds; where AWS does not answer at all, somebody hears of it after a minute
 
 
 class Aws:
@@ -127,14 +128,7 @@ class Aws:
         if policy is not None:
             request["Policy"] = policy
         answer = self.call("sts", "assume_role", hide=(external_id,), **request)
-        issued = answer["Credentials"]
-        return AssumedRole(
-            arn=answer["AssumedRoleUser"]["Arn"],
-            assumed_role_id=answer["AssumedRoleUser"]["AssumedRoleId"],
-            keys=Keys(issued["AccessKeyId"], Secret(issued["SecretAccessKey"]), Secret(issued["SessionToken"])),
-            expiration=issued["Expiration"].astimezone(timezone.utc),
-            packed_policy_size=answer.get("PackedPolicySize") if tags or policy else None,
-        )
+        return AssumedRole.of(answer, packed=bool(tags or policy))
 
     def parameter(self, name: str) -> Parameter | None:
         """An SSM parameter, decrypted; None where there is none."""
@@ -151,18 +145,7 @@ class Aws:
     def role(self, name: str) -> LiveRole | None:
         """A role as it is now; None where there is none."""
         answer = self.find("iam", "get_role", RoleName=name)
-        if answer is None:
-            return None
-        role, trust = answer["Role"], answer["Role"]["AssumeRolePolicyDocument"]
-        return LiveRole(
-            arn=role["Arn"],
-            role_id=role["RoleId"],
-            path=role["Path"],
-            trust_policy=json.loads(trust) if isinstance(trust, str) else trust,
-            max_session_duration=role.get("MaxSessionDuration", 3600),
-            permissions_boundary_arn=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
-            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
-        )
+        return None if answer is None else LiveRole.of(answer["Role"])
 
     def managed_policy_exists(self, arn: str) -> bool:
         """Whether a managed policy exists."""
@@ -172,6 +155,18 @@ class Aws:
         """The ARNs of the managed policies attached to a role."""
         attached = self.call("iam", "list_attached_role_policies", RoleName=role_name)["AttachedPolicies"]
         return frozenset(policy["PolicyArn"] for policy in attached)
+
+    def read_object(self, bucket: str, key: str, *, attempts: int = _ATTEMPTS) -> bytes:
+        """A whole object of S3's; one that is cut off on its way is asked for again, which botocore leaves to us."""
+        answer = self.call("s3", "get_object", Bucket=bucket, Key=key)
+        try:
+            with _faults("s3:GetObject", endpoint=self.endpoint):
+                content: bytes = answer["Body"].read()
+        except Unreachable:
+            if attempts == 1:
+                raise
+            return self.read_object(bucket, key, attempts=attempts - 1)
+        return content
 
     # -- the door itself ---------------------------------------------------------------------------------------
 
@@ -233,9 +228,9 @@ class Aws:
             region_name=self.region,
             config=Config(
                 connect_timeout=5,
-                read_timeout=30,
+                read_timeout=_ANSWER_TIMEOUT,
                 max_pool_connections=_POOL,
-                retries={"mode": "standard", "total_max_attempts": 5},
+                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
                 user_agent_extra="venue-access",
                 **own,
             ),
@@ -271,12 +266,13 @@ def _loader() -> Any:
 def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint | None = None) -> Iterator[None]:
     """Turn botocore's exceptions into ours; every fault that an operator meets has its remedy here."""
     from botocore import exceptions as fault
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
     except fault.ClientError as error:
-        told = error.response["Error"]
-        raise refusal(what, told.get("Code", "Unknown"), scrub(told.get("Message", ""), *hide)) from None
+        told, status = error.response["Error"], error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        raise refusal(what, told.get("Code", "Unknown"), scrub(told.get("Message", ""), *hide), status) from None
     except fault.NoCredentialsError:
         raise no_keys() from None
     except (fault.ProfileNotFound, fault.PartialCredentialsError, fault.ConfigParseError) as error:
@@ -289,7 +285,7 @@ def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint 
         if "still expired" not in str(error):  # what botocore says of AWS_CREDENTIAL_EXPIRATION in the past
             raise
         raise Unreachable("your AWS keys have expired", hint=NEW_KEYS) from None
-    except (fault.HTTPClientError, fault.ConnectionError) as error:
+    except (fault.HTTPClientError, fault.ConnectionError, fault.IncompleteReadError, ResponseParserError) as error:
         # The text of these names the endpoint; a request's body is never in it.
         where = endpoint.url if endpoint else "AWS"
         kind = type(error).__name__

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from venue_access.errors import AccessRefused, AwsError, Unreachable
+import re
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 _NOT_VALID = {
     "AuthFailure",
     "IncompleteSignature",
@@ -17,13 +19,17 @@ _NOT_VALID = {
     "UnrecognizedClientException",
 }
 _REFUSED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
-_SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture"}
+_SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"}
+# Most services say it with the code of a signature that is wrong (IAM User Guide, "Troubleshoot AWS Signature V4").
+_SKEWED_SIGNATURE = re.compile(r"Signature (expired|not yet current)")
 ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"}
 PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+_FAILING = 500  # the lowest HTTP status of an answer that is a fault of AWS's own
 _TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can say: it compresses the session policy and the tags
 _CHAINED = "session limit for roles assumed by role chaining"
 
+SET_THE_CLOCK = "set this machine's clock, and run the command again: invoke doctor shows by how much it is off"
 NEW_KEYS = "get new keys from your account portal, export them, and run the command again"
 
 
@@ -32,22 +38,27 @@ def no_keys() -> Unreachable:
     return Unreachable("no AWS keys were found", hint=f"{NEW_KEYS}, or name a profile with aws_profile")
 
 
-def refusal(what: str, code: str, said: str) -> AwsError:
+def refusal(what: str, code: str, said: str, status: int = 400) -> AwsError:
     """The error for a call that AWS refused.
 
     :param what: the call, such as ``sts:AssumeRole``.
     :param said: AWS's own words, with nothing confidential left in them.
+    :param status: of HTTP.
     """
+    if code in _SKEWED or _SKEWED_SIGNATURE.search(said):
+        message = "this machine's clock is off by more than AWS allows"
+        return Unreachable(message, hint=SET_THE_CLOCK, code=code)
     if code in _EXPIRED:
         return Unreachable("your AWS keys have expired", hint=NEW_KEYS, code=code)
     if code in _NOT_VALID:
         return Unreachable(f"AWS does not accept your keys ({code})", hint=NEW_KEYS, code=code)
-    if code in _SKEWED:
-        return Unreachable("this machine's clock is off by more than AWS allows", hint="set the clock", code=code)
     if code in _REFUSED:
         return AccessRefused(f"AWS refused {what}: {said}", code=code)
     if code in _THROTTLED:
-        return AwsError(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
+        return Unavailable(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
+    if status >= _FAILING:
+        message = f"AWS fails at {what} ({': '.join(filter(None, [code, said]))}), also after retries"
+        return Unavailable(message, hint="run the command again in some minutes", code=code)
     hint = "narrow the token less: fewer prefixes or repositories, a shorter policy" if code == _TOO_LARGE else None
     if _CHAINED in said:
         hint = "your keys are a role's session: ask for 1h or less, or issue with the keys of an IAM user"

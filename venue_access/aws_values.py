@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,18 @@ class AssumedRole:
     packed_policy_size: int | None = None
     """Percent of what AWS allows; only where a session policy or tags were sent."""
 
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], *, packed: bool) -> AssumedRole:
+        """From an answer of AssumeRole; ``packed`` where a session policy or tags were sent."""
+        issued = answer["Credentials"]
+        return cls(
+            arn=answer["AssumedRoleUser"]["Arn"],
+            assumed_role_id=answer["AssumedRoleUser"]["AssumedRoleId"],
+            keys=Keys(issued["AccessKeyId"], Secret(issued["SecretAccessKey"]), Secret(issued["SessionToken"])),
+            expiration=issued["Expiration"].astimezone(timezone.utc),
+            packed_policy_size=answer.get("PackedPolicySize") if packed else None,
+        )
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -99,3 +112,17 @@ class LiveRole:
     max_session_duration: int
     permissions_boundary_arn: str | None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, role: Mapping[str, Any]) -> LiveRole:
+        """From the ``Role`` of an answer of GetRole."""
+        trust = role["AssumeRolePolicyDocument"]
+        return cls(
+            arn=role["Arn"],
+            role_id=role["RoleId"],
+            path=role["Path"],
+            trust_policy=json.loads(trust) if isinstance(trust, str) else trust,
+            max_session_duration=role.get("MaxSessionDuration", 3600),
+            permissions_boundary_arn=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
+        )

@@ -8,6 +8,7 @@
      |    +-- StateLocked        somebody else holds the lock of its state
      +-- AwsError            5   AWS refused the kit, or could not be reached
      |    +-- AccessRefused      AWS knows the caller and says no
+     |    +-- Unavailable        AWS throttles or fails, also after retries
      |    +-- Unreachable        no keys, keys that do not work, the wrong account, no network
      +-- DeliveryError       6   a token was issued but could not be handed over
      +-- DifferenceFound     7   a check found a difference
@@ -117,6 +118,10 @@ class AwsError(VenueAccessError):
 
 class AccessRefused(AwsError):
     """AWS knows the caller and does not allow the call."""
+
+
+class Unavailable(AwsError):
+    """AWS throttles or fails, also after retries: neither the request nor the keys are to blame."""
 
 
 class Unreachable(AwsError):

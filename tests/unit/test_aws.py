@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore import exceptions as fault
+from botocore.parsers import ResponseParserError
 
 from venue_access.aws import AssumedRole, Caller, Endpoint, Keys, _faults
-from venue_access.errors import AccessRefused, AwsError, Unreachable
+from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
 from venue_access.masked import ExternalId, Secret
 
 
-def refused(code: str, message: str = "no") -> fault.ClientError:
+def refused(code: str, message: str = "no", status: int = 400) -> fault.ClientError:
     """As boto3 raises what AWS answers."""
-    return fault.ClientError({"Error": {"Code": code, "Message": message}}, "AssumeRole")
+    answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return fault.ClientError(answer, "AssumeRole")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +30,28 @@ def refused(code: str, message: str = "no") -> fault.ClientError:
         (refused("SignatureDoesNotMatch"), Unreachable, "AWS does not accept your keys (SignatureDoesNotMatch)"),
         (refused("RequestTimeTooSkewed"), Unreachable, "this machine's clock is off by more than AWS allows"),
         (refused("AccessDenied", "not you"), AccessRefused, "AWS refused sts:AssumeRole: not you"),
-        (refused("Throttling"), AwsError, "AWS is throttling sts:AssumeRole, also after retries"),
+        (
+            refused("SignatureDoesNotMatch", "Signature expired: 20261120T2200Z is now earlier than 20261120T2215Z"),
+            Unreachable,
+            "this machine's clock is off by more than AWS allows",
+        ),
+        (
+            refused("InvalidSignatureException", "Signature not yet current: 20261120T2300Z is still later"),
+            Unreachable,
+            "this machine's clock is off by more than AWS allows",
+        ),
+        (refused("Throttling"), Unavailable, "AWS is throttling sts:AssumeRole, also after retries"),
+        (refused("SlowDown", status=503), Unavailable, "AWS is throttling sts:AssumeRole, also after retries"),
+        (
+            refused("InternalFailure", "An error occurred", status=500),
+            Unavailable,
+            "AWS fails at sts:AssumeRole (InternalFailure: An error occurred), also after retries",
+        ),
+        (
+            refused("503", "Service Unavailable", status=503),
+            Unavailable,
+            "AWS fails at sts:AssumeRole (503: Service Unavailable), also after retries",
+        ),
         (
             refused("PackedPolicyTooLarge", "Packed policy consumes 105% of allotted space"),
             AwsError,
@@ -41,6 +65,8 @@ def refused(code: str, message: str = "no") -> fault.ClientError:
         (fault.NoCredentialsError(), Unreachable, "no AWS keys were found"),
         (fault.ProfileNotFound(profile="nowhere"), Unreachable, "your AWS configuration is not usable"),
         (fault.EndpointConnectionError(endpoint_url="https://127.0.0.1:1"), Unreachable, "AWS could not be reached"),
+        (fault.IncompleteReadError(actual_bytes=1, expected_bytes=2), Unreachable, "AWS could not be reached"),
+        (ResponseParserError("no XML"), Unreachable, "AWS could not be reached"),
         (fault.ReadTimeoutError(endpoint_url="https://127.0.0.1:1"), Unreachable, "AWS could not be reached"),
     ],
 )

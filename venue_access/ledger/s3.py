@@ -7,8 +7,9 @@ the next: so the records are one chain, whoever writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from venue_access.aws import Aws
@@ -19,6 +20,7 @@ from venue_access.ledger.record import Record
 
 _HIGHEST = 999_999_999_999
 _ATTEMPTS = 500  # each that is refused is one that another operator won
+_BUSY_ATTEMPTS = 100
 _THREADS = 16
 _TAKEN, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
 
@@ -110,32 +112,37 @@ class S3Ledger:
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
     def _get(self, name: str) -> str:
-        body: bytes = self._call("get_object", Bucket=self._place.bucket, Key=name)["Body"].read()
-        return body.decode(errors="replace")
+        with self._using():
+            return self._aws.read_object(self._place.bucket, name).decode(errors="replace")
 
-    def _put(self, name: str, text: str) -> bool:
+    def _put(self, name: str, text: str, *, attempts: int = _BUSY_ATTEMPTS) -> bool:
         """Make an object; whether there was none of its name."""
-        while True:
-            try:
-                self._call(
-                    "put_object",
-                    Bucket=self._place.bucket,
-                    Key=name,
-                    Body=text.encode(),
-                    ContentType="application/json",
-                    IfNoneMatch="*",
-                )
-            except AwsError as error:
-                if error.code == _TAKEN:
-                    return False
-                if error.code != _BUSY:  # S3 asks that it be tried again
-                    raise
-            else:
-                return True
+        try:
+            self._call(
+                "put_object",
+                Bucket=self._place.bucket,
+                Key=name,
+                Body=text.encode(),
+                ContentType="application/json",
+                IfNoneMatch="*",
+            )
+        except AwsError as error:
+            if error.code == _TAKEN:
+                return False
+            if error.code != _BUSY or attempts == 1:  # S3 asks that it be tried again
+                raise
+            return self._put(name, text, attempts=attempts - 1)
+        return True
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        try:
+        with self._using():
             return self._aws.call("s3", operation, **request)
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Have what goes wrong name the ledger."""
+        try:
+            yield
         except AwsError as error:
             if error.code in (_TAKEN, _BUSY):
                 raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.aws import NEW_KEYS
+from venue_access.aws_refusals import NEW_KEYS, SET_THE_CLOCK
 from venue_access.errors import StateLocked, TerraformError
 from venue_access.masked import Masked, scrub
 from venue_access.provisioning.progress import venue_of
@@ -31,7 +31,8 @@ class Diagnostic:
 
 # What stands in a diagnostic, and what to do about it; the first that fits is taken.
 _REMEDIES: tuple[tuple[str, str], ...] = (
-    (r"ExpiredToken|security token .* expired|RequestExpired", NEW_KEYS),
+    (r"Signature (expired|not yet current)|RequestTimeTooSkewed|RequestInTheFuture|RequestExpired", SET_THE_CLOCK),
+    (r"ExpiredToken|security token .* expired", NEW_KEYS),
     (r"InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|No valid credential", NEW_KEYS),
     (
         r"AWS account ID not allowed",
@@ -39,6 +40,8 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
     (r"Throttling|TooManyRequests|Rate exceeded|RequestLimitExceeded|SlowDown", "wait a minute and run it again"),
+    (r"request send failed|unexpected EOF", "check the network, and run the command again: it adopts what was made"),
+    (r"StatusCode: 5\d\d", "a fault of AWS's own: run the command again in some minutes"),
     (
         r"Scope ARN|PermissionsBoundary.* not exist",
         "set permissions_boundary in the inventory to a policy that this account has",
@@ -73,12 +76,13 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
 )
 
 # The AWS provider's account of a refusal, in the words of the AWS SDK for Go.
-_REFUSAL = re.compile(
+_CALL = (
     r"operation error (?P<service>[\w ]+): (?P<operation>\w+), (?:exceeded maximum number of attempts, \d+, )?"
-    r"(?:https response error StatusCode: \d+, RequestID: [\w-]*, (?:HostID: [^,]*, )?)?"
-    r"(?:api error )?(?P<code>\w+): ?(?P<said>.*)",
-    re.DOTALL,
+    r"(?:https response error StatusCode: (?P<status>\d+), RequestID: [\w-]*, (?:HostID: [^,]*, )?)?"
 )
+_REFUSAL = re.compile(_CALL + r"(?:api error )?(?P<code>\w+): ?(?P<said>.*)", re.DOTALL)
+_BROKEN = re.compile(_CALL + r".*?(?P<why>unexpected EOF|(?<=: )[^:\n]+$)", re.MULTILINE)
+_BROKEN_BY = re.compile("request send failed|unexpected EOF")
 _NOT_AUTHORIZED = re.compile(
     r"User: (?P<who>\S+) is not authorized to perform: (?P<action>\S+)"
     r"(?: on resource: (?P<resource>\S+))?(?:,? (?:because|with) (?P<why>.*))?"
@@ -137,6 +141,15 @@ def _unlocking(told: str, venue: str, now: datetime) -> str:
     return f"wait for it to end (--lock-timeout); if it is known to be gone: {free}"
 
 
+def overdue(command: str, deadline: float, *, stack: str) -> TerraformError:
+    """The error for a Terraform that was stopped after so many seconds."""
+    return TerraformError(
+        f"{stack}: terraform {command} was not done after {deadline / 60:.0f} minutes, and was stopped",
+        hint="AWS or the network does not answer: look with invoke doctor, then run the command again: it adopts what"
+        " was made",
+    )
+
+
 def _message(stack: str, errors: Sequence[Diagnostic]) -> str:
     """Each thing that went wrong once, with the resources that it went wrong for."""
     where: dict[tuple[str, str], list[str]] = {}
@@ -160,6 +173,9 @@ def _what(problem: Diagnostic) -> str:
             since = facts.get("Created", "")[:16]
             return f"the Terraform state is locked by {facts['Who']} since {since} UTC ({doing})"
         text = text.partition("\n")[0]  # what follows is of the lock that is not there
+    broken = _BROKEN.search(text) if _BROKEN_BY.search(text) else None
+    if broken is not None:
+        return _short(f"the connection to AWS broke at {_called(broken)} ({broken['why']})")
     refusal = _REFUSAL.search(text)
     if refusal is None:
         return _short(text)
@@ -169,8 +185,15 @@ def _what(problem: Diagnostic) -> str:
         on = f" on {denied['resource']}" if denied["resource"] else ""
         why = f": {denied['why']}" if denied["why"] else ""
         return _short(f"AWS does not allow {denied['action']}{on} to {denied['who']}{why}")
-    call = f"{refusal['service'].replace(' ', '').lower()}:{refusal['operation']}"
-    return _short(f"AWS refused {call} ({refusal['code']}){': ' if said else ''}{said}")
+    fails = (refusal["status"] or "").startswith("5")
+    # The SDK's word for an answer in no protocol of AWS's is UnknownError.
+    code = f"HTTP {refusal['status']}" if refusal["code"] == "UnknownError" else refusal["code"]
+    told = f": {said}" if said and said != refusal["code"] else ""
+    return _short(f"AWS {'fails at' if fails else 'refused'} {_called(refusal)} ({code}){told}")
+
+
+def _called(call: re.Match[str]) -> str:
+    return f"{call['service'].replace(' ', '').lower()}:{call['operation']}"
 
 
 def _short(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +14,7 @@ from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 from venue_access.provisioning.render import Import, managed_resources
 
+_DELETED = re.compile(r"A(RO|ID)A[A-Z0-9]+")  # a role's or a user's unique ID (IAM User Guide, "IAM identifiers")
 CURRENT, INCOMING = "Current", "Incoming"
 """The Sids by which the trust policy tells the external ID in use from the one coming in."""
 
@@ -66,6 +68,24 @@ def external_ids_in(trust_policy: Mapping[str, Any]) -> dict[str, tuple[External
         sid = statement.get("Sid", "")
         found[sid] = (*found.get(sid, ()), *ids)
     return found
+
+
+def trusts_only_deleted(trust_policy: Mapping[str, Any]) -> bool:
+    """Whether a way in is left to nobody, as each principal of its statement was deleted.
+
+    IAM then shows the unique ID in place of the ARN, and who is made anew under the same name has another (IAM User
+    Guide, "AWS JSON policy elements: Principal").
+    """
+    return any(
+        isinstance(principal, dict)
+        and list(principal) == ["AWS"]
+        and all(_DELETED.fullmatch(each) for each in _listed(principal["AWS"]))
+        for principal in (
+            statement.get("Principal")
+            for statement in _statements(trust_policy)
+            if statement.get("Effect") == "Allow" and _lets_assume(statement)
+        )
+    )
 
 
 def adoptable(aws: Aws, venue: Venue, live: LiveVenue, known: frozenset[str]) -> list[Import]:

@@ -20,6 +20,9 @@ exec "$@" 3<&- 4<&-
 """
 
 
+_FINISHING = 60.0  # seconds that a program is given to save its state
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C came while the process ran; it was let finish what it was doing."""
 
@@ -30,11 +33,16 @@ class Process:
     Ctrl-C asks the program to finish, once for each time; at the end of the context it becomes ``Interrupted``. In a
     thread, which no Ctrl-C reaches, ``interrupt_all`` stands for it.
 
+    :param deadline: seconds after which it is asked to finish, and a while later killed.
+    :ivar overdue: whether that happened.
     :raises Interrupted: none is to begin any more.
     """
 
-    def __init__(self, command: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: str, environment: Mapping[str, str], *, deadline: float | None = None
+    ) -> None:
         pause(0)
+        self.overdue = False
         reading, writing = os.pipe()
         watched, self._lifeline = os.pipe()
         self._output = os.fdopen(reading, encoding="utf-8", errors="replace")
@@ -57,6 +65,9 @@ class Process:
         finally:
             os.close(writing)
             os.close(watched)
+        self._ended = threading.Event()
+        if deadline is not None:
+            threading.Thread(target=self._watch, args=(deadline,), daemon=True).start()
         _running.append(self)
         if _stopping.is_set():  # just now: it was not among those that were told
             self.interrupt()
@@ -66,6 +77,7 @@ class Process:
 
     def __exit__(self, *exception: object) -> None:
         _running.remove(self)
+        self._ended.set()
         if self._process.poll() is None:
             self._process.terminate()
             self._process.wait()
@@ -76,6 +88,14 @@ class Process:
         self._output.close()
         if self._interrupted:
             raise Interrupted
+
+    def _watch(self, deadline: float) -> None:
+        if self._ended.wait(deadline):
+            return
+        self.overdue = True
+        self._process.send_signal(signal.SIGINT)
+        if not self._ended.wait(_FINISHING):
+            self._process.kill()
 
     def lines(self) -> Iterator[str]:
         """What it prints, line by line, to the end."""

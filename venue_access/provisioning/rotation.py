@@ -34,6 +34,7 @@ from venue_access.provisioning.rotation_terms import Rotation, RotationOptions
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import Stage, Standing, is_adoptable, new_external_id, standing
 
+_GOES_ON = "tokens can be issued as before, and the next run goes on from where things stand"
 _STEPS = 8  # more than any way through the table of stages takes, unless somebody else keeps changing it
 
 
@@ -61,6 +62,10 @@ def rotate(
     try:
         with root.locked():
             return run.rotate()
+    except (AwsError, TerraformError) as error:
+        if run.acting and "goes on" not in (error.hint or ""):
+            error.hint = "; ".join(filter(None, [error.hint, _GOES_ON]))
+        raise
     except KeyboardInterrupt:
         raise Stopped(
             f"{venue.name}: interrupted; tokens can be issued as before",
@@ -87,6 +92,8 @@ class _Run:
     steps: list[str] = field(default_factory=list)
     stage: Stage | None = None
     """Where it stood when it was last looked at."""
+    acting: bool = False
+    """Whether it has begun to change something."""
     changed: bool = False
     """Whether this run changed anything."""
     _fresh: ExternalId | None = None
@@ -133,7 +140,10 @@ class _Run:
     def _check(self, live: LiveVenue, stands: Standing) -> None:
         name = self._venue.name
         if stands.stage is Stage.ABSENT:
-            raise RequestError(f"{name} is not provisioned", hint=f"provision it with: invoke provision --venue {name}")
+            why = f": {stands.reason}" if stands.reason else ""
+            raise RequestError(
+                f"{name} is not provisioned{why}", hint=f"provision it with: invoke provision --venue {name}"
+            )
         if stands.stage is Stage.BROKEN and not self._options.repair:
             repair = f"make a new one with: invoke rotate-external-id --venue {name} --repair"
             adopt = f"keep it with: invoke provision --venue {name}; or {repair}"
@@ -167,6 +177,7 @@ class _Run:
 
     def _step(self, live: LiveVenue, stands: Standing) -> None:
         """One step of the module's table; where somebody else was faster, none."""
+        self.acting = True
         ids = stands.ids
         if ids is None:
             self._repair(live)

@@ -21,7 +21,7 @@ from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
-from venue_access.provisioning.live import CURRENT, INCOMING, LiveVenue
+from venue_access.provisioning.live import CURRENT, INCOMING, LiveVenue, trusts_only_deleted
 
 
 class Stage(enum.Enum):
@@ -48,14 +48,17 @@ class Standing:
     ids: ExternalIds | None = None
     """None where there is no usable one: ABSENT and BROKEN."""
     reason: str = ""
-    """For BROKEN: what is there, without an ID."""
+    """For BROKEN, and for ABSENT where something is left: what is there, without an ID."""
 
 
 def standing(live: LiveVenue) -> Standing:
     """Where a venue stands."""
     if live.role is None:
-        return Standing(Stage.ABSENT)
+        left = "its role is missing, though its SSM parameter is there"
+        return Standing(Stage.ABSENT, reason=left if live.parameter is not None else "")
     accepted, published = live.accepted, live.published
+    if trusts_only_deleted(live.role.trust_policy):
+        return _broken("the trust policy trusts somebody who was deleted (an ID such as AROA... is what is left)")
     if any(not ids for ids in accepted.values()):
         return _broken("the trust policy lets the role be assumed without an external ID")
     if set(accepted) - {CURRENT, INCOMING} or any(len(ids) != 1 for ids in accepted.values()):

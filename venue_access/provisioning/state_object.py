@@ -137,8 +137,12 @@ class StateObject:
         return f"wait for it to end; if it is known to be gone: {free}"
 
     def _get(self, key: str) -> str | None:
-        answer = self._aws.find("s3", "get_object", Bucket=self._bucket, Key=key)
-        return None if answer is None else answer["Body"].read().decode()
+        try:
+            return self._aws.read_object(self._bucket, key).decode()
+        except AwsError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
 
     def _put(self, key: str, text: str) -> bool:
         """Make an object; whether there was none."""

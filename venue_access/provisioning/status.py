@@ -57,7 +57,9 @@ class VenueStatus:
         if self.error is not None:
             return f"unknown: {self.error.message}"
         if self.stage is None or self.stage is Stage.ABSENT:
-            return "not provisioned"
+            return (
+                f"not provisioned: {self.reason}: invoke provision makes it anew" if self.reason else "not provisioned"
+            )
         age = "" if self.external_id_age is None else f", external ID {_age(self.external_id_age)} old"
         how = {
             Stage.STABLE: "",

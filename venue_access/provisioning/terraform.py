@@ -19,7 +19,7 @@ from python_terraform import IsFlagged
 
 from venue_access.errors import RequestError, StateLocked, TerraformError
 from venue_access.masked import Masked
-from venue_access.provisioning.diagnostics import Diagnostic, failure
+from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
 from venue_access.provisioning.process import Process, pause
 
 Event = Mapping[str, Any]
@@ -29,6 +29,8 @@ PLAN_FILE = "plan.tfplan"
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for a lock of the state."""
 _LOOK_AGAIN = 3.0
+DEADLINE = 1800.0
+"""Seconds. Terraform's own calls have none: where AWS takes a call and never answers, it would wait for good."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Terraform:
         self._environment = dict(environment)
         self._hide = tuple(hide)
         self._told = told
+        self.deadline = DEADLINE
         self._runner = _Runner(working_dir=str(folder), terraform_bin_path=_find(program))
 
     def init(self) -> None:
@@ -175,7 +178,9 @@ class Terraform:
         events: list[Event] = []
         problems: list[Diagnostic] = []
         talk: list[str] = []
-        with self._runner.started(self._environment, command, *arguments, **options) as process:
+        # What init downloads may take its time.
+        deadline = None if command == "init" else self.deadline
+        with self._runner.started(self._environment, deadline, command, *arguments, **options) as process:
             for line in process.lines():
                 event = _event(line)
                 if event is None:
@@ -187,19 +192,24 @@ class Terraform:
                 self._told(event)
             code = process.wait()
         if code != 0:
-            raise self._failure(command, code, problems, "".join(talk))
+            raise self._failure(process, command, code, problems, "".join(talk))
         return events
 
     def _run_text(self, command: str, **options: Any) -> str:
-        with self._runner.started(self._environment, command, **options) as process:
+        with self._runner.started(self._environment, self.deadline, command, **options) as process:
             text = "".join(process.lines())
             code = process.wait()
         if code != 0:
-            raise self._failure(command, code, [], text)
+            raise self._failure(process, command, code, [], text)
         return text
 
-    def _failure(self, command: str, code: int, problems: Sequence[Diagnostic], talk: str) -> TerraformError:
-        return failure(command, code, problems, talk, stack=self.folder.name, venue=self._venue, hide=self._hide)
+    def _failure(
+        self, process: Process, command: str, code: int, problems: Sequence[Diagnostic], talk: str
+    ) -> TerraformError:
+        stack = self.folder.name
+        if process.overdue:
+            return overdue(command, self.deadline, stack=stack)
+        return failure(command, code, problems, talk, stack=stack, venue=self._venue, hide=self._hide)
 
 
 class _Runner(python_terraform.Terraform):
@@ -208,8 +218,11 @@ class _Runner(python_terraform.Terraform):
     def read_state_file(self, file_path: str | None = None) -> None:
         """Nothing: the kit reads the state where it needs it."""
 
-    def started(self, environment: Mapping[str, str], command: str, *arguments: str, **options: Any) -> Process:
-        return Process(self.generate_cmd_string(command, *arguments, **options), self.working_dir, environment)
+    def started(
+        self, environment: Mapping[str, str], deadline: float | None, command: str, *arguments: str, **options: Any
+    ) -> Process:
+        line = self.generate_cmd_string(command, *arguments, **options)
+        return Process(line, self.working_dir, environment, deadline=deadline)
 
 
 def state_file(folder: Path) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from venue_access.errors import AwsError, DeliveryError, Unreachable, VenueAccessError
+from venue_access.errors import AwsError, DeliveryError, Unavailable, Unreachable, VenueAccessError
 from venue_access.inventory.model import Recipient
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
@@ -66,8 +66,8 @@ def entering_refusals(
     """
 
     def enter(user: str, error: VenueAccessError) -> None:
-        # What did not reach AWS, or was told no by the kit itself, is no refusal of AWS's.
-        if isinstance(error, AwsError) and not isinstance(error, Unreachable) and error.code is not None:
+        # What did not reach AWS, or fell to a fault of its own, or was told no by the kit itself, is no refusal of it.
+        if isinstance(error, AwsError) and not isinstance(error, (Unavailable, Unreachable)) and error.code is not None:
             ledger.record(Kind.REFUSAL, recipient=user, reason=reason, error=error.code)
 
     while True:

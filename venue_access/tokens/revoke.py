@@ -13,7 +13,7 @@ from typing import Any
 
 from venue_access import inline_policies
 from venue_access.aws import Aws
-from venue_access.errors import AwsError, DifferenceFound, RequestError
+from venue_access.errors import AwsError, DifferenceFound, RequestError, Unavailable, Unreachable
 from venue_access.inventory.model import Venue
 from venue_access.policies import INLINE_POLICIES_LIMIT, Policy, size
 from venue_access.tokens import denies
@@ -114,6 +114,8 @@ class Revoker:
         except AwsError as error:
             if error.code == _LIMIT_EXCEEDED:  # somebody else was at it
                 raise self._no_room(revocation) from error
+            if isinstance(error, (Unavailable, Unreachable)):
+                raise self._unknown(error) from error
             raise
         return Revoked(
             Standing(name, expires, revocation),
@@ -167,6 +169,15 @@ class Revoker:
             taken.append(covered.pop(0))
             del left[taken[-1]]
         self.pruned += [name for name in taken if inline_policies.remove(self._aws, self._venue.role_name, name)]
+
+    def _unknown(self, error: AwsError) -> AwsError:
+        """The error for a revocation of which only the answer may have been lost."""
+        name = self._venue.name
+        return type(error)(
+            f"{error.message}; whether the revocation is in force is not known",
+            hint=f"run the command again; what is in force: invoke revoke-token --venue {name} --list",
+            code=error.code,
+        )
 
     def _no_room(self, revocation: Revocation) -> RequestError:
         name = self._venue.name

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from venue_access.aws import Aws, Parameter
 from venue_access.callers import caller_in_account, why_not_trusted
-from venue_access.errors import AccessRefused, RequestError
+from venue_access.errors import AccessRefused, AwsError, RequestError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 
@@ -69,8 +69,22 @@ class StoredId:
         against = why_not_trusted(self._venue, self._aws.caller())
         if against is not None:
             raise not_trusted(self._venue, against, error) from error
+        self._check_role_is_there(error)
         if (self._now() - found.modified).total_seconds() > 2 * DEADLINE:
             raise self._refused(error) from error
+
+    def _check_role_is_there(self, error: AccessRefused) -> None:
+        """To AWS a role that is missing and one that does not trust the caller are the same; it may be looked up."""
+        try:
+            role = self._aws.role(self._venue.role_name)
+        except AwsError:
+            return  # the desk needs no right on IAM
+        if role is None:
+            raise RequestError(
+                f"{self._venue.name} is not provisioned: there is no role {self._venue.role_name}, though its SSM"
+                " parameter is there",
+                hint=f"make it anew with: invoke provision --venue {self._venue.name}",
+            ) from error
 
     def _refused(self, error: AccessRefused) -> AccessRefused:
         name = self._venue.name

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, AwsError, Unreachable
+from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 from venue_access.verification.report import Check
@@ -50,13 +50,14 @@ class Probe:
         """Make the call with a token.
 
         :raises Unreachable: AWS does not answer, or takes the token for none.
+        :raises Unavailable: AWS throttles or fails.
         """
         expected = "allowed" if self.allowed else "refused"
         try:
             self.call(token)
         except AccessRefused:
             return Check(self.tried, expected, "refused", not self.allowed)
-        except Unreachable:
+        except (Unavailable, Unreachable):
             raise
         except AwsError as error:
             if error.code in _LET_THROUGH:

@@ -87,6 +87,56 @@ CASES = {
         "unity-dev: aws_ssm_parameter.external_id: AWS refused ssm:PutParameter (ThrottlingException): Rate exceeded",
         "wait a minute and run it again",
     ),
+    "a connection that was reset": (
+        error(
+            "creating IAM Policy (unity-dev-sts-ecr): operation error IAM: CreatePolicy, exceeded maximum number of"
+            " attempts, 8, https response error StatusCode: 0, RequestID: , request send failed, Post"
+            ' "http://127.0.0.1:37839/": read tcp 127.0.0.1:55166->127.0.0.1:37839: read: connection reset by peer',
+            ROLE,
+        ),
+        "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (connection reset by peer)",
+        "run the command again: it adopts what was made",
+    ),
+    "an answer that was cut off": (
+        error(
+            "creating IAM Policy (unity-dev-sts-s3): operation error IAM: CreatePolicy, https response error"
+            " StatusCode: 200, RequestID: a9c153a9-4ef4-4054-bd3c-0ea3edcb83f0, decomposing response: unexpected EOF",
+            ROLE,
+        ),
+        "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (unexpected EOF)",
+        "run the command again: it adopts what was made",
+    ),
+    "a fault of AWS's own": (
+        error(
+            "creating IAM Policy (unity-dev-sts-s3): operation error IAM: CreatePolicy, exceeded maximum number of"
+            " attempts, 8, https response error StatusCode: 500, RequestID: 0a1b2c3d, api error InternalFailure: We"
+            " encountered an internal error. Please try again.",
+            ROLE,
+        ),
+        "unity-dev: aws_iam_role.this: AWS fails at iam:CreatePolicy (InternalFailure): We encountered an internal"
+        " error. Please try again",
+        "run the command again in some minutes",
+    ),
+    "a balancer without a service": (
+        error(
+            "creating IAM Policy (unity-dev-sts-s3): operation error IAM: CreatePolicy, exceeded maximum number of"
+            " attempts, 8, https response error StatusCode: 503, RequestID: , api error UnknownError: UnknownError",
+            ROLE,
+        ),
+        "unity-dev: aws_iam_role.this: AWS fails at iam:CreatePolicy (HTTP 503)",
+        "run the command again in some minutes",
+    ),
+    "a clock that is wrong": (
+        error(
+            "creating IAM Role (unity-dev-sts): operation error IAM: CreateRole, https response error StatusCode: 403,"
+            " RequestID: 0a1b2c3d, api error SignatureDoesNotMatch: Signature expired: 20261120T220000Z is now earlier"
+            " than 20261120T221500Z (20261120T223000Z - 15 min.)",
+            ROLE,
+        ),
+        "unity-dev: aws_iam_role.this: AWS refused iam:CreateRole (SignatureDoesNotMatch): Signature expired:"
+        " 20261120T220000Z is now earlier than 20261120T221500Z (20261120T223000Z - 15 min.)",
+        "set this machine's clock",
+    ),
     "another account": (
         error("AWS account ID not allowed: 444455556666"),
         "unity-dev: AWS account ID not allowed: 444455556666",
@@ -125,7 +175,7 @@ CASES = {
             "Failed to refresh state: Unable to access object: operation error S3: HeadObject, https response error"
             " StatusCode: 403, RequestID: 2F3Q, HostID: bcqm, api error Forbidden: Forbidden"
         ),
-        "unity-dev: AWS refused s3:HeadObject (Forbidden): Forbidden",
+        "unity-dev: AWS refused s3:HeadObject (Forbidden)",
         "invoke operator-policy --venue unity-dev prints",
     ),
 }

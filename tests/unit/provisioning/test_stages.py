@@ -46,6 +46,11 @@ def handmade(*ids: str, sid: str | None = None, operator: str = "StringEquals") 
     return {"Version": "2012-10-17", "Statement": statement}
 
 
+def trusting(policy: dict[str, Any], principals: str | list[str]) -> dict[str, Any]:
+    statements = [{**each, "Principal": {"AWS": principals}} for each in policy["Statement"]]
+    return {**policy, "Statement": statements}
+
+
 def together(*policies: dict[str, Any]) -> dict[str, Any]:
     statements = [
         each
@@ -88,6 +93,8 @@ BROKEN = {
     "another Sid": (together(ours(S), handmade(OTHER, sid="Mine")), S, "edited by hand"),
     "two IDs in one": (handmade(S, OTHER, sid="Current"), S, "edited by hand"),
     "Incoming alone": (handmade(S, sid="Incoming"), S, "no statement Current"),
+    "who was deleted": (trusting(ours(S), "AROAEXAMPLEOFADELETED"), S, "trusts somebody who was deleted"),
+    "users who were": (trusting(ours(S), ["AIDAEXAMPLEONE", "AIDAEXAMPLETWO"]), S, "trusts somebody who was deleted"),
     "nothing": ({"Version": "2012-10-17", "Statement": []}, S, "no statement Current"),
 }
 
@@ -100,6 +107,16 @@ def test_what_is_in_no_row_is_broken_and_says_how_without_an_id(case: str) -> No
     assert reason in stands.reason
     assert not re.search("id-of", stands.reason)
     assert stands.ids is None
+
+
+def test_somebody_deleted_beside_somebody_trusted_breaks_nothing() -> None:
+    both = trusting(ours(S), ["AROAEXAMPLEOFADELETED", "arn:aws:iam::111122223333:root"])
+    assert standing(live(both, S)).stage is Stage.STABLE
+
+
+def test_what_is_left_of_a_venue_whose_role_is_missing_is_told() -> None:
+    assert "its role is missing, though its SSM parameter is there" in standing(live(None, S)).reason
+    assert standing(live(None, None)).reason == ""
 
 
 def test_what_only_lets_a_session_be_tagged_is_no_way_in() -> None:

@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.aws import Aws, Caller, Parameter
+from venue_access.aws import Aws, Caller, LiveRole, Parameter
 from venue_access.errors import AccessRefused, RequestError, Unreachable
 from venue_access.masked import ExternalId
 from venue_access.tokens.stored_id import DEADLINE, StoredId
@@ -41,6 +41,8 @@ class StandIn:
     events: dict[float, Callable[[StandIn], None]] = field(default_factory=dict)
     closing: bool = False
     may_read: bool = True
+    may_read_role: bool = True
+    exists: bool = True
 
     def parameter(self, name: str) -> Parameter | None:
         assert name == "/unity/unity/dev/cs/sts/role/external-id"
@@ -48,6 +50,11 @@ class StandIn:
             raise AccessRefused("AWS refused ssm:GetParameter: no", code="AccessDeniedException")
         self.reads += 1
         return None if self.stored is None else Parameter(ExternalId(self.stored), 1, NOW - self.age)
+
+    def role(self, name: str) -> LiveRole | None:
+        if not self.may_read_role:
+            raise AccessRefused("AWS refused iam:GetRole: no", code="AccessDenied")
+        return LiveRole(VENUE.role_arn, "AROAEXAMPLE", "/", {}, 3600, None) if self.exists else None
 
     def caller(self) -> Caller:
         return Caller(self.account, self.caller_arn)
@@ -111,6 +118,19 @@ def test_a_refusal_long_after_the_last_change_is_told_at_once() -> None:
     with pytest.raises(AccessRefused, match="stored external ID"):
         aws.stored_id().assume(aws.assume)
     assert (aws.elapsed, len(aws.tried)) == (0, 1)
+
+
+def test_a_role_that_is_missing_is_told_at_once() -> None:
+    aws = StandIn(accepted=set(), age=timedelta(seconds=1), exists=False)
+    with pytest.raises(RequestError, match="there is no role unity-unity-dev-sts, though its SSM parameter is there"):
+        aws.stored_id().assume(aws.assume)
+    assert (aws.elapsed, len(aws.tried)) == (0, 1)
+
+
+def test_a_desk_that_may_not_look_at_the_role_is_told_what_it_may_know() -> None:
+    aws = StandIn(accepted=set(), exists=False, may_read_role=False)
+    with pytest.raises(AccessRefused, match="with its stored external ID"):
+        aws.stored_id().assume(aws.assume)
 
 
 def test_a_caller_whom_the_role_does_not_trust_is_told_so_at_once_also_after_a_change() -> None:
