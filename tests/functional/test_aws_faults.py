@@ -234,6 +234,55 @@ class TestWhatDoesNotPass:
         assert run(kit, "provision").out == f"{venue} : ok=9 changed=6 {REST}\n"
 
 
+class TestTheLedgerInS3:
+    @pytest.fixture
+    def shared_ledger(self, guard: Guard, proxy: Proxy) -> Guard:
+        """The venue with a ledger in S3, which has an entry already."""
+        guard.kit.write_inventory({VENUE: through(VENUE, proxy, ledger={"s3": {"bucket": f"{VENUE}-ledger"}})})
+        guard.kit.done("issue-token", "--user", "alice")
+        proxy.forget()
+        return guard
+
+    @pytest.mark.parametrize(
+        "fault",
+        [each if each is Fault.LOST else pytest.param(each, marks=pytest.mark.soak) for each in PASSING],
+        ids=str,
+    )
+    def test_each_call_that_fails_once_is_made_again_and_nothing_is_entered_twice(
+        self, shared_ledger: Guard, proxy: Proxy, fault: Fault
+    ) -> None:
+        before = self.entries(shared_ledger.kit)
+        proxy.fault_of = first(fault)
+        result = run(shared_ledger.kit, "issue-token")
+        assert result.code == 0, result.err
+        proxy.mend()
+        assert self.entries(shared_ledger.kit) == before + 1
+        shared_ledger.kit.done("ledger.verify")
+
+    @pytest.mark.parametrize("times", [1, pytest.param(50, marks=pytest.mark.soak)])
+    def test_an_entry_whose_body_is_cut_off_is_read_again_but_not_for_ever(
+        self, shared_ledger: Guard, proxy: Proxy, times: int
+    ) -> None:
+        reads: list[str] = []
+
+        def fault_of(operation: str) -> Fault | None:
+            reads.extend([operation] * (operation == "GetObject"))
+            # The first of them lists the bucket, which has no body that is streamed.
+            return Fault.CUT_OFF if operation == "GetObject" and 1 < len(reads) <= 1 + times else None
+
+        proxy.fault_of = fault_of
+        result = run(shared_ledger.kit, "issue-token")
+        assert result.code == (0 if times == 1 else 5), result.err
+        assert proxy.played
+        if times > 1:
+            assert f"error: the ledger s3://{VENUE}-ledger/" in result.err
+            assert "could not be reached for s3:GetObject" in result.err
+
+    @staticmethod
+    def entries(kit: Kit) -> int:
+        return len(kit.done("tokens", "--json").document()["tokens"])
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("operation", ["CreatePolicy", "GetCallerIdentity"])
 def test_a_terraform_that_aws_never_answers_is_stopped(kit: Kit, venue: str, proxy: Proxy, operation: str) -> None:

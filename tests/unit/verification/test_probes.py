@@ -10,7 +10,7 @@ import pytest
 
 from tests.stacks import a_full_venue, a_venue
 from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, AwsError, Unreachable
+from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
 from venue_access.masked import ExternalId
 from venue_access.verification.probes import Probe, probes
 
@@ -64,13 +64,15 @@ def test_a_bucket_that_is_not_there_is_missed_where_it_should_be_and_proves_noth
 
 def test_an_answer_that_is_neither_is_told_as_it_is() -> None:
     for allowed in (True, False):
-        assert answered(AwsError("AWS is throttling", code="SlowDown"), allowed=allowed) == ("SlowDown", None)
+        assert answered(AwsError("AWS refused x", code="KMSInternal"), allowed=allowed) == ("KMSInternal", None)
         assert answered(AwsError("it could not be made"), allowed=allowed) == ("it could not be made", None)
 
 
 def test_an_aws_that_does_not_answer_ends_the_probing() -> None:
     with pytest.raises(Unreachable):
         answered(Unreachable("no network"), allowed=True)
+    with pytest.raises(Unavailable):
+        answered(Unavailable("AWS is throttling", code="SlowDown"), allowed=True)
 
 
 HARMLESS = re.compile(
