@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from venue_access.aws import Keys
@@ -317,6 +319,7 @@ def operator_keys_of_another_account(kit: Kit) -> Keys:
     return operator_keys(kit, OTHER_ACCOUNT)
 
 
+@pytest.mark.soak
 def test_a_reader_that_goes_away_is_no_error(kit: Kit, venue: str) -> None:
     with kit.start("provision") as process:
         assert process.stdout is not None

@@ -28,6 +28,7 @@ def write(kit: Kit, names: list[str], **variables: Any) -> None:
     kit.write_inventory({name: embedded(name, **{"stack": stack_of(names[0]), **variables}) for name in names})
 
 
+@pytest.mark.soak
 def test_part_of_a_stack_leaves_the_others_alone_and_says_what_changed_of_them(kit: Kit, trio: list[str]) -> None:
     one, other, gone = trio
     before, ids = iam_documents(kit, other), live_ids(kit, *trio)
