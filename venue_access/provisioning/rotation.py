@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from venue_access.aws import Aws, Caller
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.config import Settings
-from venue_access.errors import AwsError, RequestError, Stopped, TerraformError
+from venue_access.errors import AwsError, DeliveryError, RequestError, Stopped, TerraformError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
@@ -34,6 +34,7 @@ from venue_access.provisioning.rotation_terms import Rotation, RotationOptions
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import Stage, Standing, is_adoptable, new_external_id, standing
 
+_GOES_ON = "run the command again: it goes on from where things stand"
 _STEPS = 8  # more than any way through the table of stages takes, unless somebody else keeps changing it
 
 
@@ -60,15 +61,36 @@ def rotate(
     run = _Run(venue, aws, options, reporter, change, patience or Patience(), now)
     try:
         with root.locked(lambda: reporter.line(f"{venue.name}: waiting for another run on its stack")):
-            return run.rotate()
-    except KeyboardInterrupt:
-        raise Stopped(
-            f"{venue.name}: interrupted; tokens can be issued as before",
-            hint="run the command again: it goes on from where things stand",
-        ) from None
-    finally:
-        if run.stage is not None and run.changed:
-            ledger.record(Kind.ROTATION, stage=run.stage.value)
+            rotation = run.rotate()
+    except BaseException as error:
+        try:
+            _enter(ledger, run)
+        except VenueAccessError as also:
+            reporter.warn(also.message)
+        if isinstance(error, KeyboardInterrupt):
+            raise Stopped(f"{venue.name}: interrupted; tokens can be issued as before", hint=_GOES_ON) from None
+        if isinstance(error, RequestError) and run.stage is not None and run.changed:
+            told = f"{venue.name}: {error.message}; the rotation is left half done, and tokens can be issued as before"
+            raise TerraformError(told, hint=f"mend that; then {_GOES_ON}") from error
+        raise
+    _enter(ledger, run)
+    return rotation
+
+
+def _enter(ledger: Ledger, run: _Run) -> None:
+    """Enter what a run changed, if it did.
+
+    :raises DeliveryError: it cannot be entered.
+    """
+    if run.stage is None or not run.changed:
+        return
+    try:
+        ledger.record(Kind.ROTATION, stage=run.stage.value)
+    except VenueAccessError as error:
+        raise DeliveryError(
+            f"the rotation stands at '{run.stage.value}', which could not be entered into the ledger: {error.message}",
+            hint=error.hint,
+        ) from error
 
 
 @dataclass
