@@ -12,6 +12,8 @@ from venue_access.errors import RequestError
 from venue_access.files import flush_folder, unwritable
 
 _BLOCK = 8_192
+_ROOM = 65_536
+"""Bytes: of some tens of records."""
 
 
 def append_private(path: Path, line_after: Callable[[str | None], str]) -> None:
@@ -62,15 +64,26 @@ def read_lines(path: Path) -> list[str]:
 
 
 def last_line(path: Path) -> str | None:
-    """The last whole line of a file that can be added to; None where there is none.
+    """The last whole line of a file that can be added to, with room on its disk; None where there is none.
 
     :raises RequestError: ``append_private`` could not add to it.
     """
     try:
         with os.fdopen(_opened_locked(path), "r+b", buffering=0) as file:
+            _take_room(file)
             return _last_line(file, _whole_lines(file))
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def _take_room(file: FileIO) -> None:
+    """See that lines can be added, by having the disk set room aside for a moment."""
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        end = file.seek(0, os.SEEK_END)
+        try:
+            os.posix_fallocate(file.fileno(), end, _ROOM)
+        finally:
+            os.ftruncate(file.fileno(), end)
 
 
 def _opened_locked(path: Path) -> int:

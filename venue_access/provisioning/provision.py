@@ -8,7 +8,7 @@ from pathlib import Path
 
 from venue_access.accounts import Accounts
 from venue_access.config import Settings
-from venue_access.errors import Stopped
+from venue_access.errors import RequestError, Stopped
 from venue_access.files import write_private
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.forks import side_by_side
@@ -59,12 +59,15 @@ def provision(
 
 
 def note_failed(settings: Settings, outcomes: Sequence[Outcome]) -> Path | None:
-    """Write down the venues that failed where not one alone was meant, for ``--limit @file``; where, if any did."""
+    """Write down the venues that failed where not one alone was meant, for ``--limit @file``; where, if it was done."""
     failed = [outcome.venue.name for outcome in outcomes if outcome.error is not None]
     if not failed or len(outcomes) == 1:
         return None
-    file = settings.folder() / "failed"
-    write_private(file, "".join(f"{name}\n" for name in failed))
+    try:
+        file = settings.folder() / "failed"
+        write_private(file, "".join(f"{name}\n" for name in failed))
+    except RequestError:
+        return None  # a full disk, perhaps the very reason; what was done is yet to be told
     return file
 
 

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from venue_access.aws import Aws, Caller
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.config import Settings
-from venue_access.errors import AwsError, RequestError, Stopped, TerraformError
+from venue_access.errors import AwsError, DeliveryError, RequestError, Stopped, TerraformError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
@@ -34,7 +34,9 @@ from venue_access.provisioning.rotation_terms import Rotation, RotationOptions
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import Stage, Standing, is_adoptable, new_external_id, standing
 
-_GOES_ON = "tokens can be issued as before, and the next run goes on from where things stand"
+_AGAIN = "run the command again: it goes on from where things stand"
+_AS_BEFORE = "tokens can be issued as before"
+_GOES_ON = f"{_AS_BEFORE}, and the next run goes on from where things stand"
 _STEPS = 8  # more than any way through the table of stages takes, unless somebody else keeps changing it
 
 
@@ -61,19 +63,37 @@ def rotate(
     run = _Run(venue, aws, options, reporter, change, patience or Patience(), now)
     try:
         with root.locked():
-            return run.rotate()
-    except (AwsError, TerraformError) as error:
-        if run.acting and "goes on" not in (error.hint or ""):
+            rotation = run.rotate()
+    except BaseException as error:
+        try:
+            _enter(ledger, run)
+        except VenueAccessError as also:
+            reporter.warn(also.message)
+        if isinstance(error, KeyboardInterrupt):
+            raise Stopped(f"{venue.name}: interrupted; {_AS_BEFORE}", hint=_AGAIN) from None
+        if isinstance(error, RequestError) and run.changed:
+            told = f"{venue.name}: {error.message}; the rotation is left half done, and {_AS_BEFORE}"
+            raise TerraformError(told, hint=f"mend that; then {_AGAIN}") from error
+        if isinstance(error, (AwsError, TerraformError)) and run.acting and "goes on" not in (error.hint or ""):
             error.hint = "; ".join(filter(None, [error.hint, _GOES_ON]))
         raise
-    except KeyboardInterrupt:
-        raise Stopped(
-            f"{venue.name}: interrupted; tokens can be issued as before",
-            hint="run the command again: it goes on from where things stand",
-        ) from None
-    finally:
-        if run.stage is not None and run.changed:
+    _enter(ledger, run)
+    return rotation
+
+
+def _enter(ledger: Ledger, run: _Run) -> None:
+    """Enter what a run changed, if it did.
+
+    :raises DeliveryError: it cannot be entered.
+    """
+    try:
+        if run.changed:
             ledger.record(Kind.ROTATION, stage=run.stage.value)
+    except VenueAccessError as error:
+        raise DeliveryError(
+            f"the rotation stands at '{run.stage.value}', which could not be entered into the ledger: {error.message}",
+            hint=error.hint,
+        ) from error
 
 
 @dataclass
@@ -90,12 +110,11 @@ class _Run:
     _unproved: str | None = None
     """Why an ID cannot be proved to work."""
     steps: list[str] = field(default_factory=list)
-    stage: Stage | None = None
+    stage: Stage = Stage.ABSENT
     """Where it stood when it was last looked at."""
     acting: bool = False
     """Whether it has begun to change something."""
     changed: bool = False
-    """Whether this run changed anything."""
     _fresh: ExternalId | None = None
     """The ID that this run brings in."""
     _seen: set[ExternalId] = field(default_factory=set)
@@ -125,7 +144,7 @@ class _Run:
             live, stands = self._look()
         raise TerraformError(
             f"{self._venue.name}: somebody else keeps changing the external ID",
-            hint="find out who, then run the command again: it goes on from where things stand",
+            hint=f"find out who, then {_AGAIN}",
         )
 
     def _look(self) -> tuple[LiveVenue, Standing]:
