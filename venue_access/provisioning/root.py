@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -23,12 +22,12 @@ from venue_access.provisioning.cli_config import (
     installs_from_the_registry,
     terraform_program,
 )
+from venue_access.provisioning.initialised import Initialised, forget, is_initialised
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.progress import venue_of
 from venue_access.provisioning.render import (
     DATA_FILE,
     EXTERNAL_IDS_FILE,
-    IMPORTS_FILE,
     Departed,
     Import,
     Rendering,
@@ -42,14 +41,12 @@ from venue_access.provisioning.terraform import LOCK_TIMEOUT, PLAN_FILE, Event, 
 
 _OTHER_RUN = 600.0  # seconds: another run on the same stack may have several plans to make
 _UNKNOWN = ("not-known",)  # buckets, in a stand-in
-_STAMP = ".initialised"
 _READ_BY_TERRAFORM = [
     folder + ending
     for folder in ("", "modules/venue_access/")
     for ending in ("*.tf", "*.tf.json", "*.tofu*", "*.tfvars*")
 ]
 """What would be part of the root though the rendering does not have it: an earlier rendering's, or anybody's."""
-_NOT_READ_BY_INIT = (DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE)
 
 # What names credentials in Terraform's environment: only the venue's own may be there.
 _CREDENTIALS = (
@@ -138,15 +135,14 @@ class StackRoot:
             private_directory((self.folder / name).parent)
             write_private_if_changed(self.folder / name, text)
         remove_others(self.folder, rendering.files)
-        read = sorted((name, text) for name, text in rendering.files.items() if name not in _NOT_READ_BY_INIT)
-        wanted = hashlib.sha256(repr(read).encode()).hexdigest()
-        stamp = self.folder / _STAMP
-        if (self.folder / ".terraform").is_dir() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        initialised = Initialised(self.folder, rendering.files)
+        if initialised.holds():
             return
-        stamp.unlink(missing_ok=True)
-        with self._installing():
-            self.terraform().init()
-        write_private_if_changed(stamp, wanted)
+        initialised.begin()
+        if not initialised.taken_over():
+            with self._installing():
+                self.terraform().init()
+        initialised.end()
 
     @contextmanager
     def _installing(self) -> Iterator[None]:
@@ -198,7 +194,7 @@ class StackRoot:
 
     def is_rendered(self) -> bool:
         """Whether a run has written and initialised this root before."""
-        return (self.folder / _STAMP).exists()
+        return is_initialised(self.folder)
 
     def state(self) -> dict[str, Any]:
         """The state as it is now; empty where there is none yet."""
@@ -227,12 +223,12 @@ class StackRoot:
 
     def forget_place(self) -> None:
         """Have the next run tell Terraform anew where the state is."""
-        (self.folder / _STAMP).unlink(missing_ok=True)
+        forget(self.folder)
         (self.folder / ".terraform" / "terraform.tfstate").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Take the folder away: of a stack of which nothing is left."""
-        (self.folder / _STAMP).unlink(missing_ok=True)  # first: a half-removed folder must not pass for initialised
+        forget(self.folder)  # first: a half-removed folder must not pass for initialised
         shutil.rmtree(self.folder)
 
 

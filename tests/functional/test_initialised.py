@@ -1,0 +1,68 @@
+"""``terraform init`` is run where it would make something else, and nowhere else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.functional.kit import CHECKOUT, Kit, embedded, new_venue
+from venue_access.config import Settings
+from venue_access.kit import Kit as OurKit
+from venue_access.provisioning.root import StackRoot
+from venue_access.provisioning.stack import group_into_stacks
+
+
+class Stacks:
+    """Two stacks of one venue each, and a Terraform that notes what it is asked."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._asked = kit.folder / "asked"
+        program = kit.folder / "terraform"
+        program.write_text(f'#!/bin/sh\necho "$1" >>\'{self._asked}\'\nexec {shutil.which("terraform")} "$@"\n')
+        program.chmod(0o755)
+        names = new_venue(), new_venue()
+        kit.write_inventory({name: embedded(name) for name in names})
+        settings = Settings(kit.inventory, kit.work_directory, CHECKOUT, terraform=str(program))
+        ours = OurKit.open(settings)
+        stacks = group_into_stacks(ours.venues.values())
+        self.roots = [StackRoot(settings, stack, ours.aws(stack.venues[0])) for stack in stacks]
+
+    def asked_to_write(self, root: StackRoot) -> list[str]:
+        """What Terraform was asked for as the root was written."""
+        self._asked.write_text("")
+        root.write_for(buckets={}, external_ids={})
+        return self._asked.read_text().split()
+
+
+@pytest.fixture
+def stacks(kit: Kit, tmp_path: Path, work_directory: Path) -> Stacks:
+    own = tmp_path / "work"  # no stack of another test's is beside these
+    own.mkdir(mode=0o700)
+    (own / "local-aws").symlink_to(work_directory / "local-aws")
+    return Stacks(Kit(tmp_path, own))
+
+
+def test_stacks_for_which_it_reads_the_same_are_initialised_once(stacks: Stacks) -> None:
+    first, second = stacks.roots
+    assert stacks.asked_to_write(first) == ["init"]
+    assert stacks.asked_to_write(first) == []
+    assert stacks.asked_to_write(second) == []
+    assert second.terraform().state() == {}  # what it took over is enough for Terraform
+
+
+@pytest.mark.parametrize("lost", ["the provider", "the folder", "the stamp"])
+def test_what_it_made_and_was_lost_is_made_again(stacks: Stacks, lost: str) -> None:
+    first, second = stacks.roots
+    stacks.asked_to_write(first)
+    if lost == "the provider":
+        (link,) = (each for each in (first.folder / ".terraform").rglob("*") if each.is_symlink())
+        link.unlink()
+        link.symlink_to("/a/mirror/that/was/moved")
+    elif lost == "the folder":
+        shutil.rmtree(first.folder / ".terraform")
+    else:
+        (first.folder / ".initialised").write_bytes(b"\xff\x00")
+    assert stacks.asked_to_write(second) == ["init"]
+    assert stacks.asked_to_write(first) == ([] if lost == "the folder" else ["init"])
