@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.kit import Kit, embedded, hang_up, new_venue
 from tests.functional.live_role import Role, provisioned_role
 from tests.functional.proxy import Proxy, proxy_before
 from venue_access.local_aws import local_aws
@@ -25,6 +25,7 @@ def work_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     local = local_aws(folder)
     local.up()
     yield folder
+    hang_up()
     local.down()
 
 

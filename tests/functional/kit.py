@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from venue_access.aws import Aws, Keys
+from venue_access.aws import Aws, Endpoint, Keys
 from venue_access.local_aws import local_aws
 from venue_access.masked import Secret
 
@@ -102,12 +104,21 @@ class Kit:
 
     def root(self, account: str = ACCOUNT, region: str = REGION) -> Aws:
         """The root of an account on the embedded AWS, to look at what the kit did and to meddle with it."""
-        return Aws(
-            region=region, keys=Keys(account, Secret("test")), endpoint=local_aws(self.work_directory).endpoint()
-        )
+        return _root(account, region, local_aws(self.work_directory).endpoint())
 
     def session(self, token: dict[str, Any], region: str = REGION) -> Aws:
         """What a recipient does with a token: the JSON document of ``issue-token``."""
         given = token["Credentials"]
         keys = Keys(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
         return Aws(region=region, keys=keys, endpoint=local_aws(self.work_directory).endpoint())
+
+
+def hang_up() -> None:
+    """Close what ``root`` keeps open: the embedded AWS waits half a minute for a client before it ends."""
+    _root.cache_clear()
+    gc.collect()
+
+
+@cache  # making boto3's clients takes thirty times what a call takes
+def _root(account: str, region: str, endpoint: Endpoint) -> Aws:
+    return Aws(region=region, keys=Keys(account, Secret("test")), endpoint=endpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, Result, embedded
@@ -28,6 +28,8 @@ class Role:
     external_id: str
     documents: dict[str, dict[str, Any]]
     """As they were provisioned: ``trust``, ``s3``, ``ecr``."""
+    changed: set[str] = field(default_factory=set)
+    """Which of them are not so now."""
 
     def verify(self, *flags: str) -> Result:
         result = self.kit("verify", "--venue", VENUE, *flags)
@@ -49,6 +51,7 @@ class Role:
 
     def write(self, name: str, document: dict[str, Any]) -> None:
         root, text = self.kit.root(), json.dumps(document)
+        self.changed.add(name)
         if name == "trust":
             root.call("iam", "update_assume_role_policy", RoleName=ROLE, PolicyDocument=text)
             return
@@ -65,9 +68,10 @@ class Role:
 
     def restore(self) -> None:
         """Put right what a test did to its policies."""
-        for name, document in self.documents.items():
-            self.write(name, document)
         root = self.kit.root()
+        for name in tuple(self.changed):
+            self.write(name, self.documents[name])
+        self.changed.clear()
         for name in root.call("iam", "list_role_policies", RoleName=ROLE)["PolicyNames"]:
             root.call("iam", "delete_role_policy", RoleName=ROLE, PolicyName=name)
 
