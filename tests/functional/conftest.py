@@ -5,13 +5,23 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.functional.kit import Kit, embedded, hang_up, new_venue
 from tests.functional.live_role import Role, provisioned_role
 from tests.functional.proxy import Proxy, proxy_before
 from venue_access.local_aws import local_aws
+
+TOGETHER = {
+    **{name: name for name in ("accounts", "aws_faults", "bootstrap", "console", "issue_token", "ledger", "mfa")},
+    **{name: name for name in ("narrowed_tokens", "permissions", "readme", "revocation", "rotation", "status")},
+    **{name: name for name in ("shell_functions", "terraform_module", "killed_rotation")},
+    **dict.fromkeys(("verify", "verify_by_hand"), "the role"),
+}
+"""The files whose tests share what takes seconds to make, and which make it together."""
 
 # A shell that runs the tests in the background has its children ignore Ctrl-C, which some tests send to theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -71,3 +81,11 @@ def proxy(work_directory: Path) -> Iterator[Proxy]:
     """A proxy before the embedded AWS: a venue goes through it with ``aws_endpoint_url: proxy.url``."""
     with proxy_before(local_aws(work_directory).endpoint()) as running:
         yield running
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Have one worker run the tests that share something; the others go wherever there is time."""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = lambda node: TOGETHER.get(Path(node.split("::")[0]).stem.removeprefix("test_"), node)
+    return scheduler

@@ -209,11 +209,9 @@ class TestWhatDoesNotPass:
         proxy.mend()
         ends_right(Guard(kit, venue), "provision")
 
-    @pytest.mark.parametrize("fault", [Fault.LOST, pytest.param(Fault.CUT_OFF, marks=pytest.mark.soak)], ids=str)
-    @pytest.mark.parametrize(
-        "operation",
-        ["CreateRole", *(pytest.param(each, marks=pytest.mark.soak) for each in ("CreatePolicy", "PutParameter"))],
-    )
+    @pytest.mark.soak
+    @pytest.mark.parametrize("fault", [Fault.LOST, Fault.CUT_OFF], ids=str)
+    @pytest.mark.parametrize("operation", ["CreateRole", "CreatePolicy", "PutParameter"])
     def test_what_was_made_though_the_answer_was_lost_is_adopted_by_the_next_run(
         self, kit: Kit, venue: str, proxy: Proxy, operation: str, fault: Fault
     ) -> None:
@@ -325,7 +323,8 @@ def test_with_faults_at_random_everything_ends_right_or_says_so(kit: Kit, venue:
     ends_right(guard, "provision")
 
 
-@pytest.mark.parametrize("reads_lag", [False, pytest.param(True, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("reads_lag", [False, True])
 def test_a_rotation_waits_until_iam_sees_each_change_and_tokens_can_be_issued_meanwhile(
     guard: Guard, proxy: Proxy, reads_lag: bool
 ) -> None:

@@ -75,6 +75,7 @@ def is_refused(result: Result, saying: str) -> None:
     assert "Credentials" not in result.out
 
 
+@pytest.mark.soak
 def test_a_disk_that_is_full_when_terraform_saves_its_state_costs_no_external_id(desk: Desk) -> None:
     desk.disk.fill()
     is_refused(desk.kit("provision"), "no space left on device")

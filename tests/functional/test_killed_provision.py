@@ -93,7 +93,7 @@ def test_the_kit_and_terraform_killed_together_leave_no_provider(
     completes(kit, venue)
 
 
-@at(3)
+@at()
 def test_ctrl_c_lets_terraform_save_what_it_did_and_shows_it(kit: Kit, venue: str, proxy: Proxy, number: int) -> None:
     stopped = cut_short(kit, venue, proxy, number, lambda process: os.killpg(process.pid, signal.SIGINT))
     assert stopped.code == 130

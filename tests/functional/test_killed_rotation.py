@@ -85,7 +85,8 @@ def gone(folder: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [2, *(pytest.param(number, marks=pytest.mark.soak) for number in (1, 3))])
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_rotation_that_is_killed_at_a_write_is_completed_by_the_next(number: int, guard: Guard, proxy: Proxy) -> None:
     kill_at(number, guard, proxy)
     token = guard.kit.done("issue-token", "--user", "alice").document()

@@ -57,6 +57,7 @@ def sessions(text: str) -> set[str]:
 
 
 class TestManyWriters:
+    @pytest.mark.soak
     def test_of_twenty_that_are_killed_nothing_that_was_shown_is_lost(
         self, provisioned: tuple[Kit, str], tmp_path: Path
     ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.functional.kit import ACCOUNT, Kit, embedded
 from tests.functional.proxy import Proxy
 from tests.functional.test_adoption import make_by_hand
@@ -16,6 +18,7 @@ def actions(policy: dict[str, Any]) -> set[str]:
     return {action.split(":")[1] for statement in policy["Statement"] for action in statement["Action"]}
 
 
+@pytest.mark.soak
 def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_policy(
     kit: Kit, venue: str, proxy: Proxy
 ) -> None:

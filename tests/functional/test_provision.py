@@ -159,7 +159,6 @@ def test_check_and_dry_only_plan_and_diff_shows_attributes_and_no_id(kit: Kit, v
 def test_a_plan_that_destroys_is_refused_unless_it_is_allowed(kit: Kit, venue: str, proxy: Proxy) -> None:
     kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
     kit.done("provision")
-    ids = live_ids(kit, venue)
     kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url, role_path="/venues/")})
     proxy.forget()
 
@@ -170,6 +169,12 @@ def test_a_plan_that_destroys_is_refused_unless_it_is_allowed(kit: Kit, venue: s
     assert refused.out == f"{venue} : ok=6 changed=0 unreachable=0 failed=1 skipped=0 rescued=0 ignored=0\n"
     assert proxy.writes == []
 
+
+@pytest.mark.soak
+def test_a_plan_that_destroys_is_applied_where_it_is_allowed(kit: Kit, venue: str) -> None:
+    kit.done("provision")
+    ids = live_ids(kit, venue)
+    kit.write_inventory({venue: embedded(venue, role_path="/venues/")})
     allowed = kit.done("provision", "--allow-destroy")
     assert allowed.out == f"{venue} : ok=9 changed=10 {REST}\n"
     role = kit.root().role(role_of(venue))

@@ -78,6 +78,7 @@ class TestEveryRow:
         }
         assert guard.check_stable(first) == second
 
+    @pytest.mark.soak
     def test_a_grace_period_stops_at_published_and_provision_leaves_it_until_finish(self, guard: Guard) -> None:
         first = KNOWN[0]
         assert "--finish" in rotate(guard.kit, "--grace", "24h").out
@@ -219,6 +220,7 @@ class TestItRefuses:
 
 
 class TestSomebodyElse:
+    @pytest.mark.soak
     def test_who_changes_the_ids_while_a_plan_is_made_has_the_plan_thrown_away(
         self, guard: Guard, proxy: Proxy
     ) -> None:

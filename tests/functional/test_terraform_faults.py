@@ -75,6 +75,7 @@ def test_a_state_in_s3_that_may_not_be_read_says_so_without_colours(kit: Kit, ve
     assert "\x1b" not in told.value.message
 
 
+@pytest.mark.soak
 def test_a_venue_that_aws_refuses_is_named_and_its_sibling_is_completed(kit: Kit, proxy: Proxy) -> None:
     """The sibling's attachments are made before the proxy begins to refuse."""
     one, other = new_venue(), new_venue()

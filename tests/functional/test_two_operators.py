@@ -80,12 +80,16 @@ def two(kit: Kit, proxy: Proxy, tmp_path: Path) -> Two:
     return made
 
 
-def test_the_second_operator_changes_nothing_and_two_at_once_end_right(two: Two) -> None:
-    published = two.guard.published()
+@pytest.mark.soak
+def test_the_second_operator_changes_nothing(two: Two) -> None:
     second = two.ben.done("provision")
     assert second.out == f"{two.venue} : ok=9 changed=0 {REST}\n"
     assert "adopting" not in second.err
 
+
+@pytest.mark.soak
+def test_two_runs_at_once_end_right(two: Two) -> None:
+    published = two.guard.published()
     for kit in (two.ana, two.ben):
         two.want(kit, tags={"Team": "both"})
     side_by_side(*(lambda kit=kit: until_done(kit, "provision") for kit in (two.ana, two.ben)))
