@@ -141,7 +141,7 @@ def test_check_and_dry_only_plan_and_diff_shows_attributes_and_no_id(kit: Kit, v
         }
     }
     assert f'~ module.venue["{venue}"].aws_iam_role.this' in planned.err
-    assert '"Team": "ops"' in planned.err
+    assert planned.err.count('tags.Team: (none) -> "ops"') == 4
     assert '"s3:DeleteObject"' in planned.err
     dry = kit.done("--dry", "provision")
     assert f"{venue} : ok=6 changed=4 {REST}" in dry.out

@@ -57,11 +57,12 @@ def inventory_provisioned(context: Context, host: str | None = None, inventory: 
     from datetime import datetime, timezone
 
     from venue_access.provisioning.dynamic import provisioned_only
+    from venue_access.provisioning.outcome import errors_told
     from venue_access.provisioning.status import venue_statuses
 
     here = kit(context, inventory)
     found = venue_statuses(here.aws, list(here.venues.values()), datetime.now(timezone.utc))
-    for error in dict.fromkeys(each.error.message for each in found if each.error is not None):
+    for error in errors_told([(each.venue, each.error) for each in found]):
         ui.warn(error)
     document = provisioned_only(here.inventory.to_list(), found)
     ui.result_json(document if host is None else document["_meta"]["hostvars"].get(host, {}))

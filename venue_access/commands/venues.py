@@ -35,7 +35,7 @@ def provision(
 ) -> None:
     """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
     from venue_access.provisioning import forks as how_many
-    from venue_access.provisioning.outcome import exit_code, recap
+    from venue_access.provisioning.outcome import errors_told, exit_code, recap
     from venue_access.provisioning.provision import note_failed
     from venue_access.provisioning.provision import provision as run
     from venue_access.provisioning.stack_run import Options
@@ -51,7 +51,7 @@ def provision(
     )
     with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
         outcomes = run(here.settings, here.venues, chosen, here.accounts, options, reporter, forks=at_once)
-    for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
+    for error in errors_told([(each.venue, each.error) for each in outcomes]):
         ui.error(error)
     failed = note_failed(here.settings, outcomes)
     if failed is not None:
@@ -77,7 +77,7 @@ def drift(
     from dataclasses import replace
 
     from venue_access.provisioning import forks as how_many
-    from venue_access.provisioning.outcome import drift_document, drift_lines, exit_code
+    from venue_access.provisioning.outcome import drift_document, drift_lines, errors_told, exit_code
     from venue_access.provisioning.provision import provision as run
     from venue_access.provisioning.stack_run import Options
 
@@ -88,7 +88,7 @@ def drift(
     with reporters(side_by_side=at_once > 1) as reporter:
         quiet = lambda: replace(reporter(), line=lambda text: None)  # noqa: E731 - what differs is the result
         outcomes = run(here.settings, here.venues, chosen, here.accounts, options, quiet, forks=at_once)
-    for error in dict.fromkeys(str(outcome.error) for outcome in outcomes if outcome.error is not None):
+    for error in errors_told([(each.venue, each.error) for each in outcomes]):
         ui.error(error)
     if json:
         ui.result_json(drift_document(outcomes))
@@ -182,12 +182,13 @@ def status(
     inventory: str | None = None,
 ) -> None:
     """Show how venues stand: provisioned, the age of the external ID, who holds an old one, a rotation under way."""
+    from venue_access.provisioning.outcome import errors_told
     from venue_access.provisioning.status import venue_statuses
 
     here = kit(context, inventory)
     chosen = list(here.venues.values()) if venue is None and limit is None else here.chosen(venue, limit)
     found = venue_statuses(here.aws, chosen, datetime.now(timezone.utc), here.records(chosen))
-    for error in dict.fromkeys(str(each.error) for each in found if each.error is not None):
+    for error in errors_told([(each.venue, each.error) for each in found]):
         ui.error(error)
     if json:
         ui.result_json({"venues": {each.venue.name: each.document() for each in found}})

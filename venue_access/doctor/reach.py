@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from venue_access.aws import Aws
 from venue_access.doctor.check import Check, Grade, wrong
 from venue_access.errors import VenueAccessError
-from venue_access.inventory.model import Venue
+from venue_access.inventory.model import Venue, names_of
 
 DOUBTFUL, WRONG = timedelta(minutes=1), timedelta(minutes=5)
 """AWS refuses requests that are five minutes old (AWS General Reference, Signature Version 4)."""
@@ -28,8 +28,7 @@ def keys(
 ) -> Check:
     """The keys for venues that are reached in the same way."""
     first = venues[0]
-    names = ", ".join(venue.name for venue in venues[:3]) + (f" and {len(venues) - 3} more" if len(venues) > 3 else "")
-    what = f"keys for {first.account_id} ({names})"
+    what = f"keys for {first.account_id} ({names_of(venues)})"
     try:
         aws = reach(first)
         caller = aws.caller()

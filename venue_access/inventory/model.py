@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -129,3 +129,9 @@ EMBEDDED_OPERATOR_ROLE = "venue-access-operator"
 def embedded_operator_arn(account_id: str, partition: str = "aws") -> str:
     """The ARN of the embedded operator's role in an account."""
     return f"arn:{partition}:iam::{account_id}:role/{EMBEDDED_OPERATOR_ROLE}"
+
+
+def names_of(venues: Sequence[Venue]) -> str:
+    """The names of venues for a message: three at most, and how many more."""
+    more = f" and {len(venues) - 3} more" if len(venues) > 3 else ""
+    return ", ".join(venue.name for venue in venues[:3]) + more

@@ -68,16 +68,31 @@ def _attributes(change: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(unknown, dict):
         unknown = {}
     for name in sorted({*before, *after, *(name for name, value in unknown.items() if value is True)}):
-        old, new = before.get(name), _UNKNOWN if unknown.get(name) is True else after.get(name)
+        old: Any = before.get(name)
+        new: Any = _UNKNOWN if unknown.get(name) is True else after.get(name)
         if old == new or (old in (None, {}, []) and new in (None, {}, [], _UNKNOWN)):
             continue
+        if name == "tags_all" and (old or {}, new or {}) == (before.get("tags") or {}, after.get("tags") or {}):
+            continue  # Terraform's account of the same tags
         if name in _POLICIES:
             yield f"{name}:"
             yield from (f"  {line}" for line in _policy_lines(old, new))
         elif _is_sensitive(change, name):
             yield f"{name}: {MASK}"
+        elif not before:
+            yield f"{name}: {_text(new)}"
+        elif all(each is None or isinstance(each, dict) for each in (old, new)):
+            yield from _entries(name, old or {}, new or {})
         else:
-            yield f"{name}: {_text(old)} -> {_text(new)}" if before else f"{name}: {_text(new)}"
+            yield f"{name}: {_text(old)} -> {_text(new)}"
+
+
+def _entries(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """The entries of a map, such as tags, that are not the same."""
+    for key in sorted({*old, *new}):
+        was, will = (_text(each[key]) if key in each else "(none)" for each in (old, new))
+        if was != will:
+            yield f"{name}.{key}: {was} -> {will}"
 
 
 def _is_sensitive(change: Mapping[str, Any], name: str) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from venue_access.errors import AwsError, DifferenceFound, Stopped, TerraformError, Unreachable, VenueAccessError
-from venue_access.inventory.model import Venue
+from venue_access.inventory.model import Venue, names_of
 
 T = TypeVar("T")
 
@@ -138,6 +138,27 @@ class Tallies(Mapping[str, Tally]):
 
     def outcomes(self) -> list[Outcome]:
         return [tally.outcome() for tally in self.values()]
+
+
+def errors_told(errors: Sequence[tuple[Venue, VenueAccessError | None]]) -> list[str]:
+    """Each error once, with the venues it is about where there are others and it does not say so itself.
+
+    :param errors: of every venue of the run.
+    """
+    about: dict[str, list[Venue]] = {}
+    for venue, error in errors:
+        if error is not None:
+            about.setdefault(str(error), []).append(venue)
+    return [
+        told
+        if len(venues) == len(errors) or any(_names(told, each) for each in venues)
+        else f"{names_of(venues)}: {told}"
+        for told, venues in about.items()
+    ]
+
+
+def _names(told: str, venue: Venue) -> bool:
+    return venue.name in told or told.startswith((f"{venue.stack}: ", f"stack {venue.stack}: "))
 
 
 def recap(outcomes: Sequence[Outcome]) -> list[str]:

@@ -26,12 +26,31 @@ def trust(external_id: str, **more: Any) -> str:
 
 
 def test_a_changed_attribute_is_shown_as_it_was_and_as_it_will_be() -> None:
-    plan = a_plan({"path": "/", "name": "x", "tags": {}}, {"path": "/", "name": "y", "tags": {"Team": "ops"}}, "update")
+    plan = a_plan({"path": "/", "name": "x"}, {"path": "/", "name": "y"}, "update")
+    assert diff_lines(plan, []) == [f"~ {ROLE}", '    name: "x" -> "y"']
+
+
+def test_of_tags_those_that_change_are_shown_and_once() -> None:
+    old, new = {"Venue": "dev", "Team": "science", "Old": "1"}, {"Venue": "dev", "Team": "ops", "New": "2"}
+    plan = a_plan({"tags": old, "tags_all": old}, {"tags": new, "tags_all": new}, "update")
     assert diff_lines(plan, []) == [
         f"~ {ROLE}",
-        '    name: "x" -> "y"',
-        '    tags: {} -> {"Team": "ops"}',
+        '    tags.New: (none) -> "2"',
+        '    tags.Old: "1" -> (none)',
+        '    tags.Team: "science" -> "ops"',
     ]
+
+
+def test_tags_that_come_or_go_altogether_and_those_of_the_provider_alone() -> None:
+    plan = a_plan({"tags": None, "tags_all": {"By": "it"}}, {"tags": {"Team": "ops"}, "tags_all": {}}, "update")
+    assert diff_lines(plan, [])[1:] == ['    tags.Team: (none) -> "ops"', '    tags_all.By: "it" -> (none)']
+    plan = a_plan(None, {"tags": {"Team": "ops"}, "tags_all": {"Team": "ops"}}, "create")
+    assert diff_lines(plan, []) == [f"+ {ROLE}", '    tags: {"Team": "ops"}']
+
+
+def test_a_list_is_shown_whole() -> None:
+    plan = a_plan({"buckets": ["a"]}, {"buckets": None}, "update")
+    assert diff_lines(plan, [])[1:] == ['    buckets: ["a"] -> null']
 
 
 def test_what_is_made_shows_its_attributes_and_not_those_that_only_aws_knows() -> None:

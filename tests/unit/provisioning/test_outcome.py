@@ -14,7 +14,15 @@ from venue_access.errors import (
     VenueAccessError,
 )
 from venue_access.inventory.model import Venue
-from venue_access.provisioning.outcome import Outcome, Tallies, drift_document, drift_lines, exit_code, recap
+from venue_access.provisioning.outcome import (
+    Outcome,
+    Tallies,
+    drift_document,
+    drift_lines,
+    errors_told,
+    exit_code,
+    recap,
+)
 
 DEV, TEST = a_venue("unity-dev"), a_venue("unity-test")
 
@@ -125,3 +133,16 @@ def test_terraforms_error_is_laid_upon_the_venues_it_is_about() -> None:
     with tallies.failing():
         raise TerraformError("the state is locked")
     assert [str(outcome.error) for outcome in tallies.outcomes()] == ["refused", "the state is locked"]
+
+
+class TestErrorsTold:
+    def test_each_is_told_once_with_the_venues_it_is_about(self) -> None:
+        many = [a_venue(f"unity-n{number}") for number in range(5)]
+        errors = [(DEV, None), (TEST, RequestError("one")), *((each, AwsError("other", hint="so")) for each in many)]
+        assert errors_told(errors) == ["unity-test: one", "unity-n0, unity-n1, unity-n2 and 2 more: other\n  so"]
+
+    def test_one_that_is_about_all_or_names_a_venue_or_its_stack_is_told_as_it_is(self) -> None:
+        assert errors_told([(DEV, RequestError("one")), (TEST, RequestError("one"))]) == ["one"]
+        stacked = a_venue("unity-stacked", stack="s")
+        errors = [(DEV, None), (TEST, RequestError("unity-test: is no venue")), (stacked, AwsError("stack s: no"))]
+        assert errors_told(errors) == ["unity-test: is no venue", "stack s: no"]
