@@ -32,7 +32,7 @@ def test_what_failed_beside_others_can_be_run_again(kit: Kit, proxy: Proxy) -> N
 
 
 def test_ctrl_c_reaches_every_stack_and_what_had_not_begun_is_said(kit: Kit, proxy: Proxy) -> None:
-    hosts = [new_venue() for _ in range(3)]
+    hosts = sorted(new_venue() for _ in range(3))  # as they are written into the inventory
     kit.write_inventory({name: embedded(name, aws_endpoint_url=proxy.url) for name in hosts})
     with kit.start("provision", "--limit", "all", "--forks", "2") as process:
         writing = threading.Event()

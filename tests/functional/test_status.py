@@ -90,7 +90,7 @@ def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard
     result = kit("status", AWS_CA_BUNDLE=str(endpoint.ca_file))
     assert result.code == 5
     assert result.out.startswith("away-dev: unknown: no AWS keys were found\nstatus-dev: provisioned, ")
-    assert result.err.startswith("error: no AWS keys were found\n")
+    assert result.err.startswith("error: away-dev: no AWS keys were found\n")
 
     # Keys of another account: there the venue only seems not to be.
     keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test", "AWS_CA_BUNDLE": str(endpoint.ca_file)}
