@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.functional.kit import ACCOUNT, Kit, embedded
@@ -20,6 +20,8 @@ class Guard:
 
     kit: Kit
     venue: str
+    _first: dict[str, Any] = field(default_factory=dict)
+    """The one statement of its trust policy in its first state."""
 
     @classmethod
     def provisioned(cls, kit: Kit, venue: str) -> Guard:
@@ -27,13 +29,14 @@ class Guard:
         kit.write_inventory({venue: embedded(venue)})
         kit.done("provision")
         made = cls(kit, venue)
-        made.reset(made.statement("Current", FIRST))
+        made._first = made.statement("Current", FIRST)
+        made.reset()
         return made
 
-    def reset(self, statement: dict[str, Any]) -> None:
+    def reset(self) -> None:
         """Bring it back to its first state, whatever a test did to it."""
         self.kit.write_inventory({self.venue: embedded(self.venue)})
-        self.write_trust(statement)
+        self.write_trust(self._first)
         self.put(FIRST)
 
     @property

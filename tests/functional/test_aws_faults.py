@@ -37,19 +37,17 @@ DEADLINE = 75.0
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Guard, dict[str, Any]]:
-    """A venue that is provisioned once, with the one statement of its trust policy."""
-    guard = Guard.provisioned(Kit(tmp_path_factory.mktemp("faulty"), work_directory), VENUE)
-    return guard, guard.statement("Current", FIRST)
+def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Guard:
+    """A venue that is provisioned once."""
+    return Guard.provisioned(Kit(tmp_path_factory.mktemp("faulty"), work_directory), VENUE)
 
 
 @pytest.fixture
-def guard(shared: tuple[Guard, dict[str, Any]], proxy: Proxy) -> Iterator[Guard]:
+def guard(shared: Guard, proxy: Proxy) -> Iterator[Guard]:
     """It in its first state, reached through the proxy."""
-    guard, statement = shared
-    guard.reset(statement)
-    guard.kit.write_inventory({VENUE: through(VENUE, proxy)})
-    yield guard
+    shared.reset()
+    shared.kit.write_inventory({VENUE: through(VENUE, proxy)})
+    yield shared
     proxy.mend()
 
 

@@ -9,7 +9,6 @@ import subprocess
 import time
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,19 +21,17 @@ WRITES = ["UpdateAssumeRolePolicy", "PutParameter", "UpdateAssumeRolePolicy"]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Guard, dict[str, Any]]:
-    """A venue that is provisioned once, with the one statement of its trust policy."""
-    guard = Guard.provisioned(Kit(tmp_path_factory.mktemp("killed"), work_directory), "killed-dev")
-    return guard, guard.statement("Current", FIRST)
+def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Guard:
+    """A venue that is provisioned once."""
+    return Guard.provisioned(Kit(tmp_path_factory.mktemp("killed"), work_directory), "killed-dev")
 
 
 @pytest.fixture
-def guard(shared: tuple[Guard, dict[str, Any]], proxy: Proxy) -> Guard:
+def guard(shared: Guard, proxy: Proxy) -> Guard:
     """It in its first state, reached through the proxy."""
-    guard, statement = shared
-    guard.reset(statement)
-    guard.kit.write_inventory({guard.venue: embedded(guard.venue, aws_endpoint_url=proxy.url)})
-    return guard
+    shared.reset()
+    shared.kit.write_inventory({shared.venue: embedded(shared.venue, aws_endpoint_url=proxy.url)})
+    return shared
 
 
 def kill_at(number: int, guard: Guard, proxy: Proxy) -> None:

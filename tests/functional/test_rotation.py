@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,18 +19,16 @@ from venue_access.inventory.model import embedded_operator_arn
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Guard, dict[str, Any]]:
-    """A venue that is provisioned once, with the one statement of its trust policy."""
-    guard = Guard.provisioned(Kit(tmp_path_factory.mktemp("rotated"), work_directory), "rotated-dev")
-    return guard, guard.statement("Current", KNOWN[0])
+def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Guard:
+    """A venue that is provisioned once."""
+    return Guard.provisioned(Kit(tmp_path_factory.mktemp("rotated"), work_directory), "rotated-dev")
 
 
 @pytest.fixture
-def guard(shared: tuple[Guard, dict[str, Any]]) -> Guard:
+def guard(shared: Guard) -> Guard:
     """It in its first state: stable, with an ID that is known here."""
-    guard, statement = shared
-    guard.reset(statement)
-    return guard
+    shared.reset()
+    return shared
 
 
 def rotate(kit: Kit, *arguments: str, code: int = 0) -> Result:
