@@ -60,10 +60,11 @@ def issue_token(
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
     from venue_access.masked import scrub
-    from venue_access.tokens.delivery import Wishes, hand_over, handover
+    from venue_access.tokens.delivery import Wishes, hand_over
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
     from venue_access.tokens.formats import writer
+    from venue_access.tokens.handover import handover
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
     from venue_access.tokens.narrowing_flags import narrowing
 

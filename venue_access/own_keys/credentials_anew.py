@@ -14,7 +14,7 @@ from venue_access.config import default_settings
 from venue_access.errors import RequestError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
 from venue_access.own_keys.cache import Session, SessionCache, cache_folder, process_json
-from venue_access.own_keys.credentials import still_good
+from venue_access.own_keys.kept_answer import still_good
 
 _LOCK_TIMEOUT = 120.0  # seconds: another process is being given a token
 

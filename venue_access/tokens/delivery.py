@@ -12,7 +12,7 @@ from venue_access import ui
 from venue_access.aws import AssumedRole
 from venue_access.errors import DeliveryError, RequestError, Stopped, VenueAccessError
 from venue_access.files import check_creatable, check_takes_files, create_private
-from venue_access.inventory.model import Recipient, Venue
+from venue_access.inventory.model import Recipient
 from venue_access.tokens.issue import Issued, Refused
 
 Text = Callable[[AssumedRole], str]
@@ -126,31 +126,6 @@ class Wishes:
     passphrase: bool = False
     out: str | None = None
     format: str = "json"
-
-
-def handover(wishes: Wishes, venue: Venue, *, several: bool, text: Text, keys_folder: Path) -> Handover:
-    """The way of handing over that was asked for.
-
-    :param text: the format of what is not sealed.
-    :param keys_folder: the inventory's folder, to which the keys' files that it names are relative.
-    :raises RequestError: the wishes contradict each other, or there is no such place.
-    """
-    if not wishes.seal:
-        for flag, given in (("--to", wishes.to is not None), ("--passphrase", wishes.passphrase)):
-            if given:
-                raise RequestError(f"{flag} says how to seal, and nothing is to be sealed", hint="say --seal too")
-        return Printed(text) if wishes.out is None else Written(text, Place.of(wishes.out, several=several))
-    if wishes.format != "json":
-        raise RequestError(
-            "what is sealed holds the AWS JSON, in whatever --format", hint="its note says how to load it in each shell"
-        )
-    if several and wishes.to is not None:
-        raise RequestError("--to is of one recipient, and there are several", hint="list their keys in the inventory")
-
-    from venue_access.tokens.seal.sealed import Sealing
-    from venue_access.tokens.seal.tokens import SealedTokens
-
-    return SealedTokens(Sealing.of(wishes, venue, several=several, keys_folder=keys_folder))
 
 
 def hand_over(

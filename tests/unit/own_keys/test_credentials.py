@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from venue_access.own_keys.credentials import answer_file, still_good
+from venue_access.own_keys.kept_answer import answer_file, still_good
 
 HOME = {"HOME": "/of-x"}
 ANSWER = '{"Version": 1, "SessionToken": "t", "Expiration": "2026-11-20T22:15:00Z"}\n'

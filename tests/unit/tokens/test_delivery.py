@@ -18,7 +18,8 @@ from tests.unit.tokens.tokens import a_token
 from venue_access.aws import AssumedRole
 from venue_access.errors import DeliveryError, RequestError, Stopped
 from venue_access.inventory.model import Recipient
-from venue_access.tokens.delivery import Delivery, Place, Printed, Wishes, Written, hand_over, handover
+from venue_access.tokens.delivery import Delivery, Place, Printed, Wishes, Written, hand_over
+from venue_access.tokens.handover import handover
 from venue_access.tokens.issue import Issued, Refused
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -136,7 +137,7 @@ def test_ctrl_c_says_which_token_is_out() -> None:
 
 def test_what_is_not_sealed_loads_no_package_for_it_and_each_seal_only_its_own() -> None:
     script = (
-        "import sys, venue_access.tokens.delivery as d, venue_access.tokens.external_id\n"
+        "import sys, venue_access.tokens.handover, venue_access.tokens.external_id\n"
         "loaded = lambda: sorted({'pyrage', 'cryptography'} & set(sys.modules))\n"
         "print(loaded())\nimport venue_access.tokens.seal.age\nprint(loaded())\n"
     )
