@@ -112,7 +112,7 @@ def _seed(local: LocalAws, venues: list[Venue]) -> None:
         for venue in venues
     ]
     fingerprint = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, ValueError):
         if local.seeded.read_text(encoding="ascii") == fingerprint:
             return
     for account in {venue.account_id for venue in venues}:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from venue_access.aws_refusals import ABSENT, NEW_KEYS, PRESENT, no_keys, refusal
+from venue_access.aws_refusals import ABSENT, NEW_KEYS, PRESENT, Answer, no_keys, not_aws, refusal
 from venue_access.aws_values import AssumedRole, Caller, Endpoint, Keys, LiveRole, Parameter
 from venue_access.errors import AwsError, Unreachable
 from venue_access.masked import ExternalId, Masked, Secret, scrub
@@ -196,9 +196,10 @@ class Aws:
         :raises AccessRefused: AWS does not allow the call.
         :raises AwsError: anything else that AWS refuses; its ``code`` says what.
         """
-        with _faults(f"{service}:{operation.replace('_', ' ').title().replace(' ', '')}", hide, self.endpoint):
-            answer: dict[str, Any] = getattr(self._client(service), operation)(**request)
-        return answer
+        what = f"{service}:{operation.replace('_', ' ').title().replace(' ', '')}"
+        with _faults(what, hide, self.endpoint):
+            answer = getattr(self._client(service), operation)(**request)
+        return Answer(answer, what, self.endpoint.url if self.endpoint else "AWS")
 
     def _client(self, service: str) -> Any:
         with self._lock:  # boto3's sessions are not safe for threads; the clients they make are
@@ -268,11 +269,14 @@ def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint 
     from botocore import exceptions as fault
     from botocore.parsers import ResponseParserError
 
+    where = endpoint.url if endpoint else "AWS"
     try:
         yield
     except fault.ClientError as error:
-        told, status = error.response["Error"], error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-        raise refusal(what, told.get("Code", "Unknown"), scrub(told.get("Message", ""), *hide), status) from None
+        told, status = error.response.get("Error", {}), error.response["ResponseMetadata"].get("HTTPStatusCode", 400)
+        if not told.get("Code"):
+            raise not_aws(what, where, f"HTTP {status}") from None
+        raise refusal(what, told["Code"], scrub(told.get("Message", ""), *hide), status) from None
     except fault.NoCredentialsError:
         raise no_keys() from None
     except (fault.ProfileNotFound, fault.PartialCredentialsError, fault.ConfigParseError) as error:
@@ -287,10 +291,9 @@ def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint 
         raise Unreachable("your AWS keys have expired", hint=NEW_KEYS) from None
     except (fault.HTTPClientError, fault.ConnectionError, fault.IncompleteReadError, ResponseParserError) as error:
         # The text of these names the endpoint; a request's body is never in it.
-        where = endpoint.url if endpoint else "AWS"
-        kind = type(error).__name__
-        raise Unreachable(
-            f"{where} could not be reached for {what} ({kind})", hint="check the network and the endpoint's URL"
-        ) from None
+        message = f"{where} could not be reached for {what} ({type(error).__name__})"
+        raise Unreachable(message, hint="check the network and the endpoint's URL") from None
     except fault.BotoCoreError as error:
         raise AwsError(f"{what} could not be made: {scrub(str(error), *hide)}") from None
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # what botocore's parsers meet in such an answer
+        raise not_aws(what, where, type(error).__name__) from None

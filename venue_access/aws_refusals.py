@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
 
@@ -36,6 +38,31 @@ NEW_KEYS = "get new keys from your account portal, export them, and run the comm
 def no_keys() -> Unreachable:
     """The error for an operator without any keys."""
     return Unreachable("no AWS keys were found", hint=f"{NEW_KEYS}, or name a profile with aws_profile")
+
+
+def not_aws(what: str, where: str, kind: str) -> Unreachable:
+    """The error for an answer that is none of AWS's, such as a proxy's page.
+
+    :param kind: how that was seen.
+    """
+    return Unreachable(
+        f"{where} did not answer {what} as AWS does ({kind})",
+        hint="see what answers in its place: a proxy, a network's sign-in page, another service at the endpoint's URL",
+    )
+
+
+class Answer(dict[str, Any]):
+    """What AWS answered, from which a member that AWS always sends cannot be missing unseen.
+
+    :raises Unreachable: one is asked for that is not there.
+    """
+
+    def __init__(self, members: Mapping[str, Any], what: str, where: str) -> None:
+        super().__init__(members)
+        self._from = what, where
+
+    def __missing__(self, key: str) -> Any:
+        raise not_aws(*self._from, f"without {key}")
 
 
 def refusal(what: str, code: str, said: str, status: int = 400) -> AwsError:

@@ -144,3 +144,8 @@ class Stopped(VenueAccessError):
     """Ctrl-C ended the run; the message says how things were left."""
 
     exit_code = 130
+
+
+def of_the_system(error: OSError) -> RequestError:
+    """What the system refuses of a file that nobody foresaw, such as a folder where a file was."""
+    return RequestError(f"{error.filename}: {error.strerror}" if error.filename else str(error))

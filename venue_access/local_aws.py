@@ -128,10 +128,11 @@ class LocalAws:
                 "this venue lives on the embedded AWS, which is not installed",
                 hint="install it with: scripts/bootstrap --embedded",
             )
-        if not self._certificate.exists():
+        ca = self.folder / "ca.pem"
+        if not all(file.is_file() and file.stat().st_size for file in (ca, self._certificate)):
             from venue_access.certificate import write_certificate
 
-            write_certificate(self.folder / "ca.pem", self._certificate, host=HOST)
+            write_certificate(ca, self._certificate, host=HOST)
         port = self._port() if _is_free(self._port()) else _free_port()
         write_private(self.folder / "port", str(port))
         self.seeded.unlink(missing_ok=True)  # what a killed server held is gone
@@ -198,9 +199,10 @@ class LocalAws:
 
     def _port(self) -> int:
         try:
-            return int((self.folder / "port").read_text(encoding="ascii"))
+            port = int((self.folder / "port").read_text(encoding="ascii"))
         except (OSError, ValueError):
             return 0
+        return port if 0 < port < 65_536 else 0
 
 
 def local_aws(work_directory: Path) -> LocalAws:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,15 +53,39 @@ def test_stacks_for_which_it_reads_the_same_are_initialised_once(stacks: Stacks)
     assert second.terraform().state() == {}  # what it took over is enough for Terraform
 
 
-@pytest.mark.parametrize("lost", ["the provider", "the stamp"])
+def lose_the_provider(made: Path) -> None:
+    (link,) = (each for each in made.rglob("*") if each.is_symlink())
+    link.unlink()
+    link.symlink_to("/a/mirror/that/was/moved")
+
+
+def empty_the_provider(made: Path) -> None:
+    (link,) = (each for each in made.rglob("*") if each.is_symlink())
+    link.unlink()
+    link.mkdir()
+
+
+LOST: dict[str, Callable[[Path], object]] = {
+    "the provider": lose_the_provider,
+    "what is in the provider": empty_the_provider,
+    "the modules": lambda made: shutil.rmtree(made / "modules"),
+    "the text of the modules": lambda made: (made / "modules" / "modules.json").write_text(""),
+    "the backend": lambda made: (made / "terraform.tfstate").unlink(),
+    "the text of the backend": lambda made: (made / "terraform.tfstate").write_text("{"),
+    "the stamp": lambda made: (made.parent / ".initialised").write_bytes(b"\xff\x00"),
+}
+
+
+QUICK = ("the provider", "the text of the backend")
+
+
+@pytest.mark.parametrize(
+    "lost", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in LOST]
+)
 def test_what_it_made_and_was_lost_is_made_again(stacks: Stacks, lost: str) -> None:
     first, second = stacks.roots
     stacks.asked_to_write(first)
-    if lost == "the provider":
-        (link,) = (each for each in (first.folder / ".terraform").rglob("*") if each.is_symlink())
-        link.unlink()
-        link.symlink_to("/a/mirror/that/was/moved")
-    else:
-        (first.folder / ".initialised").write_bytes(b"\xff\x00")
-    assert stacks.asked_to_write(second) == ["init"]
+    LOST[lost](first.folder / ".terraform")
+    assert stacks.asked_to_write(second) == ["init"]  # it is not taken over
     assert stacks.asked_to_write(first) == ["init"]
+    assert first.terraform().state() == {}

@@ -109,6 +109,17 @@ def test_its_state_outlives_a_stop_and_a_killed_one_is_mended_by_provision(own: 
     own.session(result.document()).call("s3", "get_object", Bucket="unity-dev-data", Key="kept")
 
 
+def test_damaged_files_of_its_own_are_made_anew(own: Kit) -> None:
+    own.done("local.up")
+    own.done("local.down")
+    folder = own.work_directory / "local-aws"
+    (folder / "port").write_text("99999")
+    (folder / "seeded").write_bytes(b"\xff")
+    (folder / "ca.pem").unlink()
+    (folder / "server.pem").write_text("")
+    assert own.done("status").out == "unity-dev: not provisioned\n"
+
+
 def test_a_command_that_dies_before_it_has_seeded_leaves_that_to_the_next(own: Kit) -> None:
     own.done("local.up")
     own.done("local.down")

@@ -194,4 +194,4 @@ def test_each_file_of_the_work_directory_is_documented_with_its_mode(reader: Rea
         assert stat.S_IMODE(mode) == patterns[matching[0]], name
         met.update(matching)
     unmet = {each.pattern for each in patterns} - {each.pattern for each in met}
-    assert unmet == {pattern("stacks/<stack>/plan.tfplan")}
+    assert unmet == {pattern(f"stacks/<stack>/{name}") for name in ("plan.tfplan", "moved-to.json")}

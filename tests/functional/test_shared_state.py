@@ -64,6 +64,9 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
 
     assert kit.done("state.migrate").out == f"{venue}: its state is in {place} now\n"
     assert not (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
+    kit.inventory.write_text(at_home)  # where it was moved to is known before another run has been there
+    assert f"its state in the work directory, but it is in {place}\n" in kit("provision", "--check").err
+    in_s3(kit, venue)
     assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
     assert kit.done("state.migrate").out == f"{venue}: its state is in {place} already\n"
 
@@ -74,6 +77,10 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     operator: dict[str, Any] = {"RoleName": "venue-access-operator", "PolicyName": f"{venue}-state"}
     root.call("iam", "put_role_policy", **operator, PolicyDocument=policy)
+    lock = {**bucket_of(venue), "Key": f"{key(venue)}.tflock"}
+    root.call("s3", "put_object", **lock, Body=json.dumps(HELD).encode())  # a move that was killed left it
+    assert kit("state.migrate").code == 4
+    assert "freed from ana@desk" in kit.done("state.unlock", "--venue", venue, "--lock", HELD["ID"]).out
     assert kit.done("state.migrate").out == f"{venue}: its state is in the work directory now\n"
     assert root.find("s3", "get_object", **bucket_of(venue), Key=key(venue)) is None
     root.call("iam", "delete_role_policy", **operator)
@@ -109,3 +116,33 @@ def test_a_bucket_that_is_not_fit_for_a_state_is_named_with_the_remedy(kit: Kit,
     told = kit.done("provision", "--check").err
     assert f"warning: the state's bucket {venue}-state keeps no versions: aws s3api put-bucket-versioning" in told
     assert f"warning: the state's bucket {venue}-state does not block public access: aws s3api put-public" in told
+
+
+def test_what_no_terraform_wrote_there_is_told_with_the_way_out(kit: Kit, venue: str) -> None:
+    in_s3(kit, venue)
+    kit.done("status")
+    root, lock = kit.root(), {**bucket_of(venue), "Key": f"{key(venue)}.tflock"}
+    for body in (b"<html>", b"\xff\xfe", json.dumps({"ID": "?", "Who": "\x1b[2Jevil"}).encode()):
+        root.call("s3", "put_object", **lock, Body=body)
+        locked = kit("provision", "--check", "--lock-timeout", "1s")
+        assert locked.code == 4
+        free = f"invoke state.unlock --venue {venue} --lock"
+        assert free in locked.err
+        freed = kit.done(*free.split()[1:], "?")
+        assert "freed from" in freed.out
+        assert "\x1b" not in freed.out + locked.err
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"resources": [{}]}', b"\xff"])
+def test_a_state_that_no_terraform_wrote_is_not_moved(kit: Kit, venue: str, body: bytes) -> None:
+    in_s3(kit, venue)
+    kit.done("status")
+    kit.root().call("s3", "put_object", **bucket_of(venue), Key=key(venue), Body=body)
+    folder = kit.work_directory / "stacks" / venue
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / "moved-to.json").write_text(json.dumps({}))  # it was last on this machine
+    (folder / "terraform.tfstate").write_text(json.dumps({"version": 4, "serial": 1, "lineage": "x", "resources": []}))
+    refused = kit("state.migrate")
+    assert refused.code == 2
+    assert f"s3://{venue}-state/{key(venue)} is no state that Terraform wrote\n" in refused.err
+    assert (folder / "terraform.tfstate").exists()

@@ -121,6 +121,12 @@ def test_a_file_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
     assert last_line(tmp_path / "ledger") is None
 
 
+def test_a_pipe_in_the_place_of_lines_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ledger")
+    with pytest.raises(RequestError, match="it is no file"):
+        read_lines(tmp_path / "ledger")
+
+
 def test_a_line_that_could_not_be_added_whole_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "ledger"
     append_private(path, always("one"))

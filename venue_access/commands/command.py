@@ -15,7 +15,7 @@ from invoke.tasks import task
 
 from venue_access import ui
 from venue_access.config import Settings, settings
-from venue_access.errors import RequestError, VenueAccessError
+from venue_access.errors import RequestError, VenueAccessError, of_the_system
 
 if TYPE_CHECKING:
     from venue_access.kit import Kit
@@ -56,6 +56,12 @@ def command(
             except KeyboardInterrupt:
                 ui.error("interrupted")
                 raise Exit(code=130) from None
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                told = of_the_system(error)
+                ui.error(str(told))
+                raise Exit(code=told.exit_code) from None
 
         flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
         return task(name=called, help=flags, positional=positional, auto_shortflags=False)(run)

@@ -59,18 +59,22 @@ def state_unlock(context: Context, venue: str, lock: str, inventory: str | None 
     """Free the state of a venue's stack from a lock that a killed run has left behind."""
     from venue_access.errors import RequestError
     from venue_access.provisioning.stack import stack_of
-    from venue_access.provisioning.state_object import StateObject
+    from venue_access.provisioning.state_object import StateObject, place_of_state
 
     here = kit(context, inventory)
     chosen = here.venue(venue)
     stack = stack_of(here.venues, chosen)
-    if stack.state.bucket is None:
+    # A state that was being moved is locked where it was, too.
+    was = place_of_state(here.settings.work_directory / "stacks" / stack.name)
+    places = [place for place in dict.fromkeys((stack.state_place, was)) if place is not None and place.bucket]
+    if not places:
         raise RequestError(
             f"{chosen.name}: its state is on this machine, where a lock ends with the process that holds it",
             hint="look for that process with: ps aux | grep terraform",
         )
     if context.config.run.dry:
-        ui.say(f"would free {stack.state_place} from the lock {lock}")
+        ui.say(f"would free {' and '.join(map(str, places))} from the lock {lock}")
         return
-    held = StateObject(stack, stack.state_place, here.aws(chosen)).unlock(lock)
+    freed = (StateObject(stack, place, here.aws(chosen)).unlock(lock) for place in places)
+    held = next(filter(None, freed), None)
     ui.result(f"{stack.name}: nobody holds its state" if held is None else f"{stack.name}: freed from {held}")

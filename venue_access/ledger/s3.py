@@ -107,7 +107,7 @@ class S3Ledger:
         while True:
             answer = self._call("list_objects_v2", **request)
             names += [each["Key"] for each in answer.get("Contents", ())]
-            if most is not None or not answer.get("IsTruncated"):
+            if not answer["IsTruncated"] or most is not None:  # read at any rate: every list of S3's says it
                 return names
             request["ContinuationToken"] = answer["NextContinuationToken"]
 

@@ -38,6 +38,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         r"AWS account ID not allowed",
         "these keys belong to another account: export the right ones, or set aws_profile in the inventory",
     ),
+    (
+        r"state lock[\s\S]*PreconditionFailed",
+        "its lock in S3 is none that Terraform wrote; free it with: invoke state.unlock --venue {venue} --lock '?'",
+    ),
     (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
     (r"Throttling|TooManyRequests|Rate exceeded|RequestLimitExceeded|SlowDown", "wait a minute and run it again"),
     (r"request send failed|unexpected EOF", "check the network, and run the command again: it adopts what was made"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from venue_access.accounts import Accounts
 from venue_access.config import Settings
-from venue_access.errors import RequestError, Stopped
+from venue_access.errors import RequestError, Stopped, of_the_system
 from venue_access.files import write_private
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.forks import side_by_side
@@ -78,6 +78,8 @@ def _run(stack: Stack, tallies: Tallies, run: StackRun, reporter: Reporter) -> N
             pause(0)
             begun = True
             run.run()
+        except OSError as error:
+            raise of_the_system(error) from error
         except KeyboardInterrupt:
             if not begun:
                 raise Stopped(f"stack {stack.name}: interrupted before it began") from None

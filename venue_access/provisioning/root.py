@@ -36,7 +36,7 @@ from venue_access.provisioning.render import (
 )
 from venue_access.provisioning.stack import Stack, StatePlace
 from venue_access.provisioning.stages import new_external_id
-from venue_access.provisioning.state_object import place_of_state
+from venue_access.provisioning.state_object import forget_note, note_place, place_of_state
 from venue_access.provisioning.terraform import LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
 
 _OTHER_RUN = 600.0  # seconds: another run on the same stack may have several plans to make
@@ -143,6 +143,7 @@ class StackRoot:
             with self._installing():
                 self.terraform().init()
         initialised.end()
+        forget_note(self.folder)
 
     @contextmanager
     def _installing(self) -> Iterator[None]:
@@ -221,8 +222,9 @@ class StackRoot:
         for file in self.folder.glob("terraform.tfstate*"):
             file.replace(file.with_name(f"moved.{file.name}"))
 
-    def forget_place(self) -> None:
-        """Have the next run tell Terraform anew where the state is."""
+    def now_in(self, place: StatePlace) -> None:
+        """Have the next run tell Terraform that the state was moved to ``place``."""
+        note_place(self.folder, place)
         forget(self.folder)
         (self.folder / ".terraform" / "terraform.tfstate").unlink(missing_ok=True)
 
@@ -238,7 +240,7 @@ def last_rendering(folder: Path) -> dict[str, Departed]:
         data = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))["venues"]
         confidential = json.loads((folder / EXTERNAL_IDS_FILE).read_text(encoding="utf-8"))["external_ids"]
         return {name: Departed(data[name], _ids(own)) for name, own in confidential.items()}
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

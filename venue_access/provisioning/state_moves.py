@@ -57,7 +57,7 @@ def migrate(settings: Settings, stack: Stack, aws: Aws, reporter: Reporter) -> s
                 source.remove()
             else:
                 root.set_state_aside()
-        root.forget_place()
+        root.now_in(wanted)
     return f"{stack.name}: its state is in {wanted} now"
 
 

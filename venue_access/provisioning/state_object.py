@@ -11,15 +11,17 @@ import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from venue_access.aws import Aws
-from venue_access.errors import AwsError, RequestError, StateLocked
+from venue_access.errors import AwsError, RequestError, StateLocked, printable
+from venue_access.files import write_private
 from venue_access.provisioning.stack import Stack, StatePlace
+from venue_access.provisioning.terraform import kept_in
 
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
@@ -33,7 +35,7 @@ class Lock:
     since: str
 
     def __str__(self) -> str:
-        return f"{self.who} since {self.since[:16].replace('T', ' ')} UTC"
+        return printable(f"{self.who} since {self.since[:16].replace('T', ' ')} UTC")
 
 
 class StateObject:
@@ -64,7 +66,14 @@ class StateObject:
     def read(self) -> dict[str, Any]:
         """The state; empty where there is none."""
         text = self._get(self._key)
-        state: dict[str, Any] = json.loads(text) if text else {}
+        try:
+            state: dict[str, Any] = json.loads(text or "{}")
+            kept_in(state)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise RequestError(
+                f"{self._place} is no state that Terraform wrote",
+                hint="put back an older version of that object; or remove it: what exists is then adopted by provision",
+            ) from None
         return state
 
     def create(self, state: Mapping[str, Any]) -> None:
@@ -138,7 +147,7 @@ class StateObject:
 
     def _get(self, key: str) -> str | None:
         try:
-            return self._aws.read_object(self._bucket, key).decode()
+            return self._aws.read_object(self._bucket, key).decode(errors="replace")
         except AwsError as error:
             if error.code == "NoSuchKey":
                 return None
@@ -158,8 +167,23 @@ class StateObject:
         return True
 
 
+_MOVED = "moved-to.json"
+
+
+def note_place(folder: Path, place: StatePlace) -> None:
+    """Note where the state of a root has been moved to, until Terraform is told."""
+    write_private(folder / _MOVED, json.dumps(asdict(place)))
+
+
+def forget_note(folder: Path) -> None:
+    """Terraform has been told."""
+    (folder / _MOVED).unlink(missing_ok=True)
+
+
 def place_of_state(folder: Path) -> StatePlace | None:
-    """Where the state of a root is, as Terraform was last told; None for a root that it has not seen."""
+    """Where the state of a root was moved to, or else as Terraform was last told; None for one that it has not seen."""
+    with suppress(OSError, ValueError, TypeError):
+        return StatePlace(**json.loads((folder / _MOVED).read_text(encoding="utf-8")))
     try:
         backend = json.loads((folder / ".terraform" / "terraform.tfstate").read_text(encoding="utf-8"))["backend"]
         if backend["type"] == "local":

@@ -234,10 +234,13 @@ def state_file(folder: Path) -> dict[str, Any] | None:
     path = folder / "terraform.tfstate"
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
+        kept_in(state)
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, LookupError, TypeError, AttributeError):
         state = None
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     if not isinstance(state, dict):
         path.replace(path.with_name("terraform.tfstate.unreadable"))
         return None

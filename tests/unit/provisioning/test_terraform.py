@@ -39,12 +39,20 @@ def test_what_was_cut_short_is_tainted_and_is_mended_rather_than_made_anew() -> 
     assert plan.mending(kept.tainted).changes == (Change(ROLE, "update"), other)
 
 
-@pytest.mark.parametrize("text", [b"", b'{"version": 4, "resour', b"\x00", b'{"tag": "\xc3', b"[]", b"[1]"])
+@pytest.mark.parametrize(
+    "text", [b"", b'{"version": 4, "resour', b"\x00", b'{"tag": "\xc3', b"[]", b"null", b'{"resources": [{}]}']
+)
 def test_a_state_that_is_cut_off_is_set_aside(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "terraform.tfstate").write_bytes(text)
     assert state_file(tmp_path) is None
     assert (tmp_path / "terraform.tfstate.unreadable").read_bytes() == text
     assert state_file(tmp_path) is None  # there is none
+
+
+def test_a_folder_in_the_place_of_a_state_is_told(tmp_path: Path) -> None:
+    (tmp_path / "terraform.tfstate").mkdir()
+    with pytest.raises(RequestError, match=r"cannot read .*terraform.tfstate: is a directory"):
+        state_file(tmp_path)
 
 
 def test_a_whole_state_is_read(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Something that is not AWS answers in its place: a proxy, a network's sign-in page, another service."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.functional.kit import Kit, embedded, new_venue
+
+PAGE = b"<html><head><title>Sign in</title></head><body><p>Welcome to the network</p></body></html>"
+ANSWERS = {
+    "a page": (200, PAGE),
+    "a page that forbids": (403, PAGE),
+    "a page that finds nothing": (404, PAGE),
+    "nothing": (200, b""),
+    "an empty document": (200, b"{}"),
+    "a list": (200, b"[]"),
+    "bytes": (200, b"\xff\xfe\x00\x80"),
+}
+COMMANDS = [
+    "status",
+    "provision",
+    "issue-token --user alice",
+    "rotate-external-id",
+    "verify",
+    "tokens",
+    "ledger.verify",
+]
+QUICK = ("a page", "a page that forbids")
+
+
+class Impostor(ThreadingHTTPServer):
+    """Answers every request in the same way."""
+
+    answer = (200, b"")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        assert isinstance(self.server, Impostor)
+        status, body = self.server.answer
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PUT = do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def impostor() -> Iterator[Impostor]:
+    server = Impostor(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in ANSWERS]
+)
+def test_no_command_takes_it_for_aws(kit: Kit, impostor: Impostor, answer: str) -> None:
+    url = f"http://127.0.0.1:{impostor.server_port}"
+    away = embedded(
+        "away-dev", embedded_aws=False, aws_endpoint_url=url, trusted_principals=["arn:aws:iam::111122223333:root"]
+    )
+    kit.write_inventory({"away-dev": {**away, "ledger": {"s3": {"bucket": "the-ledger"}}, "users": {"alice": None}}})
+    impostor.answer = ANSWERS[answer]
+    kit.environment |= {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for command in COMMANDS:
+        result = kit(*command.split())
+        assert "Traceback" not in result.err
+        assert result.code == 5, (command, result.out, result.err)
+        assert "error: " in result.err
+
+
+def test_a_venue_behind_it_does_not_hold_up_the_others(kit: Kit, impostor: Impostor) -> None:
+    there = new_venue()
+    url = f"http://127.0.0.1:{impostor.server_port}"
+    impostor.answer = (403, PAGE)
+    kit.write_inventory({there: embedded(there), "zz-dev": embedded("zz-dev", aws_endpoint_url=url)})
+    result = kit("provision", "--limit", "all", "--check")
+    assert result.code == 5
+    assert [line.split()[0] for line in result.out.splitlines() if "changed=6 " in line] == [there]
+    assert [line.split()[0] for line in result.out.splitlines() if "unreachable=1 " in line] == ["zz-dev"]
+    assert "error: zz-dev: " in result.err
