@@ -173,6 +173,7 @@ def test_its_status_says_how_to_point_the_aws_cli_at_it(own: Kit) -> None:
     assert json.loads(answer.stdout)["Arn"] == f"arn:aws:iam::{ACCOUNT}:root"
 
 
+@pytest.mark.soak
 def test_the_environments_aws_settings_and_proxies_do_not_disturb_it(own: Kit, tmp_path: Path) -> None:
     nonsense = tmp_path / "nonsense"
     nonsense.write_text("this is no [configuration\n")

@@ -106,6 +106,7 @@ def test_a_lock_is_waited_for_with_its_holder_named_and_a_stale_one_is_freed(kit
     assert kit.done(*free.split()[1:]).out == f"{venue}: nobody holds its state\n"
 
 
+@pytest.mark.soak
 def test_a_bucket_that_is_not_fit_for_a_state_is_named_with_the_remedy(kit: Kit, venue: str) -> None:
     in_s3(kit, venue)
     assert "the state's bucket" not in kit.done("provision", "--check").err
