@@ -7,6 +7,7 @@ credentials sent elsewhere.
 from __future__ import annotations
 
 import sys
+from unittest.mock import patch
 
 from invoke.main import program
 
@@ -15,7 +16,7 @@ from venue_access.tokens.console.site import Site
 
 if __name__ == "__main__":
     url = sys.argv.pop(1)
-    Site.federation = property(lambda site: url)  # type: ignore[assignment,method-assign]
     session.check_has_console = lambda venue, variables: None
     sys.argv[0] = "invoke"
-    program.run()
+    with patch.object(Site, "federation", url):
+        program.run()

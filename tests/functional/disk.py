@@ -48,7 +48,7 @@ class Disks:
         try:
             subprocess.run(command, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
-            pytest.skip("no disk may be mounted here")
+            pytest.skip("only root may mount a disk, and no container without that right")
         self._stack.callback(subprocess.run, ["umount", "--lazy", str(folder)], check=False)
         return Disk(folder)
 

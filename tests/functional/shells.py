@@ -41,7 +41,7 @@ FISH_SOURCE, FISH_EVAL = "cat {file} | source", "eval (cat {file})"
 def need(shell: str) -> None:
     """Skip the test where there is no such shell; .ci/run installs them all."""
     if shutil.which(shell.split()[0]) is None:
-        pytest.skip(f"{shell} is not installed")
+        pytest.skip(f"{shell} is not installed: .ci/run does that")
 
 
 def environments(shell: str, way: str, texts: Sequence[str], folder: Path) -> list[dict[str, str]]:

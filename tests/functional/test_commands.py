@@ -213,7 +213,7 @@ def test_a_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> N
     assert kit.work_directory.read_text(encoding="utf-8") == "mine"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; read-only mounts are in test_full_disk.py")
 def test_a_work_directory_that_cannot_be_made_is_refused(kit: Kit) -> None:
     locked = kit.folder / "locked"
     locked.mkdir(mode=0o500)

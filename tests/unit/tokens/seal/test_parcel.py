@@ -118,7 +118,7 @@ def test_the_notes_docker_login_is_of_the_venues_partition() -> None:
 @pytest.mark.parametrize("shell", ["bash", "dash", "zsh"])
 def test_the_notes_lines_load_the_token_into_a_shell(shell: str, tmp_path: Path) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"needs {shell}")
+        pytest.skip(f"{shell} is not installed: .ci/run does that")
     (tmp_path / "token.json").write_text(TOKEN_JSON)
     lines = note().split("on Linux and macOS:\n\n", 1)[1].split("\n\n  PowerShell", 1)[0]
     show = 'printf "%s\\n" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_SESSION_TOKEN" "$AWS_REGION"'
