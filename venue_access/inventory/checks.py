@@ -93,11 +93,17 @@ segment = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits and '_.-', th
 folder_name = matching(
     r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "at most 64 letters, digits and '_.-', the first a letter or digit"
 )
-recipient_name = matching(r"[\w+=,.@-]{2,64}", f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-'")
+session_name = matching(r"[\w+=,.@-]{2,64}", f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-'")
 """A role session name, and also a source identity. Source: AWS STS API, AssumeRole."""
 
-profile_name = matching(r"[^\[\]]{1,128}", "the name of a profile of ~/.aws/config")
-email = matching(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", "an email address")
+recipient_name = matching(
+    r"[A-Za-z0-9][\w+=,.@-]{1,63}",
+    f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-', the first a letter or digit",
+)
+"""A role session name that is also a file name: programs take one that begins with '-' for an option."""
+
+profile_name = matching(r"(?!-)[^\[\]]{1,128}", "the name of a profile of ~/.aws/config")
+email = matching(r"(?!-)[^@\s,;<>\"]+@[^@\s,;<>\"]+", "an email address")
 org_id = matching(r"o-[a-z0-9]{10,32}", "the ID of an AWS organization, such as o-a1b2c3d4e5")
 role_path = matching(r"/([\w+=,.@-]+/)*", "'/' or a path that begins and ends in '/', such as /ops/")
 ecr_prefix = matching(

@@ -75,7 +75,7 @@ def find_recipient(venue: Venue, user: str) -> Recipient:
     try:
         return Recipient(checks.recipient_name(user))
     except checks.Unfit as unfit:
-        hint = "AWS takes it into the name of the session as it is"
+        hint = "it becomes the beginning of the role session name, and the name of a file"
         raise RequestError(f"the user name {unfit}", hint=hint) from unfit
 
 
@@ -95,7 +95,7 @@ def name_of(venue: Venue, user: str) -> str:
         if is_called(recipient, user):
             return recipient.name
     try:
-        return checks.recipient_name(user)
+        return checks.session_name(user)  # tokens may have been issued under a name that is refused now
     except checks.Unfit as unfit:
         raise RequestError(f"the user name {unfit}", hint="give the name or email that the inventory has") from unfit
 

@@ -52,7 +52,7 @@ class Wish:
             )
         if session is not None:
             try:
-                session = checks.recipient_name(session)  # the same rule
+                session = checks.session_name(session)
             except checks.Unfit as unfit:
                 raise RequestError(
                     f"the role session name {unfit}", hint="it is the last part of the token's ARN"
