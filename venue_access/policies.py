@@ -15,7 +15,6 @@ from typing import Any
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 
-TRUST_POLICY_LIMIT = 2_048
 MANAGED_POLICY_LIMIT = 6_144
 """Characters, white space not counted (IAM User Guide, "IAM and AWS STS quotas")."""
 

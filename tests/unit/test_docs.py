@@ -136,6 +136,7 @@ IN_WORDS = {
     "venue": ("venue", "dev"),
     "s3_buckets": ("datastore_parameter", "/unity/unity/dev/ds/datastore-bucket"),
     "ecr_repository_prefix": ("ecr_repository_prefix", "unity-dev/"),
+    "partition": ("partition", "aws"),
     "stack": ("stack", "unity-dev"),
 }
 """Defaults that the table tells in words: where they show in ``unity-dev``, and as what."""

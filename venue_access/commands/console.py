@@ -69,7 +69,7 @@ def console_url(
         here = kit(context, inventory)
         chosen = here.venue(venue, user=user)
         session.check_has_console(chosen, os.environ)
-        site = Site.of(chosen.region)
+        site = Site.of(chosen.region, chosen.partition)
         aws = here.aws(chosen) if given is None else session.check_given(given, site.region, chosen)
         page = wanted.url(site, chosen, lambda: find_buckets(aws, chosen))
 

@@ -13,12 +13,12 @@ from venue_access.aws import Aws
 from venue_access.doctor.check import Check, Grade, wrong
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue, names_of
+from venue_access.inventory.regions import DNS_SUFFIXES
 
 DOUBTFUL, WRONG = timedelta(minutes=1), timedelta(minutes=5)
 """AWS refuses requests that are five minutes old (AWS General Reference, Signature Version 4)."""
 SOON = timedelta(minutes=10)
 _TIMEOUT = 10.0
-_DOMAINS = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
 
 
 def keys(
@@ -51,7 +51,7 @@ def clock(venue: Venue, aws: Aws | None, now: Callable[[], datetime]) -> Check:
     """This machine's clock against AWS's, which every answer of AWS carries, whatever it thinks of the keys."""
     what = "clock"
     endpoint = aws.endpoint if aws is not None else None
-    domain = _DOMAINS.get(venue.partition, "amazonaws.com")
+    domain = DNS_SUFFIXES[venue.partition]
     url = endpoint.url if endpoint is not None else venue.aws_endpoint_url or f"https://sts.{venue.region}.{domain}"
     ca_file = endpoint.ca_file if endpoint is not None else None
     try:

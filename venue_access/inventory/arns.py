@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from venue_access.inventory import checks
 from venue_access.inventory.checks import Unfit, text
-from venue_access.inventory.regions import PARTITIONS
 
 _ARN = re.compile(r"arn:([^:]*):([^:]*):([^:]*):([^:]*):(.+)", re.ASCII)
 _ONE_COLON_SHORT = re.compile(r"arn:(aws[\w-]*):iam:([0-9]{12}|aws):([^:]+)", re.ASCII)
@@ -81,11 +81,14 @@ def permissions_boundary(partition: str | None, account_id: str | None) -> Calla
     return checked
 
 
-def kms_key(partition: str | None) -> Callable[[Any], str]:
+def kms_key(partition: str | None, named: str | None = None) -> Callable[[Any], str]:
     """A check of a key's ARN; an alias grants nothing in a policy.
 
     Source: AWS KMS Developer Guide, specifying KMS keys in IAM policy statements.
+
+    :param named: the partition that the inventory names: see ``checks.region``.
     """
+    in_region = checks.region(named)
 
     def checked(value: Any) -> str:
         arn = text(value)
@@ -93,8 +96,9 @@ def kms_key(partition: str | None) -> Callable[[Any], str]:
         service, _, resource = _parts(arn, partition)
         if service == "kms" and resource.startswith("alias/"):
             raise Unfit(f"{arn!r} is an alias, which grants nothing in a policy; write the ARN of its key")
-        if service != "kms" or not _KEY.fullmatch(resource) or not parsed or parsed[3] not in PARTITIONS:
+        if service != "kms" or not _KEY.fullmatch(resource) or not parsed or not parsed[3]:
             raise Unfit(f"{arn!r} must be the ARN of a KMS key, arn:aws:kms:<region>:<account>:key/<id>")
+        in_region(parsed[3])
         return arn
 
     return checked

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from venue_access.inventory.builder import kind
 from venue_access.inventory.nearby import did_you_mean
-from venue_access.inventory.regions import PARTITIONS
+from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, partition_by_name
 from venue_access.inventory.values import UnsafeText, Vaulted, is_template, parts
 
 T = TypeVar("T", bound=Hashable)
@@ -140,10 +140,35 @@ def _as_written(number: int) -> str:
     return f' (12 digits that begin with 0 are octal to YAML); write "{octal}"' if len(octal) == 12 else ""
 
 
-def region(value: Any) -> str:
-    if text(value) not in PARTITIONS:
-        raise Unfit(f"{value!r} is no AWS region{did_you_mean(value, PARTITIONS)}")
+def partition(value: Any) -> str:
+    if text(value) not in DNS_SUFFIXES:
+        raise Unfit(
+            f"{value!r} is no AWS partition{did_you_mean(value, DNS_SUFFIXES)} (known: {', '.join(DNS_SUFFIXES)})"
+        )
     return str(value)
+
+
+def region(named: str | None) -> Callable[[Any], str]:
+    """Return a check of a region's name.
+
+    :param named: the partition that the inventory names; a region that is not listed is taken only with it.
+    """
+
+    def checked(value: Any) -> str:
+        found = partition_by_name(text(value))
+        if value in PARTITIONS:
+            if named not in (None, found):
+                raise Unfit(f"{value!r} is a region of the partition {found!r}, and 'partition' says {named!r}")
+        elif named is None or found is None:
+            remedy = "" if found is None else "; if it is a new region, set 'partition' too"
+            raise Unfit(f"{value!r} is no AWS region{did_you_mean(value, PARTITIONS)}{remedy}")
+        elif named != found:
+            raise Unfit(
+                f"{value!r} is named as the regions of the partition {found!r} are, and 'partition' says {named!r}"
+            )
+        return str(value)
+
+    return checked
 
 
 def bucket(value: Any) -> str:
@@ -169,6 +194,13 @@ def session_seconds(value: Any) -> int:
     """IAM takes 3600 to 43200 for a role, although a single session may be as short as 900."""
     if not isinstance(value, int) or isinstance(value, bool) or not 3600 <= value <= 43200:
         raise Unfit(f"expected whole seconds from 3600 to 43200 (12 hours), found {value!r}")
+    return value
+
+
+def trust_policy_limit(value: Any) -> int:
+    """Source: IAM User Guide, "IAM and AWS STS quotas", Role trust policy length: 2,048 by default, 8,192 at most."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 2048 <= value <= 8192:
+        raise Unfit(f"expected a whole number of characters from 2048 to 8192, found {value!r}")
     return value
 
 

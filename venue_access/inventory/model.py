@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from venue_access.inventory.regions import DNS_SUFFIXES
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -70,6 +72,8 @@ class Venue:
     source_cidrs: tuple[str, ...] = ()
     source_identity: bool = False
     session_tags: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    trust_policy_limit: int = 2048
+    """Characters: the account's IAM quota "Role trust policy length"."""
     permissions_boundary: str | None = None
     """Name or ARN, as the inventory gives it; ``permissions_boundary_arn`` is always an ARN."""
     role_path: str = "/"
@@ -106,6 +110,11 @@ class Venue:
     def datastore_parameter(self) -> str:
         """The SSM parameter in which the platform keeps the name of the venue's data bucket."""
         return f"/{self.role_prefix}/{self.project}/{self.venue}/ds/datastore-bucket"
+
+    @property
+    def registry(self) -> str:
+        """The host name of the account's ECR registry in the venue's region."""
+        return f"{self.account_id}.dkr.ecr.{self.region}.{DNS_SUFFIXES[self.partition]}"
 
     @property
     def permissions_boundary_arn(self) -> str | None:

@@ -1,6 +1,8 @@
-"""Which partition a region belongs to."""
+"""Partitions, their regions, and their domains."""
 
 from __future__ import annotations
+
+import re
 
 REGIONS = {
     "aws": (
@@ -21,3 +23,39 @@ REGIONS = {
 
 PARTITIONS = {region: partition for partition, regions in REGIONS.items() for region in regions}
 """The partition of each region."""
+
+DNS_SUFFIXES = {
+    "aws": "amazonaws.com",
+    "aws-cn": "amazonaws.com.cn",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+    "aws-us-gov": "amazonaws.com",
+}
+"""The domain of each partition's service endpoints: ``dnsSuffix`` of botocore's partitions.json."""
+
+_PREFIXES = {
+    "aws-cn": "cn-",
+    "aws-eusc": "eusc-",
+    "aws-iso": "us-iso-",
+    "aws-iso-b": "us-isob-",
+    "aws-iso-e": "eu-isoe-",
+    "aws-iso-f": "us-isof-",
+    "aws-us-gov": "us-gov-",
+}
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
+
+
+def partition_by_name(region: str) -> str | None:
+    """Return the partition whose naming scheme a region follows, known or not; None for what is no region's name.
+
+    botocore derives the endpoints of a region that it does not list from the name too (``regionRegex`` of its
+    partitions.json), and takes a name of no other scheme for one of the partition ``aws``.
+    """
+    if region in PARTITIONS:
+        return PARTITIONS[region]
+    if not _REGION.fullmatch(region):
+        return None
+    return next((partition for partition, prefix in _PREFIXES.items() if region.startswith(prefix)), "aws")

@@ -16,10 +16,11 @@ LEDGER_KEYS = ("bucket", "prefix", "region")
 _key_prefix = checks.matching(r"(?!.*(^|/)\.{0,2}/)[\w!.*'()/-]{1,512}", "a path such as terraform/venues/")
 
 
-def read_state(region: str | None) -> Callable[[Any], StateBackend]:
+def read_state(region: str | None, named: str | None = None) -> Callable[[Any], StateBackend]:
     """A check of ``{backend: local}`` or ``{backend: s3, bucket: ...}``.
 
-    ``region`` is the venue's, and the state bucket's where none is given; a key prefix always ends in ``/``.
+    ``region`` is the venue's, and the state bucket's where none is given; a key prefix always ends in ``/``. ``named``
+    is the partition that the inventory names, if any.
     """
 
     def checked(value: Any) -> StateBackend:
@@ -41,17 +42,18 @@ def read_state(region: str | None) -> Callable[[Any], StateBackend]:
             backend="s3",
             bucket=_part("bucket", checks.bucket, given["bucket"]),
             key_prefix=f"{prefix.rstrip('/')}/" if prefix else "",
-            region=_part("region", checks.region, given.get("region")) or region,
+            region=_part("region", checks.region(named), given.get("region")) or region,
             kms_key_id=_part("kms_key_id", checks.kms_key_id, given.get("kms_key_id")),
         )
 
     return checked
 
 
-def read_ledger(region: str | None) -> Callable[[Any], LedgerBucket]:
+def read_ledger(region: str | None, named: str | None = None) -> Callable[[Any], LedgerBucket]:
     """A check of ``{s3: {bucket: ..., prefix: ..., region: ...}}``.
 
-    ``region`` is the venue's, and the bucket's where none is given; a prefix always ends in ``/``.
+    ``region`` is the venue's, and the bucket's where none is given; a prefix always ends in ``/``. ``named`` is the
+    partition that the inventory names, if any.
     """
 
     def checked(value: Any) -> LedgerBucket:
@@ -64,7 +66,7 @@ def read_ledger(region: str | None) -> Callable[[Any], LedgerBucket]:
         if bucket is None:
             raise checks.Unfit("bucket is required")
         prefix = _part("prefix", _key_prefix, given.get("prefix"))
-        where = _part("region", checks.region, given.get("region")) or region or ""
+        where = _part("region", checks.region(named), given.get("region")) or region or ""
         return LedgerBucket(bucket, f"{prefix.rstrip('/')}/" if prefix else "", where)
 
     return checked

@@ -12,7 +12,7 @@ from venue_access.inventory.crosschecks import conflicts
 from venue_access.inventory.model import Recipient, StateBackend, Venue, embedded_operator_arn
 from venue_access.inventory.nearby import misspelt
 from venue_access.inventory.recipients import read_users
-from venue_access.inventory.regions import PARTITIONS
+from venue_access.inventory.regions import partition_by_name
 from venue_access.inventory.state import read_ledger, read_state
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.values import Setting
@@ -21,10 +21,10 @@ T = TypeVar("T")
 Default = TypeVar("Default")
 
 KNOWN = (
-    "project", "venue", "account_id", "region", "role_prefix",
+    "project", "venue", "account_id", "region", "partition", "role_prefix",
     "s3_buckets", "s3_allow_delete", "kms_key_arns", "ecr_repository_prefix",
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
-    "permissions_boundary", "role_path", "max_session_duration", "tags",
+    "trust_policy_limit", "permissions_boundary", "role_path", "max_session_duration", "tags",
     "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws",
     "state", "ledger", "stack", "users", "users_only", "contact",
 )  # fmt: skip
@@ -97,11 +97,15 @@ class _Reader:
     def venue(self) -> Venue | None:
         """The venue; None where there is a problem."""
         self._refuse_slips()
-        account_id, region = self._required("account_id", checks.account_id), self._required("region", checks.region)
+        account_id, named = (
+            self._required("account_id", checks.account_id),
+            self._read("partition", checks.partition, None),
+        )
+        region = self._required("region", checks.region(named))
         role_prefix = self._read("role_prefix", checks.role_prefix, "unity")
         project = self._required("project", checks.segment)
         venue = self._venue_name(project)
-        partition = PARTITIONS.get(region) if region else None
+        partition = partition_by_name(region) if region else None
         embedded = self._read("embedded_aws", checks.boolean, False)
         principals = self._principals(embedded, account_id, partition)
         ecr_prefix = self._ecr_prefix(project, venue)
@@ -109,12 +113,13 @@ class _Reader:
         optional: dict[str, Any] = {
             "s3_buckets": self._read("s3_buckets", _buckets, None),
             "s3_allow_delete": self._read("s3_allow_delete", checks.boolean, False),
-            "kms_key_arns": self._read("kms_key_arns", checks.several(arns.kms_key(partition)), ()),
+            "kms_key_arns": self._read("kms_key_arns", checks.several(arns.kms_key(partition, named)), ()),
             "require_mfa": self._read("require_mfa", checks.boolean, False),
             "principal_org_id": self._read("principal_org_id", checks.org_id, None),
             "source_cidrs": self._read("source_cidrs", checks.several(checks.cidr), ()),
             "source_identity": self._read("source_identity", checks.boolean, False),
             "session_tags": self._read("session_tags", checks.tags, MappingProxyType({})),
+            "trust_policy_limit": self._read("trust_policy_limit", checks.trust_policy_limit, 2048),
             "permissions_boundary": self._read(
                 "permissions_boundary", arns.permissions_boundary(partition, account_id), None
             ),
@@ -124,13 +129,13 @@ class _Reader:
             "aws_profile": self._read("aws_profile", checks.profile_name, None),
             "operator_role_arn": self._read("operator_role_arn", arns.operator_role(partition, account_id), None),
             "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),
-            "state": self._read("state", read_state(region), StateBackend()),
-            "ledger": self._read("ledger", read_ledger(region), None),
+            "state": self._read("state", read_state(region, named), StateBackend()),
+            "ledger": self._read("ledger", read_ledger(region, named), None),
             "stack": self._read("stack", checks.folder_name, self._host),
             "users_only": self._read("users_only", checks.boolean, False),
             "contact": self._read("contact", checks.email, None),
         }
-        if self.problems or account_id is None or region is None or project is None or venue is None:
+        if self.problems or not (account_id and region and partition and project and venue):
             return None
         built = Venue(
             name=self._host,
@@ -138,7 +143,7 @@ class _Reader:
             venue=venue,
             account_id=account_id,
             region=region,
-            partition=PARTITIONS[region],
+            partition=partition,
             trusted_principals=principals,
             role_prefix=role_prefix,
             ecr_repository_prefix=ecr_prefix,

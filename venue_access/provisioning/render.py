@@ -35,6 +35,8 @@ CAPABILITY_VERSION = "1"
 _ROOM_FOR_INCOMING = 64
 """The length of an incoming external ID that a trust policy must have room for, or it could never be rotated."""
 
+_TRUST_REMEDY = "trusted_principals; or, where the account's quota for it was raised, set trust_policy_limit"
+
 
 @dataclass(frozen=True)
 class Import:
@@ -203,7 +205,7 @@ def _check(venue: Venue, buckets: Sequence[str], ids: ExternalIds | None) -> Non
             )
     rotating = ExternalIds(ids.current, ids.incoming or ExternalId("-" * _ROOM_FOR_INCOMING))
     for name, policy, limit, remedy in (
-        ("trust policy", policies.trust_policy(venue, rotating), policies.TRUST_POLICY_LIMIT, "trusted_principals"),
+        ("trust policy", policies.trust_policy(venue, rotating), venue.trust_policy_limit, _TRUST_REMEDY),
         ("S3 policy", policies.s3_policy(venue, buckets), policies.MANAGED_POLICY_LIMIT, "s3_buckets or kms_key_arns"),
         ("ECR policy", policies.ecr_policy(venue), policies.MANAGED_POLICY_LIMIT, "ecr_repository_prefix"),
     ):

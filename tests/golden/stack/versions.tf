@@ -14,6 +14,9 @@ terraform {
     region       = "us-east-1"
     encrypt      = true
     use_lockfile = true
+
+    # The inventory has checked it; Terraform refuses a region that is newer than its own list.
+    skip_region_validation = true
     kms_key_id   = "alias/state"
   }
 }
@@ -22,6 +25,9 @@ terraform {
 provider "aws" {
   region              = var.region
   allowed_account_ids = [var.account_id]
+
+  # The inventory has checked it; the provider refuses a region that is newer than its own list.
+  skip_region_validation = true
 
   # Its own 25 attempts would go on for an hour before an operator hears that AWS is throttling.
   max_retries = 8

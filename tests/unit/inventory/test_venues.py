@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.unit.inventory.builders import FILE, NOT_GIVEN, ROLE, USUAL, inventor
 from venue_access.errors import InventoryError, Problem
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import LedgerBucket, Recipient, StateBackend, Venue
-from venue_access.inventory.regions import REGIONS
+from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, REGIONS, partition_by_name
 from venue_access.inventory.values import UnsafeText, Vaulted
 from venue_access.inventory.venues import KNOWN, build_venues, warnings
 
@@ -53,7 +54,7 @@ def test_a_venue_needs_four_variables_and_has_the_documented_defaults() -> None:
 
 
 def test_every_variable_of_the_table_is_a_field_of_the_venue() -> None:
-    assert set(KNOWN) | {"name", "partition"} == {field.name for field in fields(Venue)}
+    assert set(KNOWN) | {"name"} == {field.name for field in fields(Venue)}
 
 
 def test_names_are_those_of_the_platform() -> None:
@@ -80,6 +81,49 @@ def test_the_table_of_regions_is_botocores() -> None:
         for partition in partitions
     }
     assert {partition: sorted(regions) for partition, regions in REGIONS.items()} == theirs
+    assert {partition["id"]: partition["outputs"]["dnsSuffix"] for partition in partitions} == DNS_SUFFIXES
+    patterns = {partition["id"]: partition["regionRegex"] for partition in partitions}
+    for region, partition in PARTITIONS.items():
+        newer = f"{region[:-1]}9"
+        by_botocore = next((name for name, pattern in patterns.items() if re.match(pattern, newer)), "aws")
+        assert partition_by_name(newer) == by_botocore == partition
+
+
+def test_new_region_is_taken_where_its_partition_is_named() -> None:
+    venue = venue_with(region="us-west-9", partition="aws", kms_key_arns=[KEY.replace("us-west-2", "us-west-9")])
+    assert (venue.region, venue.partition) == ("us-west-9", "aws")
+    assert venue.registry == "111122223333.dkr.ecr.us-west-9.amazonaws.com"
+    assert venue_with(region="us-west-2", partition="aws") == venue_with()
+    iso = {"trusted_principals": ["arn:aws-iso-f:iam::111122223333:root"]}
+    assert venue_with(region="us-isof-north-1", partition="aws-iso-f", **iso).partition == "aws-iso-f"
+    state = {"backend": "s3", "bucket": "states", "region": "us-west-9"}
+    assert venue_with(partition="aws", state=state).state.region == "us-west-9"
+    ledger = {"s3": {"bucket": "books", "region": "us-west-9"}}
+    assert venue_with(partition="aws", ledger=ledger).ledger == LedgerBucket("books", "", "us-west-9")
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "said"),
+    [
+        ("us-west-9", NOT_GIVEN, "did you mean 'us-west-2'?; if it is a new region, set 'partition' too"),
+        ("us-west-2", "aws-cn", "'us-west-2' is a region of the partition 'aws', and 'partition' says 'aws-cn'"),
+        ("us-gov-south-1", "aws", "named as the regions of the partition 'aws-us-gov' are, and 'partition' says 'aws'"),
+        ("us-west-9", "aws-iso", "named as the regions of the partition 'aws' are"),
+        ("us-west2", "aws", "is no AWS region; did you mean 'us-west-2'?"),
+        ("Us-West-2", "aws", "is no AWS region"),
+        ("us-west-9/../x", "aws", "is no AWS region"),
+        ("us-west-2", "aws-gov", "'aws-gov' is no AWS partition; did you mean 'aws-us-gov'? (known: aws, aws-cn,"),
+    ],
+)
+def test_region_that_its_partition_does_not_fit_is_refused(region: str, partition: object, said: str) -> None:
+    assert said in problem(region=region, partition=partition).message
+
+
+@pytest.mark.parametrize(("partition", "suffix"), DNS_SUFFIXES.items())
+def test_registry_is_in_the_domain_of_its_partition(partition: str, suffix: str) -> None:
+    region = REGIONS[partition][0]
+    venue = venue_with(region=region, trusted_principals=[f"arn:{partition}:iam::111122223333:root"])
+    assert venue.registry == f"111122223333.dkr.ecr.{region}.{suffix}"
 
 
 def test_a_venue_of_the_embedded_aws_trusts_its_operator_unless_told_otherwise() -> None:
@@ -217,6 +261,10 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("max_session_duration", 900, "expected whole seconds from 3600 to 43200 (12 hours), found 900"),
         ("max_session_duration", "3600", "found '3600'"),
         ("max_session_duration", True, "found True"),
+        ("trust_policy_limit", 2047, "expected a whole number of characters from 2048 to 8192, found 2047"),
+        ("trust_policy_limit", 8193, "from 2048 to 8192"),
+        ("trust_policy_limit", "4096", "found '4096'"),
+        ("trust_policy_limit", True, "found True"),
         ("aws_profile", 12, "expected a text"),
         ("operator_role_arn", "arn:aws:iam::444455556666:role/x", "is a role of account 444455556666"),
         ("operator_role_arn", "arn:aws:iam::111122223333:user/x", "must be the ARN of a role"),

@@ -167,6 +167,7 @@ def test_a_policy_longer_than_aws_takes_is_refused_before_anything_runs() -> Non
         RenderError, match=r"unity-dev: the trust policy would be [\d,]+ characters long; AWS takes 2,048"
     ):
         a_rendering(a_venue(trusted_principals=roles))
+    a_rendering(a_venue(trusted_principals=roles, trust_policy_limit=8192))
     keys = tuple(f"arn:aws:kms:us-west-2:111122223333:key/{number}" for number in range(200))
     with pytest.raises(RenderError, match=r"unity-dev: the S3 policy would be [\d,]+ characters long; AWS takes 6,144"):
         a_rendering(a_venue(kms_key_arns=keys))
@@ -176,7 +177,7 @@ def test_a_trust_policy_must_leave_room_for_a_rotation() -> None:
     role = "arn:aws:iam::111122223333:role/" + "r" * 64
     fitting = a_venue(trusted_principals=(role,), source_identity=True)
     long = ExternalIds(ExternalId("x" * 1224))
-    assert policies.size(policies.trust_policy(fitting, long)) < policies.TRUST_POLICY_LIMIT - 100
+    assert policies.size(policies.trust_policy(fitting, long)) < fitting.trust_policy_limit - 100
     with pytest.raises(RenderError, match="trust policy"):
         render(a_stack(fitting), buckets={"unity-dev": ("b",)}, external_ids={"unity-dev": long})
 

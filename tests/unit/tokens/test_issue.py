@@ -69,7 +69,7 @@ def test_a_name_that_aws_refuses_is_refused_before_it_is_asked(user: str) -> Non
     assert "the user name" in str(refused.error)
 
 
-@pytest.mark.parametrize("user", ["a2", "a" * 64, "-rf", "--help", "a=b", "alice+x@example.org"])
+@pytest.mark.parametrize("user", ["a2", "a" * 64, "a-rf", "a=b", "alice+x@example.org"])
 def test_a_name_that_aws_takes_is_taken_as_it_is(user: str) -> None:
     assert names(user) == [user]
 

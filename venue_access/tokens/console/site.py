@@ -37,13 +37,14 @@ class Site:
     """Of the partition, such as ``aws.amazon.com``."""
 
     @classmethod
-    def of(cls, region: str) -> Site:
+    def of(cls, region: str, partition: str | None = None) -> Site:
         """The console of a region.
 
+        :param partition: the venue's, which the inventory may name for a region that is not listed.
         :raises RequestError: its partition is not known, or has no sign-in host that AWS documents: credentials are
             never sent to another partition's.
         """
-        partition = PARTITIONS.get(region)
+        partition = partition or PARTITIONS.get(region)
         if partition is None:
             raise RequestError(
                 f"region {region!r} is of no partition that is known, so neither is where its console is",

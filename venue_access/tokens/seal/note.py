@@ -10,9 +10,6 @@ from datetime import datetime
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.tokens.narrowing import Narrowing
 
-_REGISTRY_DOMAINS = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
-"""Of the partitions whose domain is not amazonaws.com."""
-
 
 def token_note(
     venue: Venue, recipient: Recipient, *, session: str, expires: datetime, narrowing: Narrowing | None = None
@@ -143,7 +140,7 @@ def _check(venue: Venue, narrowing: Narrowing, session: str) -> str:
 
 
 def _docker(venue: Venue, narrowing: Narrowing) -> str:
-    registry = f"{venue.account_id}.dkr.ecr.{venue.region}.{_REGISTRY_DOMAINS.get(venue.partition, 'amazonaws.com')}"
+    registry = venue.registry
     repository = (narrowing.ecr_repositories or (f"{venue.ecr_repository_prefix}my-tool",))[0]
     use = f"docker pull {registry}/{repository}:1.0"
     told = "This login lasts 12 hours, longer than the token."

@@ -113,6 +113,8 @@ def test_the_notes_docker_login_is_of_the_venues_partition() -> None:
     assert "111122223333.dkr.ecr.us-west-2.amazonaws.com\n" in note()
     china = note(partition="aws-cn", region="cn-north-1")
     assert "--password-stdin 111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn\n" in china
+    iso = note(partition="aws-iso-b", region="us-isob-east-1")
+    assert "--password-stdin 111122223333.dkr.ecr.us-isob-east-1.sc2s.sgov.gov\n" in iso
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "zsh"])
