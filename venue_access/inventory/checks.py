@@ -20,6 +20,9 @@ from venue_access.inventory.values import UnsafeText, Vaulted, is_template, part
 
 T = TypeVar("T", bound=Hashable)
 NAME_LENGTHS = "2 to 64"
+OWN_TAGS = "venue-access:"
+CONVENTIONAL_TAGS = 11
+"""How many tags the resources of a venue get besides the inventory's."""
 
 
 class Unfit(ValueError):
@@ -231,6 +234,17 @@ def tags(value: Any) -> Mapping[str, str]:
             raise Unfit(f"the keys {folded[key.casefold()]!r} and {key!r} are one to AWS, which ignores case")
         folded[key.casefold()] = key
     return MappingProxyType({str(key): str(content) for key, content in value.items()})
+
+
+def resource_tags(value: Any) -> Mapping[str, str]:
+    """Those of the venue's resources, which get ``CONVENTIONAL_TAGS`` more."""
+    found = tags(value)
+    if len(found) > 50 - CONVENTIONAL_TAGS:
+        raise Unfit(f"has {len(found)} entries; AWS takes 50 at most, and {CONVENTIONAL_TAGS} more are added")
+    for key in found:
+        if key.casefold().startswith(OWN_TAGS):
+            raise Unfit(f"the key {key!r} begins with {OWN_TAGS!r}, which is reserved for the kit's own tags")
+    return found
 
 
 def _is_tag_text(content: str) -> bool:

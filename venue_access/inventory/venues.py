@@ -125,7 +125,7 @@ class _Reader:
             ),
             "role_path": self._read("role_path", checks.role_path, "/"),
             "max_session_duration": self._read("max_session_duration", checks.session_seconds, 3600),
-            "tags": self._read("tags", checks.tags, MappingProxyType({})),
+            "tags": self._read("tags", checks.resource_tags, MappingProxyType({})),
             "aws_profile": self._read("aws_profile", checks.profile_name, None),
             "operator_role_arn": self._read("operator_role_arn", arns.operator_role(partition, account_id), None),
             "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),

@@ -19,6 +19,7 @@ from venue_access.files import write_private
 from venue_access.inventory.model import Venue
 from venue_access.provisioning import progress
 from venue_access.provisioning.live import LiveVenue
+from venue_access.provisioning.render import STACK_TAG
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack, StatePlace
@@ -124,7 +125,7 @@ def _holder(settings: Settings, stack: Stack, venue: Venue, live: LiveVenue, aws
     for folder in sorted((settings.work_directory / "stacks").iterdir()):
         if folder.name != stack.name and _has(_peek(folder), venue):
             return folder.name
-    tagged = "" if live.role is None else live.role.tags.get("Stack", "")
+    tagged = "" if live.role is None else live.role.tags.get(STACK_TAG, "")
     if stack.state.bucket is not None and tagged not in ("", stack.name):
         other = Stack(tagged, (replace(venue, stack=tagged),))
         if _has(StateObject(other, other.state_place, aws).read(), venue):

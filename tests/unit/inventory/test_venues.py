@@ -248,6 +248,12 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("session_tags", {"aws:x": "y"}, "begins with 'aws:'"),
         ("session_tags", {"Team": "a", "team": "b"}, "the keys 'Team' and 'team' are one to AWS"),
         ("tags", {str(number): "" for number in range(51)}, "has 51 entries, and AWS takes 50 at most"),
+        (
+            "tags",
+            {str(number): "" for number in range(40)},
+            "has 40 entries; AWS takes 50 at most, and 11 more are added",
+        ),
+        ("tags", {"Venue-Access:stack": "x"}, "begins with 'venue-access:', which is reserved for the kit's own tags"),
         ("tags", {"k": 12}, "k: expected a text, found a number (12); put it in quotes"),
         ("tags", {"k" * 129: "v"}, "must be 1 to 128 letters"),
         ("tags", {"k": "v" * 257}, "k: must be at most 256 letters"),

@@ -11,6 +11,7 @@ import pytest
 from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, some_ids
 from venue_access import policies
 from venue_access.errors import InventoryError, RenderError
+from venue_access.inventory.checks import CONVENTIONAL_TAGS
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
@@ -106,6 +107,30 @@ def test_a_tag_of_the_inventory_replaces_the_conventional_one_whatever_its_case(
     assert replaced["env"] == "production"
     assert "Env" not in replaced
     assert {"Name", "Proj", "Venue", "Stack", "ServiceArea", "Capability", "CapVersion", "Component"} < set(replaced)
+
+
+def test_tags_follow_the_platforms_convention() -> None:
+    venue = a_venue("Unity-DEV_2", stack="Shared-West")
+    assert tags(venue) == {
+        "Name": "unity-unity-dev_2-sts",
+        "Proj": "unity",
+        "Venue": "dev2",
+        "Env": "dev2",
+        "ServiceArea": "cs",
+        "CreatedBy": "cs",
+        "Capability": "sts",
+        "CapVersion": rendering.CAPABILITY_VERSION,
+        "Component": "venueaccess",
+        "Stack": "venueaccess",
+        "venue-access:stack": "Shared-West",
+    }
+    assert len(tags(venue)) == CONVENTIONAL_TAGS
+
+
+def test_repeated_tags_follow_the_tags_that_the_inventory_replaces() -> None:
+    replaced = tags(a_venue(tags={"component": "Sounder", "ServiceArea": "sps", "VENUE": "ops", "CreatedBy": "anna"}))
+    assert (replaced["Stack"], replaced["Env"], replaced["CreatedBy"]) == ("Sounder", "ops", "anna")
+    assert tags(a_venue(tags={"stack": "theirs"}))["venue-access:stack"] == "shared"
 
 
 @pytest.mark.parametrize(
