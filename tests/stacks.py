@@ -23,7 +23,7 @@ PLAIN = Venue(
     partition="aws",
     trusted_principals=(PORTAL,),
     stack="shared",
-    ecr_repository_prefix="unity-dev/",
+    ecr_repository_prefixes=("unity-dev/",),
 )
 
 
@@ -31,7 +31,7 @@ def a_venue(name: str = "unity-dev", **changes: Any) -> Venue:
     """The plainest venue, with changes."""
     project, venue = name.split("-", 1)
     named = dataclasses.replace(
-        PLAIN, name=name, project=project, venue=venue, ecr_repository_prefix=f"{project}-{venue}/"
+        PLAIN, name=name, project=project, venue=venue, ecr_repository_prefixes=(f"{project}-{venue}/",)
     )
     return dataclasses.replace(named, **changes)
 

@@ -134,11 +134,16 @@ def s3_policy(venue: Venue, buckets: Sequence[str]) -> Policy:
 
 def ecr_policy(venue: Venue) -> Policy:
     """The policy by which a token creates, pushes and pulls the venue's repositories."""
-    prefix = f"arn:{venue.partition}:ecr:{venue.region}:{venue.account_id}:repository/{venue.ecr_repository_prefix}"
+    below = f"arn:{venue.partition}:ecr:{venue.region}:{venue.account_id}:repository/"
     return _document(
         [
             _statement("Login", "Allow", ["ecr:GetAuthorizationToken"], ["*"]),
-            _statement("Repositories", "Allow", REPOSITORY_ACTIONS, [f"{prefix}*"]),
+            _statement(
+                "Repositories",
+                "Allow",
+                REPOSITORY_ACTIONS,
+                [f"{below}{prefix}*" for prefix in venue.ecr_repository_prefixes],
+            ),
         ]
     )
 

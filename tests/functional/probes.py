@@ -59,7 +59,7 @@ def resources(venue: Venue, bucket: str) -> dict[str, str]:
     """
     partition, region, account = venue.partition, venue.region, venue.account_id
     repositories = f"arn:{partition}:ecr:{region}:{account}:repository"
-    prefix = venue.ecr_repository_prefix
+    prefix = venue.ecr_repository_prefixes[0]
     return {
         "anything": "*",
         "own_bucket": f"arn:{partition}:s3:::{bucket}",

@@ -135,7 +135,7 @@ LEAST = {
 IN_WORDS = {
     "venue": ("venue", "dev"),
     "s3_buckets": ("datastore_parameter", "/unity/unity/dev/ds/datastore-bucket"),
-    "ecr_repository_prefix": ("ecr_repository_prefix", "unity-dev/"),
+    "ecr_repository_prefixes": ("ecr_repository_prefixes", ("unity-dev/",)),
     "partition": ("partition", "aws"),
     "stack": ("stack", "unity-dev"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from venue_access.errors import Problem
@@ -57,21 +58,38 @@ def _same_buckets(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
 
 def _nested_repositories(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
     """A prefix within another would let a token of the outer reach the repositories of the inner."""
-    registries: dict[Hashable, list[Venue]] = {}
+    registries: dict[Hashable, list[tuple[str, Venue]]] = {}
     for venue in venues:
-        registries.setdefault((_account(venue), venue.region), []).append(venue)
+        named = registries.setdefault((_account(venue), venue.region), [])
+        named += [(prefix, venue) for prefix in venue.ecr_repository_prefixes]
     for registry in registries.values():
-        outer: Venue | None = None
-        for venue in sorted(registry, key=lambda venue: venue.ecr_repository_prefix):
-            if outer is None or not venue.ecr_repository_prefix.startswith(outer.ecr_repository_prefix):
-                outer = venue
-                continue
-            message = (
-                f"{venue.ecr_repository_prefix!r} lies within {outer.ecr_repository_prefix!r} of {outer.name},"
-                " whose tokens would reach it"
-            )
-            key = "ecr_repository_prefix"
-            yield Problem(message, origin(venue.name, key), venue.name, key)
+        enclosing: list[_Prefix] = []
+        for prefix, venue in sorted(registry, key=lambda named: named[0]):
+            while enclosing and not prefix.startswith(enclosing[-1].name):
+                enclosing.pop()
+            for outer in enclosing:
+                other = outer.unshared if venue.ecr_shared else outer.first
+                if other is not None and other is not venue:
+                    message = (
+                        f"{prefix!r} lies within {outer.name!r} of {other.name}, whose tokens would reach it;"
+                        " if that is intended, set ecr_shared: true for both venues"
+                    )
+                    key = "ecr_repository_prefixes"
+                    yield Problem(message, origin(venue.name, key), venue.name, key)
+                    break
+            if not enclosing or enclosing[-1].name != prefix:
+                enclosing.append(_Prefix(prefix, venue))
+            if not venue.ecr_shared and enclosing[-1].unshared is None:
+                enclosing[-1].unshared = venue
+
+
+@dataclass
+class _Prefix:
+    """A repository prefix, the first venue that has it, and the first that does not share it."""
+
+    name: str
+    first: Venue
+    unshared: Venue | None = None
 
 
 def _unlike_stacks(venues: list[Venue], origin: Origin) -> Iterator[Problem]:

@@ -65,8 +65,10 @@ class Venue:
     """None: the bucket is what ``datastore_parameter`` holds."""
     s3_allow_delete: bool = False
     kms_key_arns: tuple[str, ...] = ()
-    ecr_repository_prefix: str = ""
-    """Ends in ``/``."""
+    ecr_repository_prefixes: tuple[str, ...] = ()
+    """Each ends in ``/``."""
+    ecr_shared: bool = False
+    """Whether other venues that say so too may reach the same repositories."""
     require_mfa: bool = False
     principal_org_id: str | None = None
     source_cidrs: tuple[str, ...] = ()
@@ -122,6 +124,10 @@ class Venue:
         if boundary is None or boundary.startswith("arn:"):
             return boundary
         return f"arn:{self.partition}:iam::{self.account_id}:policy/{boundary.lstrip('/')}"
+
+    def has_repository(self, name: str) -> bool:
+        """Return whether a repository of this name is below one of the venue's prefixes."""
+        return any(name.startswith(prefix) and name != prefix for prefix in self.ecr_repository_prefixes)
 
     def policy_name(self, service: str) -> str:
         """The name of the role's managed policy for ``s3`` or ``ecr``."""

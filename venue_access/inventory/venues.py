@@ -22,13 +22,14 @@ Default = TypeVar("Default")
 
 KNOWN = (
     "project", "venue", "account_id", "region", "partition", "role_prefix",
-    "s3_buckets", "s3_allow_delete", "kms_key_arns", "ecr_repository_prefix",
+    "s3_buckets", "s3_allow_delete", "kms_key_arns", "ecr_repository_prefixes", "ecr_shared",
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
     "trust_policy_limit", "permissions_boundary", "role_path", "max_session_duration", "tags",
     "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws",
     "state", "ledger", "stack", "users", "users_only", "contact",
 )  # fmt: skip
 """The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
+RENAMED = {"ecr_repository_prefix": "ecr_repository_prefixes, a list"}
 _ENOUGH = 100
 """Problems, each of which may be many venues': the venues that follow are not looked at."""
 
@@ -108,12 +109,13 @@ class _Reader:
         partition = partition_by_name(region) if region else None
         embedded = self._read("embedded_aws", checks.boolean, False)
         principals = self._principals(embedded, account_id, partition)
-        ecr_prefix = self._ecr_prefix(project, venue)
+        ecr_prefixes = self._ecr_prefixes(project, venue)
         users: dict[str, Recipient] = self._read("users", read_users(self._inventory.entries), {})
         optional: dict[str, Any] = {
             "s3_buckets": self._read("s3_buckets", _buckets, None),
             "s3_allow_delete": self._read("s3_allow_delete", checks.boolean, False),
             "kms_key_arns": self._read("kms_key_arns", checks.several(arns.kms_key(partition, named)), ()),
+            "ecr_shared": self._read("ecr_shared", checks.boolean, False),
             "require_mfa": self._read("require_mfa", checks.boolean, False),
             "principal_org_id": self._read("principal_org_id", checks.org_id, None),
             "source_cidrs": self._read("source_cidrs", checks.several(checks.cidr), ()),
@@ -146,7 +148,7 @@ class _Reader:
             partition=partition,
             trusted_principals=principals,
             role_prefix=role_prefix,
-            ecr_repository_prefix=ecr_prefix,
+            ecr_repository_prefixes=ecr_prefixes,
             embedded_aws=embedded,
             users=MappingProxyType(users),
             **optional,
@@ -177,6 +179,9 @@ class _Reader:
 
     def _refuse_slips(self) -> None:
         for name in self._settings:
+            if name in RENAMED:
+                self._problem(f"is now {RENAMED[name]}", name)
+                continue
             known = misspelt(name, KNOWN)
             if known:
                 self._problem(f"is no variable of a venue; did you mean {known!r}? Otherwise rename it", name)
@@ -210,16 +215,23 @@ class _Reader:
             self._problem("is required: the ARNs that may assume the role", "trusted_principals")
         return ()
 
-    def _ecr_prefix(self, project: str | None, venue: str | None) -> str:
-        default = f"{project}-{venue}/".lower()
-        prefix = self._read("ecr_repository_prefix", checks.ecr_prefix, None)
-        given = self._settings.get("ecr_repository_prefix")
-        if prefix is None and project and venue and (given is None or given.value is None):
+    def _ecr_prefixes(self, project: str | None, venue: str | None) -> tuple[str, ...]:
+        key, default = "ecr_repository_prefixes", f"{project}-{venue}/".lower()
+        prefixes = self._read(key, _ecr_prefixes, None)
+        given = self._settings.get(key)
+        if prefixes is None and project and venue and (given is None or given.value is None):
             try:
-                return checks.ecr_prefix(default)
+                return (checks.ecr_prefix(default),)
             except checks.Unfit as unfit:
-                self._problem(f"is required, as the default does not do: {unfit}", "ecr_repository_prefix")
-        return prefix or default
+                self._problem(f"is required, as the default does not do: {unfit}", key)
+        return prefixes or (default,)
+
+
+def _ecr_prefixes(value: Any) -> tuple[str, ...]:
+    prefixes = checks.several(checks.ecr_prefix)(value)
+    if not prefixes:
+        raise checks.Unfit("is empty; name a prefix, or leave it out for the default")
+    return prefixes
 
 
 def _buckets(value: Any) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def _facts(status: VenueStatus) -> dict[str, Any]:
         "venue_role_arn": venue.role_arn,
         "venue_external_id_parameter": venue.external_id_parameter,
         "venue_s3_buckets": list(venue.s3_buckets or ()),
-        "venue_ecr_repository_prefix": venue.ecr_repository_prefix,
+        "venue_ecr_repository_prefixes": list(venue.ecr_repository_prefixes),
         "venue_max_session_duration": status.role_maximum,
         "venue_rotating": status.stage is not None and status.stage.rotating,
     }

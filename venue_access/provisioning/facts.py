@@ -19,7 +19,7 @@ def write_facts(settings: Settings, venue: Venue, buckets: Sequence[str]) -> Non
         "role_arn": venue.role_arn,
         "external_id_parameter": venue.external_id_parameter,
         "s3_buckets": list(buckets),
-        "ecr_repository_prefix": venue.ecr_repository_prefix,
+        "ecr_repository_prefixes": list(venue.ecr_repository_prefixes),
         "max_session_duration": venue.max_session_duration,
     }
     write_private_if_changed(settings.folder("facts") / f"{venue.name}.json", json.dumps(facts, indent=2) + "\n")

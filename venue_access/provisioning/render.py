@@ -99,7 +99,7 @@ def render(
         "account_id": stack.account_id,
         "region": stack.region,
         "venues": {
-            **{name: each.data for name, each in departed.items()},
+            **{name: _completed(each.data, stack.venues[0]) for name, each in departed.items()},
             **{venue.name: venue_data(venue, buckets[venue.name]) for venue in stack.venues},
         },
     }
@@ -135,10 +135,15 @@ def venue_data(venue: Venue, buckets: Sequence[str]) -> dict[str, Any]:
         "s3_buckets": tuple(buckets),
         "s3_allow_delete": venue.s3_allow_delete,
         "kms_key_arns": venue.kms_key_arns,
-        "ecr_repository_prefix": venue.ecr_repository_prefix,
+        "ecr_repository_prefixes": venue.ecr_repository_prefixes,
         "external_id_parameter": venue.external_id_parameter,
         "tags": tags(venue),
     }
+
+
+def _completed(data: Mapping[str, Any], like: Venue) -> dict[str, Any]:
+    """Return a venue's data as another version of the kit rendered it, with just the attributes of today's module."""
+    return {key: data.get(key, value) for key, value in venue_data(like, ()).items()}
 
 
 def tags(venue: Venue) -> dict[str, str]:
@@ -224,7 +229,7 @@ def _check(venue: Venue, buckets: Sequence[str], ids: ExternalIds | None) -> Non
     for name, policy, limit, remedy in (
         ("trust policy", policies.trust_policy(venue, rotating), venue.trust_policy_limit, _TRUST_REMEDY),
         ("S3 policy", policies.s3_policy(venue, buckets), policies.MANAGED_POLICY_LIMIT, "s3_buckets or kms_key_arns"),
-        ("ECR policy", policies.ecr_policy(venue), policies.MANAGED_POLICY_LIMIT, "ecr_repository_prefix"),
+        ("ECR policy", policies.ecr_policy(venue), policies.MANAGED_POLICY_LIMIT, "ecr_repository_prefixes"),
     ):
         if (size := policies.size(policy)) > limit:
             raise RenderError(

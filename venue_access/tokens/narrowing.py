@@ -111,11 +111,12 @@ class Narrowing:
         :raises RequestError: a repository that is not the venue's; a bucket the inventory names leads to more.
         """
         for name in self.ecr_repositories:
-            prefix = venue.ecr_repository_prefix
-            if not name.startswith(prefix) or name == prefix:
+            prefixes = venue.ecr_repository_prefixes
+            if not venue.has_repository(name):
                 raise RequestError(
-                    f"--ecr-repository {name!r}: the role of {venue.name} has the repositories under {prefix} only",
-                    hint=f"write its whole name, such as {prefix}{name.rsplit('/', 1)[-1] or 'NAME'}",
+                    f"--ecr-repository {name!r}: the role of {venue.name} has the repositories under"
+                    f" {' and '.join(prefixes)} only",
+                    hint=f"write its whole name, such as {prefixes[0]}{name.rsplit('/', 1)[-1] or 'NAME'}",
                 )
         if venue.s3_buckets is not None or not self.needs_buckets:
             self.session_policy(venue, lambda: venue.s3_buckets or ())
@@ -167,7 +168,7 @@ class Narrowing:
     def _ecr(self, venue: Venue) -> list[Policy]:
         if self.no_ecr:
             return []
-        names = self.ecr_repositories or (f"{venue.ecr_repository_prefix}*",)
+        names = self.ecr_repositories or [f"{prefix}*" for prefix in venue.ecr_repository_prefixes]
         below = f"arn:{venue.partition}:ecr:{venue.region}:{venue.account_id}:repository/"
         login = _allow(["ecr:GetAuthorizationToken"], ["*"])
         return [login, _allow(self._kept(REPOSITORY_ACTIONS), [f"{below}{name}" for name in names])]

@@ -80,7 +80,7 @@ class Proof:
 def _works(token: Aws, venue: Venue) -> bool:
     """Whether a token is let through: it lists the images of a repository, which need not exist."""
     try:
-        token.call("ecr", "list_images", repositoryName=f"{venue.ecr_repository_prefix}venue-access-proof")
+        token.call("ecr", "list_images", repositoryName=f"{venue.ecr_repository_prefixes[0]}venue-access-proof")
     except AccessRefused:
         return False
     except AwsError as error:

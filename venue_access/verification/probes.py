@@ -78,7 +78,9 @@ def probes(venue: Venue, buckets: Sequence[str], external_id: ExternalId, other:
     for key in venue.kms_key_arns:
         if key.split(":")[3] == venue.region:
             yield from _own_key(key)
-    yield from _own_repositories(venue)
+    yield Probe("ecr:GetAuthorizationToken", True, _call("ecr", "get_authorization_token"))
+    for prefix in venue.ecr_repository_prefixes:
+        yield from _own_repositories(venue, f"{prefix}{PROBE}")
     yield from _foreign_buckets(venue, buckets, other)
     yield from _foreign_parameters(venue, other)
     yield from _foreign_repositories(venue, other)
@@ -139,8 +141,7 @@ def _own_key(key: str) -> Iterator[Probe]:
     yield Probe(f"kms:Decrypt with {key}", True, decrypt)
 
 
-def _own_repositories(venue: Venue) -> Iterator[Probe]:
-    name = f"{venue.ecr_repository_prefix}{PROBE}"
+def _own_repositories(venue: Venue, name: str) -> Iterator[Probe]:
     image = [{"imageTag": PROBE}]
     layers: dict[str, Any] = {"repositoryName": name, "layerDigests": [_DIGEST]}
     one_layer: dict[str, Any] = {"repositoryName": name, "layerDigest": _DIGEST}
@@ -148,7 +149,6 @@ def _own_repositories(venue: Venue) -> Iterator[Probe]:
     # With a digest that is not its own no manifest is ever taken.
     manifest = json.dumps({"schemaVersion": 2, "config": {"digest": _DIGEST}, "layers": []})
     push = {"repositoryName": name, "imageManifest": manifest, "imageDigest": _DIGEST, "imageTag": PROBE}
-    yield Probe("ecr:GetAuthorizationToken", True, _call("ecr", "get_authorization_token"))
     for action, call in (
         ("ListImages", _call("ecr", "list_images", repositoryName=name)),
         ("DescribeImages", _call("ecr", "describe_images", repositoryName=name)),
@@ -202,9 +202,9 @@ def _foreign_parameters(venue: Venue, other: Venue | None) -> Iterator[Probe]:
 
 
 def _foreign_repositories(venue: Venue, other: Venue | None) -> Iterator[Probe]:
-    for each in _strangers(venue, other):
-        name = f"{each.ecr_repository_prefix}{PROBE}"
-        if name.startswith(venue.ecr_repository_prefix):
+    prefixes = dict.fromkeys(prefix for each in _strangers(venue, other) for prefix in each.ecr_repository_prefixes)
+    for name in (f"{prefix}{PROBE}" for prefix in prefixes):
+        if venue.has_repository(name):
             continue
         image = [{"imageTag": PROBE}]
         yield Probe(f"ecr:ListImages in {name}", False, _call("ecr", "list_images", repositoryName=name))
@@ -231,11 +231,9 @@ def _onward(venue: Venue, external_id: ExternalId, other: Venue | None) -> Itera
 
 def _strangers(venue: Venue, other: Venue | None) -> tuple[Venue, ...]:
     """Another venue, and a neighbour whose name begins with ours; it need not exist."""
-    prefix = f"{venue.ecr_repository_prefix.rstrip('/')}2/"
-    neighbour = replace(venue, venue=f"{venue.venue}2", ecr_repository_prefix=prefix)
-    if other is None or other.ecr_repository_prefix == prefix:
-        return (neighbour,)
-    return (other, neighbour)
+    prefixes = tuple(f"{prefix.rstrip('/')}2/" for prefix in venue.ecr_repository_prefixes)
+    neighbour = replace(venue, venue=f"{venue.venue}2", ecr_repository_prefixes=prefixes)
+    return (neighbour,) if other is None else (other, neighbour)
 
 
 def _assume(role_arn: str, external_id: ExternalId, aws: Aws) -> None:

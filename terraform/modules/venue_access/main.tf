@@ -232,7 +232,10 @@ data "aws_iam_policy_document" "ecr" {
       "ecr:TagResource",
       "ecr:UploadLayerPart",
     ]
-    resources = ["arn:${var.partition}:ecr:${var.region}:${var.account_id}:repository/${var.ecr_repository_prefix}*"]
+    resources = [
+      for prefix in var.ecr_repository_prefixes :
+      "arn:${var.partition}:ecr:${var.region}:${var.account_id}:repository/${prefix}*"
+    ]
   }
 }
 

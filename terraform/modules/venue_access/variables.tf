@@ -260,15 +260,18 @@ variable "kms_key_arns" {
 # ECR Policy
 ################################################################################
 
-variable "ecr_repository_prefix" {
-  description = "What the names of the repositories begin with that a token may create, push and pull; ends in `/`"
-  type        = string
+variable "ecr_repository_prefixes" {
+  description = "Prefixes of the repositories that a token may create, push and pull; each ends in `/`"
+  type        = list(string)
   nullable    = false
 
   # Without the slash, unity-dev would reach into unity-dev2.
   validation {
-    condition     = can(regex("^([a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*/)+$", var.ecr_repository_prefix)) && length(var.ecr_repository_prefix) <= 255
-    error_message = "ecr_repository_prefix must be the lower-case beginning of a repository name and end in a slash."
+    condition = length(var.ecr_repository_prefixes) > 0 && alltrue([
+      for prefix in var.ecr_repository_prefixes :
+      can(regex("^([a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*/)+$", prefix)) && length(prefix) <= 255
+    ])
+    error_message = "Each of ecr_repository_prefixes must be the lower-case beginning of a repository name and end in a slash."
   }
 }
 

@@ -26,7 +26,7 @@ module "venue" {
   s3_allow_delete = each.value.s3_allow_delete
   kms_key_arns    = each.value.kms_key_arns
 
-  ecr_repository_prefix = each.value.ecr_repository_prefix
+  ecr_repository_prefixes = each.value.ecr_repository_prefixes
 
   external_id_parameter = each.value.external_id_parameter
 }

@@ -14,10 +14,10 @@ terraform {
     region       = "us-east-1"
     encrypt      = true
     use_lockfile = true
+    kms_key_id   = "alias/state"
 
     # The inventory has checked it; Terraform refuses a region that is newer than its own list.
     skip_region_validation = true
-    kms_key_id   = "alias/state"
   }
 }
 

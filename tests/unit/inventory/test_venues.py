@@ -46,7 +46,7 @@ def test_a_venue_needs_four_variables_and_has_the_documented_defaults() -> None:
         role_prefix="unity",
         s3_buckets=None,
         s3_allow_delete=False,
-        ecr_repository_prefix="unity-dev/",
+        ecr_repository_prefixes=("unity-dev/",),
         role_path="/",
         max_session_duration=3600,
         state=StateBackend("local"),
@@ -209,11 +209,16 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("s3_allow_delete", 0, "expected true or false, found a number"),
         ("kms_key_arns", ["arn:aws:kms:us-west-2:111122223333:alias/x"], "is an alias, which grants nothing"),
         ("kms_key_arns", [ROLE], "must be the ARN of a KMS key"),
-        ("ecr_repository_prefix", "unity-dev", "must be an ECR name that ends in '/'"),
-        ("ecr_repository_prefix", "Unity/", "must be an ECR name"),
-        ("ecr_repository_prefix", "/", "must be an ECR name"),
-        ("ecr_repository_prefix", "a//", "must be an ECR name"),
-        ("ecr_repository_prefix", "a.-b/", "must be an ECR name"),
+        ("ecr_repository_prefixes", "unity-dev/", "expected a list, found a text; write [ ] around it"),
+        ("ecr_repository_prefixes", [], "is empty; name a prefix, or leave it out for the default"),
+        ("ecr_repository_prefixes", ["a/", "a/"], "a/ is given twice"),
+        ("ecr_shared", "yes", "expected true or false"),
+        ("ecr_repository_prefix", "unity-dev/", "is now ecr_repository_prefixes, a list"),
+        ("ecr_repository_prefixes", ["unity-dev"], "must be an ECR name that ends in '/'"),
+        ("ecr_repository_prefixes", ["Unity/"], "must be an ECR name"),
+        ("ecr_repository_prefixes", ["/"], "must be an ECR name"),
+        ("ecr_repository_prefixes", ["a//"], "must be an ECR name"),
+        ("ecr_repository_prefixes", ["a.-b/"], "must be an ECR name"),
         ("trusted_principals", [], "is empty, so nobody could assume the role"),
         ("trusted_principals", ["*"], "has a wildcard"),
         ("trusted_principals", ["arn:aws:iam::111122223333:role/*"], "has a wildcard"),
@@ -393,7 +398,7 @@ def test_every_problem_of_every_venue_is_told_at_once_and_a_shared_one_once() ->
 
 
 def test_two_venues_of_one_role_are_an_error_even_where_only_case_differs() -> None:
-    (found,) = problems(unity_dev={}, unity_DEV={"ecr_repository_prefix": "other/", "stack": "other"})
+    (found,) = problems(unity_dev={}, unity_DEV={"ecr_repository_prefixes": ["other/"], "stack": "other"})
     assert (
         found.message == "'unity-unity-DEV-sts' is also the role of unity-dev, in the same account (IAM ignores case)"
     )
@@ -413,11 +418,47 @@ def test_two_venues_of_one_account_do_not_share_a_bucket() -> None:
 
 @pytest.mark.parametrize("inner", ["team/", "team/inner/"])
 def test_repository_prefixes_of_one_registry_are_neither_equal_nor_nested(inner: str) -> None:
-    hosts = {"unity_dev": {"ecr_repository_prefix": "team/"}, "unity_test": {"ecr_repository_prefix": inner}}
+    hosts: dict[str, dict[str, Any]] = {
+        "unity_dev": {"ecr_repository_prefixes": ["team/"]},
+        "unity_test": {"ecr_repository_prefixes": [inner]},
+    }
     (found,) = problems(**hosts)
     assert f"{inner!r} lies within 'team/' of unity-dev" in found.message
     hosts["unity_test"]["region"] = "us-east-1"
     assert build_venues(inventory_of(**hosts))
+
+
+def test_repository_prefixes_are_a_list() -> None:
+    venue = venue_with(ecr_repository_prefixes=["unity-dev/", "tropess/"])
+    assert venue.ecr_repository_prefixes == ("unity-dev/", "tropess/")
+    assert venue.has_repository("tropess/py-tropess")
+    assert not venue.has_repository("tropess/")
+    assert not venue.has_repository("unity/x")
+
+
+def test_every_prefix_of_a_venue_is_compared_with_every_prefix_of_another() -> None:
+    def of(*prefixes: str, shared: bool = False) -> dict[str, Any]:
+        return {"ecr_repository_prefixes": list(prefixes), "ecr_shared": shared}
+
+    (found,) = problems(unity_dev=of("b/", "a/"), unity_test=of("c/", "a/x/y/"))
+    assert str(found) == (
+        "hosts.yml: unity-test: ecr_repository_prefixes: 'a/x/y/' lies within 'a/' of unity-dev, whose tokens would"
+        " reach it; if that is intended, set ecr_shared: true for both venues"
+    )
+    assert build_venues(inventory_of(unity_dev=of("a/", "a/b/"), unity_test=of("c/")))
+
+
+@pytest.mark.parametrize("other", ["a/", "a/b/"])
+def test_prefixes_overlap_only_where_both_venues_share_them(other: str) -> None:
+    def of(prefix: str, shared: bool) -> dict[str, Any]:
+        return {"ecr_repository_prefixes": [prefix], "ecr_shared": shared}
+
+    assert build_venues(inventory_of(unity_dev=of("a/", True), unity_test=of(other, True)))
+    assert problems(unity_dev=of("a/", True), unity_test=of(other, False))
+    assert problems(unity_dev=of("a/", False), unity_test=of(other, True))
+    # A venue that does not share stays protected from venues that share among themselves.
+    found = problems(unity_dev=of("a/", True), unity_test=of("a/b/", False), unity_ops=of("a/b/c/", True))
+    assert [each.venue for each in found] == ["unity-test", "unity-ops"]
 
 
 def test_a_prefix_that_only_begins_alike_is_not_nested() -> None:

@@ -16,7 +16,7 @@ from venue_access.inventory.model import StateBackend, Venue
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
 from venue_access.provisioning import render as rendering
-from venue_access.provisioning.render import Import, assets, hcl_literal, managed_resources, render, tags
+from venue_access.provisioning.render import Departed, Import, assets, hcl_literal, managed_resources, render, tags
 from venue_access.provisioning.stack import group_into_stacks
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "stack"
@@ -107,6 +107,20 @@ def test_a_tag_of_the_inventory_replaces_the_conventional_one_whatever_its_case(
     assert replaced["env"] == "production"
     assert "Env" not in replaced
     assert {"Name", "Proj", "Venue", "Stack", "ServiceArea", "Capability", "CapVersion", "Component"} < set(replaced)
+
+
+def test_venue_that_another_version_rendered_gets_the_attributes_of_this_one() -> None:
+    earlier = {"role_name": "theirs", "s3_buckets": ["data"], "ecr_repository_prefix": "unity-old/"}
+    stack = a_stack(a_venue())
+    rendered = render(
+        stack,
+        buckets={"unity-dev": ("data",)},
+        external_ids={"unity-dev": some_ids(a_venue())},
+        departed={"unity-old": Departed(earlier, some_ids(a_venue("unity-old")))},
+    )
+    venues = json.loads(rendered.files[rendering.DATA_FILE])["venues"]
+    assert venues["unity-old"].keys() == venues["unity-dev"].keys()
+    assert venues["unity-old"]["role_name"] == "theirs"
 
 
 def test_tags_follow_the_platforms_convention() -> None:

@@ -62,8 +62,8 @@ def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
         ("s3", None): f"{begin}/s3/buckets/first-data?region=us-west-2",
         ("s3", "second-data"): f"{begin}/s3/buckets/second-data?region=us-west-2",
         ("ecr", None): f"{begin}/ecr/private-registry/repositories?region=us-west-2",
-        ("ecr", f"{venue.ecr_repository_prefix}a/b"): (
-            f"{begin}/ecr/repositories/private/{venue.account_id}/{venue.ecr_repository_prefix}a/b?region=us-west-2"
+        ("ecr", f"{venue.ecr_repository_prefixes[0]}a/b"): (
+            f"{begin}/ecr/repositories/private/{venue.account_id}/{venue.ecr_repository_prefixes[0]}a/b?region=us-west-2"
         ),
         ("cloudwatch", None): f"{begin}/cloudwatch/home?region=us-west-2",
     }

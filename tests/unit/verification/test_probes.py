@@ -89,7 +89,7 @@ def test_no_probe_writes_but_to_the_probe_repository_and_no_secret_is_asked_for_
     for service, operation, request in aws.calls:
         assert HARMLESS.fullmatch(operation), (service, operation)
         if service == "ecr" and not operation.startswith(("get", "list", "describe", "batch")):
-            assert request["repositoryName"] == f"{venue.ecr_repository_prefix}venue-access-probe"
+            assert request["repositoryName"] == f"{venue.ecr_repository_prefixes[0]}venue-access-probe"
         if operation == "get_parameter":
             assert request["WithDecryption"] is False
     begun = [request for _, operation, request in aws.calls if operation == "create_multipart_upload"]
@@ -117,10 +117,19 @@ def test_what_a_token_is_kept_from_is_tried_with_another_venue_and_with_a_neighb
 
 
 def test_a_bucket_or_prefix_that_two_venues_share_is_not_expected_to_be_refused() -> None:
-    other = dataclasses.replace(a_venue("unity-ops"), s3_buckets=("data",), ecr_repository_prefix="unity-dev/ops/")
+    other = dataclasses.replace(a_venue("unity-ops"), s3_buckets=("data",), ecr_repository_prefixes=("unity-dev/ops/",))
     refused = [probe.tried for probe in probes(a_venue(), ["data"], OURS, other) if not probe.allowed]
     assert "s3:ListBucket in data" not in refused
     assert not [tried for tried in refused if tried.startswith("ecr:ListImages in unity-dev/")]
+
+
+def test_every_prefix_of_a_venue_is_probed_and_a_neighbour_of_each() -> None:
+    venue = a_venue(ecr_repository_prefixes=("unity-dev/", "tropess/"))
+    tried = {probe.tried: probe.allowed for probe in probes(venue, ["data"], OURS, None)}
+    assert tried["ecr:ListImages in tropess/venue-access-probe"]
+    assert tried["ecr:PutImage in unity-dev/venue-access-probe"]
+    assert not tried["ecr:ListImages in tropess2/venue-access-probe"]
+    assert not tried["ecr:ListImages in unity-dev2/venue-access-probe"]
 
 
 def test_what_the_embedded_aws_misjudges_is_left_out_there() -> None:

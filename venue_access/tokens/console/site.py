@@ -154,7 +154,7 @@ class Page:
     def _repository_path(self, venue: Venue | None) -> str:
         if self.resource is None or venue is None:
             return "ecr/private-registry/repositories"
-        prefix = venue.ecr_repository_prefix
-        if not self.resource.startswith(prefix) or self.resource == prefix:
-            raise RequestError(f"{self.resource!r} is no repository of {venue.name}", hint=f"they begin with {prefix}")
+        if not venue.has_repository(self.resource):
+            begin = " or ".join(venue.ecr_repository_prefixes)
+            raise RequestError(f"{self.resource!r} is no repository of {venue.name}", hint=f"they begin with {begin}")
         return f"ecr/repositories/private/{venue.account_id}/{quote(self.resource)}"

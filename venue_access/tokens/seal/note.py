@@ -101,7 +101,7 @@ def allowed(venue: Venue, narrowing: Narrowing) -> list[str]:
         )
     if not narrowing.no_ecr:
         named = " and ".join(narrowing.ecr_repositories)
-        names = named or f"whose names begin with {venue.ecr_repository_prefix}"
+        names = named or f"whose names begin with {' or '.join(venue.ecr_repository_prefixes)}"
         if narrowing.read_only:
             lines.append(f"pull images from the ECR repositories (for containers) {names}")
         else:
@@ -141,7 +141,7 @@ def _check(venue: Venue, narrowing: Narrowing, session: str) -> str:
 
 def _docker(venue: Venue, narrowing: Narrowing) -> str:
     registry = venue.registry
-    repository = (narrowing.ecr_repositories or (f"{venue.ecr_repository_prefix}my-tool",))[0]
+    repository = (narrowing.ecr_repositories or (f"{venue.ecr_repository_prefixes[0]}my-tool",))[0]
     use = f"docker pull {registry}/{repository}:1.0"
     told = "This login lasts 12 hours, longer than the token."
     if not narrowing.read_only:

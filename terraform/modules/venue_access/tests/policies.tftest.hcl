@@ -11,15 +11,15 @@ provider "aws" {
 }
 
 variables {
-  partition              = "aws"
-  account_id             = "111122223333"
-  region                 = "us-west-2"
-  role_name              = "unity-unity-dev-sts"
-  external_id            = "the-current-id"
-  principal_arn_patterns = ["arn:aws:iam::111122223333:role/portal-admin"]
-  s3_buckets             = ["unity-dev-data"]
-  ecr_repository_prefix  = "unity-dev/"
-  external_id_parameter  = "/unity/unity/dev/cs/sts/role/external-id"
+  partition               = "aws"
+  account_id              = "111122223333"
+  region                  = "us-west-2"
+  role_name               = "unity-unity-dev-sts"
+  external_id             = "the-current-id"
+  principal_arn_patterns  = ["arn:aws:iam::111122223333:role/portal-admin"]
+  s3_buckets              = ["unity-dev-data"]
+  ecr_repository_prefixes = ["unity-dev/"]
+  external_id_parameter   = "/unity/unity/dev/cs/sts/role/external-id"
 }
 
 run "a_plain_venue" {

@@ -7,15 +7,15 @@ mock_provider "aws" {
 }
 
 variables {
-  partition              = "aws"
-  account_id             = "111122223333"
-  region                 = "us-west-2"
-  role_name              = "unity-unity-dev-sts"
-  external_id            = "the-current-id"
-  principal_arn_patterns = ["arn:aws:iam::111122223333:role/portal-admin"]
-  s3_buckets             = ["unity-dev-data"]
-  ecr_repository_prefix  = "unity-dev/"
-  external_id_parameter  = "/unity/unity/dev/cs/sts/role/external-id"
+  partition               = "aws"
+  account_id              = "111122223333"
+  region                  = "us-west-2"
+  role_name               = "unity-unity-dev-sts"
+  external_id             = "the-current-id"
+  principal_arn_patterns  = ["arn:aws:iam::111122223333:role/portal-admin"]
+  s3_buckets              = ["unity-dev-data"]
+  ecr_repository_prefixes = ["unity-dev/"]
+  external_id_parameter   = "/unity/unity/dev/cs/sts/role/external-id"
 }
 
 run "the_plainest_venue_is_taken" {
@@ -26,25 +26,25 @@ run "the_fullest_venue_is_taken" {
   command = plan
 
   variables {
-    partition              = "aws-us-gov"
-    region                 = "us-gov-west-1"
-    role_path              = "/unity/tokens/"
-    max_session_duration   = 43200
-    permissions_boundary   = "arn:aws-us-gov:iam::111122223333:policy/zsmce-tenantOperator-AMI-APIG"
-    external_id            = "Az09_+=,.@:/-"
-    incoming_external_id   = "22"
-    principal_arn_patterns = ["arn:aws-us-gov:iam::111122223333:role/sso/Portal*", "arn:aws-us-gov:iam::111122223333:user/anna"]
-    trusted_accounts       = ["arn:aws-us-gov:iam::444455556666:root"]
-    require_mfa            = true
-    principal_org_id       = "o-a1b2c3d4e5"
-    source_cidrs           = ["192.0.2.0/24", "2001:db8::/32"]
-    allow_source_identity  = true
-    allow_session_tags     = true
-    s3_buckets             = ["unity-dev-data", "unity.dev.more"]
-    s3_allow_delete        = true
-    kms_key_arns           = ["arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1234abcd"]
-    ecr_repository_prefix  = "unity/dev__2/"
-    tags                   = { "Größe" = "a b", Empty = "" }
+    partition               = "aws-us-gov"
+    region                  = "us-gov-west-1"
+    role_path               = "/unity/tokens/"
+    max_session_duration    = 43200
+    permissions_boundary    = "arn:aws-us-gov:iam::111122223333:policy/zsmce-tenantOperator-AMI-APIG"
+    external_id             = "Az09_+=,.@:/-"
+    incoming_external_id    = "22"
+    principal_arn_patterns  = ["arn:aws-us-gov:iam::111122223333:role/sso/Portal*", "arn:aws-us-gov:iam::111122223333:user/anna"]
+    trusted_accounts        = ["arn:aws-us-gov:iam::444455556666:root"]
+    require_mfa             = true
+    principal_org_id        = "o-a1b2c3d4e5"
+    source_cidrs            = ["192.0.2.0/24", "2001:db8::/32"]
+    allow_source_identity   = true
+    allow_session_tags      = true
+    s3_buckets              = ["unity-dev-data", "unity.dev.more"]
+    s3_allow_delete         = true
+    kms_key_arns            = ["arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1234abcd"]
+    ecr_repository_prefixes = ["unity/dev__2/", "tropess/"]
+    tags                    = { "Größe" = "a b", Empty = "" }
   }
 }
 
@@ -52,23 +52,23 @@ run "what_is_not_of_its_form_is_refused" {
   command = plan
 
   variables {
-    partition              = "amazon"
-    account_id             = "1112222333"
-    region                 = "Oregon"
-    role_name              = "unity dev"
-    role_path              = "/unity"
-    max_session_duration   = 3599
-    permissions_boundary   = "zsmce-tenantOperator-AMI-APIG"
-    external_id            = "with space"
-    incoming_external_id   = "with\nnewline"
-    principal_arn_patterns = ["*"]
-    principal_org_id       = "r-a1b2"
-    source_cidrs           = ["192.0.2.0"]
-    s3_buckets             = ["unity-dev-data/*"]
-    kms_key_arns           = ["arn:aws:kms:us-west-2:111122223333:alias/data"]
-    ecr_repository_prefix  = "unity-dev"
-    external_id_parameter  = "unity/dev"
-    tags                   = { "aws:owner" = "me" }
+    partition               = "amazon"
+    account_id              = "1112222333"
+    region                  = "Oregon"
+    role_name               = "unity dev"
+    role_path               = "/unity"
+    max_session_duration    = 3599
+    permissions_boundary    = "zsmce-tenantOperator-AMI-APIG"
+    external_id             = "with space"
+    incoming_external_id    = "with\nnewline"
+    principal_arn_patterns  = ["*"]
+    principal_org_id        = "r-a1b2"
+    source_cidrs            = ["192.0.2.0"]
+    s3_buckets              = ["unity-dev-data/*"]
+    kms_key_arns            = ["arn:aws:kms:us-west-2:111122223333:alias/data"]
+    ecr_repository_prefixes = ["unity-dev"]
+    external_id_parameter   = "unity/dev"
+    tags                    = { "aws:owner" = "me" }
   }
 
   expect_failures = [
@@ -86,7 +86,7 @@ run "what_is_not_of_its_form_is_refused" {
     var.source_cidrs,
     var.s3_buckets,
     var.kms_key_arns,
-    var.ecr_repository_prefix,
+    var.ecr_repository_prefixes,
     var.external_id_parameter,
     var.tags,
   ]
@@ -96,15 +96,15 @@ run "what_has_the_wrong_length_is_refused" {
   command = plan
 
   variables {
-    role_name              = "r2345678901234567890123456789012345678901234567890123456789012345"
-    max_session_duration   = 43201
-    external_id            = "1"
-    incoming_external_id   = join("", [for i in range(1000) : "xx"])
-    principal_arn_patterns = []
-    s3_buckets             = []
-    ecr_repository_prefix  = "/"
-    external_id_parameter  = "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16"
-    tags                   = { for i in range(51) : "key-${i}" => "" }
+    role_name               = "r2345678901234567890123456789012345678901234567890123456789012345"
+    max_session_duration    = 43201
+    external_id             = "1"
+    incoming_external_id    = join("", [for i in range(1000) : "xx"])
+    principal_arn_patterns  = []
+    s3_buckets              = []
+    ecr_repository_prefixes = []
+    external_id_parameter   = "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16"
+    tags                    = { for i in range(51) : "key-${i}" => "" }
   }
 
   expect_failures = [
@@ -114,7 +114,7 @@ run "what_has_the_wrong_length_is_refused" {
     var.incoming_external_id,
     var.principal_arn_patterns,
     var.s3_buckets,
-    var.ecr_repository_prefix,
+    var.ecr_repository_prefixes,
     var.external_id_parameter,
     var.tags,
   ]

@@ -100,6 +100,9 @@ def test_the_note_of_a_narrowed_token_tells_of_nothing_that_would_be_refused() -
     assert "--repository-name unity-dev/a docker push" in containers
     assert "s3" not in containers
 
+    several = told(Narrowing(), ecr_repository_prefixes=("unity-dev/", "tropess/"))
+    assert "whose names begin with unity-dev/ or tropess/, push" in several
+
     files = told(Narrowing(no_ecr=True, s3_prefixes=("in/",)), s3_buckets=None)
     assert "in the folder in/ of the venue's data bucket - nothing else" in files
     assert "docker" not in files.lower()
