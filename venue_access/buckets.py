@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from venue_access.aws import Aws
 from venue_access.errors import AccessRefused, RequestError
+from venue_access.inventory import checks
+from venue_access.inventory.bucket_uses import other_use_of_found
 from venue_access.inventory.model import Venue
 
 
-def find_buckets(aws: Aws, venue: Venue) -> tuple[str, ...]:
-    """The venue's data buckets: the inventory's, or the one that the platform's parameter names.
+class BucketInUse(RequestError):
+    """The data bucket that the platform's parameter names is used for something else.
 
-    :raises RequestError: neither is there.
+    :param bucket: its name.
+    :param reason: what it is used for.
+    """
+
+    def __init__(self, venue: Venue, bucket: str, reason: str) -> None:
+        self.bucket = bucket
+        self.reason = reason
+        super().__init__(
+            f"{venue.name}: the bucket {bucket!r}, which the SSM parameter {venue.datastore_parameter} names, {reason}:"
+            " a token would reach that",
+            hint="correct the parameter, or name the venue's own bucket with s3_buckets in the inventory",
+        )
+
+
+def find_buckets(aws: Aws, venue: Venue) -> tuple[str, ...]:
+    """Return the venue's data buckets: the inventory's, or the one that the platform's parameter names.
+
+    :raises RequestError: neither is given, or the parameter holds no bucket name.
+    :raises BucketInUse: the bucket that was found is used for something else.
     :raises AccessRefused: the parameter may not be read.
     """
     if venue.s3_buckets is not None:
@@ -29,4 +49,13 @@ def find_buckets(aws: Aws, venue: Venue) -> tuple[str, ...]:
             f"{venue.name}: its data bucket is not known: there is no SSM parameter {venue.datastore_parameter}",
             hint=hint,
         )
-    return (found.value.reveal(),)
+    try:
+        bucket = checks.bucket(found.value.reveal())
+    except checks.Unfit as unfit:
+        raise RequestError(
+            f"{venue.name}: the SSM parameter {venue.datastore_parameter}: {unfit}", hint=hint
+        ) from unfit
+    reason = other_use_of_found(venue, bucket)
+    if reason is not None:
+        raise BucketInUse(venue, bucket, reason)
+    return (bucket,)

@@ -11,7 +11,7 @@ from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.doctor.check import Check, Grade, wrong
 from venue_access.doctor.machine import files, provider, python, terraform
-from venue_access.doctor.reach import clock, keys
+from venue_access.doctor.reach import clock, data_bucket, keys
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import warnings
@@ -39,9 +39,12 @@ def examine(
         embedded = [venue for venue in venues if venue.embedded_aws]
         reached = [venue for venue in venues if running or not venue.embedded_aws]
         ways = [pool.submit(keys, group, reach, now()) for group in _ways(reached)]
+        # Those that the inventory names were compared when it was read.
+        unnamed = [venue for venue in reached if venue.s3_buckets is None]
+        buckets = [pool.submit(data_bucket, venue, reach) for venue in unnamed]
         times = pool.submit(_clock, reached, reach, now) if reached else None
         checks += [version.result(), _whatever("AWS provider", lambda: provider(settings, environ, home)), *inventory]
-        checks += [way.result() for way in ways]
+        checks += [way.result() for way in (*ways, *buckets)]
         if times is not None:
             checks.append(times.result())
         if embedded:

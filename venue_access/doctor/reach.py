@@ -10,8 +10,9 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 from venue_access.aws import Aws
+from venue_access.buckets import find_buckets
 from venue_access.doctor.check import Check, Grade, wrong
-from venue_access.errors import VenueAccessError
+from venue_access.errors import AccessRefused, VenueAccessError
 from venue_access.inventory.model import Venue, names_of
 from venue_access.inventory.regions import DNS_SUFFIXES
 
@@ -45,6 +46,17 @@ def keys(
     if left < SOON:
         return Check(what, found, Grade.DOUBTFUL, "they end soon: get new keys before a long run")
     return Check(what, found)
+
+
+def data_bucket(venue: Venue, reach: Callable[[Venue], Aws]) -> Check:
+    """Check that the data bucket of a venue can be found, and that it is used for nothing else."""
+    what = f"data bucket of {venue.name}"
+    try:
+        return Check(what, ", ".join(find_buckets(reach(venue), venue)))
+    except AccessRefused as error:
+        return Check(what, error.message, Grade.DOUBTFUL, error.hint)
+    except VenueAccessError as error:
+        return wrong(what, error)
 
 
 def clock(venue: Venue, aws: Aws | None, now: Callable[[], datetime]) -> Check:

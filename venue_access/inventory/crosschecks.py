@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from venue_access.errors import Problem
+from venue_access.inventory.bucket_uses import Origin, conflicting_buckets
 from venue_access.inventory.model import Venue
 
-Origin = Callable[[str, str], Path | None]
 SHARED_IN_A_STACK = (
     "account_id",
     "region",
+    "partition",
     "state",
     "aws_profile",
     "operator_role_arn",
@@ -26,6 +26,7 @@ def conflicts(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
     venues = list(venues)
     yield from _same_roles(venues)
     yield from _same_buckets(venues, origin)
+    yield from conflicting_buckets(venues, origin)
     yield from _nested_repositories(venues, origin)
     yield from _unlike_stacks(venues, origin)
 

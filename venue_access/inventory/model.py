@@ -47,6 +47,20 @@ class LedgerBucket:
 
 
 @dataclass(frozen=True)
+class BucketUses:
+    """What an inventory uses the S3 buckets of one partition or endpoint for: see ``bucket_uses``."""
+
+    role_prefixes: set[str] = field(default_factory=set)
+    """Of all venues, as they are written in bucket names."""
+    data: dict[str, str] = field(default_factory=dict)
+    """The data buckets that the inventory names, and a venue of each."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """The buckets of states and ledgers, and what each holds."""
+    found: dict[str, str] = field(default_factory=dict)
+    """The data buckets that were found in SSM parameters in this run, and the venue of each."""
+
+
+@dataclass(frozen=True)
 class Venue:
     """One place a project runs: a project and a venue name in one AWS account and region."""
 
@@ -93,6 +107,8 @@ class Venue:
     users_only: bool = False
     contact: str | None = None
     """The email of whom recipients ask."""
+    bucket_uses: BucketUses = field(default_factory=BucketUses, repr=False, compare=False)
+    """Of the whole inventory."""
 
     @property
     def role_name(self) -> str:

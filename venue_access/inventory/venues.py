@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from venue_access.errors import InventoryError, Problem
 from venue_access.inventory import arns, checks
+from venue_access.inventory.bucket_uses import with_bucket_uses
 from venue_access.inventory.crosschecks import conflicts
 from venue_access.inventory.model import Recipient, StateBackend, Venue, embedded_operator_arn
 from venue_access.inventory.nearby import misspelt
@@ -53,6 +54,7 @@ def build_venues(inventory: Inventory) -> dict[str, Venue]:
             break
         if venue is not None:
             venues[host] = venue
+    venues = with_bucket_uses(venues)
     problems.extend(conflicts(venues.values(), inventory.origin))
     if problems:
         raise InventoryError(_gathered(problems))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from venue_access.aws import Aws, LiveRole
-from venue_access.buckets import find_buckets
 from venue_access.inventory.model import Venue
 from venue_access.masked import MASK, ExternalId
 from venue_access.policies import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
@@ -21,8 +20,11 @@ _NONE = "none"
 _ACCEPTED = "accepted by the trust policy"
 
 
-def check_role(aws: Aws, venue: Venue, live: LiveVenue) -> Iterator[Check]:
-    """A check for each attribute of the live role; the first alone where there is no role."""
+def check_role(aws: Aws, venue: Venue, live: LiveVenue, buckets: Sequence[str]) -> Iterator[Check]:
+    """A check for each attribute of the live role; the first alone where there is no role.
+
+    :param buckets: the venue's data buckets.
+    """
     role = live.role
     yield compared(f"role {venue.role_name}", "present", "absent" if role is None else "present")
     if role is None:
@@ -32,7 +34,7 @@ def check_role(aws: Aws, venue: Venue, live: LiveVenue) -> Iterator[Check]:
     boundary = venue.permissions_boundary_arn
     yield compared("role's permissions boundary", boundary or _NONE, role.permissions_boundary_arn or _NONE)
     yield from _trust(venue, live, role)
-    yield from _attached(aws, venue)
+    yield from _attached(aws, venue, buckets)
     yield from _inline(aws, venue)
 
 
@@ -54,9 +56,9 @@ def _how(stage: Stage, reason: str) -> str:
     return reason or stage.value
 
 
-def _attached(aws: Aws, venue: Venue) -> Iterator[Check]:
+def _attached(aws: Aws, venue: Venue, buckets: Sequence[str]) -> Iterator[Check]:
     attached = aws.attached_policies(venue.role_name)
-    rendered = {"s3": s3_policy(venue, find_buckets(aws, venue)), "ecr": ecr_policy(venue)}
+    rendered = {"s3": s3_policy(venue, buckets), "ecr": ecr_policy(venue)}
     for service, policy in rendered.items():
         arn, name = venue.policy_arn(service), f"policy {venue.policy_name(service)}"
         yield compared(name, "attached", "attached" if arn in attached else "not attached")

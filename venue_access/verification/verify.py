@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from venue_access.aws import Aws
-from venue_access.buckets import find_buckets
+from venue_access.buckets import BucketInUse, find_buckets
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.errors import AccessRefused
 from venue_access.inventory.model import Venue
@@ -40,7 +40,8 @@ def verify(
     caller = caller_in_account(aws, venue)  # in another account everything would seem not to exist
     try:
         live = read_live(aws, venue)
-        checks = list(check_role(aws, venue, live))
+        buckets, checks = _buckets(aws, venue) if live.role is not None else ((), [])
+        checks += check_role(aws, venue, live, buckets)
     except AccessRefused as error:
         needed = f"verifying takes a provisioner's rights: invoke operator-policy --venue {venue.name}"
         raise AccessRefused(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
@@ -52,9 +53,18 @@ def verify(
             checks.append(Check("a token", "issued", f"not tried: {reason}", None))
         else:
             checks += _guard(aws, venue)
-            checks += _token(aws, venue, live, _other(venue, venues), now)
+            checks += _token(aws, venue, live, buckets, _other(venue, venues), now)
     hidden = (live.published, *(each for ids in live.accepted.values() for each in ids))
     return Report(venue, tuple(replace(check, found=scrub(check.found, *hidden)) for check in checks))
+
+
+def _buckets(aws: Aws, venue: Venue) -> tuple[Sequence[str], list[Check]]:
+    """Return the data buckets, and a check where the platform's parameter names one that has another use."""
+    try:
+        return find_buckets(aws, venue), []
+    except BucketInUse as error:
+        wrong = Check(f"data bucket {error.bucket}", "used for the venue's data alone", error.reason, False)
+        return (error.bucket,), [wrong]
 
 
 def _guard(aws: Aws, venue: Venue) -> Iterator[Check]:
@@ -64,7 +74,12 @@ def _guard(aws: Aws, venue: Venue) -> Iterator[Check]:
 
 
 def _token(
-    aws: Aws, venue: Venue, live: LiveVenue, other: Venue | None, now: Callable[[], datetime]
+    aws: Aws,
+    venue: Venue,
+    live: LiveVenue,
+    buckets: Sequence[str],
+    other: Venue | None,
+    now: Callable[[], datetime],
 ) -> Iterator[Check]:
     external_id = live.published
     assert external_id is not None
@@ -79,7 +94,7 @@ def _token(
             yield Check(tried, "allowed", f"refused; you may be outside the venue's {narrowed}", None)
         return
     yield Check(tried, "allowed", "allowed", True)
-    for probe in probes(venue, find_buckets(aws, venue), external_id, other):
+    for probe in probes(venue, buckets, external_id, other):
         yield probe.check(token)
 
 

@@ -54,7 +54,7 @@ def test_a_venue_needs_four_variables_and_has_the_documented_defaults() -> None:
 
 
 def test_every_variable_of_the_table_is_a_field_of_the_venue() -> None:
-    assert set(KNOWN) | {"name"} == {field.name for field in fields(Venue)}
+    assert set(KNOWN) | {"name", "bucket_uses"} == {field.name for field in fields(Venue)}
 
 
 def test_names_are_those_of_the_platform() -> None:

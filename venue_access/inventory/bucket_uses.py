@@ -1,0 +1,124 @@
+"""What the S3 buckets of an inventory are used for: each bucket and prefix for one thing only.
+
+A token reads and writes the whole of a venue's data buckets. In a bucket that also holds a Terraform state it would
+read external IDs, in one that holds a ledger it would rewrite the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from venue_access.errors import Problem
+from venue_access.inventory.model import BucketUses, Venue
+
+Origin = Callable[[str, str], Path | None]
+_DATA, _STATE, _LEDGER = "s3_buckets", "state", "ledger"
+
+
+def with_bucket_uses(venues: dict[str, Venue]) -> dict[str, Venue]:
+    """Return the venues, each with what the whole inventory uses buckets for."""
+    uses: dict[Hashable, BucketUses] = {}
+    for venue in venues.values():
+        known = uses.setdefault(_namespace(venue), BucketUses())
+        known.role_prefixes.add(_as_in_buckets(venue.role_prefix))
+        for bucket in venue.s3_buckets or ():
+            known.data.setdefault(bucket, venue.name)
+        if venue.state.bucket is not None:
+            known.kept.setdefault(venue.state.bucket, f"holds the Terraform state of {venue.name}")
+        if venue.ledger is not None:
+            known.kept.setdefault(venue.ledger.bucket, f"holds the ledger of {venue.name}")
+    return {name: replace(venue, bucket_uses=uses[_namespace(venue)]) for name, venue in venues.items()}
+
+
+def other_use(venue: Venue, bucket: str) -> str | None:
+    """Return what makes a bucket unfit for a venue's data, such as "holds the ledger of unity-dev"; None if it is fit.
+
+    Data buckets that the inventory names are compared by ``conflicts``.
+    """
+    prefixes = venue.bucket_uses.role_prefixes | {"unity", _as_in_buckets(venue.role_prefix)}
+    for dash in re.finditer("-(?=.+-.+-bucket$)", bucket):
+        prefix = bucket[: dash.start()]
+        if prefix in prefixes:
+            return f"is named {prefix}-<project>-<venue>-bucket, as the platform's buckets for Terraform state are"
+    return venue.bucket_uses.kept.get(bucket)
+
+
+def other_use_of_found(venue: Venue, bucket: str) -> str | None:
+    """As ``other_use`` for the bucket that the SSM parameter of a venue names.
+
+    It is also compared with the buckets that the inventory names for other venues, and with those that were found for
+    other venues in this run.
+    """
+    uses = venue.bucket_uses
+    reason = other_use(venue, bucket)
+    if reason is not None:
+        return reason
+    other = uses.data.get(bucket) or uses.found.setdefault(bucket, venue.name)
+    return None if other == venue.name else f"is the data bucket of {other}"
+
+
+def conflicting_buckets(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
+    """Yield the problems of data buckets, states and ledgers that share a bucket or a prefix.
+
+    :param venues: as ``with_bucket_uses`` returns them.
+    :param origin: returns the file of a host's variable.
+    """
+    venues = list(venues)
+    for venue in venues:
+        for bucket in venue.s3_buckets or ():
+            reason = other_use(venue, bucket)
+            if reason is not None:
+                message = f"the bucket {bucket!r} {reason}; name a bucket that holds the venue's data alone"
+                yield Problem(message, origin(venue.name, _DATA), venue.name, _DATA)
+    yield from _nested_prefixes(venues, origin)
+
+
+@dataclass(frozen=True, order=True)
+class _Place:
+    """A prefix in a bucket that the kit keeps something under."""
+
+    prefix: str
+    key: str
+    """The inventory's variable: ``state`` or ``ledger``."""
+
+
+def _nested_prefixes(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+    buckets: dict[tuple[Hashable, str], dict[_Place, Venue]] = {}
+    for venue in venues:
+        if venue.state.bucket is not None:
+            places = buckets.setdefault((_namespace(venue), venue.state.bucket), {})
+            places.setdefault(_Place(venue.state.key_prefix, _STATE), venue)
+        if venue.ledger is not None:
+            places = buckets.setdefault((_namespace(venue), venue.ledger.bucket), {})
+            places.setdefault(_Place(venue.ledger.prefix, _LEDGER), venue)
+    for (_, bucket), places in buckets.items():
+        enclosing: list[_Place] = []
+        for place in sorted(places):
+            while enclosing and not place.prefix.startswith(enclosing[-1].prefix):
+                enclosing.pop()
+            outer = next((each for each in enclosing if _LEDGER in (each.key, place.key)), None)
+            if outer is not None:
+                venue = places[place]
+                message = (
+                    f"its {place.key} in s3://{bucket}/{place.prefix} lies within the {outer.key} of"
+                    f" {places[outer].name} in s3://{bucket}/{outer.prefix}; use another bucket, or prefixes of which"
+                    " neither begins with the other"
+                )
+                yield Problem(message, origin(venue.name, place.key), venue.name, place.key)
+            enclosing.append(place)
+
+
+def _namespace(venue: Venue) -> Hashable:
+    """Return what bucket names are unique in: a partition, or an endpoint that is not AWS.
+
+    Source: Amazon S3 User Guide, general purpose bucket naming rules.
+    """
+    return (venue.partition, venue.embedded_aws, venue.aws_endpoint_url)
+
+
+def _as_in_buckets(name: str) -> str:
+    """A part of a name as the platform writes it in a bucket's name."""
+    return name.lower().replace("_", "-")
