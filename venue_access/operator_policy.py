@@ -76,6 +76,12 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
     ]
     if venue.permissions_boundary_arn is not None:
         statements.append(_allow("FindBoundary", ("iam:GetPolicy",), venue.permissions_boundary_arn))
+    if venue.boundary_parameter is not None:
+        statements.append(
+            _allow("ReadBoundary", ("ssm:GetParameter",), _parameter_arn(venue, venue.boundary_parameter))
+        )
+        anywhere = (f"arn:{venue.partition}:iam::{owner}:policy/*" for owner in (venue.account_id, "aws"))
+        statements.append(_allow("FindBoundary", ("iam:GetPolicy",), *anywhere))
     state = venue.state
     if state.bucket is not None:
         bucket = f"arn:{venue.partition}:s3:::{state.bucket}"

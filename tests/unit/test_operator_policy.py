@@ -68,6 +68,17 @@ def test_what_must_be_looked_up_may_be() -> None:
     assert found["FindBoundary"]["Resource"] == [f"arn:aws:iam::{ACCOUNT}:policy/mcp-tenantOperator-AMI-APIG"]
 
 
+def test_boundary_from_a_parameter_may_be_read_and_looked_up() -> None:
+    found = statements(a_venue(permissions_boundary="ssm:/unity/cs/account/privilegedpolicyname"))
+    assert found["ReadBoundary"] == {
+        "Sid": "ReadBoundary",
+        "Effect": "Allow",
+        "Action": ["ssm:GetParameter"],
+        "Resource": [f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter/unity/cs/account/privilegedpolicyname"],
+    }
+    assert found["FindBoundary"]["Resource"] == [f"arn:aws:iam::{ACCOUNT}:policy/*", "arn:aws:iam::aws:policy/*"]
+
+
 def test_a_state_in_s3_may_be_kept_under_the_stacks_key_only() -> None:
     state = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east-1", kms_key_id="alias/state")
     found = statements(a_venue(state=state))

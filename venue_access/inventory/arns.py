@@ -8,6 +8,7 @@ from typing import Any
 
 from venue_access.inventory import checks
 from venue_access.inventory.checks import Unfit, text
+from venue_access.inventory.model import FROM_PARAMETER
 
 _ARN = re.compile(r"arn:([^:]*):([^:]*):([^:]*):([^:]*):(.+)", re.ASCII)
 _ONE_COLON_SHORT = re.compile(r"arn:(aws[\w-]*):iam:([0-9]{12}|aws):([^:]+)", re.ASCII)
@@ -16,6 +17,7 @@ _ROLE = re.compile("role/" + _IAM_PATH_AND_NAME % 64, re.ASCII)
 _USER = re.compile("user/" + _IAM_PATH_AND_NAME % 64, re.ASCII)
 _POLICY = re.compile("policy/" + _IAM_PATH_AND_NAME % 128, re.ASCII)
 _POLICY_NAME = re.compile("/?" + _IAM_PATH_AND_NAME % 128, re.ASCII)
+_PARAMETER = re.compile(r"(?:/[A-Za-z0-9_.-]{1,256}){1,15}", re.ASCII)
 _KEY = re.compile(r"key/(?:[0-9a-f-]{36}|mrk-[0-9a-f]{32})", re.ASCII)
 
 
@@ -63,10 +65,16 @@ def operator_role(partition: str | None, account_id: str | None) -> Callable[[An
 
 
 def permissions_boundary(partition: str | None, account_id: str | None) -> Callable[[Any], str]:
-    """A check of a managed policy by name or ARN, the venue account's own or AWS's."""
+    """A check of a managed policy by name or ARN, the venue account's own or AWS's, or of a parameter that has it."""
 
     def checked(value: Any) -> str:
         boundary = text(value)
+        if boundary.startswith(FROM_PARAMETER):
+            if not _PARAMETER.fullmatch(boundary.removeprefix(FROM_PARAMETER)):
+                raise Unfit(
+                    f"{boundary!r} must be ssm:/path/of/a/parameter, at most 15 levels of letters, digits, '_.-'"
+                )
+            return boundary
         if not boundary.startswith("arn:"):
             if not _POLICY_NAME.fullmatch(boundary):
                 raise Unfit(f"{boundary!r} must be the name of a policy: at most 128 letters, digits and '_+=,.@-'")

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from venue_access.inventory.regions import DNS_SUFFIXES
 
+FROM_PARAMETER = "ssm:"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -91,7 +92,7 @@ class Venue:
     trust_policy_limit: int = 2048
     """Characters: the account's IAM quota "Role trust policy length"."""
     permissions_boundary: str | None = None
-    """Name or ARN, as the inventory gives it; ``permissions_boundary_arn`` is always an ARN."""
+    """A name, an ARN, or the parameter that holds either (``ssm:/...``), as the inventory gives it."""
     role_path: str = "/"
     max_session_duration: int = 3600
     """Seconds."""
@@ -135,9 +136,18 @@ class Venue:
         return f"{self.account_id}.dkr.ecr.{self.region}.{DNS_SUFFIXES[self.partition]}"
 
     @property
+    def boundary_parameter(self) -> str | None:
+        """The SSM parameter that holds the boundary's name or ARN, where the inventory names one."""
+        boundary = self.permissions_boundary or ""
+        return boundary.removeprefix(FROM_PARAMETER) if boundary.startswith(FROM_PARAMETER) else None
+
+    @property
     def permissions_boundary_arn(self) -> str | None:
+        """The boundary's ARN; None where there is none, or where only ``boundary_parameter`` has it."""
         boundary = self.permissions_boundary
-        if boundary is None or boundary.startswith("arn:"):
+        if boundary is None or boundary.startswith(FROM_PARAMETER):
+            return None
+        if boundary.startswith("arn:"):
             return boundary
         return f"arn:{self.partition}:iam::{self.account_id}:policy/{boundary.lstrip('/')}"
 

@@ -19,6 +19,7 @@ from venue_access.inventory.model import Venue
 from venue_access.policies import ExternalIds
 from venue_access.policy_meaning import meaning, without_external_ids
 from venue_access.provisioning.live import LiveVenue, check_adoptable, existing, read_live
+from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
@@ -71,6 +72,7 @@ class IdChange:
 
     def _render(self, live: LiveVenue, ids: ExternalIds, targets: Sequence[str]) -> Terraform:
         external_ids = {**self._siblings, self._venue.name: ids}
+        self._root.boundaries[self._venue.name] = with_boundary(self._aws, self._venue).permissions_boundary
         self._root.write_for(buckets=self._buckets, external_ids=external_ids)
         known = self._root.addresses()
         imports = [each for each in existing(self._aws, self._venue, live, known) if each.address in targets]

@@ -114,7 +114,7 @@ def check_adoptable(venue: Venue, live: LiveVenue) -> None:
             hint=f"set role_path: {role.path}",
         )
     boundary = role.permissions_boundary_arn
-    if boundary is not None and venue.permissions_boundary_arn is None:
+    if boundary is not None and venue.permissions_boundary is None:
         named = boundary.split(":policy/", 1)[1] if f":{venue.account_id}:" in boundary else boundary
         raise RequestError(
             f"{venue.name}: the role {venue.role_name} has the permissions boundary {boundary}, which the inventory"

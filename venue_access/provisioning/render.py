@@ -18,23 +18,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from venue_access import policies
 from venue_access.errors import RenderError
-from venue_access.inventory.checks import OWN_TAGS
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
 from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.tags import tags
 
 DATA_FILE = "stack.auto.tfvars.json"
 EXTERNAL_IDS_FILE = "external_ids.auto.tfvars.json"
 IMPORTS_FILE = "imports.tf"
 MODULE = "modules/venue_access"
 LOCK_FILE = ".terraform.lock.hcl"
-
-CAPABILITY_VERSION = "1"
-"""Raised when what a role grants changes, and not with each release: a new tag is a change at every venue."""
-
-STACK_TAG = f"{OWN_TAGS}stack"
-"""The tag that names the stack whose state has the venue. The platform's convention has a tag ``Stack`` of its own."""
 
 _ROOM_FOR_INCOMING = 64
 """The length of an incoming external ID that a trust policy must have room for, or it could never be rotated."""
@@ -119,7 +113,13 @@ def render(
 
 
 def venue_data(venue: Venue, buckets: Sequence[str]) -> dict[str, Any]:
-    """One venue as the root's variable ``venues`` takes it."""
+    """One venue as the root's variable ``venues`` takes it.
+
+    :raises RenderError: its permissions boundary was not read from the parameter that has it: a role without one
+        would be the result.
+    """
+    if venue.boundary_parameter is not None:
+        raise RenderError(f"{venue.name}: the permissions boundary in {venue.boundary_parameter} was not read")
     return {
         "role_name": venue.role_name,
         "role_path": venue.role_path,
@@ -144,41 +144,6 @@ def venue_data(venue: Venue, buckets: Sequence[str]) -> dict[str, Any]:
 def _completed(data: Mapping[str, Any], like: Venue) -> dict[str, Any]:
     """Return a venue's data as another version of the kit rendered it, with just the attributes of today's module."""
     return {key: data.get(key, value) for key, value in venue_data(like, ()).items()}
-
-
-def tags(venue: Venue) -> dict[str, str]:
-    """Return the tags of a venue's resources: those of the platform's convention, the inventory's, and the kit's own.
-
-    The convention's values are lower-case letters and digits; ``Env``, ``CreatedBy`` and ``Stack`` repeat other tags.
-    A tag of the inventory replaces a conventional one whatever its case, as IAM takes no two keys that differ only
-    in it (IAM User Guide, "Tags for AWS Identity and Access Management resources").
-    """
-    own = {key.lower(): value for key, value in venue.tags.items()}
-    venue_name, service_area, component = (
-        own.get(key, value)
-        for key, value in (("venue", _plain(venue.venue)), ("servicearea", "cs"), ("component", "venueaccess"))
-    )
-    convention = {
-        "Name": venue.role_name.lower(),
-        "Proj": _plain(venue.project),
-        "Venue": venue_name,
-        "Env": venue_name,
-        "ServiceArea": service_area,
-        "CreatedBy": service_area,
-        "Capability": "sts",
-        "CapVersion": CAPABILITY_VERSION,
-        "Component": component,
-        "Stack": component,
-    }
-    return {
-        **{key: value for key, value in convention.items() if key.lower() not in own},
-        **venue.tags,
-        STACK_TAG: venue.stack,
-    }
-
-
-def _plain(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def managed_resources(venue: Venue) -> tuple[Import, ...]:

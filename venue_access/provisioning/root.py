@@ -23,6 +23,7 @@ from venue_access.provisioning.cli_config import (
     terraform_program,
 )
 from venue_access.provisioning.initialised import Initialised, forget, is_initialised
+from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.progress import venue_of
 from venue_access.provisioning.render import (
@@ -89,6 +90,8 @@ class StackRoot:
         self._told = told
         self._waiting = waiting
         self._lock_timeout = lock_timeout
+        self.boundaries: dict[str, str | None] = {}
+        """The permissions boundaries that were read from parameters, by venue."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -175,7 +178,8 @@ class StackRoot:
         here = {venue.name: venue for venue in self.stack.venues}
         names = last.keys() if known is None else filter(None, (venue_of(address)[0] for address in known))
         left = frozenset(names) - here.keys()
-        first = self.stack.venues[0]
+        stack = with_known_boundaries(self.stack, self.boundaries, last)
+        first = stack.venues[0]
         stand_in = Departed(venue_data(first, first.s3_buckets or _UNKNOWN), ExternalIds(new_external_id()))
         unsaid = {
             name: last.get(name) or Departed({"s3_buckets": venue.s3_buckets or _UNKNOWN}, stand_in.external_ids)
@@ -184,7 +188,7 @@ class StackRoot:
         }
         self.write(
             render(
-                self.stack,
+                stack,
                 buckets={**{name: each.data["s3_buckets"] for name, each in unsaid.items()}, **buckets},
                 external_ids={**{name: each.external_ids for name, each in unsaid.items()}, **external_ids},
                 imports=imports,

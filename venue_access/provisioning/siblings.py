@@ -12,13 +12,13 @@ from venue_access.masked import MASK, ExternalId
 from venue_access.policies import ExternalIds, Policy
 from venue_access.policy_meaning import meaning, without_external_ids
 from venue_access.provisioning.live import INCOMING, external_ids_in
-from venue_access.provisioning.render import tags
+from venue_access.provisioning.tags import tags
 
 
 def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
     """In what the venue's rendering has changed since; nothing where Terraform would find nothing to do.
 
-    Buckets that only AWS knows are not looked up.
+    Buckets and a boundary that only AWS knows are not looked up.
 
     :param state: of the venue's stack (state format version 4).
     """
@@ -38,6 +38,8 @@ def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
         "max_session_duration": venue.max_session_duration,
         "permissions_boundary": venue.permissions_boundary_arn,
     }
+    if venue.boundary_parameter is not None:
+        del wanted["permissions_boundary"]
     changed = [key for key, value in wanted.items() if there[key] != value]
     return changed + [what for what, text, policy in _policies(venue, applied) if not _same(text, policy)]
 

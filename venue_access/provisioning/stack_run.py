@@ -20,7 +20,7 @@ from venue_access.provisioning.facts import write_facts
 from venue_access.provisioning.guard import Patience, prove_guard
 from venue_access.provisioning.live import LiveVenue, adoptable, read_live
 from venue_access.provisioning.outcome import Tallies
-from venue_access.provisioning.prerequisites import check_boundary
+from venue_access.provisioning.prerequisites import check_boundary, with_boundary
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
@@ -120,7 +120,9 @@ class StackRun:
             self._tallies.each(lambda venue: self._prove(venue, caller, ids[venue.name], buckets[venue.name]))
 
     def _prerequisites(self, venue: Venue) -> tuple[str, ...]:
-        check_boundary(self._aws, venue)
+        bounded = with_boundary(self._aws, venue)
+        check_boundary(self._aws, bounded)
+        self._root.boundaries[venue.name] = bounded.permissions_boundary
         return find_buckets(self._aws, venue)
 
     def _read(self, venue: Venue) -> LiveVenue:

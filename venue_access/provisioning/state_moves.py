@@ -19,11 +19,11 @@ from venue_access.files import write_private
 from venue_access.inventory.model import Venue
 from venue_access.provisioning import progress
 from venue_access.provisioning.live import LiveVenue
-from venue_access.provisioning.render import STACK_TAG
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack, StatePlace
 from venue_access.provisioning.state_object import StateObject, place_of_state
+from venue_access.provisioning.tags import STACK_TAG
 from venue_access.provisioning.terraform import kept_in, state_file
 
 _HERE = StatePlace()

@@ -12,6 +12,7 @@ from venue_access.masked import MASK, ExternalId
 from venue_access.policies import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
 from venue_access.policy_meaning import listed, without_external_ids
 from venue_access.provisioning.live import LiveVenue
+from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.stages import Stage, standing
 from venue_access.verification.report import Check, compared
 from venue_access.verification.statements import compare_policies
@@ -31,7 +32,7 @@ def check_role(aws: Aws, venue: Venue, live: LiveVenue, buckets: Sequence[str]) 
         return
     yield compared("role's path", venue.role_path, role.path)
     yield compared("role's maximum session", f"{venue.max_session_duration} s", f"{role.max_session_duration} s")
-    boundary = venue.permissions_boundary_arn
+    boundary = with_boundary(aws, venue).permissions_boundary_arn
     yield compared("role's permissions boundary", boundary or _NONE, role.permissions_boundary_arn or _NONE)
     yield from _trust(venue, live, role)
     yield from _attached(aws, venue, buckets)

@@ -66,6 +66,13 @@ def test_names_are_those_of_the_platform() -> None:
     assert venue.policy_arn("s3") == "arn:aws:iam::111122223333:policy/ops/unity-unity-dev-sts-s3"
 
 
+def test_boundary_may_be_in_a_parameter() -> None:
+    venue = venue_with(permissions_boundary="ssm:/unity/cs/account/privilegedpolicyname")
+    assert venue.boundary_parameter == "/unity/cs/account/privilegedpolicyname"
+    assert venue.permissions_boundary_arn is None
+    assert venue_with(permissions_boundary="mcp").boundary_parameter is None
+
+
 def test_the_region_decides_the_partition() -> None:
     principal = "arn:aws-us-gov:iam::111122223333:role/operator"
     assert venue_with(region="us-gov-west-1", trusted_principals=[principal]).partition == "aws-us-gov"
@@ -268,6 +275,10 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("permissions_boundary", ROLE, "must be the name or ARN of a policy"),
         ("permissions_boundary", "arn:aws:iam::444455556666:policy/x", "is a policy of account 444455556666"),
         ("permissions_boundary", "arn:aws:iam:111122223333:policy/x", "one colon too few"),
+        ("permissions_boundary", "ssm:privilegedpolicyname", "must be ssm:/path/of/a/parameter"),
+        ("permissions_boundary", "ssm:/a b", "must be ssm:/path/of/a/parameter"),
+        ("permissions_boundary", "ssm:" + "/a" * 16, "at most 15 levels"),
+        ("permissions_boundary", "ssm:", "must be ssm:/path/of/a/parameter"),
         ("role_path", "ops", "must be '/' or a path that begins and ends in '/'"),
         ("max_session_duration", 900, "expected whole seconds from 3600 to 43200 (12 hours), found 900"),
         ("max_session_duration", "3600", "found '3600'"),

@@ -16,8 +16,11 @@ from venue_access.inventory.model import StateBackend, Venue
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
 from venue_access.provisioning import render as rendering
-from venue_access.provisioning.render import Departed, Import, assets, hcl_literal, managed_resources, render, tags
+from venue_access.provisioning import tags as tagging
+from venue_access.provisioning.prerequisites import with_known_boundaries
+from venue_access.provisioning.render import Departed, Import, assets, hcl_literal, managed_resources, render
 from venue_access.provisioning.stack import group_into_stacks
+from venue_access.provisioning.tags import tags
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "stack"
 S3 = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east-1", kms_key_id="alias/state")
@@ -25,7 +28,7 @@ S3 = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east
 
 def test_a_stack_of_two_venues_renders_as_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set UPDATE_GOLDEN=1 to take what is rendered now, and read the difference."""
-    monkeypatch.setattr(rendering, "CAPABILITY_VERSION", "1.2.3")
+    monkeypatch.setattr(tagging, "CAPABILITY_VERSION", "1.2.3")
     dev, full = a_venue(state=S3), a_full_venue(state=S3)
     own = {
         name: text
@@ -109,6 +112,21 @@ def test_a_tag_of_the_inventory_replaces_the_conventional_one_whatever_its_case(
     assert {"Name", "Proj", "Venue", "Stack", "ServiceArea", "Capability", "CapVersion", "Component"} < set(replaced)
 
 
+def test_boundary_that_was_not_read_is_an_error_and_not_a_role_without_one() -> None:
+    with pytest.raises(RenderError, match=r"unity-dev: the permissions boundary in /platform/boundary was not read"):
+        a_rendering(a_venue(permissions_boundary="ssm:/platform/boundary"))
+
+
+def test_boundaries_are_as_read_or_else_as_last_rendered() -> None:
+    read, last, neither = (a_venue(f"unity-{name}", permissions_boundary="ssm:/b") for name in ("a", "b", "c"))
+    named = a_venue("unity-d", permissions_boundary="own")
+    theirs = {
+        name: Departed({"permissions_boundary": "arn:last"}, some_ids(a_venue())) for name in ("unity-a", "unity-b")
+    }
+    stack = with_known_boundaries(a_stack(read, last, neither, named), {"unity-a": "read"}, theirs)
+    assert [venue.permissions_boundary for venue in stack.venues] == ["read", "arn:last", None, "own"]
+
+
 def test_venue_that_another_version_rendered_gets_the_attributes_of_this_one() -> None:
     earlier = {"role_name": "theirs", "s3_buckets": ["data"], "ecr_repository_prefix": "unity-old/"}
     stack = a_stack(a_venue())
@@ -133,7 +151,7 @@ def test_tags_follow_the_platforms_convention() -> None:
         "ServiceArea": "cs",
         "CreatedBy": "cs",
         "Capability": "sts",
-        "CapVersion": rendering.CAPABILITY_VERSION,
+        "CapVersion": tagging.CAPABILITY_VERSION,
         "Component": "venueaccess",
         "Stack": "venueaccess",
         "venue-access:stack": "Shared-West",
