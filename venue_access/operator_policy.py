@@ -90,7 +90,7 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         statements.append(_allow("FindState", ("s3:ListBucket", *_STATE_BUCKET_ACTIONS), bucket))
         statements.append(_allow("KeepState", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), objects))
         if state.kms_key_id is not None:
-            statements.append(_encrypt(venue, state.kms_key_id))
+            statements.append(_encrypt(venue, "EncryptState", state.kms_key_id, state.region or venue.region))
     return statements
 
 
@@ -108,21 +108,23 @@ def _keep_ledger(venue: Venue) -> list[dict[str, Any]]:
     found = _allow("FindLedger", ("s3:ListBucket",), bucket)
     if venue.ledger.prefix:
         found["Condition"] = {"StringLike": {"s3:prefix": f"{venue.ledger.prefix}*"}}
-    return [found, _allow("KeepLedger", ("s3:GetObject", "s3:PutObject"), f"{bucket}/{venue.ledger.prefix}*")]
+    kept = [found, _allow("KeepLedger", ("s3:GetObject", "s3:PutObject"), f"{bucket}/{venue.ledger.prefix}*")]
+    if venue.ledger.kms_key_id is not None:
+        kept.append(_encrypt(venue, "EncryptLedger", venue.ledger.kms_key_id, venue.ledger.region))
+    return kept
 
 
-def _encrypt(venue: Venue, key: str) -> dict[str, Any]:
+def _encrypt(venue: Venue, sid: str, key: str, region: str) -> dict[str, Any]:
     actions = ("kms:Decrypt", "kms:GenerateDataKey")  # S3 User Guide, "Using server-side encryption with AWS KMS keys"
     name = key.rpartition(":")[2]
     if name.startswith("alias/"):
         # An alias grants nothing as a resource; this means the key that has it (KMS Developer Guide).
         return {
-            **_allow("EncryptState", actions, "*"),
+            **_allow(sid, actions, "*"),
             "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}},
         }
-    region = venue.state.region or venue.region
     arn = key if key.startswith("arn:") else f"arn:{venue.partition}:kms:{region}:{venue.account_id}:key/{name}"
-    return _allow("EncryptState", actions, arn)
+    return _allow(sid, actions, arn)
 
 
 def _assume_actions(venue: Venue) -> Sequence[str]:

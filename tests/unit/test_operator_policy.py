@@ -115,4 +115,25 @@ def test_a_ledger_in_s3_may_be_read_and_added_to_by_the_desk_and_rewritten_by_no
         assert found["FindLedger"]["Condition"] == {"StringLike": {"s3:prefix": "kit/*"}}
         assert found["KeepLedger"]["Action"] == ["s3:GetObject", "s3:PutObject"]
         assert found["KeepLedger"]["Resource"] == ["arn:aws:s3:::books/kit/*"]
+        assert "EncryptLedger" not in found
     assert "KeepLedger" not in statements(a_venue(s3_buckets=("data",)))
+
+
+def test_a_ledgers_key_may_be_used_by_the_desk() -> None:
+    key = "11111111-2222-3333-4444-555555555555"
+    for desk in (True, False):
+        place = LedgerBucket("books", "kit/", "us-east-1", key)
+        found = statements(a_venue(ledger=place), desk=desk)["EncryptLedger"]
+        assert found["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+        assert found["Resource"] == [f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"]
+        by_alias = LedgerBucket("books", "kit/", "us-east-1", f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/books")
+        found = statements(a_venue(ledger=by_alias), desk=desk)["EncryptLedger"]
+        assert found["Condition"] == {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/books"}}
+
+
+def test_keys_of_a_state_and_a_ledger_are_two_statements() -> None:
+    state = StateBackend("s3", bucket="tf-state", kms_key_id="alias/state")
+    both = operator_policy(a_venue(state=state, ledger=LedgerBucket("books", "", "us-east-1", "alias/books")))
+    sids = [statement["Sid"] for statement in both["Statement"]]
+    assert {"EncryptState", "EncryptLedger"} < set(sids)
+    assert len(sids) == len(set(sids))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from venue_access.errors import Problem
 from venue_access.inventory.model import BucketUses, Venue
+from venue_access.inventory.regions import partition_by_name
 
 Origin = Callable[[str, str], Path | None]
 _DATA, _STATE, _LEDGER = "s3_buckets", "state", "ledger"
@@ -74,6 +75,7 @@ def conflicting_buckets(venues: Iterable[Venue], origin: Origin) -> Iterator[Pro
                 message = f"the bucket {bucket!r} {reason}; name a bucket that holds the venue's data alone"
                 yield Problem(message, origin(venue.name, _DATA), venue.name, _DATA)
     yield from _nested_prefixes(venues, origin)
+    yield from _wrong_regions(venues, origin)
 
 
 @dataclass(frozen=True, order=True)
@@ -109,6 +111,30 @@ def _nested_prefixes(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
                 )
                 yield Problem(message, origin(venue.name, place.key), venue.name, place.key)
             enclosing.append(place)
+
+
+def _wrong_regions(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+    """A bucket is in one region, and credentials reach only their own partition.
+
+    A state's or ledger's region is the venue's unless the inventory names it.
+    """
+    seen: dict[tuple[Hashable, str], tuple[str, Venue]] = {}
+    for venue in venues:
+        state, ledger = venue.state, venue.ledger
+        named = [(_STATE, state.bucket, state.region)] if state.bucket is not None else []
+        named += [(_LEDGER, ledger.bucket, ledger.region)] if ledger is not None else []
+        for key, bucket, region in named:
+            where = region or venue.region
+            first, other = seen.setdefault((_namespace(venue), bucket or ""), (where, venue))
+            message = ""
+            if partition_by_name(where) != venue.partition:
+                message = f"{where} is not a region of the venue's partition {venue.partition!r}"
+            elif first != where:
+                message = (
+                    f"the bucket {bucket!r} would be in {where} here, and in {first} for {other.name}; name its region"
+                )
+            if message:
+                yield Problem(message, origin(venue.name, key), venue.name, key)
 
 
 def _namespace(venue: Venue) -> Hashable:

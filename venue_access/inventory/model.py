@@ -45,6 +45,8 @@ class LedgerBucket:
     prefix: str
     """Empty, or ends in ``/``."""
     region: str
+    kms_key_id: str | None = field(default=None, compare=False)
+    """The key that records are encrypted with; None leaves it to the bucket."""
 
 
 @dataclass(frozen=True)

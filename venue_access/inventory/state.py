@@ -11,7 +11,7 @@ from venue_access.inventory.model import LedgerBucket, StateBackend
 from venue_access.inventory.nearby import did_you_mean
 
 KEYS = ("backend", "bucket", "key_prefix", "region", "kms_key_id")
-LEDGER_KEYS = ("bucket", "prefix", "region")
+LEDGER_KEYS = ("bucket", "prefix", "region", "kms_key_id")
 
 _key_prefix = checks.matching(r"(?!.*(^|/)\.{0,2}/)[\w!.*'()/-]{1,512}", "a path such as terraform/venues/")
 
@@ -50,7 +50,7 @@ def read_state(region: str | None, named: str | None = None) -> Callable[[Any], 
 
 
 def read_ledger(region: str | None, named: str | None = None) -> Callable[[Any], LedgerBucket]:
-    """A check of ``{s3: {bucket: ..., prefix: ..., region: ...}}``.
+    """A check of ``{s3: {bucket: ..., prefix: ..., region: ..., kms_key_id: ...}}``.
 
     ``region`` is the venue's, and the bucket's where none is given; a prefix always ends in ``/``. ``named`` is the
     partition that the inventory names, if any.
@@ -67,7 +67,8 @@ def read_ledger(region: str | None, named: str | None = None) -> Callable[[Any],
             raise checks.Unfit("bucket is required")
         prefix = _part("prefix", _key_prefix, given.get("prefix"))
         where = _part("region", checks.region(named), given.get("region")) or region or ""
-        return LedgerBucket(bucket, f"{prefix.rstrip('/')}/" if prefix else "", where)
+        key = _part("kms_key_id", checks.kms_key_id, given.get("kms_key_id"))
+        return LedgerBucket(bucket, f"{prefix.rstrip('/')}/" if prefix else "", where, key)
 
     return checked
 

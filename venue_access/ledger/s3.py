@@ -36,6 +36,8 @@ class S3Ledger:
         self._reach = reach
         self._made: Aws | None = None
         self._head: Head | None = None
+        key = place.kms_key_id
+        self._encryption = {} if key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
 
     @property
     def name(self) -> str:
@@ -125,6 +127,7 @@ class S3Ledger:
                 Body=text.encode(),
                 ContentType="application/json",
                 IfNoneMatch="*",
+                **self._encryption,
             )
         except AwsError as error:
             if error.code == _TAKEN:

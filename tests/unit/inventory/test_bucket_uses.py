@@ -16,11 +16,11 @@ OTHER_ACCOUNT = {"account_id": "444455556666", "region": "us-east-1"}
 
 
 def state_in(bucket: str, key_prefix: str | None = None) -> dict[str, Any]:
-    return {"backend": "s3", "bucket": bucket, "key_prefix": key_prefix}
+    return {"backend": "s3", "bucket": bucket, "key_prefix": key_prefix, "region": "us-west-2"}
 
 
 def ledger_in(bucket: str, prefix: str | None = None) -> dict[str, Any]:
-    return {"s3": {"bucket": bucket, "prefix": prefix}}
+    return {"s3": {"bucket": bucket, "prefix": prefix, "region": "us-west-2"}}
 
 
 def venues(**hosts: dict[str, Any]) -> list[Venue]:
@@ -159,3 +159,22 @@ def test_one_ledger_of_many_venues_and_states_side_by_side_are_taken() -> None:
     kept = {"ledger": ledger_in("kept", "ledger"), "state": state_in("kept", "state")}
     more = {"ledger": ledger_in("kept", "ledger2"), "state": state_in("kept", "state/inner")}
     assert venues(unity_dev=kept, unity_test={**kept, **OTHER_ACCOUNT}, unity_ops=more)
+
+
+@pytest.mark.parametrize(
+    "kept", [{"state": {"backend": "s3", "bucket": "kept"}}, {"ledger": {"s3": {"bucket": "kept"}}}]
+)
+def test_bucket_is_in_one_region(kept: dict[str, Any]) -> None:
+    (key,) = kept
+    assert problems(unity_dev=kept, unity_test={**kept, **OTHER_ACCOUNT}) == [
+        f"unity-test: {key}: the bucket 'kept' would be in us-east-1 here, and in us-west-2 for unity-dev;"
+        " name its region"
+    ]
+
+
+def test_state_and_ledger_are_in_the_partition_of_the_venue() -> None:
+    china = {"region": "cn-north-1", "trusted_principals": ["arn:aws-cn:iam::111122223333:root"]}
+    assert problems(unity_dev={**china, "state": state_in("s-1"), "ledger": ledger_in("l-1")}) == [
+        "unity-dev: state: us-west-2 is not a region of the venue's partition 'aws-cn'",
+        "unity-dev: ledger: us-west-2 is not a region of the venue's partition 'aws-cn'",
+    ]

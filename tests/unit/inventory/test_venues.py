@@ -527,6 +527,9 @@ def test_a_ledger_is_in_the_work_directory_or_under_a_prefix_of_a_bucket() -> No
     assert venue_with(ledger={"s3": {"bucket": "books"}}).ledger == LedgerBucket("books", "", "us-west-2")
     given = {"bucket": "books", "prefix": "kit", "region": "eu-west-1"}
     assert venue_with(ledger={"s3": given}).ledger == LedgerBucket("books", "kit/", "eu-west-1")
+    encrypted = venue_with(ledger={"s3": {**given, "kms_key_id": KEY}}).ledger
+    assert encrypted is not None
+    assert encrypted.kms_key_id == KEY
 
 
 @pytest.mark.parametrize(
@@ -538,6 +541,7 @@ def test_a_ledger_is_in_the_work_directory_or_under_a_prefix_of_a_bucket() -> No
         ({"s3": {"bucket": "Books"}}, "bucket: 'Books' must be a bucket name"),
         ({"s3": {"bucket": "books", "prefx": "a"}}, "has no key 'prefx'; did you mean 'prefix'?"),
         ({"s3": {"bucket": "books", "prefix": "../a"}}, "prefix: '../a' must be a path"),
+        ({"s3": {"bucket": "books", "kms_key_id": "x"}}, "kms_key_id: 'x' must be the ID, alias or ARN of a KMS key"),
         ({"s3": {"bucket": "books", "region": "us-west-9"}}, "region: 'us-west-9' is no AWS region"),
     ],
 )
