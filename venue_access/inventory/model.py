@@ -65,6 +65,8 @@ class Venue:
     kms_key_arns: tuple[str, ...] = ()
     ecr_repository_prefix: str = ""
     """Ends in ``/``."""
+    external_id_kms_key: str | None = None
+    """ID, ARN or alias of the key that encrypts the external-ID parameter; None keeps the present key."""
     require_mfa: bool = False
     principal_org_id: str | None = None
     source_cidrs: tuple[str, ...] = ()

@@ -92,6 +92,11 @@ def test_null_is_the_same_as_not_given() -> None:
     assert venue_with(permissions_boundary=None, tags=None, s3_buckets=None, users=None) == venue_with()
 
 
+@pytest.mark.parametrize("key", [KEY, KEY.rpartition("/")[2], "alias/venue-access"])
+def test_a_parameters_key_is_an_id_an_alias_or_an_arn(key: str) -> None:
+    assert venue_with(external_id_kms_key=key).external_id_kms_key == key
+
+
 def test_values_of_every_kind_are_taken() -> None:
     venue = venue_with(
         s3_buckets=["data.one", "data-two"],
@@ -165,6 +170,9 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("s3_allow_delete", 0, "expected true or false, found a number"),
         ("kms_key_arns", ["arn:aws:kms:us-west-2:111122223333:alias/x"], "is an alias, which grants nothing"),
         ("kms_key_arns", [ROLE], "must be the ARN of a KMS key"),
+        ("external_id_kms_key", "venue-access", "the ID, alias or ARN of a KMS key"),
+        ("external_id_kms_key", KEY.replace("us-west-2", "us-east-1"), "SSM takes a key of its own region"),
+        ("external_id_kms_key", KEY.replace("aws", "aws-cn", 1), "is of the partition 'aws-cn'"),
         ("ecr_repository_prefix", "unity-dev", "must be an ECR name that ends in '/'"),
         ("ecr_repository_prefix", "Unity/", "must be an ECR name"),
         ("ecr_repository_prefix", "/", "must be an ECR name"),
