@@ -26,7 +26,16 @@ ROOMS = (
         "the ways to AWS",
         (
             *("aws", "aws_refusals", "aws_values", "certificate", "local_aws"),
-            *("operator_policy", "policies", "policy_meaning", "inline_policies", "accounts", "buckets", "callers"),
+            *(
+                "operator_policy",
+                "policies",
+                "policy_meaning",
+                "inline_policies",
+                "accounts",
+                "buckets",
+                "callers",
+                "parameters",
+            ),
         ),
     ),
     ("the ledger", ("ledger",)),

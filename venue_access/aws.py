@@ -136,11 +136,7 @@ class Aws:
         if answer is None:
             return None
         found = answer["Parameter"]
-        return Parameter(ExternalId(found["Value"]), found["Version"], found["LastModifiedDate"])
-
-    def overwrite_parameter(self, name: str, value: ExternalId) -> None:
-        """Put a new value into an SSM parameter that exists, leaving its other attributes."""
-        self.call("ssm", "put_parameter", hide=(value,), Name=name, Value=value.reveal(), Overwrite=True)
+        return Parameter(ExternalId(found["Value"]), found["Version"], found["LastModifiedDate"], found["Type"])
 
     def role(self, name: str) -> LiveRole | None:
         """A role as it is now; None where there is none."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from venue_access.masked import ExternalId, Secret
 
+SECURE_STRING = "SecureString"
+"""The type of an SSM parameter that is encrypted."""
 _INSTANCE = re.compile(r"/i-([0-9a-f]{8}|[0-9a-f]{17})$", re.ASCII)
 
 
@@ -99,6 +101,8 @@ class Parameter:
     value: ExternalId
     version: int
     modified: datetime
+    type: str = SECURE_STRING
+    """``String`` where it is not encrypted: the platform's own scripts write it so."""
 
 
 @dataclass(frozen=True)

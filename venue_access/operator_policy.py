@@ -57,13 +57,16 @@ def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
         S3. An operator who is given the external ID with each request can do without the first statement. Where the
         platform names the bucket, narrowing a token within S3 reads that name too.
     """
-    issue = [
+    read = [
         _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
+        *_parameter_key("DecryptExternalId", venue, "kms:Decrypt"),
+    ]
+    issue = [
         _allow("IssueTokens", _assume_actions(venue), venue.role_arn),
         *_keep_ledger(venue),
+        *_find_bucket(venue),
     ]
-    found = _find_bucket(venue)
-    return {"Version": "2012-10-17", "Statement": [*issue, *found] if desk else [*_manage(venue), *issue[1:], *found]}
+    return {"Version": "2012-10-17", "Statement": [*(read if desk else _manage(venue)), *issue]}
 
 
 def _manage(venue: Venue) -> list[dict[str, Any]]:
@@ -73,6 +76,7 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         _allow("ManageExternalId", _PARAMETER_ACTIONS, _parameter_arn(venue, venue.external_id_parameter)),
         # SSM does not narrow this action to a parameter (AWS Service Authorization Reference).
         _allow("FindExternalId", ("ssm:DescribeParameters",), "*"),
+        *_parameter_key("EncryptExternalId", venue, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
     ]
     if venue.permissions_boundary_arn is not None:
         statements.append(_allow("FindBoundary", ("iam:GetPolicy",), venue.permissions_boundary_arn))
@@ -90,7 +94,7 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         statements.append(_allow("FindState", ("s3:ListBucket", *_STATE_BUCKET_ACTIONS), bucket))
         statements.append(_allow("KeepState", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), objects))
         if state.kms_key_id is not None:
-            statements.append(_encrypt(venue, "EncryptState", state.kms_key_id, state.region or venue.region))
+            statements.append(_use_bucket_key("EncryptState", venue, state.kms_key_id, state.region or venue.region))
     return statements
 
 
@@ -110,12 +114,31 @@ def _keep_ledger(venue: Venue) -> list[dict[str, Any]]:
         found["Condition"] = {"StringLike": {"s3:prefix": f"{venue.ledger.prefix}*"}}
     kept = [found, _allow("KeepLedger", ("s3:GetObject", "s3:PutObject"), f"{bucket}/{venue.ledger.prefix}*")]
     if venue.ledger.kms_key_id is not None:
-        kept.append(_encrypt(venue, "EncryptLedger", venue.ledger.kms_key_id, venue.ledger.region))
+        kept.append(_use_bucket_key("EncryptLedger", venue, venue.ledger.kms_key_id, venue.ledger.region))
     return kept
 
 
-def _encrypt(venue: Venue, sid: str, key: str, region: str) -> dict[str, Any]:
-    actions = ("kms:Decrypt", "kms:GenerateDataKey")  # S3 User Guide, "Using server-side encryption with AWS KMS keys"
+def _use_bucket_key(sid: str, venue: Venue, key: str, region: str) -> dict[str, Any]:
+    """Read and write what a bucket holds under a key (S3 User Guide, "Using server-side encryption with AWS KMS")."""
+    return _use_key(sid, ("kms:Decrypt", "kms:GenerateDataKey"), venue, key, region)
+
+
+def _parameter_key(sid: str, venue: Venue, *actions: str) -> list[dict[str, Any]]:
+    """To use the customer's key of the external-ID parameter, for that parameter only.
+
+    SSM encrypts a standard parameter with Encrypt and an advanced one with GenerateDataKey, and names the parameter in
+    the encryption context (AWS KMS Developer Guide, "How Systems Manager Parameter Store uses AWS KMS").
+    """
+    if venue.external_id_kms_key is None:
+        return []
+    statement = _use_key(sid, actions, venue, venue.external_id_kms_key, venue.region)
+    arn = _parameter_arn(venue, venue.external_id_parameter)
+    context = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": arn}}
+    return [{**statement, "Condition": {**statement.get("Condition", {}), **context}}]
+
+
+def _use_key(sid: str, actions: Sequence[str], venue: Venue, key: str, region: str) -> dict[str, Any]:
+    """To use a KMS key that is named by its ID, its alias or the ARN of either."""
     name = key.rpartition(":")[2]
     if name.startswith("alias/"):
         # An alias grants nothing as a resource; this means the key that has it (KMS Developer Guide).

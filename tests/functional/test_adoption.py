@@ -11,6 +11,7 @@ import pytest
 from tests.functional.kit import ACCOUNT, Kit, embedded
 from tests.functional.test_provision import REST, iam_documents, live_ids, parameter_of, role_of
 from venue_access.masked import ExternalId
+from venue_access.parameters import overwrite_parameter
 
 BY_HAND = "made-by-hand:2024"
 SOMEBODYS_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/somebodys"
@@ -56,8 +57,9 @@ def test_a_venue_made_by_hand_keeps_its_external_id_and_what_others_hung_on_its_
     assert SOMEBODYS_POLICY in kit.root().attached_policies(role_of(venue))
     assert kit.root().call("iam", "list_role_policies", RoleName=role_of(venue))["PolicyNames"] == ["inline"]
     found = kit.root().call("ssm", "get_parameter", Name=parameter_of(venue))["Parameter"]
-    assert found["Type"] == "SecureString"
+    assert (found["Type"], found["Version"]) == ("String", 1)
     assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
+    assert "; its SSM parameter is a String\n" in kit.done("status").out
 
     # Taking it away takes away what hangs on the role too, but not somebody's policy itself.
     kit.done("deprovision", "--venue", venue, "--yes")
@@ -123,7 +125,7 @@ def test_an_external_id_edited_by_hand_is_not_guessed_at(kit: Kit, venue: str, k
     """The role and the parameter disagree: which of them is in use cannot be told."""
     kit.done("local.up")
     make_by_hand(kit, venue)
-    kit.root().overwrite_parameter(parameter_of(venue), ExternalId("something-else"))
+    overwrite_parameter(kit.root(), parameter_of(venue), ExternalId("something-else"))
     if not known:
         kit.root().call("ssm", "delete_parameter", Name=parameter_of(venue))
         kit.done("provision")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.stacks import a_full_venue, a_venue
 from venue_access.inventory.model import LedgerBucket, StateBackend, Venue
 from venue_access.operator_policy import operator_policy
@@ -100,6 +102,41 @@ def test_a_states_key_is_named_as_aws_knows_it() -> None:
         assert statements(a_venue(state=state))["EncryptState"]["Resource"] == [
             f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"
         ]
+
+
+@pytest.mark.parametrize(
+    ("given", "resource"),
+    [
+        (
+            "11111111-2222-3333-4444-555555555555",
+            f"arn:aws:kms:us-west-2:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555",
+        ),
+        ("arn:aws:kms:us-west-2:444455556666:key/mrk-1", "arn:aws:kms:us-west-2:444455556666:key/mrk-1"),
+    ],
+)
+def test_the_key_of_the_parameter_may_be_used_for_that_parameter_only(given: str, resource: str) -> None:
+    venue = a_venue(external_id_kms_key=given)
+    context = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": PARAMETER}}
+    issuing, provisioning = statements(venue, desk=True), statements(venue)
+    assert issuing["DecryptExternalId"] == {
+        "Sid": "DecryptExternalId",
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt"],
+        "Resource": [resource],
+        "Condition": context,
+    }
+    assert provisioning["EncryptExternalId"]["Action"] == ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+    assert provisioning["EncryptExternalId"]["Condition"] == context
+    assert {"EncryptExternalId", "DecryptExternalId"}.isdisjoint(statements(a_venue()))
+
+
+def test_an_alias_of_the_parameters_key_stands_for_the_key_that_has_it() -> None:
+    found = statements(a_venue(external_id_kms_key="alias/venue-access"), desk=True)["DecryptExternalId"]
+    assert found["Resource"] == ["*"]
+    assert found["Condition"] == {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/venue-access"},
+        "StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": PARAMETER},
+    }
 
 
 def test_the_policy_fits_a_role_of_the_operators() -> None:

@@ -190,6 +190,9 @@ def status(
     found = venue_statuses(here.aws, chosen, datetime.now(timezone.utc), here.records(chosen))
     for error in errors_told([(each.venue, each.error) for each in found]):
         ui.error(error)
+    for each in found:
+        if each.advice is not None:
+            ui.say(f"warning: {each.advice}")
     if json:
         ui.result_json({"venues": {each.venue.name: each.document() for each in found}})
     else:
@@ -209,6 +212,8 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
         ui.say(f"would look at {chosen.role_arn} and try a token of it")
         return
     report = run(here.aws(chosen), chosen, here.venues.values())
+    if report.advice is not None:
+        ui.say(f"warning: {report.advice}")
     if json:
         ui.result_json(report.document())
     else:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from venue_access.inventory import checks
-from venue_access.inventory.checks import Unfit, text
+from venue_access.inventory.checks import Unfit, kms_key_id, text
 from venue_access.inventory.model import FROM_PARAMETER
 
 _ARN = re.compile(r"arn:([^:]*):([^:]*):([^:]*):([^:]*):(.+)", re.ASCII)
@@ -108,6 +108,22 @@ def kms_key(partition: str | None, named: str | None = None) -> Callable[[Any], 
             raise Unfit(f"{arn!r} must be the ARN of a KMS key, arn:aws:kms:<region>:<account>:key/<id>")
         in_region(parsed[3])
         return arn
+
+    return checked
+
+
+def parameter_key(region: str | None, partition: str | None) -> Callable[[Any], str]:
+    """A check of the KMS key of an SSM parameter: its ID, alias or ARN, which must be in the parameter's region."""
+
+    def checked(value: Any) -> str:
+        key = kms_key_id(value)
+        if key.startswith("arn:"):
+            _parts(key, partition)
+            if region and key.split(":")[3] != region:
+                raise Unfit(
+                    f"{key!r} is in {key.split(':')[3]}, and the venue in {region}; SSM takes a key of its own region"
+                )
+        return key
 
     return checked
 

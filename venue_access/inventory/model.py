@@ -86,6 +86,8 @@ class Venue:
     """Each ends in ``/``."""
     ecr_shared: bool = False
     """Whether other venues that say so too may reach the same repositories."""
+    external_id_kms_key: str | None = None
+    """ID, ARN or alias of the key that encrypts the external-ID parameter; None keeps the present key."""
     require_mfa: bool = False
     principal_org_id: str | None = None
     source_cidrs: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ Default = TypeVar("Default")
 KNOWN = (
     "project", "venue", "account_id", "region", "partition", "role_prefix",
     "s3_buckets", "s3_allow_delete", "kms_key_arns", "ecr_repository_prefixes", "ecr_shared",
+    "external_id_kms_key",
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
     "trust_policy_limit", "permissions_boundary", "role_path", "max_session_duration", "tags",
     "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws",
@@ -118,6 +119,7 @@ class _Reader:
             "s3_allow_delete": self._read("s3_allow_delete", checks.boolean, False),
             "kms_key_arns": self._read("kms_key_arns", checks.several(arns.kms_key(partition, named)), ()),
             "ecr_shared": self._read("ecr_shared", checks.boolean, False),
+            "external_id_kms_key": self._read("external_id_kms_key", arns.parameter_key(region, partition), None),
             "require_mfa": self._read("require_mfa", checks.boolean, False),
             "principal_org_id": self._read("principal_org_id", checks.org_id, None),
             "source_cidrs": self._read("source_cidrs", checks.several(checks.cidr), ()),

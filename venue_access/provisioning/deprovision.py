@@ -78,7 +78,7 @@ def deprovision(
 
 def _ids(live: LiveVenue | None, rendered: Departed | None) -> list[ExternalId]:
     """Every external ID that could stand in what Terraform says."""
-    found = [] if live is None else [each for ids in live.accepted.values() for each in ids]
+    found = [] if live is None else list(live.every_id)
     if rendered is not None:
         found += filter(None, [rendered.external_ids.current, rendered.external_ids.incoming])
     return found

@@ -77,8 +77,7 @@ class IdChange:
         known = self._root.addresses()
         imports = [each for each in existing(self._aws, self._venue, live, known) if each.address in targets]
         self._root.write_for(buckets=self._buckets, external_ids=external_ids, imports=imports, known=known)
-        hide = [each for accepted in live.accepted.values() for each in accepted]
-        return self._root.terraform([*hide, ids.current, *filter(None, [ids.incoming, live.published])])
+        return self._root.terraform([*live.every_id, ids.current, *filter(None, [ids.incoming])])
 
     @cached_property
     def _buckets(self) -> Mapping[str, Sequence[str]]:

@@ -36,6 +36,12 @@ class LiveVenue:
         """The IDs that the trust policy accepts, by the Sid of their statement (``""`` for none)."""
         return {} if self.role is None else external_ids_in(self.role.trust_policy)
 
+    @property
+    def every_id(self) -> tuple[ExternalId, ...]:
+        """Each ID that is accepted or published, to be redacted."""
+        published = () if self.published is None else (self.published,)
+        return (*(each for ids in self.accepted.values() for each in ids), *published)
+
     def same_ids_as(self, other: LiveVenue) -> bool:
         """Whether nobody has changed an ID between two readings."""
         return self.accepted == other.accepted and self.published == other.published

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from venue_access import policies
+from venue_access.aws_values import SECURE_STRING
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
@@ -71,6 +72,7 @@ def render(
     external_ids: Mapping[str, ExternalIds],
     imports: Sequence[Import] = (),
     departed: Mapping[str, Departed] = MappingProxyType({}),
+    parameter_types: Mapping[str, str] = MappingProxyType({}),
 ) -> Rendering:
     """Render the Terraform root of a stack.
 
@@ -79,6 +81,7 @@ def render(
     :param imports: what is adopted; take them from ``managed_resources``.
     :param departed: the venues that the state has and the inventory has no more, which a root that left them out would
         destroy.
+    :param parameter_types: the type of each venue's parameter where it exists; a new one is a ``SecureString``.
     :raises RenderError: a value is missing, or a policy would be longer than AWS takes.
     """
     for venue in stack.venues:
@@ -94,7 +97,10 @@ def render(
         "region": stack.region,
         "venues": {
             **{name: _completed(each.data, stack.venues[0]) for name, each in departed.items()},
-            **{venue.name: venue_data(venue, buckets[venue.name]) for venue in stack.venues},
+            **{
+                venue.name: venue_data(venue, buckets[venue.name], parameter_types.get(venue.name, SECURE_STRING))
+                for venue in stack.venues
+            },
         },
     }
     confidential = {
@@ -112,7 +118,7 @@ def render(
     return Rendering(files)
 
 
-def venue_data(venue: Venue, buckets: Sequence[str]) -> dict[str, Any]:
+def venue_data(venue: Venue, buckets: Sequence[str], parameter_type: str = SECURE_STRING) -> dict[str, Any]:
     """One venue as the root's variable ``venues`` takes it.
 
     :raises RenderError: its permissions boundary was not read from the parameter that has it: a role without one
@@ -137,6 +143,8 @@ def venue_data(venue: Venue, buckets: Sequence[str]) -> dict[str, Any]:
         "kms_key_arns": venue.kms_key_arns,
         "ecr_repository_prefixes": venue.ecr_repository_prefixes,
         "external_id_parameter": venue.external_id_parameter,
+        "external_id_parameter_type": parameter_type,
+        "external_id_kms_key": venue.external_id_kms_key,
         "tags": tags(venue),
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from venue_access.aws import Aws, Endpoint, Keys
@@ -164,6 +165,7 @@ class StackRoot:
         external_ids: Mapping[str, ExternalIds],
         imports: Sequence[Import] = (),
         known: frozenset[str] | None = None,
+        parameter_types: Mapping[str, str] = MappingProxyType({}),
     ) -> frozenset[str]:
         """Render and write the stack where these things are known of only some of its venues.
 
@@ -193,6 +195,7 @@ class StackRoot:
                 external_ids={**{name: each.external_ids for name, each in unsaid.items()}, **external_ids},
                 imports=imports,
                 departed={name: last.get(name, stand_in) for name in left},
+                parameter_types=parameter_types,
             )
         )
         return left

@@ -24,6 +24,7 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
 from venue_access.masked import ExternalId
+from venue_access.parameters import overwrite_parameter
 from venue_access.policies import ExternalIds
 from venue_access.provisioning.guard import Patience, opens, prove_guard
 from venue_access.provisioning.id_change import IdChange
@@ -149,9 +150,7 @@ class _Run:
 
     def _look(self) -> tuple[LiveVenue, Standing]:
         live = read_live(self._aws, self._venue)
-        self._seen.update(each for ids in live.accepted.values() for each in ids)
-        if live.published is not None:
-            self._seen.add(live.published)
+        self._seen.update(live.every_id)
         stands = standing(live)
         self.stage = stands.stage
         return live, stands
@@ -247,7 +246,7 @@ class _Run:
             ids = ExternalIds(fresh)
             done = self._change.apply(live, ids, parameter=published is None)
             if done and published is not None:
-                self._aws.overwrite_parameter(self._venue.external_id_parameter, fresh)
+                overwrite_parameter(self._aws, self._venue.external_id_parameter, fresh)
         if done:
             self._fresh = fresh
             self._did("repaired the trust policy", ids)
@@ -257,7 +256,7 @@ class _Run:
         if read_live(self._aws, self._venue) != live:
             self._reporter.line(f"{self._venue.name}: somebody else changed it meanwhile; looking again")
             return False
-        self._aws.overwrite_parameter(self._venue.external_id_parameter, external_id)
+        overwrite_parameter(self._aws, self._venue.external_id_parameter, external_id)
         return True
 
     def _prove(self, stands: Standing, caller: Caller) -> None:

@@ -1,18 +1,50 @@
-"""What the inventory says of a venue otherwise than what was last applied of it: pure, from Terraform's state."""
+"""What a run leaves alone: siblings whose inventory has changed since they were applied, and what it only warns of."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from venue_access import policies
+from venue_access.aws_values import SECURE_STRING
 from venue_access.inventory.model import Venue
 from venue_access.masked import MASK, ExternalId
+from venue_access.parameters import secure_string_steps
 from venue_access.policies import ExternalIds, Policy
 from venue_access.policy_meaning import meaning, without_external_ids
 from venue_access.provisioning.live import INCOMING, external_ids_in
+from venue_access.provisioning.state_moves import moving
 from venue_access.provisioning.tags import tags
+
+
+def left_alone(
+    venues: Iterable[Venue],
+    ids: Mapping[str, ExternalIds],
+    parameter_types: Mapping[str, str],
+    departed: Mapping[str, str | None],
+    stack: str,
+) -> Iterator[str]:
+    """Yield a warning for each thing of a stack that a run does not change.
+
+    :param venues: those that the run is on.
+    :param departed: the venues of the state that left the stack, and the stack that the inventory now has them in.
+    """
+    for venue in venues:
+        if ids[venue.name].incoming is not None:
+            yield f"{venue.name}: a rotation of its external ID is under way; it is left where it is"
+        if parameter_types.get(venue.name) == "String" and venue.external_id_kms_key is not None:
+            yield f"{venue.name}: external_id_kms_key is not applied to a String; {secure_string_steps(venue)}"
+    for name in sorted(departed):
+        told = f"{name} left the inventory and is in AWS still", f"invoke deprovision --venue {name} takes it away"
+        elsewhere = departed[name]
+        yield ": ".join(told if elsewhere is None else moving(name, elsewhere, stack))
+
+
+def outdated_siblings(siblings: Iterable[Venue], state: Mapping[str, Any]) -> list[str]:
+    """Return the venues whose inventory has changed since they were applied, each with what has changed."""
+    changed = {venue.name: changed_since_applied(venue, state) for venue in siblings}
+    return [f"{name} ({', '.join(what)})" for name, what in changed.items() if what]
 
 
 def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
@@ -40,6 +72,9 @@ def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
     }
     if venue.boundary_parameter is not None:
         del wanted["permissions_boundary"]
+    parameter = applied.get("aws_ssm_parameter.external_id", {})
+    if venue.external_id_kms_key is not None and parameter.get("type") == SECURE_STRING:
+        there["external_id_kms_key"], wanted["external_id_kms_key"] = parameter.get("key_id"), venue.external_id_kms_key
     changed = [key for key, value in wanted.items() if there[key] != value]
     return changed + [what for what, text, policy in _policies(venue, applied) if not _same(text, policy)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,11 @@ from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
-from venue_access.provisioning.siblings import changed_since_applied
+from venue_access.provisioning.siblings import left_alone, outdated_siblings
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import ids_for_provisioning
 from venue_access.provisioning.state_bucket import doubts
-from venue_access.provisioning.state_moves import module_of, moving, refuse_moved
+from venue_access.provisioning.state_moves import module_of, refuse_moved
 from venue_access.provisioning.terraform import Event, Plan, Terraform, kept_in
 
 _AT_ONCE = 8  # venues that are looked at side by side
@@ -171,9 +171,13 @@ class StackRun:
         if self._going != going:
             return None
         imports = [each for found in adopted.values() for each in found]
-        departed = self._root.write_for(buckets=buckets, external_ids=ids, imports=imports, known=known)
+        types = {name: each.parameter.type for name, each in live.items() if each.parameter is not None}
+        departed = self._root.write_for(
+            buckets=buckets, external_ids=ids, imports=imports, known=known, parameter_types=types
+        )
         self._expect(known, imports)
-        self._say_what_is_left_alone(ids, state, departed)
+        told = left_alone(going, ids, types, {name: self._elsewhere.get(name) for name in departed}, self._stack.name)
+        self._say_what_is_left_alone(told, state)
         self._reporter.now(f"{self._stack.name}: planning")
         for tally in self._tallies.values():
             tally.differences.clear()  # of a plan that was thrown away
@@ -221,23 +225,13 @@ class StackRun:
             venue, resource = progress.venue_of(each.address)
             self._reporter.line(f"{venue}: adopting {resource}, which exists already")
 
-    def _say_what_is_left_alone(
-        self, ids: Mapping[str, ExternalIds], state: Mapping[str, Any], departed: frozenset[str]
-    ) -> None:
+    def _say_what_is_left_alone(self, told: Iterable[str], state: Mapping[str, Any]) -> None:
         if self._told:
             return
         self._told = True
-        for name, own in ids.items():
-            if own.incoming is not None:
-                self._reporter.warn(f"{name}: a rotation of its external ID is under way; it is left where it is")
-        for name in sorted(departed):
-            told = f"{name} left the inventory and is in AWS still", f"invoke deprovision --venue {name} takes it away"
-            if name in self._elsewhere:
-                told = moving(name, self._elsewhere[name], self._stack.name)
-            self._reporter.warn(": ".join(told))
-        siblings = [venue for venue in self._stack.venues if venue.name not in self._tallies]
-        changed = {venue.name: changed_since_applied(venue, state) for venue in siblings}
-        outdated = [f"{name} ({', '.join(what)})" for name, what in changed.items() if what]
+        for text in told:
+            self._reporter.warn(text)
+        outdated = outdated_siblings([venue for venue in self._stack.venues if venue.name not in self._tallies], state)
         if outdated:
             self._reporter.line(
                 f"{self._stack.name}: not touched, though the inventory has changed since they were applied:"
@@ -291,7 +285,6 @@ class StackRun:
 
 def _every_id(live: Mapping[str, LiveVenue], ids: Mapping[str, ExternalIds]) -> list[ExternalId]:
     """Every external ID that could stand in what Terraform says."""
-    hide = [each for venue in live.values() for found in venue.accepted.values() for each in found]
-    hide += [venue.published for venue in live.values() if venue.published is not None]
+    hide = [each for venue in live.values() for each in venue.every_id]
     hide += [own.current for own in ids.values()]
     return hide + [own.incoming for own in ids.values() if own.incoming is not None]

@@ -13,6 +13,7 @@ from venue_access.callers import caller_in_account
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.record import Kind, Record
+from venue_access.parameters import secure_string_steps
 from venue_access.provisioning.live import read_live
 from venue_access.provisioning.stages import Stage, standing
 
@@ -32,7 +33,13 @@ class VenueStatus:
     """Seconds."""
     outdated: tuple[str, ...] = ()
     """Who was handed an external ID that has been replaced since, as far as the ledger knows."""
+    parameter_type: str | None = None
     error: VenueAccessError | None = None
+
+    @property
+    def advice(self) -> str | None:
+        """How to encrypt the external ID where it is not; None where there is nothing to advise."""
+        return secure_string_steps(self.venue) if self.parameter_type == "String" else None
 
     def document(self) -> dict[str, Any]:
         """The venue's part of the ``--json`` document."""
@@ -43,6 +50,7 @@ class VenueStatus:
             "external_id_age_seconds": None
             if self.external_id_age is None
             else int(self.external_id_age.total_seconds()),
+            "external_id_parameter_type": self.parameter_type,
             "outdated_external_id": list(self.outdated),
             "max_session_duration": self.role_maximum,
             "role_arn": self.venue.role_arn,
@@ -69,7 +77,8 @@ class VenueStatus:
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
         old = f"; an old external ID is held by {', '.join(self.outdated)}" if self.outdated else ""
-        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}{old}"
+        plain = "; its SSM parameter is a String" if self.parameter_type == "String" else ""
+        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}{plain}{old}"
 
 
 def venue_statuses(
@@ -100,6 +109,7 @@ def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime, records:
         stands.reason,
         external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
         role_maximum=None if live.role is None else live.role.max_session_duration,
+        parameter_type=None if live.parameter is None else live.parameter.type,
         outdated=() if live.parameter is None else outdated_holders(records, venue, live.parameter),
     )
 

@@ -41,6 +41,8 @@ class Report:
 
     venue: Venue
     checks: tuple[Check, ...]
+    advice: str | None = None
+    """What would be better, though nothing differs."""
 
     @property
     def differences(self) -> tuple[Check, ...]:

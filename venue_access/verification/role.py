@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from venue_access.aws import Aws, LiveRole
+from venue_access.aws_values import SECURE_STRING
 from venue_access.inventory.model import Venue
 from venue_access.masked import MASK, ExternalId
+from venue_access.parameters import parameter_metadata
 from venue_access.policies import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
 from venue_access.policy_meaning import listed, without_external_ids
 from venue_access.provisioning.live import LiveVenue
@@ -35,6 +37,7 @@ def check_role(aws: Aws, venue: Venue, live: LiveVenue, buckets: Sequence[str]) 
     boundary = with_boundary(aws, venue).permissions_boundary_arn
     yield compared("role's permissions boundary", boundary or _NONE, role.permissions_boundary_arn or _NONE)
     yield from _trust(venue, live, role)
+    yield from _parameter(aws, venue, live)
     yield from _attached(aws, venue, buckets)
     yield from _inline(aws, venue)
 
@@ -47,6 +50,17 @@ def _trust(venue: Venue, live: LiveVenue, role: LiveRole) -> Iterator[Check]:
     ids = ExternalIds(hidden, hidden if stands.stage.rotating else None)
     there = without_external_ids(role.trust_policy)
     yield from compare_policies("trust policy", trust_policy(venue, ids), there, sids_matter=True)
+
+
+def _parameter(aws: Aws, venue: Venue, live: LiveVenue) -> Iterator[Check]:
+    """The parameter's type, which AWS does not change in place, and its key where the inventory names one."""
+    if live.parameter is None:
+        return
+    is_encrypted = live.parameter.type == SECURE_STRING
+    yield Check("type of the parameter", f"{SECURE_STRING} or String", live.parameter.type, True)
+    if venue.external_id_kms_key is not None:
+        key = parameter_metadata(aws, venue.external_id_parameter).get("KeyId") if is_encrypted else None
+        yield compared("KMS key of the parameter", venue.external_id_kms_key, key or _NONE)
 
 
 def _how(stage: Stage, reason: str) -> str:

@@ -12,6 +12,7 @@ from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.errors import AccessRefused
 from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId, scrub
+from venue_access.parameters import secure_string_steps
 from venue_access.provisioning.guard import opens
 from venue_access.provisioning.live import LiveVenue, read_live
 from venue_access.provisioning.stages import new_external_id
@@ -54,8 +55,12 @@ def verify(
         else:
             checks += _guard(aws, venue)
             checks += _token(aws, venue, live, buckets, _other(venue, venues), now)
-    hidden = (live.published, *(each for ids in live.accepted.values() for each in ids))
-    return Report(venue, tuple(replace(check, found=scrub(check.found, *hidden)) for check in checks))
+    plain = live.parameter is not None and live.parameter.type == "String"
+    return Report(
+        venue,
+        tuple(replace(check, found=scrub(check.found, *live.every_id)) for check in checks),
+        advice=secure_string_steps(venue) if plain else None,
+    )
 
 
 def _buckets(aws: Aws, venue: Venue) -> tuple[Sequence[str], list[Check]]:

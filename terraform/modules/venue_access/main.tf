@@ -246,14 +246,19 @@ data "aws_iam_policy_document" "ecr" {
 resource "aws_ssm_parameter" "external_id" {
   name        = var.external_id_parameter
   description = "External ID that the trust policy of ${var.role_name} demands"
-  type        = "SecureString"
+  type        = var.external_id_parameter_type
+  key_id      = var.external_id_parameter_type == "SecureString" ? var.external_id_kms_key : null
   value       = var.external_id
 
   tags = var.tags
 
   # Terraform owns that the parameter exists, the rotation owns its value. Not value_wo: with it, a later change of
   # another attribute would write an empty value.
+  #
+  # Every update other than of tags is a PutParameter: it sends the value in the state, which a rotation may have
+  # replaced, and raises the version. So only the key is changed in place, and only where the inventory names one. AWS
+  # does not change a type (SSM API, PutParameter, HierarchyTypeMismatchException).
   lifecycle {
-    ignore_changes = [value]
+    ignore_changes = [allowed_pattern, data_type, description, tier, type, value]
   }
 }

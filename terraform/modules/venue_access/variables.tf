@@ -289,3 +289,26 @@ variable "external_id_parameter" {
     error_message = "external_id_parameter must be 1-15 levels of letters, digits or _.-, each after a slash."
   }
 }
+
+variable "external_id_parameter_type" {
+  description = "Type of the parameter: `SecureString`, or `String` for one that exists with that type, which AWS does not change"
+  type        = string
+  default     = "SecureString"
+  nullable    = false
+
+  validation {
+    condition     = contains(["SecureString", "String"], var.external_id_parameter_type)
+    error_message = "external_id_parameter_type must be SecureString or String."
+  }
+}
+
+variable "external_id_kms_key" {
+  description = "ID, ARN or alias of the KMS key that encrypts the parameter; null keeps the present key, and gives a new parameter the account's default key"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.external_id_kms_key == null || can(regex("^[A-Za-z0-9:/_-]+$", var.external_id_kms_key))
+    error_message = "external_id_kms_key must be the ID, ARN or alias of a KMS key."
+  }
+}

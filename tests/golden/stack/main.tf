@@ -28,5 +28,7 @@ module "venue" {
 
   ecr_repository_prefixes = each.value.ecr_repository_prefixes
 
-  external_id_parameter = each.value.external_id_parameter
+  external_id_parameter      = each.value.external_id_parameter
+  external_id_parameter_type = each.value.external_id_parameter_type
+  external_id_kms_key        = each.value.external_id_kms_key
 }

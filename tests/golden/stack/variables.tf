@@ -17,23 +17,25 @@ variable "region" {
 variable "venues" {
   description = "The venues of this stack, by their names in the inventory"
   type = map(object({
-    role_name               = string
-    role_path               = string
-    max_session_duration    = number
-    permissions_boundary    = string
-    principal_arn_patterns  = list(string)
-    trusted_accounts        = list(string)
-    require_mfa             = bool
-    principal_org_id        = string
-    source_cidrs            = list(string)
-    allow_source_identity   = bool
-    allow_session_tags      = bool
-    s3_buckets              = list(string)
-    s3_allow_delete         = bool
-    kms_key_arns            = list(string)
-    ecr_repository_prefixes = list(string)
-    external_id_parameter   = string
-    tags                    = map(string)
+    role_name                  = string
+    role_path                  = string
+    max_session_duration       = number
+    permissions_boundary       = string
+    principal_arn_patterns     = list(string)
+    trusted_accounts           = list(string)
+    require_mfa                = bool
+    principal_org_id           = string
+    source_cidrs               = list(string)
+    allow_source_identity      = bool
+    allow_session_tags         = bool
+    s3_buckets                 = list(string)
+    s3_allow_delete            = bool
+    kms_key_arns               = list(string)
+    ecr_repository_prefixes    = list(string)
+    external_id_parameter      = string
+    external_id_parameter_type = string
+    external_id_kms_key        = string
+    tags                       = map(string)
   }))
 }
 

@@ -143,6 +143,11 @@ def test_null_is_the_same_as_not_given() -> None:
     assert venue_with(permissions_boundary=None, tags=None, s3_buckets=None, users=None) == venue_with()
 
 
+@pytest.mark.parametrize("key", [KEY, KEY.rpartition("/")[2], "alias/venue-access"])
+def test_a_parameters_key_is_an_id_an_alias_or_an_arn(key: str) -> None:
+    assert venue_with(external_id_kms_key=key).external_id_kms_key == key
+
+
 def test_values_of_every_kind_are_taken() -> None:
     venue = venue_with(
         s3_buckets=["data.one", "data-two"],
@@ -226,6 +231,9 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("ecr_repository_prefixes", ["/"], "must be an ECR name"),
         ("ecr_repository_prefixes", ["a//"], "must be an ECR name"),
         ("ecr_repository_prefixes", ["a.-b/"], "must be an ECR name"),
+        ("external_id_kms_key", "venue-access", "the ID, alias or ARN of a KMS key"),
+        ("external_id_kms_key", KEY.replace("us-west-2", "us-east-1"), "SSM takes a key of its own region"),
+        ("external_id_kms_key", KEY.replace("aws", "aws-cn", 1), "is of the partition 'aws-cn'"),
         ("trusted_principals", [], "is empty, so nobody could assume the role"),
         ("trusted_principals", ["*"], "has a wildcard"),
         ("trusted_principals", ["arn:aws:iam::111122223333:role/*"], "has a wildcard"),

@@ -18,7 +18,16 @@ from venue_access.policies import ExternalIds
 from venue_access.provisioning import render as rendering
 from venue_access.provisioning import tags as tagging
 from venue_access.provisioning.prerequisites import with_known_boundaries
-from venue_access.provisioning.render import Departed, Import, assets, hcl_literal, managed_resources, render
+from venue_access.provisioning.render import (
+    DATA_FILE,
+    Departed,
+    Import,
+    assets,
+    hcl_literal,
+    managed_resources,
+    render,
+    venue_data,
+)
 from venue_access.provisioning.stack import group_into_stacks
 from venue_access.provisioning.tags import tags
 
@@ -284,3 +293,31 @@ def test_the_state_of_a_stack_has_a_key_of_its_own(prefix: str) -> None:
     state = dataclasses.replace(S3, key_prefix=prefix)
     expected = "venues/shared/terraform.tfstate" if "venues" in prefix else "shared/terraform.tfstate"
     assert a_stack(a_venue(state=state)).state_key == expected
+
+
+def test_an_orphaned_venue_of_an_earlier_release_has_every_variable_that_terraform_wants() -> None:
+    """Its last rendering lacks what was added since, and a plan of the whole stack would fail for it."""
+    gone = a_venue("unity-gone")
+    earlier = {key: value for key, value in venue_data(gone, ("data",)).items() if key != "external_id_kms_key"}
+    rendered = render(
+        a_stack(),
+        buckets={"unity-dev": ("data",)},
+        external_ids={"unity-dev": some_ids(a_venue())},
+        departed={"unity-gone": Departed(earlier, some_ids(gone))},
+    )
+    venues = json.loads(rendered.files[DATA_FILE])["venues"]
+    assert venues["unity-gone"].keys() == venues["unity-dev"].keys()
+    assert venues["unity-gone"]["role_name"] == gone.role_name
+
+
+def test_only_a_parameter_that_is_a_string_stays_one() -> None:
+    dev, other = a_venue(), a_venue("unity-other")
+    rendered = render(
+        a_stack(dev, other),
+        buckets={each.name: ("data",) for each in (dev, other)},
+        external_ids={each.name: some_ids(each) for each in (dev, other)},
+        parameter_types={"unity-dev": "String"},
+    )
+    venues = json.loads(rendered.files[DATA_FILE])["venues"]
+    types = {name: each["external_id_parameter_type"] for name, each in venues.items()}
+    assert types == {"unity-dev": "String", "unity-other": "SecureString"}

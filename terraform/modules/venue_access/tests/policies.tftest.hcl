@@ -66,7 +66,7 @@ run "a_plain_venue" {
 
   assert {
     condition     = aws_ssm_parameter.external_id.type == "SecureString"
-    error_message = "The parameter must be encrypted."
+    error_message = "A new parameter must be encrypted."
   }
 }
 
@@ -198,5 +198,33 @@ run "keys_and_deletion_by_choice" {
   assert {
     condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
     error_message = "The boundary must be on the role."
+  }
+}
+
+run "the_parameter_has_the_given_key" {
+  command = plan
+
+  variables {
+    external_id_kms_key = "alias/venue-access"
+  }
+
+  assert {
+    condition     = aws_ssm_parameter.external_id.type == "SecureString" && aws_ssm_parameter.external_id.key_id == "alias/venue-access"
+    error_message = "The key must encrypt the parameter."
+  }
+}
+
+run "a_string_has_no_key" {
+  command = plan
+
+  variables {
+    external_id_parameter_type = "String"
+    external_id_kms_key        = "alias/venue-access"
+  }
+
+  # A key that is set on a String would be a change at each plan, since AWS reports none.
+  assert {
+    condition     = aws_ssm_parameter.external_id.type == "String" && aws_ssm_parameter.external_id.key_id == null
+    error_message = "A String must have no key."
   }
 }

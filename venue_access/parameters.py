@@ -1,0 +1,57 @@
+"""The SSM parameter of an external ID: its attributes, which outlive a new value, and its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from venue_access.aws import Aws
+from venue_access.errors import AwsError
+from venue_access.inventory.model import Venue
+from venue_access.masked import ExternalId
+
+_KEPT = ("Type", "KeyId", "Tier", "DataType", "Description", "AllowedPattern")
+
+
+def overwrite_parameter(aws: Aws, name: str, value: ExternalId) -> None:
+    """Put a new value into an SSM parameter that exists, and keep its other attributes.
+
+    PutParameter resets what a request leaves out: without a ``KeyId`` it encrypts with the account's default key (SSM
+    API, "PutParameter"). So everything that it takes is sent again.
+
+    :raises AwsError: the parameter does not exist.
+    """
+    found = parameter_metadata(aws, name)
+    kept = {attribute: found[attribute] for attribute in _KEPT if found.get(attribute)}
+    aws.call("ssm", "put_parameter", hide=(value,), Name=name, Value=value.reveal(), Overwrite=True, **kept)
+
+
+def parameter_metadata(aws: Aws, name: str) -> Mapping[str, Any]:
+    """Return what DescribeParameters says of an SSM parameter that exists, such as its ``KeyId``.
+
+    :raises AwsError: the parameter does not exist.
+    """
+    request: dict[str, Any] = {"ParameterFilters": [{"Key": "Name", "Option": "Equals", "Values": [name]}]}
+    while True:  # a page may be empty although another follows
+        answer = aws.call("ssm", "describe_parameters", **request)
+        if answer["Parameters"]:
+            found: dict[str, Any] = answer["Parameters"][0]
+            return found
+        if not answer.get("NextToken"):
+            raise AwsError(f"the SSM parameter {name} does not exist", hint="run the command again")
+        request["NextToken"] = answer["NextToken"]
+
+
+def secure_string_steps(venue: Venue) -> str:
+    """Return how a person makes a SecureString of a venue's ``String``, whose type AWS does not change.
+
+    A deleted name can be used again after 30 seconds (SSM API, "DeleteParameter").
+    """
+    endpoint = f" --endpoint-url {venue.aws_endpoint_url}" if venue.aws_endpoint_url else ""
+    return (
+        f"{venue.name}: the SSM parameter of its external ID is a String, which is not encrypted; a SecureString is."
+        " AWS changes no type in place. To replace it while no rotation is under way:"
+        f" aws ssm delete-parameter --region {venue.region}{endpoint} --name {venue.external_id_parameter};"
+        f" wait 30 seconds; invoke provision --venue {venue.name}."
+        " The external ID stays the same; in between, no token can be issued with the stored one"
+    )
