@@ -26,7 +26,11 @@ def answer_anew(arguments: Sequence[str], kept: str | None, clock: Callable[[], 
     """
     hardening.silence_libraries()
     try:
-        asked = _parsed(arguments)
+        try:
+            asked = _parsed(arguments)
+        except SystemExit:  # --help, which argparse has printed
+            ui.finish()
+            return 0
         if kept is None:
             ui.payload(_answer(asked).rstrip("\n"))
             return 0
