@@ -36,6 +36,12 @@ STAMP = VENV / "bootstrap.json"
 WORK = CHECKOUT / ".venue-access"
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 LAYERS = ("runtime", "embedded", "dev")
+ENTRY_POINTS = {
+    "venue-access": "venue_access.commands.program:run_venue_access",
+    "venue-access-credentials": "venue_access.own_keys.credentials:main",
+    **dict.fromkeys(("invoke", "inv"), "venue_access.commands.program:run_invoke"),
+}
+"""The programs of .venv/bin that are ours; the first two are also in pyproject.toml."""
 
 SETTINGS = f"""\
 settings, from the environment:
@@ -78,7 +84,7 @@ def main() -> int:
         terraform.provide(os.environ, CHECKOUT)
         terraform.configure_provider(os.environ, Path.home(), CHECKOUT)
         compile_modules()
-        write_entry_point()
+        write_entry_points()
     except VenueAccessError as error:
         say(f"error: {error}")
         return error.exit_code
@@ -102,23 +108,28 @@ def compile_modules() -> None:
     compileall.compile_file(CHECKOUT / "tasks.py", quiet=2)
 
 
-def write_entry_point() -> None:
-    """The package's own program, which pip would make if the package were installed and not run from the checkout."""
-    program = VENV / "bin" / "venue-access-credentials"
-    # As pip writes them: the kernel's own #! takes neither a space nor a long path.
-    lines = [
-        "#!/bin/sh",
-        f"""'''exec' "{PYTHON}" "$0" "$@\"""",
-        "' '''",
-        "import sys",
-        f"sys.path.insert(0, {str(CHECKOUT)!r})",
-        "from venue_access.own_keys.credentials import main",
-        "sys.exit(main())",
-    ]
-    text = "".join(f"{line}\n" for line in lines)
-    if not program.exists() or program.read_text(encoding="utf-8") != text:
-        write_private(program, text)
-        program.chmod(0o755)
+def write_entry_points() -> None:
+    """Write the package's programs, which pip would write if the package were installed and not run from the checkout.
+
+    Invoke's own are replaced: ours reports a broken configuration or a closed pipe without a traceback.
+    """
+    for name, target in ENTRY_POINTS.items():
+        module, function = target.split(":")
+        program = VENV / "bin" / name
+        # As pip writes them: the kernel's own #! takes neither a space nor a long path.
+        lines = [
+            "#!/bin/sh",
+            f"""'''exec' "{PYTHON}" "$0" "$@\"""",
+            "' '''",
+            "import sys",
+            f"sys.path.insert(0, {str(CHECKOUT)!r})",
+            f"from {module} import {function}",
+            f"sys.exit({function}())",
+        ]
+        text = "".join(f"{line}\n" for line in lines)
+        if not program.exists() or program.read_text(encoding="utf-8") != text:
+            write_private(program, text)
+            program.chmod(0o755)
 
 
 @contextlib.contextmanager

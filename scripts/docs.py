@@ -71,14 +71,18 @@ STDOUT = {
 HEAD = """\
 # Commands
 
-Written by `scripts/docs` from the commands themselves. `invoke --list` lists them, `invoke --help NAME` shows one.
+Written by `scripts/docs` from the commands themselves. `invoke` alone lists them, `invoke --help NAME` shows one.
+`venue-access` has the same commands from any folder. Several commands in one line run one after the other, until one
+fails.
 
 Results go to standard output; progress, warnings and errors go to standard error. What the exit codes mean is in
 [exit-codes.md](exit-codes.md), how a venue is named and what `--limit` takes in [inventory.md](inventory.md).
 
 Invoke's own `--dry` comes before the command: `invoke --dry provision` plans, `invoke --dry issue-token --user alice`
-only checks. `INVOKE_INVENTORY`, `INVOKE_WORKDIR` and `INVOKE_TERRAFORM` stand for the keys of `invoke.yaml`; paths in
-them are relative to the folder you stand in. `invoke --search-root CHECKOUT` runs the commands from any folder."""
+only checks. Under `--dry` no command changes anything in AWS, starts or stops a process, or prints keys.
+
+`INVOKE_INVENTORY`, `INVOKE_WORKDIR` and `INVOKE_TERRAFORM` stand for the keys of `invoke.yaml`; paths in them are
+relative to the folder you stand in. `invoke --search-root CHECKOUT` runs the commands from any folder."""
 
 
 def reference() -> str:

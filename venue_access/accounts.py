@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.aws import Aws, Endpoint, Keys
-from venue_access.errors import AccessRefused, AwsError, Unreachable
+from venue_access.errors import AccessRefused, AwsError, RequestError, Unreachable
 from venue_access.files import write_private
 from venue_access.inventory.model import EMBEDDED_OPERATOR_ROLE, Venue, embedded_operator_arn
 from venue_access.local_aws import LocalAws, local_aws
@@ -32,14 +32,21 @@ class Accounts:
     """One ``Aws`` for each account, region and set of keys, made when it is first asked for.
 
     :param said: is told what takes a moment: that the embedded AWS was started.
+    :param dry: neither start the embedded AWS nor make anything on it.
     """
 
     def __init__(
-        self, venues: Iterable[Venue], work_directory: Path, said: Callable[[str], None] = lambda text: None
+        self,
+        venues: Iterable[Venue],
+        work_directory: Path,
+        said: Callable[[str], None] = lambda text: None,
+        *,
+        dry: bool = False,
     ) -> None:
         self._embedded = [venue for venue in venues if venue.embedded_aws]
         self._local = local_aws(work_directory)
         self._said = said
+        self._dry = dry
         self._lock = threading.Lock()
         self._made: dict[tuple[str | None, ...], Aws] = {}
 
@@ -72,7 +79,10 @@ class Accounts:
         return started
 
     def _embedded_operator(self, venue: Venue) -> Aws:
-        self.start_embedded()
+        if not self._dry:
+            self.start_embedded()
+        elif not self._local.is_running():
+            raise RequestError("the embedded AWS is down, and --dry starts nothing", hint="run: invoke local.up")
         local = self._local.endpoint()
         root = _root(venue, Endpoint(venue.aws_endpoint_url or local.url, local.ca_file))
         operator = embedded_operator_arn(venue.account_id, venue.partition)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from venue_access.errors import RequestError
 from venue_access.files import private_directory
@@ -22,6 +23,8 @@ class Settings:
     """The checkout, or wherever ``invoke.yaml`` is: what ``scripts/bootstrap`` downloaded is found from here."""
     terraform: str = "terraform"
     """The Terraform to run, a name or a path; OpenTofu's ``tofu`` may stand in."""
+    dry: bool = False
+    """Start nothing and seed nothing: set by ``--dry``."""
 
     @property
     def inventory_folder(self) -> Path:
@@ -33,21 +36,35 @@ class Settings:
         return private_directory(self.work_directory.joinpath(*names))
 
 
+DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
+"""The keys of ``invoke.yaml``, and their values where there is no checkout."""
+
+
+def root() -> Path:
+    """Return the checkout, or the current folder where the package is installed without one."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "invoke.yaml").exists() else Path.cwd()
+
+
 def settings(
-    configured: Mapping[str, str], *, root: Path, inventory: str | None = None, environ: Mapping[str, str] = os.environ
+    configured: Mapping[str, Any], *, root: Path, inventory: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> Settings:
     """Settings from Invoke's configuration.
 
     :param configured: ``inventory``, ``workdir`` and ``terraform``, as Invoke merged them.
     :param root: the folder of ``invoke.yaml``, to which the paths in it are relative. What comes from the
         environment or the command line is relative to where one stands.
-    :raises RequestError: one is empty, as a shell variable that was never set: it would be the folder one stands in.
+    :raises RequestError: one is no text, or is empty, as a shell variable that was never set: it would be the folder
+        one stands in.
     """
 
     def given(key: str) -> str:
-        if not configured[key]:
+        value = configured[key]
+        if value is not None and not isinstance(value, str):
+            raise RequestError(f"{key}: {value!r} is not text", hint="put its value in quotes in your invoke.yaml")
+        if not value:
             raise RequestError(f"INVOKE_{key.upper()} is empty", hint="unset it for the default, or give it a value")
-        return configured[key]
+        return value
 
     def path(key: str) -> Path:
         text = given(key)
@@ -70,10 +87,7 @@ def default_settings(
 
     They are relative to the checkout, or to where one stands where the package was installed without one.
     """
-    defaults = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
-    given = {key: environ.get(f"INVOKE_{key.upper()}", value) for key, value in defaults.items()}
+    given = {key: environ.get(f"INVOKE_{key.upper()}", value) for key, value in DEFAULTS.items()}
     if workdir is not None:
         given["workdir"] = str(Path(workdir).absolute())
-    checkout = Path(__file__).resolve().parents[1]
-    root = checkout if (checkout / "invoke.yaml").exists() else Path.cwd()
-    return settings(given, root=root, inventory=inventory, environ=environ)
+    return settings(given, root=root(), inventory=inventory, environ=environ)

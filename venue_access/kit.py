@@ -40,7 +40,9 @@ class Kit:
         for file in inventory.unused:
             ui.warn(f"{file} names no group or host of the inventory")
         venues = build_venues(inventory)
-        return cls(settings, inventory, venues, Accounts(venues.values(), settings.work_directory, ui.say))
+        return cls(
+            settings, inventory, venues, Accounts(venues.values(), settings.work_directory, ui.say, dry=settings.dry)
+        )
 
     def venue(self, name: str | None, *, user: str | None = None) -> Venue:
         """The venue that ``--venue`` means, or that the inventory or the user's own venues leave."""

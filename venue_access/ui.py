@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import os
@@ -16,21 +17,36 @@ from venue_access.masked import Masked, Secret
 
 
 def result(text: str) -> None:
-    """Print a result: the only thing that reaches standard output.
+    """Print a result that people read, with control characters and direction marks escaped.
 
-    :raises DeliveryError: it cannot be written; a reader who has gone away is no such case.
+    :raises DeliveryError: standard output is closed or cannot be written. A reader that closed the pipe is no error.
     """
-    try:
-        _write(sys.stdout, text + "\n")
-    except OSError as error:
-        raise DeliveryError(
-            f"the result cannot be written to standard output: {(error.strerror or str(error)).lower()}"
-        ) from error
+    payload(_encodable(_plain(text), sys.stdout))
+
+
+def payload(text: str) -> None:
+    """Print a result that a program reads, byte for byte: JSON, statements for a shell, a file's path.
+
+    :raises DeliveryError: as ``result``.
+    """
+    if sys.stdout is None:
+        raise _unprintable("it is closed")
+    _print(text + "\n")
 
 
 def result_json(document: Mapping[str, Any], *, compact: bool = False) -> None:
     """Print a result as one JSON document, indented as the AWS CLI does unless ``compact``."""
-    result(json.dumps(document) if compact else json.dumps(document, indent=4))
+    payload(json.dumps(document) if compact else json.dumps(document, indent=4))
+
+
+def finish() -> None:
+    """Flush what others than this module have written to the standard streams.
+
+    :raises DeliveryError: as ``result``.
+    """
+    _tell("")
+    if sys.stdout is not None:
+        _print("")
 
 
 def say(text: str) -> None:
@@ -132,12 +148,12 @@ def show_on_terminal(label: str, secret: Masked) -> None:
 class Board:
     """Lines that are rewritten in place on a terminal, one for each piece of work that is under way.
 
-    Elsewhere what they say stays, without its details; where the work is done side by side, what belongs to one piece
-    comes together when that piece is done.
+    Elsewhere, and on a terminal that cannot move its cursor (TERM=dumb), what they say stays, without its details;
+    where the work is done side by side, what belongs to one piece comes together when that piece is done.
     """
 
     def __init__(self, *, side_by_side: bool = False) -> None:
-        self.live = sys.stderr is not None and sys.stderr.isatty()
+        self.live = sys.stderr is not None and sys.stderr.isatty() and _moves_cursor()
         self.gathers = side_by_side and not self.live
         self.rows: list[Row] = []
         self._drawn = 0
@@ -212,6 +228,30 @@ class Row:
 def _plain(text: str) -> str:
     """Lines without anything that a terminal obeys, but for tabs."""
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
+def _print(text: str) -> None:
+    try:
+        _write(sys.stdout, text)
+    except UnicodeEncodeError as error:
+        raise _unprintable(f"its encoding is {error.encoding}", hint="set PYTHONIOENCODING=utf-8") from None
+    except OSError as error:
+        closed = error.errno == errno.EBADF
+        raise _unprintable("it is closed" if closed else (error.strerror or str(error)).lower()) from error
+
+
+def _unprintable(reason: str, *, hint: str | None = None) -> DeliveryError:
+    return DeliveryError(f"the result cannot be written to standard output: {reason}", hint=hint)
+
+
+def _encodable(text: str, stream: TextIO | None) -> str:
+    """Escape the characters that a stream's encoding lacks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _moves_cursor() -> bool:
+    return os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def _terminal() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,6 @@ TOGETHER = {
     **dict.fromkeys(("verify", "verify_by_hand"), "the role"),
 }
 """The files whose tests share what takes seconds to make, and which make it together."""
-
-# A shell that runs the tests in the background has its children ignore Ctrl-C, which some tests send to theirs.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from tests.functional.own_accounts import PERSONAL, ROLE, WORK, Home, make_home
 from venue_access.local_aws import local_aws
 
 PROGRAM = Path(sys.executable).parent / "venue-access-credentials"
+NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
 @pytest.fixture(scope="module")
@@ -305,3 +306,23 @@ def test_from_the_cache_it_imports_neither_boto3_nor_invoke_nor_json(home: Home,
     )
     imported = {line.rpartition("|")[2].strip() for line in listed.stderr.splitlines()}
     assert not imported & {"boto3", "botocore", "invoke", "json", "argparse", "venue_access.errors"}
+
+
+@pytest.mark.parametrize("redirection", [">&-", pytest.param(">/dev/full", marks=NEEDS_FULL)])
+def test_what_nobody_could_read_is_no_success(redirection: str, home: Home, venue: dict[str, str]) -> None:
+    token = (str(PROGRAM), "--venue", "shared-dev", "--user", "dave")
+    keys = (sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), "account.use", "--name", "work")
+    for command in (token, token, keys, (str(PROGRAM), "--help")):  # issued, from the cache
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=CHECKOUT,
+            env={**home.environment, **venue},
+        )
+        assert (done.returncode, done.stdout) == (6, "")
+        assert "error: the result cannot be written to standard output: " in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Exception" not in done.stderr

@@ -174,10 +174,13 @@ class Across:
     def environment(self, keys: Keys | None = None) -> dict[str, str]:
         return {**(keys or self.keys).environment(), "AWS_CA_BUNDLE": str(self.ca_file), "AWS_REGION": REGION}
 
-    def console(self, service: SignInService, *arguments: str, typed: str = "", **environment: str) -> Result:
-        """``console-url`` at the sign-in service."""
+    def console(
+        self, service: SignInService, *arguments: str, typed: str = "", to: str = "", **environment: str
+    ) -> Result:
+        """``console-url`` at the sign-in service; ``to`` is a shell's redirection."""
         run = subprocess.run(
-            [sys.executable, "-m", "tests.functional.console_at", service.url, "--search-root", str(CHECKOUT)]
+            ["/bin/sh", "-c", f'exec "$0" "$@" {to}', sys.executable, "-m", "tests.functional.console_at", service.url]
+            + ["--search-root", str(CHECKOUT)]
             + ["console-url", *arguments],
             input=typed,
             capture_output=True,
@@ -296,6 +299,16 @@ def test_open_hands_the_url_to_the_browser_and_prints_it_nowhere(
     assert "opened in the browser: the URL signs in whoever opens it for 15 minutes" in opened.err
     assert "SigninToken" not in opened.err
     assert parse_qs(urlsplit(seen.read_text()).query)["SigninToken"] == [SIGNIN_TOKEN]
+
+
+def test_a_url_that_nobody_could_read_names_the_token_that_is_out(across: Across, service: SignInService) -> None:
+    service.chained = False
+    lost = across.console(service, "--external-id", "-", typed=EXTERNAL_ID, to=">&-")
+    name = across.issued()[-1]["role_session_name"]
+    assert (lost.code, lost.out) == (6, "")
+    assert f"the token {name} of across-dev is out and was not delivered: " in lost.err
+    assert f"invoke revoke-token --venue across-dev --session {name}\n" in lost.err
+    assert "SigninToken" not in lost.err
 
 
 def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: Across, service: SignInService) -> None:

@@ -71,6 +71,10 @@ def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
         (["--out", "link"], "link exists already"),
         (["--out", "/dev/full"], "/dev/full exists already"),
         (["--out", ""], "--out is empty"),
+        (["--out", "to\x1b[2Jken"], "--out 'to\\x1b[2Jken' has a character that cannot be printed"),
+        (["--out", "to\nken"], "--out 'to\\nken' has a character that cannot be printed"),
+        (["--seal", "--to", AGE, "--out", "to\u202eken"], "--out 'to\\u202eken' has a character"),
+        (["--out", "to\udcffken"], "--out 'to\\udcffken' has a character"),
         (["--to", AGE], "say --seal too"),
     ],
 )
@@ -154,3 +158,40 @@ def test_a_token_that_cannot_be_printed_is_exit_6_and_named(watched: Kit) -> Non
             command, cwd=watched.folder, env=watched.environment, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert names_the_token_that_is_out(watched, done.returncode, done.stderr)
+
+
+def closed(kit: Kit, redirections: str, *command: str) -> Result:
+    """Run a command with standard streams closed by a shell."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" "$@" {redirections}', *command],
+        cwd=kit.folder, env=kit.environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+KIT = (sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT))
+
+
+@pytest.mark.parametrize("redirections", [">&-", ">&- <&-", "1</dev/null"])
+def test_a_token_for_a_closed_standard_output_is_exit_6_and_named(redirections: str, watched: Kit) -> None:
+    result = closed(watched, redirections, *KIT, *ISSUE)
+    assert names_the_token_that_is_out(watched, result.code, result.err)
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(watched: Kit) -> None:
+    for redirections in (">&-", ">&- 2>&-", ">&- 2>&- <&-"):
+        assert closed(watched, redirections, *KIT, *ISSUE).code == 6
+    for line in (watched.work_directory / "ledger.jsonl").read_text().splitlines():
+        assert json.loads(line)["kind"]
+    for folder in (watched.folder, watched.work_directory):
+        for file in folder.rglob("*"):
+            if file.is_file() and "local-aws" not in file.parts:
+                assert b"SecretAccessKey" not in file.read_bytes(), file
+
+
+def test_an_external_id_whose_file_nobody_could_read_of_is_exit_6_and_names_it(watched: Kit) -> None:
+    send = ("external-id.send", "--venue", "shared-dev", "--user", "alice", "--to", AGE, "--out", "id.age")
+    result = closed(watched, ">&-", *KIT, *send)
+    assert result.code == 6
+    assert "error: id.age was written; the result cannot be written to standard output: it is closed" in result.err
+    assert (watched.folder / "id.age").exists()

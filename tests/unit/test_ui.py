@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -47,15 +48,43 @@ def test_a_reader_who_has_gone_away_stops_nothing(stream: str, monkeypatch: pyte
         ui.result("three")
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_stream_that_was_closed_from_the_start_stops_nothing(
-    stream: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, stream, None)
+def test_closed_stderr_stops_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
     ui.result("result")
     ui.say("said")
     ui.Board().clear()
-    assert "".join(capsys.readouterr()) in ("result\n", "said\n")  # and neither where the other belongs
+    assert "".join(capsys.readouterr()) == "result\n"
+
+
+def test_closed_stdout_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    for show in (ui.result, ui.payload, lambda text: ui.result_json({"token": text})):
+        with pytest.raises(DeliveryError, match="standard output: it is closed"):
+            show("a token")
+
+
+HOSTILE = "no\x1b[2J host\r\x9b1A\u202eb\u2066\u200f\x07\x7f\n\tor\udc80 so"
+
+
+def test_results_for_people_escape_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    ui.result(HOSTILE)
+    shown = capsys.readouterr().out
+    assert shown == "no\\x1b[2J host\\r\\x9b1A\\u202eb\\u2066\\u200f\\x07\\x7f\n\tor\\udc80 so\n"
+
+
+def test_results_for_programs_are_printed_byte_for_byte(capsys: pytest.CaptureFixture[str]) -> None:
+    ui.payload("export NAME='a\x1b\u202e'")
+    ui.result_json({"name": HOSTILE}, compact=True)
+    assert capsys.readouterr().out == f"export NAME='a\x1b\u202e'\n{json.dumps({'name': HOSTILE})}\n"
+
+
+def test_a_terminal_without_the_characters_of_a_result_gets_them_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    ui.result("für unity-dev")
+    assert printed.getvalue() == b"f\\xfcr unity-dev\n"
+    with pytest.raises(DeliveryError, match="its encoding is ascii"):
+        ui.payload("export NAME='für'")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -90,7 +119,26 @@ class Screen(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize("terminal", ["dumb", "", None])
+def test_a_terminal_without_cursor_movement_gets_plain_lines(
+    terminal: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    if terminal is None:
+        monkeypatch.delenv("TERM", raising=False)
+    else:
+        monkeypatch.setenv("TERM", terminal)
+    row = ui.Board().row()
+    row.show("planning")
+    row.detail("reading aws_iam_role.this")
+    row.say("created a role")
+    row.done()
+    assert screen.getvalue() == "planning\ncreated a role\n"
+
+
 def test_on_a_terminal_each_piece_of_work_has_a_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     board = ui.Board(side_by_side=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, kit
+from venue_access.commands.command import command, dry, kit
 from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
@@ -53,19 +52,12 @@ def switch(name: str, credentials_dir: str | None, config: str | None, user: str
     return Switch(account, SessionCache(cache_folder(os.environ, Path(where.home))), os.environ)
 
 
-def show(given: Mapping[str, str | None], format: str) -> None:
-    """Print statements for the shell."""
-    from venue_access.own_keys.shell import statements
-
-    ui.result(statements(given, format))
-
-
 def set_keys(in_use: InUse, format: str, legacy: bool) -> None:
     """Print the statements that set keys, and say whose they are."""
-    from venue_access.own_keys.shell import variables
+    from venue_access.own_keys.shell import statements, variables
 
     given = variables(in_use.shown, in_use.keys, in_use.expiration, in_use.region, legacy=legacy)
-    show(given, format)
+    ui.payload(statements(given, format))
     ui.say(f"Set keys for {in_use.shown} AWS account")
 
 
@@ -110,6 +102,8 @@ def account_use(
 
     way = switch(name, credentials_dir, config)
     statements({}, format)  # a wrong format is told before anything is done
+    if dry(context, f"print the keys of {way.account.name}"):
+        return
     found = way.cached()
     ui.say(found.sentence(way.account))
     set_keys(way.use(found.session), format, legacy)
@@ -143,6 +137,8 @@ def account_mfa(
     lasting = session_seconds(duration)
     way = switch(name or in_this_shell(), credentials_dir, config, user)
     statements({}, format)
+    if dry(context, f"begin a session with MFA of {way.account.name}, unless one is cached, and print its keys"):
+        return
     found = way.cached()
     if found.session is None:
         session = way.escalate(lambda: code_for(way, given), lasting)
@@ -213,13 +209,12 @@ def account_role_token(
     session_token = ui.confidential(token, "session token")
     supplied = ui.confidential(external_id, "external ID")
     way = switch(account, credentials_dir, config)
-    issued = way.role_token(
-        role,
-        None if session_token is None else Secret(session_token),
-        external_id=None if supplied is None else supplied_external_id(supplied),
-        duration=lasting,
-    )
-    ui.result(chosen.write(issued, Terms(way.region, way.account.name)))
+    external = None if supplied is None else supplied_external_id(supplied)
+    if dry(context, f"assume {role or 'the role'} of {way.account.name}, and print its keys"):
+        return
+    secret = None if session_token is None else Secret(session_token)
+    issued = way.role_token(role, secret, external_id=external, duration=lasting)
+    ui.payload(chosen.write(issued, Terms(way.region, way.account.name)))
 
 
 @command(
@@ -246,6 +241,10 @@ def account_clear(
     if name is not None and not cache:
         raise RequestError("--name goes with --cache", hint="a shell has the keys of one account, and all of them go")
     statements({}, format)
+    if dry(
+        context, f"{'forget cached sessions, and ' if cache else ''}print what takes every AWS variable out of a shell"
+    ):
+        return
     if name is not None:
         way = switch(name, credentials_dir, config)
         count = way.cache.forget(way.account, way.account.read_keys())
@@ -253,7 +252,7 @@ def account_clear(
         count = SessionCache(cache_folder(os.environ, Path(places(credentials_dir, config).home))).forget()
     if cache:
         ui.say(f"forgot {count} session{'' if count == 1 else 's'}")
-    show(nothing(), format)
+    ui.payload(statements(nothing(), format))
 
 
 @command(
@@ -290,8 +289,7 @@ def account_profile(
     more += ["--source-profile", source_profile] if source_profile is not None else []
     profile = Profile(profile_name or chosen.name, [program(), *arguments, *more], chosen.region)
     path = config_file(os.environ, Path(os.environ.get("HOME") or Path.home()))
-    if context.config.run.dry:
-        ui.say(f"would write into {path}:\n{profile.text()}")
+    if dry(context, f"write into {path}:\n{profile.text()}"):
         return
     changed = write_profile(path, profile)
     ui.say(f"{'wrote' if changed else 'it was there already:'} profile {profile.name} in {path}")

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from venue_access import ui
-from venue_access.config import Settings, settings
+from venue_access import hardening, ui
+from venue_access.config import Settings, root, settings
 from venue_access.errors import RequestError, VenueAccessError, of_the_system
 
 if TYPE_CHECKING:
     from venue_access.kit import Kit
     from venue_access.provisioning.reporter import Reporter
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-"""The folder of ``invoke.yaml``."""
 
 HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
@@ -32,24 +30,35 @@ HELP = {
     "yes": "do not ask",
 }
 LOCK_TIMEOUT = "how long to wait for another run on the stack: 5m, 0"
+CONFIDENTIAL = ("code", "external-id", "token")
+"""The flags whose values Invoke's debug log must not show."""
+
+hardening.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)
 
 
 def command(
     *, called: str | None = None, positional: Sequence[str] = (), **texts: str
-) -> Callable[[Callable[..., None]], Any]:
-    """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags."""
+) -> Callable[[Callable[..., int | None]], Any]:
+    """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags.
 
-    def decorate(function: Callable[..., None]) -> Any:
+    The function returns its exit code, or None for 0. Success returns to Invoke, which goes on to the next task of the
+    command line; any other code ends the command line there.
+    """
+
+    def decorate(function: Callable[..., int | None]) -> Any:
         known = inspect.signature(function).parameters
         required = [flag for flag, each in known.items() if each.default is each.empty and flag not in positional][1:]
 
         @functools.wraps(function)
         def run(context: Context, *arguments: Any, **flags: Any) -> None:
+            hardening.harden_process()
+            hardening.silence_libraries()
+            code: int | None = None
             try:
                 for flag in required:  # Invoke hands over None
                     if flags.get(flag) is None:
                         raise RequestError(f"--{flag.replace('_', '-')} is required")
-                function(context, *arguments, **flags)
+                code = function(context, *arguments, **flags)
             except VenueAccessError as error:
                 ui.error(str(error))
                 raise Exit(code=error.exit_code) from None
@@ -62,6 +71,8 @@ def command(
                 told = of_the_system(error)
                 ui.error(str(told))
                 raise Exit(code=told.exit_code) from None
+            if code:
+                raise Exit(code=code)
 
         flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
         return task(name=called, help=flags, positional=positional, auto_shortflags=False)(run)
@@ -71,7 +82,15 @@ def command(
 
 def configured(context: Context, inventory: str | None = None) -> Settings:
     """The settings of this run."""
-    return settings(dict(context.config), root=CHECKOUT, inventory=inventory)
+    made = settings(dict(context.config), root=root(), inventory=inventory)
+    return replace(made, dry=context.config.run.dry)
+
+
+def dry(context: Context, action: str) -> bool:
+    """Say what would be done under ``--dry``, and return whether that is all that is to be done."""
+    if context.config.run.dry:
+        ui.say(f"would {action}")
+    return bool(context.config.run.dry)
 
 
 def seconds_of(text: str | None, flag: str) -> int | None:

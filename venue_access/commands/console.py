@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, configured, kit
-from venue_access.errors import RequestError
+from venue_access.commands.command import command, configured, dry, kit
+from venue_access.errors import DeliveryError, RequestError
 
 if TYPE_CHECKING:
     from venue_access.tokens.console.credentials import Credentials
@@ -49,6 +49,7 @@ def console_url(
     from venue_access.tokens.console import session
     from venue_access.tokens.console.browser import open_in_browser
     from venue_access.tokens.console.site import Page, Site, check_issuer
+    from venue_access.tokens.delivery import undelivered
     from venue_access.tokens.issue import supplied_external_id
 
     wanted = Page(service, resource, destination)
@@ -73,22 +74,24 @@ def console_url(
         aws = here.aws(chosen) if given is None else session.check_given(given, site.region, chosen)
         page = wanted.url(site, chosen, lambda: find_buckets(aws, chosen))
 
-    if context.config.run.dry:
-        ui.say(f"would sign in at {site.federation} and open {page}")
+    if dry(context, f"sign in at {site.federation} and open {page}"):
         return
     if given is not None:
-        made = session.console_url(given, site, page, issuer)
+        made, issued = session.console_url(given, site, page, issuer), None
     else:
         reason = None if reason is None else scrub(reason, supplied)
         asked = session.Asked(chosen, user, supplied, reason)
         made, issued = session.issue_for_console(here.ledger(chosen), asked, site, page, issuer)
         ui.say(issued.summary())
-    if open:
-        open_in_browser(made.url, configured(context, inventory).work_directory)
-        ui.say(f"opened in the browser: {made.lasts()}")
-    else:
-        ui.say(made.lasts())
-        ui.result(made.url.reveal())
+    try:
+        if open:
+            open_in_browser(made.url, configured(context, inventory).work_directory)
+            ui.say(f"opened in the browser: {made.lasts()}")
+        else:
+            ui.say(made.lasts())
+            ui.payload(made.url.reveal())
+    except DeliveryError as error:
+        raise error if issued is None else undelivered(issued, error.message) from error
 
 
 def given_credentials(from_env: bool, token: str | None) -> Credentials | None:

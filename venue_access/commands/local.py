@@ -5,13 +5,15 @@ from __future__ import annotations
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, configured, kit
+from venue_access.commands.command import command, configured, dry, kit
 
 
 @command(called="up")
 def local_up(context: Context, inventory: str | None = None) -> None:
     """Start the embedded AWS, with what the inventory says exists already."""
     here = kit(context, inventory)
+    if dry(context, f"start the embedded AWS in {here.settings.work_directory}, unless it is up"):
+        return
     if not here.accounts.start_embedded():
         ui.say("the embedded AWS is up already")
 
@@ -21,7 +23,11 @@ def local_down(context: Context) -> None:
     """Stop the embedded AWS; its state is kept."""
     from venue_access.local_aws import local_aws
 
-    stopped = local_aws(configured(context).work_directory).down()
+    local = local_aws(configured(context).work_directory)
+    if context.config.run.dry:
+        ui.say("would stop the embedded AWS" if local.is_running() else "the embedded AWS is not up")
+        return
+    stopped = local.down()
     ui.say("stopped the embedded AWS" if stopped else "the embedded AWS is not up")
 
 

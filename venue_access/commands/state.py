@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, kit, reporting
+from venue_access.commands.command import command, dry, kit, reporting
 
 
 @command(called="migrate")
@@ -19,8 +19,7 @@ def state_migrate(
     here = kit(context, inventory)
     stacks = {each.stack: stack_of(here.venues, each) for each in here.chosen(venue, limit)}
     for stack in stacks.values():
-        if context.config.run.dry:
-            ui.say(f"would move the state of stack {stack.name} to {stack.state_place}")
+        if dry(context, f"move the state of stack {stack.name} to {stack.state_place}"):
             continue
         with reporting() as report:
             done = migrate(here.settings, stack, here.aws(stack.venues[0]), report)
@@ -45,8 +44,7 @@ def state_forget(context: Context, venue: str, stack: str, inventory: str | None
     chosen = here.venue(venue)
     member = next((each for each in here.venues.values() if each.stack == stack), None)
     old = Stack(stack, (replace(chosen, stack=stack),)) if member is None else stack_of(here.venues, member)
-    if context.config.run.dry:
-        ui.say(f"would take {chosen.name} out of the state of stack {stack}")
+    if dry(context, f"take {chosen.name} out of the state of stack {stack}"):
         return
     with reporting() as report:
         count = forget(here.settings, old, chosen, here.aws(old.venues[0]), report)
@@ -72,8 +70,7 @@ def state_unlock(context: Context, venue: str, lock: str, inventory: str | None 
             f"{chosen.name}: its state is on this machine, where a lock ends with the process that holds it",
             hint="look for that process with: ps aux | grep terraform",
         )
-    if context.config.run.dry:
-        ui.say(f"would free {' and '.join(map(str, places))} from the lock {lock}")
+    if dry(context, f"free {' and '.join(map(str, places))} from the lock {lock}"):
         return
     freed = (StateObject(stack, place, here.aws(chosen)).unlock(lock) for place in places)
     held = next(filter(None, freed), None)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 
 from venue_access import ui
-from venue_access.commands.command import command, kit
+from venue_access.commands.command import command, dry, kit
+from venue_access.errors import DeliveryError
 
 if TYPE_CHECKING:
     from venue_access.tokens.policy_file import PolicyFile
@@ -56,7 +56,7 @@ def issue_token(
     passphrase: bool = False,
     out: str | None = None,
     inventory: str | None = None,
-) -> None:
+) -> int:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
     from venue_access.masked import scrub
@@ -98,18 +98,17 @@ def issue_token(
             if isinstance(each, Refused):
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
-        return
+        return 0
     reason = None if reason is None else scrub(reason, supplied)
     ledger = here.ledger(chosen)
     issued = entering_refusals(ledger, request, issue(ledger.aws, request, prepare=way.prepare), reason)
-    code = hand_over(
+    return hand_over(
         issued,
         way,
         lambda each, delivery: enter_issue(ledger, each, delivery, reason),
         several=several,
         delivered=lambda each, delivery: enter_delivery(ledger, each, delivery),
     )
-    raise Exit(code=code)
 
 
 @command(
@@ -141,13 +140,15 @@ def external_id_send(
     sealing = Sealing.of(wishes, chosen, several=False, keys_folder=here.settings.inventory_folder)
     recipient = find_recipient(chosen, user)
     sealing.prepare(recipient)
-    if context.config.run.dry:
-        ui.say(f"would hand the external ID of {chosen.name} to {recipient.name}")
+    if dry(context, f"hand the external ID of {chosen.name} to {recipient.name}"):
         return
     ledger = here.ledger(chosen)
     handed = hand_out(ledger.aws(), recipient, sealing)
     enter_hand_out(ledger, handed)
-    ui.result(str(handed.path))
+    try:
+        ui.payload(str(handed.path))
+    except DeliveryError as error:
+        raise DeliveryError(f"{handed.path} was written; {error.message}", hint="hand that file over") from error
 
 
 def policy_given(path: str) -> PolicyFile:

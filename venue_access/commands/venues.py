@@ -6,10 +6,9 @@ from datetime import datetime, timedelta, timezone
 from shlex import quote
 
 from invoke.context import Context
-from invoke.exceptions import Exit
 
 from venue_access import ui
-from venue_access.commands.command import LOCK_TIMEOUT, command, kit, reporters, reporting, seconds_of
+from venue_access.commands.command import LOCK_TIMEOUT, command, dry, kit, reporters, reporting, seconds_of
 
 
 @command(
@@ -32,7 +31,7 @@ def provision(
     lock_timeout: str | None = None,
     json: bool = False,
     inventory: str | None = None,
-) -> None:
+) -> int:
     """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
     from venue_access.provisioning import forks as how_many
     from venue_access.provisioning.outcome import errors_told, exit_code, recap
@@ -61,7 +60,7 @@ def provision(
     else:
         for line in recap(outcomes):
             ui.result(line)
-    raise Exit(code=exit_code(outcomes, fail_on_change=fail_on_change))
+    return exit_code(outcomes, fail_on_change=fail_on_change)
 
 
 @command(forks="how many stacks to look at side by side: as many as fit the machine, unless given")
@@ -72,7 +71,7 @@ def drift(
     forks: str | None = None,
     json: bool = False,
     inventory: str | None = None,
-) -> None:
+) -> int:
     """Show which venues are as the inventory says, and what differs; all of them unless told which."""
     from dataclasses import replace
 
@@ -94,7 +93,7 @@ def drift(
         ui.result_json(drift_document(outcomes))
     else:
         ui.result("\n".join(drift_lines(outcomes)))
-    raise Exit(code=exit_code(outcomes, fail_on_change=True))
+    return exit_code(outcomes, fail_on_change=True)
 
 
 @command(lock_timeout=LOCK_TIMEOUT)
@@ -118,8 +117,7 @@ def deprovision(
     else:
         chosen = here.venue(venue)
         name, what, stack = chosen.name, chosen.role_arn, stack_of(here.venues, chosen)
-    if context.config.run.dry:
-        ui.say(f"would destroy {what}, its policies and its parameter")
+    if dry(context, f"destroy {what}, its policies and its parameter"):
         return
     if not yes:
         ui.confirm(f"This destroys {what}, its policies and its parameter.", name)
@@ -161,8 +159,7 @@ def rotate_external_id(
     )
     here = kit(context, inventory)
     chosen = here.venue(venue)
-    if context.config.run.dry:
-        ui.say(f"would rotate the external ID of {chosen.name}")
+    if dry(context, f"rotate the external ID of {chosen.name}"):
         return
     with reporting() as report:
         stack = stack_of(here.venues, chosen)
@@ -180,7 +177,7 @@ def status(
     limit: str | None = None,
     json: bool = False,
     inventory: str | None = None,
-) -> None:
+) -> int:
     """Show how venues stand: provisioned, the age of the external ID, who holds an old one, a rotation under way."""
     from venue_access.provisioning.outcome import errors_told
     from venue_access.provisioning.status import venue_statuses
@@ -198,7 +195,7 @@ def status(
     else:
         for each in found:
             ui.result(each.line())
-    raise Exit(code=max((each.error.exit_code for each in found if each.error is not None), default=0))
+    return max((each.error.exit_code for each in found if each.error is not None), default=0)
 
 
 @command()
@@ -208,8 +205,7 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
 
     here = kit(context, inventory)
     chosen = here.venue(venue)
-    if context.config.run.dry:
-        ui.say(f"would look at {chosen.role_arn} and try a token of it")
+    if dry(context, f"look at {chosen.role_arn} and try a token of it"):
         return
     report = run(here.aws(chosen), chosen, here.venues.values())
     if report.advice is not None:

@@ -14,17 +14,28 @@ import sys
 import time
 from collections.abc import Callable
 
+from venue_access.hardening import harden_process
 from venue_access.own_keys.kept_answer import answer_file, still_good
 
 
 def main(clock: Callable[[], float] = time.time) -> int:
     """Answer, and return the exit code."""
+    harden_process()
     arguments = sys.argv[1:]
     kept = answer_file(arguments, os.environ)
     text = None if kept is None else still_good(kept, clock())
-    if text is not None:
-        sys.stdout.write(text)  # the one place beside ui.py: importing that takes longer than all of this
+    if text is not None and _printed(text):
         return 0
     from venue_access.own_keys.credentials_anew import answer_anew
 
     return answer_anew(arguments, kept)
+
+
+def _printed(text: str) -> bool:
+    """Print, the one time beside ui.py: importing that takes longer than all of this; False where it fails."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True

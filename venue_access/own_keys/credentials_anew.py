@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from venue_access import ui
+from venue_access import hardening, ui
 from venue_access.config import default_settings
 from venue_access.errors import RequestError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
@@ -24,10 +24,15 @@ def answer_anew(arguments: Sequence[str], kept: str | None, clock: Callable[[], 
 
     :param kept: the file to keep it in, if any.
     """
+    hardening.silence_libraries()
     try:
-        asked = _parsed(arguments)
+        try:
+            asked = _parsed(arguments)
+        except SystemExit:  # --help, which argparse has printed
+            ui.finish()
+            return 0
         if kept is None:
-            ui.result(_answer(asked).rstrip("\n"))
+            ui.payload(_answer(asked).rstrip("\n"))
             return 0
         folder = private_directory(Path(kept).parent)
         with locked(folder / "process.lock", timeout=_LOCK_TIMEOUT):
@@ -35,7 +40,7 @@ def answer_anew(arguments: Sequence[str], kept: str | None, clock: Callable[[], 
             if text is None:
                 text = _answer(asked)
                 write_private(Path(kept), text)
-        ui.result(text.rstrip("\n"))
+        ui.payload(text.rstrip("\n"))
         return 0
     except VenueAccessError as error:
         ui.error(str(error))

@@ -274,6 +274,7 @@ def terraform_environment(
         if name not in _CREDENTIALS
         and (not name.startswith("TF_") or name in ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"))
         and not (endpoint is not None and name.startswith(_OTHER_ENDPOINTS))
+        and not (name == "GODEBUG" and "http2debug" in value)  # it would print the headers of requests
     }
     if endpoint is not None:
         kept["AWS_ENDPOINT_URL"] = endpoint.url

@@ -59,10 +59,16 @@ class Place:
     def of(cls, out: str | None, *, several: bool) -> Place:
         """What ``--out`` says; None is the folder one stands in.
 
-        :raises RequestError: something stands there, no file can be made there, or ``several`` are to be.
+        :raises RequestError: something stands there, no file can be made there, its path cannot be printed, or
+            ``several`` are to be.
         """
         if out == "":
             raise RequestError("--out is empty", hint="name a file that does not exist, or a folder")
+        if out is not None and not out.isprintable():
+            raise RequestError(
+                f"--out {out!r} has a character that cannot be printed: the result is the file's path",
+                hint="leave out line breaks, control characters and direction marks",
+            )
         path = Path(out or "")
         if os.path.isdir(path):  # which is false of a name that is too long
             check_takes_files(path)
@@ -152,14 +158,15 @@ def hand_over(
         try:
             record(each, delivery)
             ui.say(each.summary())
-            ui.result(way.deliver(each))
+            ui.payload(way.deliver(each))
         except VenueAccessError as error:
-            lost = DeliveryError(_undelivered(each, error.message), hint=_way_back(each))
+            lost = undelivered(each, error.message)
             ui.error(str(lost))
             code = code or lost.exit_code
             continue
         except KeyboardInterrupt:
-            raise Stopped(_undelivered(each, "interrupted"), hint=_way_back(each)) from None
+            lost = undelivered(each, "interrupted")
+            raise Stopped(lost.message, hint=lost.hint) from None
         try:
             delivered(each, delivery)
         except VenueAccessError as error:
@@ -167,13 +174,11 @@ def hand_over(
     return code
 
 
-def _undelivered(issued: Issued, reason: str) -> str:
+def undelivered(issued: Issued, reason: str) -> DeliveryError:
+    """Return the error for a token that was issued and not delivered, with the command that revokes it."""
     name = issued.role_session_name
-    return f"the token {name} of {issued.venue.name} is out and was not delivered: {reason}"
-
-
-def _way_back(issued: Issued) -> str:
-    return (
-        f"it lasts until {issued.token.expiration:%Y-%m-%d %H:%M} UTC; revoke it with: invoke revoke-token --venue"
-        f" {issued.venue.name} --session {issued.role_session_name}"
+    return DeliveryError(
+        f"the token {name} of {issued.venue.name} is out and was not delivered: {reason}",
+        hint=f"it lasts until {issued.token.expiration:%Y-%m-%d %H:%M} UTC; revoke it with: invoke revoke-token --venue"
+        f" {issued.venue.name} --session {name}",
     )

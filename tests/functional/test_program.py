@@ -1,0 +1,195 @@
+"""``invoke`` and ``venue-access``, as ``scripts/bootstrap`` installs them: configuration, streams, chains."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import tasks
+from tests.functional.kit import CHECKOUT, Kit, Result, embedded
+
+PROGRAMS = Path(sys.executable).parent
+INVOKE, VENUE_ACCESS = ([str(PROGRAMS / "invoke"), "--search-root", str(CHECKOUT)], [str(PROGRAMS / "venue-access")])
+NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Kit:
+    kit = Kit(tmp_path, tmp_path / "work")
+    kit.write_inventory({"unity-dev": embedded("unity-dev"), "unity-test": embedded("unity-test")})
+    kit.environment["HOME"] = str(tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    return kit
+
+
+def run(kit: Kit, command: Sequence[str], redirections: str = "", **environment: str) -> Result:
+    """Run a command by a shell, in the kit's folder."""
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f'"$0" "$@" {redirections}', *command],
+        cwd=kit.folder, env={**kit.environment, **environment}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def is_one_message(result: Result, code: int, saying: str) -> None:
+    assert (result.code, result.out) == (code, ""), result.err
+    assert result.err.startswith("error: ")
+    assert saying in result.err
+    assert "Traceback" not in result.err
+    assert len(result.err.splitlines()) <= 2
+
+
+# -- configuration ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (".invoke.yaml", b"a: [", ".invoke.yaml cannot be read: while parsing a flow node"),
+        (".invoke.yaml", b"- a", "expected a mapping of settings, not ['a']"),
+        (".invoke.yaml", b"run: 3", ".invoke.yaml: run: expected a mapping of settings, not 3"),
+        (".invoke.yaml", b"on: x", ".invoke.yaml: True is not the name of a setting"),
+        (".invoke.yaml", b"tasks: {dedupe: {a: b}}", ".invoke.yaml: tasks: dedupe: expected a value, not a mapping"),
+        (".invoke.yaml", b"workdir: {a: b}", "configuration files contradict each other"),
+        (".invoke.yaml", b"a: &a {b: *a}", ".invoke.yaml cannot be read: it contains itself"),
+        (".invoke.yml", b"\xff\xfe", ".invoke.yml cannot be read: 'utf-8' codec"),
+        (".invoke.json", b'{"a": ', ".invoke.json cannot be read: Expecting value"),
+        (".invoke.py", b"a = = 1", ".invoke.py cannot be read: invalid syntax"),
+    ],
+)
+def test_a_broken_user_configuration_is_one_message(name: str, content: bytes, message: str, kit: Kit) -> None:
+    (kit.folder / "home" / name).write_bytes(content)
+    program = VENUE_ACCESS if b"tasks" in content else INVOKE
+    is_one_message(run(kit, [*program, "inventory.names"]), 2, message)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [", "run.yaml cannot be read: while parsing"),
+        (b"terraform: 7", "terraform: 7 is not text"),
+        (b"terraform: [a]", "terraform: ['a'] is not text"),
+        (None, "run.yaml: no such file"),
+    ],
+)
+def test_a_broken_runtime_configuration_is_one_message(content: bytes | None, message: str, kit: Kit) -> None:
+    if content is not None:
+        (kit.folder / "run.yaml").write_bytes(content)
+    is_one_message(run(kit, [*INVOKE, "--config", "run.yaml", "inventory.names"]), 2, message)
+    is_one_message(run(kit, [*INVOKE, "inventory.names"], INVOKE_RUNTIME_CONFIG="run.yaml"), 2, message)
+
+
+def test_a_broken_project_configuration_is_one_message(kit: Kit) -> None:
+    (kit.folder / "tasks.py").write_text("from venue_access.commands.surface import namespace\n")
+    (kit.folder / "invoke.yaml").write_text("a: [")
+    result = run(kit, [str(PROGRAMS / "invoke"), "inventory.names"])
+    is_one_message(result, 2, f"{kit.folder}/invoke.yaml cannot be read")
+
+
+def test_a_setting_of_the_environment_that_cannot_be_one_is_named(kit: Kit) -> None:
+    result = run(kit, [*INVOKE, "inventory.names"], INVOKE_RUN_WATCHERS="x")
+    is_one_message(result, 2, "INVOKE_RUN_WATCHERS")
+    (kit.folder / "run.yaml").write_text("workdir: 7")
+    result = run(kit, [*INVOKE, "--config", "run.yaml", "inventory.names"])
+    is_one_message(result, 2, "INVOKE_WORKDIR")
+
+
+@pytest.mark.parametrize("arguments", ["-T x --list", "--list --list-depth=x", "--list -F nope", "provison", "-r / -l"])
+def test_invokes_own_usage_errors_are_one_line(arguments: str, kit: Kit) -> None:
+    result = run(kit, [*INVOKE, *arguments.split()])
+    assert (result.code, result.out, len(result.err.splitlines())) == (1, "", 1)
+
+
+# -- what is listed --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", [INVOKE, VENUE_ACCESS], ids=["invoke", "venue-access"])
+def test_without_a_command_the_commands_are_listed(program: list[str], kit: Kit) -> None:
+    listed = run(kit, program)
+    assert (listed.code, listed.err) == (0, "")
+    for name in tasks.namespace.task_names:
+        assert f"  {name} " in listed.out
+    assert f"{Path(program[0]).name} --help NAME" in listed.out
+
+
+def test_venue_access_has_the_commands_from_any_folder(kit: Kit) -> None:
+    named = run(kit, [*VENUE_ACCESS, "inventory.names", "inventory.names"])
+    assert (named.code, named.out) == (0, "unity-dev\nunity-test\n" * 2)
+    del kit.environment["INVOKE_INVENTORY"]
+    assert "sounder-dev" in run(kit, [*VENUE_ACCESS, "inventory.names"]).out  # the checkout's own inventory
+
+
+# -- streams ---------------------------------------------------------------------------------------------------------
+
+PRINTING = ["--list", "--help", "--help provision", "--version", "", "inventory.names", "inventory.list"]
+
+
+@pytest.mark.parametrize("arguments", PRINTING)
+def test_what_nobody_could_read_is_no_success(arguments: str, kit: Kit) -> None:
+    command = [*INVOKE, *arguments.split()]
+    is_one_message(run(kit, command, ">&-"), 6, "the result cannot be written to standard output: it is closed")
+
+
+@pytest.mark.parametrize("arguments", ["--list", "inventory.names"])
+def test_nor_where_it_cannot_even_be_said(arguments: str, kit: Kit) -> None:
+    for redirections in (">&- 2>&-", ">&- 2>&- <&-"):
+        assert run(kit, [*INVOKE, arguments], redirections) == Result(6, "", "")
+
+
+@NEEDS_FULL
+@pytest.mark.parametrize("arguments", ["--list", "--help", ""])
+def test_a_full_disk_behind_standard_output_is_one_message(arguments: str, kit: Kit) -> None:
+    is_one_message(run(kit, [*INVOKE, *arguments.split()], ">/dev/full"), 6, "standard output: no space left on device")
+
+
+@pytest.mark.parametrize("arguments", ["--list", "--help"])
+def test_a_reader_that_closes_the_pipe_is_no_error(arguments: str, kit: Kit) -> None:
+    for reader in ("true", "head -1 >/dev/null"):
+        assert run(kit, [*INVOKE, *arguments.split()], f"| {reader}") == Result(0, "", "")
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=NEEDS_FULL), "2>&- <&-"])
+def test_a_closed_standard_error_keeps_exit_code_and_result(redirection: str, kit: Kit) -> None:
+    assert run(kit, [*INVOKE, "nosuch"], redirection) == Result(1, "", "")
+    assert run(kit, [*INVOKE, "operator-policy", "--venue", "nosuch"], redirection) == Result(2, "", "")
+    assert run(kit, [*INVOKE, "inventory.names"], redirection) == Result(0, "unity-dev\nunity-test\n", "")
+
+
+# -- several commands in a line --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", [INVOKE, [sys.executable, "-m", "invoke", *INVOKE[1:]]], ids=["ours", "Invoke's"])
+def test_every_command_of_a_line_runs_also_the_same_twice(program: list[str], kit: Kit) -> None:
+    result = run(kit, [*program, "inventory.names", "inventory.graph", "inventory.names"])
+    names = "unity-dev\nunity-test\n"
+    assert result == Result(0, f"{names}@all:\n  |--@ungrouped:\n  |  |--unity-dev\n  |  |--unity-test\n{names}", "")
+
+
+def test_what_follows_a_failure_does_not_run(kit: Kit) -> None:
+    result = run(kit, [*INVOKE, "inventory.names", "operator-policy", "--venue", "unity-dve", "inventory.graph"])
+    assert (result.code, result.out) == (2, "unity-dev\nunity-test\n")
+
+
+def test_a_command_that_succeeds_on_aws_goes_on_to_the_next(provisioned: tuple[Kit, str]) -> None:
+    kit, venue = provisioned
+    at = ("--venue", venue)
+    result = kit.done("issue-token", "--user", "alice", *at, "status", *at, "verify", *at, "--json")
+    token, end = json.JSONDecoder().raw_decode(result.out)
+    status, _, report = result.out[end:].lstrip().partition("\n")
+    assert token["Credentials"]
+    assert status.startswith(f"{venue}: provisioned")
+    assert json.loads(report)["checks"]
+
+
+def test_a_command_that_ends_with_a_code_of_its_own_ends_the_line(kit: Kit) -> None:
+    operator = "arn:aws:iam::111122223333:role/operator"
+    host = {"project": "unity", "account_id": "111122223333", "region": "us-west-2", "trusted_principals": [operator]}
+    kit.write_inventory({"unity-dev": host})
+    result = run(kit, [*INVOKE, "status", "inventory.names"])
+    assert (result.code, "\nunity-dev\n" in result.out) == (5, False), result.err
+    assert result.out.startswith("unity-dev: ")
