@@ -224,8 +224,8 @@ def account_role_token(
 
 @command(
     called="clear",
-    cache="forget sessions with MFA too: every account's, or that of --name",
-    name="the account whose session is forgotten",
+    cache="remove cached credentials too: MFA sessions and tokens, all of them or those of --name",
+    name="the account whose cached credentials are removed",
     format=SHELL["format"],
     **PLACES,
 )
@@ -248,11 +248,9 @@ def account_clear(
     statements({}, format)
     if name is not None:
         way = switch(name, credentials_dir, config)
-        count = way.cache.forget(way.account, way.account.read_keys())
+        ui.say(str(way.cache.forget(way.account, way.account.read_keys())))
     elif cache:
-        count = SessionCache(cache_folder(os.environ, Path(places(credentials_dir, config).home))).forget()
-    if cache:
-        ui.say(f"forgot {count} session{'' if count == 1 else 's'}")
+        ui.say(str(SessionCache(cache_folder(os.environ, Path(places(credentials_dir, config).home))).forget()))
     show(nothing(), format)
 
 
