@@ -251,16 +251,17 @@ def test_a_profile_gives_every_aws_tool_a_venues_token(
     assert (refused.code, config.read_text()) == (2, "[profile desk]\nregion = eu-west-1\n")
     config.write_text(once)
 
-    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-    who = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**home.environment, **environment, "AWS_PROFILE": "desk"},
-    )
-    assert ":assumed-role/" in who.stdout, who.stderr
-    assert "/alice-" in who.stdout
+    elsewhere = {name: each for name, each in home.environment.items() if not name.startswith("AWS_")}
+    for selected in (["--profile", "desk"], []):  # the profile has the endpoint and the CA file too
+        who = subprocess.run(
+            [PROGRAM.with_name("aws"), *selected, "sts", "get-caller-identity"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**elsewhere, **environment, **({} if selected else {"AWS_PROFILE": "desk"})},
+        )
+        assert ":assumed-role/" in who.stdout, who.stderr
+        assert "/alice-" in who.stdout
 
 
 def test_it_answers_from_its_cache_until_five_minutes_before_the_end(home: Home, venue: dict[str, str]) -> None:

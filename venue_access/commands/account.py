@@ -237,7 +237,7 @@ def account_clear(
     credentials_dir: str | None = None,
     config: str | None = None,
 ) -> None:
-    """Print what takes every AWS variable out of a shell."""
+    """Print what unsets every AWS variable that the kit sets in a shell."""
     from pathlib import Path
 
     from venue_access.own_keys.cache import SessionCache, cache_folder
@@ -275,7 +275,7 @@ def account_profile(
 
     from venue_access.inventory.recipients import find_recipient
     from venue_access.own_keys.find import unix_user
-    from venue_access.own_keys.profile_writer import Profile, config_file, program, write_profile
+    from venue_access.own_keys.profile_writer import Profile, program, write_profile
     from venue_access.tokens.durations import seconds
 
     seconds(duration)
@@ -286,11 +286,14 @@ def account_profile(
     arguments += ["--inventory", str(here.settings.inventory), "--workdir", str(here.settings.work_directory)]
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
-    profile = Profile(profile_name or chosen.name, [program(), *arguments, *more], chosen.region)
-    path = config_file(os.environ, Path(os.environ.get("HOME") or Path.home()))
-    if context.config.run.dry:
+    if chosen.embedded_aws and not context.config.run.dry:
+        here.accounts.start_embedded()  # its port is chosen when it starts
+    name = chosen.name if profile_name is None else profile_name
+    profile = Profile(name, [program(), *arguments, *more], chosen.region, here.accounts.endpoint(chosen))
+    dry = context.config.run.dry
+    path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=dry)
+    if dry:
         ui.say(f"would write into {path}:\n{profile.text()}")
         return
-    changed = write_profile(path, profile)
     ui.say(f"{'wrote' if changed else 'it was there already:'} profile {profile.name} in {path}")
     ui.result(profile.name)

@@ -92,7 +92,13 @@ def issue_token(
         Wishes(seal, to, passphrase, out, format),
         chosen,
         several=several,
-        text=writer(format, chosen, profile_name=profile_name, several=several),
+        text=writer(
+            format,
+            chosen,
+            profile_name=profile_name,
+            several=several,
+            endpoint=lambda: here.accounts.endpoint(chosen),
+        ),
         keys_folder=here.settings.inventory_folder,
     )
     if context.config.run.dry:
