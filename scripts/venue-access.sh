@@ -5,7 +5,7 @@
 #   vamfa [NAME]       begin its session with MFA                                   (ec2mfa)
 #   vanow              whose keys are set                                           (ec2now)
 #   vatoken VENUE      a token of a venue for yourself, in this shell
-#   vaunset            take every AWS variable away
+#   vaunset            unset every AWS variable that the kit set
 #
 # Each takes the flags of its command too: account.use, account.mfa, account.now, issue-token, account.clear. Where one
 # fails the environment is left as it was.

@@ -67,6 +67,13 @@ class Accounts:
                 self._made[way] = self._embedded_operator(venue) if venue.embedded_aws else _operator(venue)
             return self._made[way]
 
+    def endpoint(self, venue: Venue) -> Endpoint | None:
+        """Return where a venue's AWS answers; None for AWS itself."""
+        if venue.embedded_aws:
+            local = self._local.endpoint()
+            return Endpoint(venue.aws_endpoint_url or local.url, local.ca_file)
+        return None if venue.aws_endpoint_url is None else Endpoint(venue.aws_endpoint_url)
+
     def start_embedded(self) -> bool:
         """Start the embedded AWS unless it runs, and make on it what the inventory takes for granted.
 
@@ -83,8 +90,9 @@ class Accounts:
             self.start_embedded()
         elif not self._local.is_running():
             raise RequestError("the embedded AWS is down, and --dry starts nothing", hint="run: invoke local.up")
-        local = self._local.endpoint()
-        root = _root(venue, Endpoint(venue.aws_endpoint_url or local.url, local.ca_file))
+        endpoint = self.endpoint(venue)
+        assert endpoint is not None
+        root = _root(venue, endpoint)
         operator = embedded_operator_arn(venue.account_id, venue.partition)
         return root.as_session(root.assume_role(operator, _OPERATOR_SESSION))
 

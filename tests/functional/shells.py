@@ -88,4 +88,4 @@ def _alone(shell: str, step: str) -> str:
 
 def _parsed(shown: bytes) -> dict[str, str]:
     variables = (entry.decode().partition("=")[::2] for entry in shown.split(b"\0") if entry)
-    return {name: value for name, value in variables if name.startswith("AWS_") or name in KEPT}
+    return {name: value for name, value in variables if name.startswith(("AWS_", "VENUE_ACCESS_")) or name in KEPT}

@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.kit import CHECKOUT, Kit
+from tests.functional.kit import ACCOUNT, CHECKOUT, REGION, Kit
 from tests.functional.own_accounts import PERSONAL, ROLE, WORK, Home, make_home
+from venue_access.aws import Aws, Keys
+from venue_access.inventory.model import embedded_operator_arn
 from venue_access.local_aws import local_aws
+from venue_access.masked import Secret
 
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PROGRAM = Path(sys.executable).parent / "venue-access-credentials"
 NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
@@ -219,6 +223,11 @@ def ask(home: Home, *arguments: str, **environment: str) -> subprocess.Completed
     )
 
 
+def answers(home: Home, text: str) -> list[Path]:
+    """The files of the credential cache that hold this answer."""
+    return [each for each in home.folder.glob(".cache/venue-access/process-*") if each.read_text().startswith(text)]
+
+
 @pytest.fixture
 def venue(home: Home, provisioned: tuple[Kit, str]) -> dict[str, str]:
     """The environment in which a provisioned venue is known."""
@@ -243,16 +252,17 @@ def test_a_profile_gives_every_aws_tool_a_venues_token(
     assert (refused.code, config.read_text()) == (2, "[profile desk]\nregion = eu-west-1\n")
     config.write_text(once)
 
-    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-    who = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**home.environment, **environment, "AWS_PROFILE": "desk"},
-    )
-    assert ":assumed-role/" in who.stdout, who.stderr
-    assert "/alice-" in who.stdout
+    elsewhere = {name: each for name, each in home.environment.items() if not name.startswith("AWS_")}
+    for selected in (["--profile", "desk"], []):  # the profile has the endpoint and the CA file too
+        who = subprocess.run(
+            [PROGRAM.with_name("aws"), *selected, "sts", "get-caller-identity"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**elsewhere, **environment, **({} if selected else {"AWS_PROFILE": "desk"})},
+        )
+        assert ":assumed-role/" in who.stdout, who.stderr
+        assert "/alice-" in who.stdout
 
 
 def test_it_answers_from_its_cache_until_five_minutes_before_the_end(home: Home, venue: dict[str, str]) -> None:
@@ -261,11 +271,9 @@ def test_it_answers_from_its_cache_until_five_minutes_before_the_end(home: Home,
     assert first.returncode == 0, first.stderr
     assert first.stdout == second.stdout
     assert second.stderr == ""
-    (kept,) = [
-        path for path in (home.folder / ".cache/venue-access").glob("process-*") if path.read_text() == first.stdout
-    ]
+    (kept,) = answers(home, first.stdout)
     assert kept.stat().st_mode & 0o777 == 0o600
-    document = json.loads(kept.read_text())
+    document = json.loads(first.stdout)
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 290))
     kept.write_text(json.dumps({**document, "Expiration": soon}) + "\n")
     renewed = ask(home, *arguments, **venue)
@@ -273,6 +281,55 @@ def test_it_answers_from_its_cache_until_five_minutes_before_the_end(home: Home,
     kept.chmod(0o644)
     assert json.loads(ask(home, *arguments, **venue).stdout)["AccessKeyId"] != json.loads(renewed.stdout)["AccessKeyId"]
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_revoked_tokens_leave_the_cache(home: Home, venue: dict[str, str]) -> None:
+    texts = {user: ask(home, "--venue", "shared-dev", "--user", user, **venue).stdout for user in ("dave", "dave-b")}
+    (kept,) = answers(home, texts["dave"])
+    session = json.loads(kept.read_text().splitlines()[1])["arn"].rpartition("/")[2]
+    assert session.startswith("dave-20")
+    revoked = home("revoke-token", "--session", session, environment=venue)
+    assert revoked.code == 0, revoked.err
+    assert "removed 1 cached token of venue-access-credentials" in revoked.err
+    assert (answers(home, texts["dave"]), len(answers(home, texts["dave-b"]))) == ([], 1)
+    again = ask(home, "--venue", "shared-dev", "--user", "dave", **venue)
+    assert json.loads(again.stdout)["AccessKeyId"] != json.loads(texts["dave"])["AccessKeyId"]
+    cleared = home("account.clear", "--cache")
+    assert "of venue-access-credentials" in cleared.err
+    assert [each.name for each in (home.folder / ".cache/venue-access").iterdir()] == ["process.lock"]
+
+
+def test_source_profile_overrides_exported_credentials(home: Home, venue: dict[str, str], tmp_path: Path) -> None:
+    """The exported credentials are another account's; the venue is one on real AWS, as far as the kit knows."""
+    endpoint = home.endpoint
+    inventory = tmp_path / "hosts.yml"
+    found = {
+        "project": "shared",
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "aws_endpoint_url": endpoint.url,
+        "aws_profile": "not-there",
+        "s3_buckets": ["shared-dev-data"],
+        "trusted_principals": [embedded_operator_arn(ACCOUNT)],
+    }
+    inventory.write_text(json.dumps({"all": {"hosts": {"shared-dev": found}}}))
+    root = Aws(region=REGION, keys=Keys(ACCOUNT, Secret("test")), endpoint=endpoint)
+    operator = root.assume_role(embedded_operator_arn(ACCOUNT), "operator").keys.environment()
+    settings = "".join(f"{name.lower()} = {value}\n" for name, value in operator.items() if name in CREDENTIALS)
+    config = tmp_path / "config"
+    config.touch(mode=0o600)
+    config.write_text(f"[profile own]\n{settings}")
+    access_key, secret_key = home.keys("personal")
+    environment = {
+        **venue,
+        "INVOKE_INVENTORY": str(inventory),
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+    }
+    issued = ask(home, "--venue", "shared-dev", "--user", "alice", "--source-profile", "own", **environment)
+    assert issued.returncode == 0, issued.stderr
+    assert json.loads(issued.stdout)["Version"] == 1
 
 
 def test_several_that_ask_at_once_are_given_one_token(home: Home, venue: dict[str, str]) -> None:

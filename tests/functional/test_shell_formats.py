@@ -31,9 +31,11 @@ from tests.functional.shells import (
     need,
 )
 from tests.stacks import a_venue
-from venue_access.aws import AssumedRole, Keys
+from venue_access.aws import AssumedRole, Endpoint, Keys
 from venue_access.masked import Secret
-from venue_access.tokens.formats import aws_json, writer
+from venue_access.own_keys.shell import nothing, statements
+from venue_access.tokens.formats import FORMATS, Terms, aws_json, writer
+from venue_access.tokens.shells import ENDPOINT_VARIABLES
 
 STS2ENV = CHECKOUT / "scripts" / "sts2env"
 
@@ -217,13 +219,79 @@ def test_what_aws_issues_outlives_an_unquoted_eval_in_the_env_format_too(shell: 
 def test_unset_takes_every_aws_variable_away(shell: str, way: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [STS2ENV, "--unset", "--shell", shell],
-        env={**STALE, **KEPT, "PATH": "/usr/bin:/bin", "AWS_$(touch pwned)": "x"},
+        env={
+            **STALE,
+            **KEPT,
+            "PATH": "/usr/bin:/bin",
+            "AWS_$(touch pwned)": "x",
+            "VENUE_ACCESS_OWN_AWS_CA_BUNDLE": "x",
+        },
         capture_output=True,
         text=True,
         check=True,
     )
     assert "pwned" not in done.stdout
+    assert "VENUE_ACCESS_OWN_AWS_CA_BUNDLE" in done.stdout
     assert environments(shell, way, [done.stdout], a_folder(tmp_path)) == [{"CANARY": KEPT["CANARY"]}]
+
+
+# -- the endpoint of the emulator ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shell", "way", "name"),
+    [
+        *((shell, way, "env") for shell in ("bash", "dash", "zsh", "bash -eu") for way in (QUOTED, DOT)),
+        *((shell, UNQUOTED, "env") for shell in ("bash", "dash", "zsh", "bash -O failglob -O extglob")),
+        ("fish", FISH_SOURCE, "fish"),
+        ("fish", FISH_EVAL, "fish"),
+    ],
+)
+def test_a_users_own_endpoint_and_ca_bundle_outlive_a_token_of_the_emulator(
+    shell: str, way: str, name: str, tmp_path: Path
+) -> None:
+    ca_file, own = "/emulator/ca.pem", "/own/proxy-ca.pem"
+    if way != UNQUOTED:
+        ca_file, own = f'/it\'s $(touch pwned) "*"{ca_file}', f"/own  `touch pwned` * '\\/{own}"
+    value = "FwoGZXIvYXdzEBYaD/+a=="
+    endpoints = [Endpoint("https://127.0.0.1:1", Path(ca_file)), Endpoint("https://127.0.0.1:2", Path("/x")), None]
+    write = FORMATS[name].write
+    local, other, remote = (write(a_token(value), Terms("us-west-2", "x", endpoint=each)) for each in endpoints)
+    clear = statements(nothing(), name)
+
+    known = FORMATS[name].shell
+    assert known is not None
+    mine, endpoint = (known.statement(each, own) for each in ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL"))
+    fresh = [  # one fish runs all the texts
+        known.statement(f"{prefix}{each}", None)
+        for prefix in ("", "VENUE_ACCESS_", "VENUE_ACCESS_OWN_")
+        for each in ENDPOINT_VARIABLES
+    ]
+    token = loaded(value)
+    emulator = {"AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_CA_BUNDLE": ca_file}
+    kept = {**token, "AWS_CA_BUNDLE": own}
+    expected: list[tuple[list[str], dict[str, str]]] = [
+        ([local], {**token, **emulator, **{f"VENUE_ACCESS_{each}": value for each, value in emulator.items()}}),
+        ([remote], token),
+        ([local, remote], token),
+        ([local, other, local, remote], token),
+        ([mine, remote], kept),
+        ([mine, local, remote], kept),
+        ([mine, local, other, local, remote], kept),
+        ([local, mine, remote], kept),
+        ([mine, local, remote, local, remote, remote], kept),
+        ([mine, endpoint, local, remote], {**kept, "AWS_ENDPOINT_URL": own}),
+        ([local, clear], KEPT),
+        ([mine, local, clear, clear], {**KEPT, "AWS_CA_BUNDLE": own}),
+    ]
+    texts = ["\n".join([*fresh, *each]) for each, _ in expected]
+    found = environments(shell, way, texts, a_folder(tmp_path))
+    assert [_told(each) for each in found] == [_told(each) for _, each in expected]
+
+
+def _told(found: dict[str, str]) -> dict[str, str]:
+    """Without what is empty, which fish saves of a variable that is not there."""
+    return {name: value for name, value in found.items() if value}
 
 
 # -- the documented one-liners ---------------------------------------------------------------------------------------

@@ -69,6 +69,17 @@ def test_the_forms_that_the_kit_writes_are_taken_in_any_encoding_of_windows(
     assert sts2env.loading(written(form).encode(encoding)) == {**SET, **dict.fromkeys(IN_THE_WAY)}
 
 
+def test_the_region_is_set_where_one_is_given(sts2env: Any) -> None:
+    regions = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
+    assert sts2env.loading(written("json").encode(), "eu-west-1") == {**SET, **regions, **dict.fromkeys(IN_THE_WAY)}
+
+
+@pytest.mark.parametrize("region", ["", "us west", "$(x)", "us-west-2\n", "US-WEST-2", "a" * 41])
+def test_a_region_that_is_none_is_refused(sts2env: Any, region: str) -> None:
+    with pytest.raises(sts2env.BadInput, match="--region is not the name of an AWS region"):
+        sts2env.loading(written("json").encode(), region)
+
+
 def test_long_term_keys_of_a_credential_process_take_a_session_token_away(sts2env: Any) -> None:
     document = without({"Version": 1, **credentials()}, "SessionToken", "Expiration")
     found = sts2env.loading(json.dumps(document).encode())
@@ -139,9 +150,12 @@ def test_nothing_that_a_posix_shell_would_split_or_match_is_in_what_it_reads_unq
 @pytest.mark.parametrize(
     ("shell", "form"), [("sh", "env"), ("fish", "fish"), ("powershell", "powershell"), ("cmd", "windows-cmd")]
 )
-def test_of_what_aws_issues_it_makes_what_the_kit_does_but_for_the_region(sts2env: Any, shell: str, form: str) -> None:
-    own = [line for line in written(form).split("\n") if "REGION" not in line]
-    assert sts2env.SHELLS[shell](sts2env.loading(written("json").encode())).split("\n") == own
+def test_of_what_aws_issues_it_makes_what_the_kit_does_but_for_the_endpoint(
+    sts2env: Any, shell: str, form: str
+) -> None:
+    own = [line for line in written(form).split("\n") if "ENDPOINT_URL" not in line and "CA_BUNDLE" not in line]
+    found = sts2env.SHELLS[shell](sts2env.loading(written("json").encode(), "us-west-2")).split("\n")
+    assert sorted(found) == sorted(own)
 
 
 @pytest.mark.parametrize("form", ["fish", "powershell"])

@@ -219,8 +219,8 @@ def account_role_token(
 
 @command(
     called="clear",
-    cache="forget sessions with MFA too: every account's, or that of --name",
-    name="the account whose session is forgotten",
+    cache="remove cached credentials too: MFA sessions and tokens, all of them or those of --name",
+    name="the account whose cached credentials are removed",
     format=SHELL["format"],
     **PLACES,
 )
@@ -232,7 +232,7 @@ def account_clear(
     credentials_dir: str | None = None,
     config: str | None = None,
 ) -> None:
-    """Print what takes every AWS variable out of a shell."""
+    """Print what unsets every AWS variable that the kit sets in a shell."""
     from pathlib import Path
 
     from venue_access.own_keys.cache import SessionCache, cache_folder
@@ -247,11 +247,9 @@ def account_clear(
         return
     if name is not None:
         way = switch(name, credentials_dir, config)
-        count = way.cache.forget(way.account, way.account.read_keys())
+        ui.say(str(way.cache.forget(way.account, way.account.read_keys())))
     elif cache:
-        count = SessionCache(cache_folder(os.environ, Path(places(credentials_dir, config).home))).forget()
-    if cache:
-        ui.say(f"forgot {count} session{'' if count == 1 else 's'}")
+        ui.say(str(SessionCache(cache_folder(os.environ, Path(places(credentials_dir, config).home))).forget()))
     ui.payload(statements(nothing(), format))
 
 
@@ -276,7 +274,7 @@ def account_profile(
 
     from venue_access.inventory.recipients import find_recipient
     from venue_access.own_keys.find import unix_user
-    from venue_access.own_keys.profile_writer import Profile, config_file, program, write_profile
+    from venue_access.own_keys.profile_writer import Profile, program, write_profile
     from venue_access.tokens.durations import seconds
 
     seconds(duration)
@@ -287,10 +285,12 @@ def account_profile(
     arguments += ["--inventory", str(here.settings.inventory), "--workdir", str(here.settings.work_directory)]
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
-    profile = Profile(profile_name or chosen.name, [program(), *arguments, *more], chosen.region)
-    path = config_file(os.environ, Path(os.environ.get("HOME") or Path.home()))
+    if chosen.embedded_aws and not context.config.run.dry:
+        here.accounts.start_embedded()  # its port is chosen when it starts
+    name = chosen.name if profile_name is None else profile_name
+    profile = Profile(name, [program(), *arguments, *more], chosen.region, here.accounts.endpoint(chosen))
+    path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=context.config.run.dry)
     if dry(context, f"write into {path}:\n{profile.text()}"):
         return
-    changed = write_profile(path, profile)
     ui.say(f"{'wrote' if changed else 'it was there already:'} profile {profile.name} in {path}")
     ui.result(profile.name)

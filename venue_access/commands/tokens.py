@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ from invoke.context import Context
 
 from venue_access import ui
 from venue_access.commands.command import command, dry, kit
-from venue_access.errors import DeliveryError
+from venue_access.errors import DeliveryError, RequestError
 
 if TYPE_CHECKING:
+    from venue_access.inventory.model import Venue
     from venue_access.tokens.policy_file import PolicyFile
 
 
@@ -89,7 +91,13 @@ def issue_token(
         Wishes(seal, to, passphrase, out, format),
         chosen,
         several=several,
-        text=writer(format, chosen, profile_name=profile_name, several=several),
+        text=writer(
+            format,
+            chosen,
+            profile_name=profile_name,
+            several=several,
+            endpoint=lambda: here.accounts.endpoint(chosen),
+        ),
         keys_folder=here.settings.inventory_folder,
     )
     if context.config.run.dry:
@@ -189,9 +197,28 @@ def revoke_token(
     if context.config.run.dry and not list:
         ui.say(f"would {wish}")
         return
-    come_to = revoke(wish, here.aws(chosen), chosen, lambda: here.ledger(chosen), reason)
+    try:
+        come_to = revoke(wish, here.aws(chosen), chosen, lambda: here.ledger(chosen), reason)
+    finally:
+        if not list and undo is None:
+            forget_cached(chosen, session=wish.session, user=wish.user)
     if json:
         ui.result_json(come_to.document())
     else:
         for line in come_to.lines():
             ui.result(line)
+
+
+def forget_cached(venue: Venue, *, session: str | None, user: str | None) -> None:
+    """Remove revoked tokens from the cache of ``venue-access-credentials``; a failure is a warning."""
+    from venue_access.own_keys.cache import SessionCache, cache_folder
+    from venue_access.own_keys.for_oneself import remove_revoked
+
+    cache = SessionCache(cache_folder(os.environ, Path(os.environ.get("HOME") or Path.home())))
+    try:
+        count = remove_revoked(cache, venue, session=session, user=user)
+    except RequestError as error:
+        ui.warn(f"revoked tokens may be left in the cache of venue-access-credentials: {error.message}")
+        return
+    if count:
+        ui.say(f"removed {count} cached token{'' if count == 1 else 's'} of venue-access-credentials")

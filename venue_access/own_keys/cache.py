@@ -1,23 +1,26 @@
-"""Sessions that were begun with MFA, kept until they end: a file each, readable by its owner alone.
+"""The credential cache: MFA sessions and the answers of ``venue-access-credentials``, a 0600 file each.
 
-A file holds what a ``credential_process`` prints, so that it can be handed out as it is.
+The first line of a file is what a ``credential_process`` prints. An answer of ``venue-access-credentials`` has a second
+line, its origin as JSON: the ``account`` that it belongs to, or the ``arn`` of the role session, or both.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from venue_access.aws import Keys
 from venue_access.errors import RequestError
-from venue_access.files import check_private, private_directory, read_small, write_private
+from venue_access.files import check_private, locked, private_directory, read_regular, read_small, write_private
 from venue_access.masked import Secret
 from venue_access.own_keys.account import Account
 
+ANSWERS_LOCK = "process.lock"
+_LOCK_TIMEOUT = 30.0  # seconds
 MARGIN = timedelta(minutes=5)
 """A session with less left than this is as good as ended: it would end in the middle of something."""
 
@@ -80,22 +83,80 @@ class SessionCache:
         private_directory(self._folder)
         write_private(self.path(account, keys), process_json(session))
 
-    def forget(self, account: Account | None = None, keys: Keys | None = None) -> int:
-        """Remove the session of an account, or all; how many there were."""
+    def forget(self, account: Account | None = None, keys: Keys | None = None) -> Forgotten:
+        """Remove the cached credentials of one account, or everything in the cache.
+
+        :raises RequestError: a file cannot be removed.
+        """
         if account is not None and keys is not None:
-            paths = [self.path(account, keys)]
-        else:
-            paths = list(self._folder.glob("session-*.json"))
-        count = 0
-        for path in paths:
-            try:
-                path.unlink()
-                count += 1
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise RequestError(f"{path} cannot be removed: {(error.strerror or str(error)).lower()}") from error
-        return count
+            own = account.name
+            sessions = _remove([self.path(account, keys)])
+            return Forgotten(sessions, self.remove_answers(lambda origin: origin.get("account") == own))
+        sessions = _remove(self._folder.glob("session-*.json"))
+        answers = self.remove_answers(lambda origin: True)
+        for name in ("session", "process"):  # what a killed process did not finish writing
+            _remove(self._folder.glob(f".{name}-*.json.*"))
+        return Forgotten(sessions, answers)
+
+    def remove_answers(self, matches: Callable[[Mapping[str, str]], bool]) -> int:
+        """Remove the answers of ``venue-access-credentials`` whose origin matches, and return how many.
+
+        An answer without an origin (a damaged one, or one of an earlier version) is removed as well: the next call gets
+        a new one.
+
+        :raises RequestError: a file cannot be removed, or another process holds the cache's lock for too long.
+        """
+        if not self._folder.is_dir():
+            return 0
+        with locked(self._folder / ANSWERS_LOCK, timeout=_LOCK_TIMEOUT):  # one that is being issued is written first
+            return _remove(
+                path for path in self._folder.glob("process-*.json") if not (origin := _origin(path)) or matches(origin)
+            )
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """How many cached credentials were removed."""
+
+    sessions: int
+    """With MFA."""
+    answers: int
+    """Of ``venue-access-credentials``."""
+
+    def __str__(self) -> str:
+        def counted(count: int, what: str) -> str:
+            return f"{count} {what}{'' if count == 1 else 's'}"
+
+        answers = f", {counted(self.answers, 'token')} of venue-access-credentials" if self.answers else ""
+        return f"forgot {counted(self.sessions, 'session')}{answers}"
+
+
+def answer_text(session: Session, origin: Mapping[str, str]) -> str:
+    """Return an answer of ``venue-access-credentials`` as the cache holds it, with its origin on the second line."""
+    return f"{process_json(session)}{json.dumps(origin)}\n"
+
+
+def _origin(path: Path) -> dict[str, str]:
+    """Return the origin of an answer, empty where it has none."""
+    try:
+        _, origin = read_regular(path, most=65_536).splitlines()
+        document = json.loads(origin)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _remove(paths: Iterable[Path]) -> int:
+    count = 0
+    for path in paths:
+        try:
+            path.unlink()
+            count += 1
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise RequestError(f"{path} cannot be removed: {(error.strerror or str(error)).lower()}") from error
+    return count
 
 
 def process_json(session: Session) -> str:

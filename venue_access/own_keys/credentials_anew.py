@@ -13,7 +13,7 @@ from venue_access import hardening, ui
 from venue_access.config import default_settings
 from venue_access.errors import RequestError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
-from venue_access.own_keys.cache import Session, SessionCache, cache_folder, process_json
+from venue_access.own_keys.cache import ANSWERS_LOCK, Session, SessionCache, answer_text, cache_folder
 from venue_access.own_keys.kept_answer import still_good
 
 _LOCK_TIMEOUT = 120.0  # seconds: another process is being given a token
@@ -32,15 +32,15 @@ def answer_anew(arguments: Sequence[str], kept: str | None, clock: Callable[[], 
             ui.finish()
             return 0
         if kept is None:
-            ui.payload(_answer(asked).rstrip("\n"))
+            ui.payload(_answer(asked).partition("\n")[0])
             return 0
         folder = private_directory(Path(kept).parent)
-        with locked(folder / "process.lock", timeout=_LOCK_TIMEOUT):
+        with locked(folder / ANSWERS_LOCK, timeout=_LOCK_TIMEOUT):
             text = still_good(kept, clock())  # another process was asked the same just now
             if text is None:
                 text = _answer(asked)
                 write_private(Path(kept), text)
-        ui.payload(text.rstrip("\n"))
+        ui.payload(text.partition("\n")[0])
         return 0
     except VenueAccessError as error:
         ui.error(str(error))
@@ -75,10 +75,10 @@ _DESCRIPTION = "Prints AWS credentials as credential_process takes them, from it
 
 
 def _answer(asked: argparse.Namespace) -> str:
-    return process_json(_of_account(asked.account) if asked.account is not None else _of_venue(asked))
+    return answer_text(*(_of_account(asked.account) if asked.account is not None else _of_venue(asked)))
 
 
-def _of_account(name: str) -> Session:
+def _of_account(name: str) -> tuple[Session, dict[str, str]]:
     from venue_access.own_keys.find import Places, account_called
     from venue_access.own_keys.mfa import code_of
     from venue_access.own_keys.switch import Switch
@@ -94,18 +94,17 @@ def _of_account(name: str) -> Session:
         )
     session = found.session or way.escalate(lambda: code_of(process or ""), 14_400)
     in_use = way.use(session)
-    return Session(in_use.keys, in_use.expiration or session.expiration)
+    origin = {"account": way.account.name, **({} if in_use.arn is None else {"arn": in_use.arn})}
+    return Session(in_use.keys, in_use.expiration or session.expiration), origin
 
 
-def _of_venue(asked: argparse.Namespace) -> Session:
+def _of_venue(asked: argparse.Namespace) -> tuple[Session, dict[str, str]]:
     from venue_access.own_keys.find import unix_user
     from venue_access.own_keys.for_oneself import issue_for_oneself
 
     # The profile that AWS_PROFILE names is the one that asks; the keys to issue with are others.
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         os.environ.pop(name, None)
-    if asked.source_profile is not None:
-        os.environ["AWS_PROFILE"] = asked.source_profile
     if os.environ.get(_INSIDE):
         raise RequestError(
             "the keys to issue with are to come from the very profile that asks for a token",
@@ -113,5 +112,6 @@ def _of_venue(asked: argparse.Namespace) -> Session:
         )
     os.environ[_INSIDE] = "1"
     settings = default_settings(os.environ, inventory=asked.inventory, workdir=asked.workdir)
-    token = issue_for_oneself(settings, asked.venue, asked.user or unix_user(os.environ), asked.duration)
-    return Session(token.keys, token.expiration)
+    user = asked.user or unix_user(os.environ)
+    token = issue_for_oneself(settings, asked.venue, user, asked.duration, source_profile=asked.source_profile)
+    return Session(token.keys, token.expiration), {"arn": token.arn}

@@ -44,7 +44,8 @@ def still_good(path: str, now: float) -> str | None:
         os.close(descriptor)
     if about.st_mode & 0o077 or about.st_uid != os.geteuid() or not text.endswith("}\n"):
         return None
+    answer = text[: text.index("\n") + 1]  # the next line says whose credentials they are: see cache.py
     # UTC as AWS writes it: of two such times the later is the greater text.
-    _, _, expiration = text.partition('"Expiration": "')
+    _, _, expiration = answer.partition('"Expiration": "')
     margin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + _MARGIN))
-    return text if expiration[: len(margin)] > margin else None
+    return answer if expiration[: len(margin)] > margin else None

@@ -1,20 +1,27 @@
-"""A profile in ``~/.aws/config`` whose keys are a venue's token, which AWS tools get by themselves."""
+"""A profile in ``~/.aws/config`` whose ``credential_process`` issues a venue's token."""
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from configparser import RawConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from venue_access.aws import Endpoint
 from venue_access.errors import RequestError
-from venue_access.files import private_directory, read_small, write_private
+from venue_access.files import private_directory, write_private
+from venue_access.own_keys.profiles import aws_files, profile_names, read_sections, read_text
+from venue_access.tokens.formats.ini import cannot_hold, endpoint_settings
 
 PROGRAM = "venue-access-credentials"
-_NAME = re.compile(r"[\w+=,.@:/-]{1,64}", re.ASCII)
+_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,63}", re.ASCII)
 _HINT = "choose another name with --profile-name, or remove that profile"
+_BEFORE_A_PROCESS = re.compile(r"role_arn|source_profile|credential_source|web_identity_.*|sso_.*|aws_.*|login_session")
+"""The settings from which botocore takes credentials before it runs a ``credential_process``."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +31,41 @@ class Profile:
     name: str
     command: Sequence[str]
     region: str
+    endpoint: Endpoint | None = None
 
     def __post_init__(self) -> None:
+        """Check that every AWS tool reads the profile as it is meant.
+
+        :raises RequestError: one would not.
+        """
         if not _NAME.fullmatch(self.name):
             raise RequestError(
-                f"--profile-name {self.name!r} cannot be a profile's", hint="take letters, digits and _+=,.@:/- only"
+                f"--profile-name {self.name!r} cannot be a profile's",
+                hint="use letters, digits and _+=,.@:/-, and no - at its beginning",
             )
+        if self.name.casefold() == "default":
+            raise RequestError(
+                "--profile-name default: every AWS tool without a profile would use the venue's token, and so would"
+                " venue-access-credentials itself",
+                hint="choose another name, and select it with AWS_PROFILE or --profile",
+            )
+        for word in (*self.command, *self.settings().values()):
+            if cannot_hold(word):
+                raise RequestError(
+                    f"an AWS configuration file cannot hold {word!r}: it has a line break, a control character or a"
+                    " comment sign after a space",
+                    hint="rename the profile of --source-profile, or the folder",
+                )
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings. Some AWS tools split the command themselves, others use a shell: it suits both."""
+        command = {"credential_process": shlex.join(self.command)}
+        return {**command, "region": self.region, **endpoint_settings(self.endpoint)}
 
     def text(self) -> str:
-        """Its section. Some AWS tools split the command themselves, others give it to a shell: it is one for both."""
-        return f"[profile {self.name}]\ncredential_process = {shlex.join(self.command)}\nregion = {self.region}\n"
-
-
-def config_file(environ: Mapping[str, str], home: Path) -> Path:
-    """The AWS configuration file, behind any symbolic link."""
-    return Path(environ.get("AWS_CONFIG_FILE") or home / ".aws" / "config").expanduser().resolve()
+        """Return the profile's section."""
+        lines = (f"{name} = {value}\n" for name, value in self.settings().items())
+        return "".join([f"[profile {self.name}]\n", *lines])
 
 
 def program() -> str:
@@ -52,49 +79,93 @@ def program() -> str:
     return str(path)
 
 
-def with_profile(text: str, profile: Profile) -> str:
-    """A configuration with the profile in it: at its end, or where a profile of ours of that name was.
+def with_profile(text: str, profile: Profile, path: Path = Path("~/.aws/config")) -> str:
+    """Return a configuration with the profile in it: at its end, or in place of a profile of the kit of that name.
 
-    Everything else stays as it is, to the letter.
+    The result is read as botocore reads it: the profile must be the one that was wanted, and every other section what
+    it was.
 
-    :raises RequestError: a profile of that name is somebody else's.
+    :raises RequestError: the AWS CLI cannot read the file, a profile of that name is not the kit's, or a setting of
+        ``[DEFAULT]`` overrides it.
     """
-    lines = text.splitlines(keepends=True)
-    begins = [number for number, line in enumerate(lines) if line.startswith("[")]
-    for begin, end in zip(begins, [*begins, len(lines)][1:], strict=True):
-        if _section(lines[begin]) != ["profile", profile.name]:
-            continue
-        own = lines[begin:end]
-        if not any(line.startswith("credential_process") and PROGRAM in line for line in own):
-            raise RequestError(f"the profile {profile.name} is there already, and not of this kit's making", hint=_HINT)
-        blank = [line for line in own[-1:] if not line.strip()]
-        return "".join([*lines[:begin], profile.text(), *blank, *lines[end:]])
+    before = read_sections(text, path)
+    same = [section for section in before if profile.name in profile_names(section.strip())]  # some tools strip
+    if len(same) > 1:
+        raise RequestError(f"{path} defines the profile {profile.name} twice: {', '.join(same)}", hint=_HINT)
+    if same and PROGRAM not in before[same[0]].get("credential_process", ""):
+        raise RequestError(f"{path} has a profile {profile.name}, which is not the kit's", hint=_HINT)
+    after = _replaced(text, same[0], profile.text()) if same else _appended(text, profile.text())
+    found = read_sections(after, path)
+    own = found.pop(f"profile {profile.name}", {})
+    before.pop(same[0] if same else "", None)
+    overriding = [name for name in own if name not in profile.settings() and _BEFORE_A_PROCESS.fullmatch(name)]
+    if overriding:
+        raise RequestError(
+            f"{path}: the section [DEFAULT] sets {overriding[0]} for every profile, which AWS tools use instead of a"
+            " credential_process",
+            hint="move it from [DEFAULT] to the profiles that need it",
+        )
+    if found != before or not profile.settings().items() <= own.items():
+        raise RequestError(f"{path} cannot be extended without changing it", hint=f"add by hand:\n{profile.text()}")
+    return after
+
+
+def _appended(text: str, section: str) -> str:
     between = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-    return f"{text}{between}{profile.text()}"
+    return f"{text}{between}{section}"
 
 
-def write_profile(path: Path, profile: Profile) -> bool:
-    """Have the profile in a configuration file; whether that changed it.
+def _replaced(text: str, name: str, section: str) -> str:
+    """Replace the section of a name, without the comments and empty lines between it and the next one."""
+    lines = list(io.StringIO(text, newline=""))
+    headers = {number: found["header"] for number, line in enumerate(lines) if (found := _header(line)) is not None}
+    [begin] = [number for number, header in headers.items() if header == name] or [len(lines)]
+    end = min((number for number in headers if number > begin), default=len(lines))
+    while end > begin + 1 and lines[end - 1].strip()[:1] in ("", "#", ";"):
+        end -= 1
+    return "".join([*lines[:begin], section, *lines[end:]])
 
-    :raises RequestError: a profile of that name is somebody else's, or the file cannot be written.
+
+def _header(line: str) -> re.Match[str] | None:
+    return RawConfigParser.SECTCRE.match(line.strip())
+
+
+def write_profile(
+    environ: Mapping[str, str], home: Path, profile: Profile, *, source: str | None = None, check: bool = False
+) -> tuple[Path, bool]:
+    """Write the profile into the AWS configuration file; return the file, and whether it changes.
+
+    :param source: the profile whose credentials it issues with, where one is named.
+    :param check: change nothing.
+    :raises RequestError: AWS tools would not use the profile, or the file cannot be written.
     """
-    before = ""
-    if path.exists():
-        content = read_small(path, what="AWS configuration", hint="name another with AWS_CONFIG_FILE", most=2**20)
-        try:
-            before = content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise RequestError(f"{path} is not UTF-8; it is left as it is") from error
-    after = with_profile(before, profile)
-    if after == before:
-        return False
+    path, credentials = files = aws_files(environ, home)
+    if source is not None:
+        _check_source(files, source, profile.name)
+    if profile.name in read_sections(read_text(credentials), credentials):
+        raise RequestError(
+            f"{credentials} has a section [{profile.name}], which overrides a profile of that name in {path}",
+            hint="choose another name with --profile-name, or remove that section",
+        )
+    path = path.resolve()  # a symbolic link stays one
+    before = read_text(path)
+    after = with_profile(before, profile, path)
+    if check or after == before:
+        return path, after != before
     private_directory(path.parent)
     write_private(path, after)
-    return True
+    return path, True
 
 
-def _section(line: str) -> list[str]:
-    try:
-        return shlex.split(line.strip().strip("[]"))
-    except ValueError:
-        return []
+def _check_source(files: tuple[Path, Path], source: str, profile: str) -> None:
+    """Check the profile of ``--source-profile``.
+
+    :raises RequestError: there is none of that name, or it is the profile that is being written.
+    """
+    config, credentials = files
+    known = {name for section in read_sections(read_text(config), config) for name in profile_names(section)}
+    known |= read_sections(read_text(credentials), credentials).keys()
+    if source == profile:
+        raise RequestError(f"--source-profile {source!r} is the profile that is to be written", hint="name another")
+    if source not in known:
+        raise RequestError(f"--source-profile {source!r}: {config} and {credentials} have no such profile")

@@ -7,6 +7,8 @@ The source: AWS SDKs and Tools Reference Guide, "Shared config and credentials f
 from __future__ import annotations
 
 import configparser
+import io
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -25,6 +27,8 @@ _LONGEST_CHAIN = 8
 # One word in every shell, where it is completed; a name of other characters is left to the AWS tools.
 _NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,127}")
 
+_HINT = "correct it, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
+
 Settings = Mapping[str, str]
 """A profile's settings: the configuration file's, and over them those of the credentials file."""
 
@@ -34,14 +38,12 @@ def in_profiles(environ: Mapping[str, str], home: Path) -> list[Account]:
 
     :raises RequestError: a file cannot be read, or is no such file.
     """
-    config = Path(environ.get("AWS_CONFIG_FILE") or home / ".aws" / "config").expanduser()
-    credentials = Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws" / "credentials").expanduser()
+    config, credentials = aws_files(environ, home)
     profiles: dict[str, dict[str, str]] = {}
     holding: dict[str, Path] = {}
-    for path, names in ((config, _profile_name), (credentials, str)):
-        for section, settings in _sections(path).items():
-            name = names(section)
-            if name is not None:
+    for path in (config, credentials):
+        for section, settings in read_sections(read_text(path), path).items():
+            for name in profile_names(section) if path == config else [section]:
                 profiles.setdefault(name, {}).update(settings)
                 if "aws_secret_access_key" in settings:
                     holding[name] = path
@@ -49,28 +51,67 @@ def in_profiles(environ: Mapping[str, str], home: Path) -> list[Account]:
     return [each for each in found if each is not None]
 
 
-def _sections(path: Path) -> dict[str, dict[str, str]]:
+def aws_files(environ: Mapping[str, str], home: Path) -> tuple[Path, Path]:
+    """Return the AWS configuration file and the credentials file."""
+
+    def path(variable: str, name: str) -> Path:
+        return Path(os.path.expanduser(os.path.expandvars(environ.get(variable) or home / ".aws" / name)))
+
+    return path("AWS_CONFIG_FILE", "config"), path("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of an AWS configuration or credentials file; an absent one is empty.
+
+    :raises RequestError: it cannot be read, or is not UTF-8.
+    """
     if not path.exists():
-        return {}
-    parser = configparser.RawConfigParser(default_section="", strict=False)  # as botocore: no section is for all
-    hint = "mend it, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
-    text = read_small(path, what="AWS configuration", hint=hint, most=2**20).decode("utf-8", "replace")
+        return ""
     try:
-        parser.read_string(text)
+        return read_small(path, what="AWS configuration", hint=_HINT, most=2**20).decode("utf-8")
+    except UnicodeDecodeError:
+        raise RequestError(f"the AWS configuration file {path} is not UTF-8", hint=_HINT) from None
+
+
+def read_sections(text: str, path: Path) -> dict[str, dict[str, str]]:
+    """Parse an AWS configuration file as botocore does (``configloader.raw_config_parse``).
+
+    :raises RequestError: the AWS CLI cannot read it either. The message quotes no line: it may be a secret key.
+    """
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_file(io.StringIO(text, newline=None))
     except configparser.Error as error:
-        line = f", line {error.lineno}" if isinstance(error, configparser.MissingSectionHeaderError) else ""
-        raise RequestError(f"the AWS configuration file {path}{line} is not one", hint=hint) from None  # it quotes
-    return {name: dict(parser.items(name)) for name in parser.sections()}
+        what = {
+            configparser.DuplicateSectionError: "a section that it has already",
+            configparser.DuplicateOptionError: "a setting that its section has already",
+            configparser.MissingSectionHeaderError: "a line before the first section",
+        }.get(type(error), "a line that is neither a section nor a setting")
+        number = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
+        line = "" if number is None else f", line {number}"
+        message = f"the AWS configuration file {path}{line}: {what}; AWS tools reject it"
+        raise RequestError(message, hint=_HINT) from None
+    found = {name: dict(parser.items(name)) for name in parser.sections()}
+    for section, settings in found.items():
+        for name, value in settings.items():
+            if value.startswith("\n") and not all("=" in line for line in value.split("\n") if line.strip()):
+                message = f"the AWS configuration file {path}, [{section}] {name}: an indented line without a ="
+                raise RequestError(f"{message}; AWS tools reject it", hint=_HINT)
+    return found
 
 
-def _profile_name(section: str) -> str | None:
+def profile_names(section: str) -> list[str]:
+    """Return the name of the profile that a section of the configuration file defines, or nothing.
+
+    The rule is botocore's (``configloader.build_profile_map``).
+    """
+    if section == "default":
+        return [section]
     try:
         words = shlex.split(section)
     except ValueError:
-        return None
-    if words == ["default"]:
-        return "default"
-    return words[1] if len(words) == 2 and words[0] == "profile" else None
+        return []
+    return words[1:] if section.startswith("profile") and len(words) == 2 else []
 
 
 def _account(name: str, profiles: Mapping[str, Settings], holding: Mapping[str, Path]) -> Account | None:

@@ -9,6 +9,7 @@ from venue_access.aws import Keys
 from venue_access.errors import RequestError
 from venue_access.tokens.formats import FORMATS, format_called, utc
 from venue_access.tokens.shells import IN_THE_WAY
+from venue_access.tokens.shells import statements as shell_statements
 
 SHOWN = "VENUE_ACCESS_ACCOUNT"
 """Says in a shell whose keys are set: ``work``, or ``work-MFA-STS``."""
@@ -55,15 +56,15 @@ def nothing() -> dict[str, str | None]:
 
 
 def statements(given: Mapping[str, str | None], format: str) -> str:
-    """Variables as a shell takes them.
+    """Variables as a shell takes them; an endpoint and CA bundle that the kit set for a token are undone.
 
     :raises RequestError: the format is none of a shell.
     """
-    statement = format_called(format).statement
-    if statement is None:
-        shells = ", ".join(name for name, each in FORMATS.items() if each.statement is not None)
+    shell = format_called(format).shell
+    if shell is None:
+        shells = ", ".join(name for name, each in FORMATS.items() if each.shell is not None)
         raise RequestError(f"--format {format} is not for a shell", hint=f"those for shells are: {shells}")
-    return "\n".join(statement(name, value) for name, value in given.items())
+    return shell_statements(shell, given)
 
 
 def now(environ: Mapping[str, str]) -> list[str]:

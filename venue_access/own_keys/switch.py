@@ -29,6 +29,8 @@ class InUse:
     keys: Keys
     expiration: datetime | None
     region: str
+    arn: str | None = None
+    """Of the role's session, where the profile has a role."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class Switch:
         """Its keys, or those of ``session``; for a profile with a role that role's."""
         shown = self.account.name + (ESCALATED if session is not None else "")
         keys = self.account.read_keys() if session is None else session.keys
-        ends = None if session is None else session.expiration
+        ends, arn = None if session is None else session.expiration, None
         if self.account.role is not None:
             token = self._assume(keys, self.account.role.arn, self.account.role.external_id, self.account.role.duration)
-            keys, ends = token.keys, token.expiration
-        return InUse(shown, keys, ends, self.region)
+            keys, ends, arn = token.keys, token.expiration, token.arn
+        return InUse(shown, keys, ends, self.region, arn)
 
     def escalate(self, code: Callable[[], Secret], duration: int) -> Session:
         """Begin a session with MFA, and keep it; ``code`` is asked for when it is time."""

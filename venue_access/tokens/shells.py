@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
-from venue_access.aws import AssumedRole
+from venue_access.aws import AssumedRole, Endpoint
 from venue_access.errors import DeliveryError
-from venue_access.tokens.formats import Format, Terms, utc
+from venue_access.tokens.formats import Format, Shell, Terms, utc
 
 IN_THE_WAY = (
     "AWS_PROFILE",
@@ -21,6 +21,19 @@ IN_THE_WAY = (
 The AWS CLI and the SDKs read the profiles; botocore takes ``AWS_SECURITY_TOKEN`` before ``AWS_SESSION_TOKEN`` (its
 ``EnvProvider``); the last three are those of the old EC2 tools.
 """
+
+
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
+"""Set for the AWS emulator, and for a venue with an ``aws_endpoint_url``.
+
+``VENUE_ACCESS_<name>`` holds what the kit set, and ``VENUE_ACCESS_OWN_<name>`` what the user had set before. So a token
+for AWS itself, ``account.use`` and ``account.clear`` restore the user's value, and leave one that the kit did not set.
+"""
+
+
+def set_by_kit(name: str) -> str:
+    """Return the variable that holds what the kit set a variable to."""
+    return f"VENUE_ACCESS_{name}"
 
 
 def variables(token: AssumedRole, region: str) -> dict[str, str | None]:
@@ -44,18 +57,48 @@ def variables(token: AssumedRole, region: str) -> dict[str, str | None]:
     return found
 
 
-def shell_format(statement: Callable[[str, str | None], str]) -> Format:
+def shell_format(shell: Shell) -> Format:
     """The format of a shell: a statement a line for each variable."""
 
     def write(token: AssumedRole, terms: Terms) -> str:
-        return "\n".join(statement(name, value) for name, value in variables(token, terms.region).items())
+        return statements(shell, variables(token, terms.region), terms.endpoint)
 
-    return Format(write, statement=statement)
+    return Format(write, shell=shell)
 
 
-def assignments(token: AssumedRole, region: str) -> dict[str, str]:
+def statements(shell: Shell, given: Mapping[str, str | None], endpoint: Endpoint | None = None) -> str:
+    """Return the statements that set variables and the endpoint, a line each.
+
+    :param given: None is for a variable to unset.
+    :param endpoint: None restores the user's own.
+    """
+    lines = [shell.statement(name, value) for name, value in given.items()]
+    values = _endpoint_values(endpoint)
+    for name in ENDPOINT_VARIABLES:
+        kit, own = set_by_kit(name), f"VENUE_ACCESS_OWN_{name}"
+        if name in values:
+            if shell.copy_unless is not None:
+                lines.append(shell.copy_unless(name, own, kit))
+            lines += [shell.statement(each, values[name]) for each in (name, kit)]
+        elif shell.restore_if is not None:
+            lines.append(shell.restore_if(name, own, kit))
+            lines += [shell.statement(each, None) for each in (kit, own)]
+    return "\n".join(lines)
+
+
+def assignments(token: AssumedRole, terms: Terms) -> dict[str, str]:
     """The variables that load a token, for a text that can only set: as ``variables``, but for those to be gone."""
-    return {name: value for name, value in variables(token, region).items() if value is not None}
+    found = {name: value for name, value in variables(token, terms.region).items() if value is not None}
+    for name, value in _endpoint_values(terms.endpoint).items():
+        found |= {name: value, set_by_kit(name): value}
+    return found
+
+
+def _endpoint_values(endpoint: Endpoint | None) -> dict[str, str]:
+    if endpoint is None:
+        return {}
+    ca_bundle = {} if endpoint.ca_file is None else {"AWS_CA_BUNDLE": str(endpoint.ca_file)}
+    return {"AWS_ENDPOINT_URL": endpoint.url, **ca_bundle}
 
 
 def posix_quoted(value: str) -> str:

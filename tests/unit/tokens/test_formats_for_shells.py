@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.stacks import a_venue
 from tests.unit.tokens.tokens import a_token, written
-from venue_access.errors import DeliveryError
+from venue_access.aws import Endpoint
+from venue_access.errors import DeliveryError, RequestError
+from venue_access.tokens.formats import writer
 from venue_access.tokens.shells import IN_THE_WAY
 
 SET = {
@@ -37,7 +42,56 @@ def test_statements_set_the_token_and_take_away_what_would_be_in_its_way(
     name: str, setting: str, taking_away: str
 ) -> None:
     expected = [setting.format(*each) for each in SET.items()] + [taking_away.format(each) for each in IN_THE_WAY]
-    assert written(name).split("\n") == expected
+    assert written(name).split("\n")[: len(expected)] == expected
+
+
+ENDPOINT = Endpoint("https://127.0.0.1:4566", Path("/emulator/ca.pem"))
+
+
+@pytest.mark.parametrize("name", ["dotenv", "env-no-export"])
+def test_a_list_of_variables_has_the_endpoint(name: str) -> None:
+    text = writer(name, a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    for variable in ("AWS_ENDPOINT_URL=https://127.0.0.1:4566", "AWS_CA_BUNDLE=/emulator/ca.pem"):
+        assert f"\n{variable}\nVENUE_ACCESS_{variable}" in text
+
+
+def test_a_profile_has_the_endpoint() -> None:
+    text = writer("ini", a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    assert text.endswith("endpoint_url = https://127.0.0.1:4566\nca_bundle = /emulator/ca.pem")
+
+
+def test_powershell_restores_the_users_own_endpoint() -> None:
+    """No PowerShell runs here; bash, dash, zsh and fish do in tests/functional/test_shell_formats.py."""
+    assert [line for line in written("powershell").split("\n") if "CA_B" in line] == [
+        "if ($env:AWS_CA_BUNDLE -ceq $env:VENUE_ACCESS_AWS_CA_BUNDLE)"
+        " { $env:AWS_CA_BUNDLE = $env:VENUE_ACCESS_OWN_AWS_CA_BUNDLE }",
+        "$env:VENUE_ACCESS_AWS_CA_BUNDLE = $null",
+        "$env:VENUE_ACCESS_OWN_AWS_CA_BUNDLE = $null",
+    ]
+
+
+def test_powershell_saves_the_users_own_endpoint() -> None:
+    text = writer("powershell", a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    assert [line for line in text.split("\n") if "CA_B" in line] == [
+        "if ($env:AWS_CA_BUNDLE -cne $env:VENUE_ACCESS_AWS_CA_BUNDLE)"
+        " { $env:VENUE_ACCESS_OWN_AWS_CA_BUNDLE = $env:AWS_CA_BUNDLE }",
+        "$env:AWS_CA_BUNDLE = '/emulator/ca.pem'",
+        "$env:VENUE_ACCESS_AWS_CA_BUNDLE = '/emulator/ca.pem'",
+    ]
+
+
+def test_cmd_has_nothing_but_what_a_for_loop_runs() -> None:
+    text = writer("windows-cmd", a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    assert 'set "AWS_CA_BUNDLE=/emulator/ca.pem"' in text
+    assert not [line for line in f"{text}\n{written('windows-cmd')}".split("\n") if not line.startswith('set "')]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("dotenv", "/with space/ca.pem"), ("ini", "/a #b/ca.pem"), ("windows-cmd", '/a"b/ca.pem')]
+)
+def test_a_format_that_cannot_hold_the_ca_file_is_refused_before_a_token_is_issued(name: str, path: str) -> None:
+    with pytest.raises(RequestError, match=f"--format {name} cannot hold the path"):
+        writer(name, a_venue(), endpoint=lambda: Endpoint(ENDPOINT.url, Path(path)))
 
 
 @pytest.mark.parametrize("name", ["dotenv", "env-no-export"])

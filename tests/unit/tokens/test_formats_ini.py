@@ -44,13 +44,13 @@ def test_a_profile_is_named_after_the_venue() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["unity-dev", "default2", "a.b/c@d:e+f%g_h", "9"])
+@pytest.mark.parametrize("name", ["unity-dev", "default2", "DEFAULT2", "Default", "a.b/c@d:e+f%g_h", "9"])
 def test_botocore_finds_a_profile_by_the_name_it_was_given(name: str, tmp_path: Path) -> None:
     text = written("ini", profile_name=name)
     assert as_botocore_reads(text, tmp_path, name) == ("ASIAEXAMPLE", "very-secret", "of-session", "us-west-2")
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "a]", "[a", "a\nb", "a\n", "é", "#a", "x" * 129])
+@pytest.mark.parametrize("name", ["", " ", "a b", "a]", "[a", "DEFAULT", "-x", "a\nb", "a\n", "é", "#a", "x" * 129])
 def test_a_name_that_not_every_tool_takes_is_refused(name: str) -> None:
     with pytest.raises(RequestError, match="is not a name that every AWS tool takes"):
         written("ini", profile_name=name)

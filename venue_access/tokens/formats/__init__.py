@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from venue_access.aws import AssumedRole
+    from venue_access.aws import AssumedRole, Endpoint
     from venue_access.inventory.model import Venue
 
 
@@ -25,6 +25,8 @@ class Terms:
     profile_name: str
     compact: bool = False
     """On one line, where the format is a document."""
+    endpoint: Endpoint | None = None
+    """Where the token is to be used; None is AWS itself."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,20 @@ class Format:
     """Whether texts may follow each other: each is one line, and says whose token it is."""
     check_profile_name: Callable[[str], None] | None = None
     """Raises ``RequestError`` for a name that cannot be a profile's; None where the format has no profile."""
-    statement: Callable[[str, str | None], str] | None = None
-    """Of a shell: what sets a variable there, or takes it away where the value is None."""
+    shell: Shell | None = None
+    """The shell whose statements it writes."""
+
+
+@dataclass(frozen=True)
+class Shell:
+    """How a shell sets variables: a statement each, as text."""
+
+    statement: Callable[[str, str | None], str]
+    """Set a variable, or unset it where the value is None."""
+    copy_unless: Callable[[str, str, str], str] | None = None
+    """Copy a variable to another, unless it equals a third: ``copy_unless(source, target, third)``."""
+    restore_if: Callable[[str, str, str], str] | None = None
+    """Give a variable the value of another, and unset it where that is empty, if it equals a third."""
 
 
 class Formats(Mapping[str, Format]):
@@ -71,12 +85,19 @@ FORMATS: Mapping[str, Format] = Formats()
 
 
 def writer(
-    name: str, venue: Venue, *, profile_name: str | None = None, several: bool = False
+    name: str,
+    venue: Venue,
+    *,
+    profile_name: str | None = None,
+    several: bool = False,
+    endpoint: Callable[[], Endpoint | None] = lambda: None,
 ) -> Callable[[AssumedRole], str]:
     """What writes a venue's tokens in a format; asked for before a token is issued, so that nothing is issued in vain.
 
     :param profile_name: None takes the venue's name.
     :param several: whether it is to write more than one.
+    :param endpoint: the venue's endpoint, asked for again when a token is written: the emulator chooses its port as it
+        starts.
     :raises RequestError: there is no such format, or it is not one for this.
     """
     from venue_access.errors import RequestError
@@ -90,7 +111,32 @@ def writer(
             raise RequestError(f"--format {name} has no profile", hint="--profile-name goes with --format ini")
         chosen.check_profile_name(profile_name)
     terms = Terms(venue.region, venue.name if profile_name is None else profile_name, several)
-    return lambda token: chosen.write(token, terms)
+    _check_endpoint(name, replace(terms, endpoint=endpoint()))
+    return lambda token: chosen.write(token, replace(terms, endpoint=endpoint()))
+
+
+def _check_endpoint(name: str, terms: Terms) -> None:
+    """Check that a format can hold an endpoint, before a token is issued.
+
+    :raises RequestError: it cannot: the path of the CA file has a character that the format has no notation for.
+    """
+    if terms.endpoint is None:
+        return
+    from datetime import datetime, timezone
+
+    from venue_access.aws import AssumedRole, Keys
+    from venue_access.errors import DeliveryError, RequestError
+    from venue_access.masked import Secret
+
+    keys = Keys("id", Secret("x"), Secret("x"))
+    try:
+        FORMATS[name].write(AssumedRole("arn", "id", keys, datetime(2000, 1, 1, tzinfo=timezone.utc)), terms)
+    except DeliveryError as error:
+        where = terms.endpoint.ca_file or terms.endpoint.url
+        raise RequestError(
+            f"--format {name} cannot hold the path {str(where)!r}, which the token needs",
+            hint="use --format json, or another work directory",
+        ) from error
 
 
 def format_called(name: str) -> Format:

@@ -16,7 +16,7 @@ _AGREED = re.compile(r"[\w+/.:,@%=-]*", re.ASCII)
 
 
 def _write(token: AssumedRole, terms: Terms) -> str:
-    found = assignments(token, terms.region)
+    found = assignments(token, terms)
     for name, value in found.items():
         if not _AGREED.fullmatch(value):
             raise unwritable(name, "a character", "a dotenv file")

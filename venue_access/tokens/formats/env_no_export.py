@@ -17,7 +17,7 @@ _BARE = re.compile(r"[\w+/.:,@%-][\w+/.:,@%=-]*", re.ASCII)  # zsh takes a leadi
 def _write(token: AssumedRole, terms: Terms) -> str:
     return "\n".join(
         f"{name}={value if _BARE.fullmatch(value) else posix_quoted(value)}"
-        for name, value in assignments(token, terms.region).items()
+        for name, value in assignments(token, terms).items()
     )
 
 

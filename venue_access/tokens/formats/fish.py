@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from venue_access.tokens.formats import Shell
 from venue_access.tokens.shells import shell_format
 
 
@@ -24,4 +25,12 @@ def _statement(name: str, value: str | None) -> str:
     return f"set -eg {name};" if value is None else f"set -gx {name} {_quoted(value)};"
 
 
-FORMAT = shell_format(_statement)
+def _copy_unless(source: str, target: str, third: str) -> str:
+    return f'test "${source}" = "${third}"; or set -gx {target} "${source}";'
+
+
+def _restore_if(name: str, value: str, third: str) -> str:
+    return f'test "${name}" != "${third}"; or set -gx {name} "${value}"; test -n "${name}"; or set -eg {name};'
+
+
+FORMAT = shell_format(Shell(_statement, _copy_unless, _restore_if))

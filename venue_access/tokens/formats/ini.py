@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-from venue_access.aws import AssumedRole
+from venue_access.aws import AssumedRole, Endpoint
 from venue_access.errors import RequestError
 from venue_access.tokens.formats import Format, Terms, utc
 from venue_access.tokens.shells import unwritable
 
-_PROFILE_NAME = re.compile(r"[\w./%@:+-]{1,128}", re.ASCII)
+_PROFILE_NAME = re.compile(r"(?!DEFAULT$)[\w./%@:+][\w./%@:+-]{0,127}", re.ASCII)
 # There is no quoting: a line break would begin another setting, spaces at the ends are dropped, and for some SDKs a
 # comment begins at a # or ; after a space.
 _REFUSED = re.compile(r"[\x00-\x1f\x7f]|\s[#;]|^\s|\s$|[\u0085\u2028\u2029]")
@@ -23,8 +23,22 @@ def _check_profile_name(name: str) -> None:
     if not _PROFILE_NAME.fullmatch(name):
         raise RequestError(
             f"--profile-name {name!r} is not a name that every AWS tool takes",
-            hint="it is up to 128 ASCII letters, digits and _ - . / % @ : +",
+            hint="it is up to 128 ASCII letters, digits and _ - . / % @ : +, no - at its beginning, and not DEFAULT,"
+            " whose settings are every profile's",
         )
+
+
+def cannot_hold(value: str) -> bool:
+    """Return whether a value would be read as another from an AWS configuration file."""
+    return not value.isprintable() or _REFUSED.search(value) is not None
+
+
+def endpoint_settings(endpoint: Endpoint | None) -> dict[str, str]:
+    """Return the settings of a profile that lead AWS tools to an endpoint of the venue's own."""
+    if endpoint is None:
+        return {}
+    ca_bundle = {} if endpoint.ca_file is None else {"ca_bundle": str(endpoint.ca_file)}
+    return {"endpoint_url": endpoint.url, **ca_bundle}
 
 
 def _write(token: AssumedRole, terms: Terms) -> str:
@@ -34,6 +48,7 @@ def _write(token: AssumedRole, terms: Terms) -> str:
         "aws_secret_access_key": keys.secret_access_key.reveal(),
         "aws_session_token": keys.session_token.reveal() if keys.session_token is not None else "",
         "region": terms.region,
+        **endpoint_settings(terms.endpoint),
     }
     for name, value in settings.items():
         if _REFUSED.search(value):

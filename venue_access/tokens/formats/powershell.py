@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from venue_access.tokens.formats import Shell
 from venue_access.tokens.shells import shell_format
 
 
@@ -21,4 +22,12 @@ def _statement(name: str, value: str | None) -> str:
     return f"$env:{name} = {'$null' if value is None else _quoted(value)}"
 
 
-FORMAT = shell_format(_statement)
+def _copy_unless(source: str, target: str, third: str) -> str:
+    return f"if ($env:{source} -cne $env:{third}) {{ $env:{target} = $env:{source} }}"
+
+
+def _restore_if(name: str, value: str, third: str) -> str:
+    return f"if ($env:{name} -ceq $env:{third}) {{ $env:{name} = $env:{value} }}"  # an empty value unsets
+
+
+FORMAT = shell_format(Shell(_statement, _copy_unless, _restore_if))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from venue_access.tokens.formats import Shell
 from venue_access.tokens.shells import shell_format, unwritable
 
 _REFUSED = re.compile(r'["\x00-\x1f\x7f]')
@@ -21,4 +22,4 @@ def _statement(name: str, value: str | None) -> str:
     return f'set "{name}={doubled}"'  # nothing after the =: the variable is taken away
 
 
-FORMAT = shell_format(_statement)
+FORMAT = shell_format(Shell(_statement))  # for /f runs neither an "if" nor expands a %NAME%: no more than "set"
