@@ -47,26 +47,49 @@ class Report:
         """What is not as it should be."""
         return tuple(check for check in self.checks if check.holds is False)
 
+    @property
+    def unclear(self) -> tuple[Check, ...]:
+        """The checks whose result could not be determined."""
+        return tuple(check for check in self.checks if check.holds is None)
+
     def document(self) -> dict[str, Any]:
         """The ``--json`` document."""
         return {
             "venue": self.venue.name,
             "role_arn": self.venue.role_arn,
             "differences": len(self.differences),
+            "unclear": len(self.unclear),
             "checks": [check.document() for check in self.checks],
         }
 
     def lines(self) -> Iterator[str]:
-        """A line for each check."""
-        return (check.line() for check in self.checks)
+        """Return a line for each check, and a summary as the last line."""
+        yield from (check.line() for check in self.checks)
+        yield self._summary()
 
     def conclude(self) -> None:
-        """Say nothing where everything that could be told is as it should be.
+        """Return if every check is ok.
 
-        :raises DifferenceFound: something is not.
+        :raises DifferenceFound: a check differs, or its result is unclear.
         """
-        if self.differences:
+        total, differing, unclear = len(self.checks), len(self.differences), len(self.unclear)
+        if differing:
+            also = f", {unclear} unclear" if unclear else ""
             raise DifferenceFound(
-                f"{self.venue.name}: {len(self.differences)} of {len(self.checks)} checks differ",
+                f"{self.venue.name}: {differing} of {total} checks differ{also}",
                 hint=f"ask who changed it; what would be put right: invoke provision --venue {self.venue.name} --check",
             )
+        if unclear:
+            raise DifferenceFound(
+                f"{self.venue.name}: nothing differs, but {unclear} of {total} checks {_are(unclear)} unclear",
+                hint="each unclear line names the reason; run verify again when it no longer applies",
+            )
+
+    def _summary(self) -> str:
+        total, differing, unclear = len(self.checks), len(self.differences), len(self.unclear)
+        counts = f"{total - differing - unclear} ok, {differing} {'differs' if differing == 1 else 'differ'}"
+        return f"{self.venue.name}: {total} check{'' if total == 1 else 's'}: {counts}, {unclear} unclear"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
