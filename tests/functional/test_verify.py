@@ -105,7 +105,9 @@ class TestTheProbes:
         lines = role.verify().out.splitlines()
         summary = lines.pop()
         assert all(": expected " in line and ", found " in line for line in lines)
-        assert summary == f"{VENUE}: {len(lines)} checks: {len(lines)} ok, 0 differ, 0 unclear"
+        ok, skipped = (sum(line.startswith(word) for line in lines) for word in ("ok", "skipped"))
+        assert summary == f"{VENUE}: {len(lines)} checks: {ok} ok, 0 differ, 0 unclear, {skipped} skipped"
+        assert (ok + skipped, skipped) == (len(lines), 1)
         for tried in (
             "sts:AssumeRole without an external ID: expected refused, found refused",
             "sts:AssumeRole with a wrong external ID: expected refused, found refused",
@@ -132,7 +134,7 @@ class TestTheProbes:
         document = result.document()
         assert document["venue"] == VENUE
         assert document["differences"] == 0
-        assert {"tried", "expected", "found", "holds"} == set(document["checks"][0])
+        assert {"tried", "expected", "found", "holds", "result"} == set(document["checks"][0])
         assert document["unclear"] == 0
         assert len(document["checks"]) == len(role.verify().out.splitlines()) - 1  # the summary
 

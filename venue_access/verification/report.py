@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +20,23 @@ class Check:
     found: str
     holds: bool | None
     """None: it could not be told."""
+    skipped: bool = False
+    """Whether there was nothing to try: what the token is to be kept from does not exist."""
+
+    @property
+    def result(self) -> str:
+        """``ok``, ``differs``, ``unclear`` or ``skipped``."""
+        return "skipped" if self.skipped else {True: "ok", False: "differs", None: "unclear"}[self.holds]
 
     def line(self) -> str:
         """What was tried, what was expected, what came back."""
-        mark = {True: "ok", False: "DIFFERS", None: "unclear"}[self.holds]
+        mark = self.result.replace("differs", "DIFFERS")
         return f"{mark:<8} {self.tried}: expected {self.expected}, found {self.found}"
 
     def document(self) -> dict[str, Any]:
         """Its part of the ``--json`` document."""
-        return {"tried": self.tried, "expected": self.expected, "found": self.found, "holds": self.holds}
+        found = {"tried": self.tried, "expected": self.expected, "found": self.found, "holds": self.holds}
+        return {**found, "result": self.result}
 
 
 def compared(tried: str, expected: str, found: str) -> Check:
@@ -43,22 +52,17 @@ class Report:
     checks: tuple[Check, ...]
 
     @property
-    def differences(self) -> tuple[Check, ...]:
-        """What is not as it should be."""
-        return tuple(check for check in self.checks if check.holds is False)
-
-    @property
-    def unclear(self) -> tuple[Check, ...]:
-        """The checks whose result could not be determined."""
-        return tuple(check for check in self.checks if check.holds is None)
+    def counts(self) -> Mapping[str, int]:
+        """How many checks there are of each result."""
+        return Counter(check.result for check in self.checks)
 
     def document(self) -> dict[str, Any]:
         """The ``--json`` document."""
         return {
             "venue": self.venue.name,
             "role_arn": self.venue.role_arn,
-            "differences": len(self.differences),
-            "unclear": len(self.unclear),
+            "differences": self.counts["differs"],
+            "unclear": self.counts["unclear"],
             "checks": [check.document() for check in self.checks],
         }
 
@@ -72,7 +76,7 @@ class Report:
 
         :raises DifferenceFound: a check differs, or its result is unclear.
         """
-        total, differing, unclear = len(self.checks), len(self.differences), len(self.unclear)
+        total, differing, unclear = len(self.checks), self.counts["differs"], self.counts["unclear"]
         if differing:
             also = f", {unclear} unclear" if unclear else ""
             raise DifferenceFound(
@@ -86,9 +90,11 @@ class Report:
             )
 
     def _summary(self) -> str:
-        total, differing, unclear = len(self.checks), len(self.differences), len(self.unclear)
-        counts = f"{total - differing - unclear} ok, {differing} {'differs' if differing == 1 else 'differ'}"
-        return f"{self.venue.name}: {total} check{'' if total == 1 else 's'}: {counts}, {unclear} unclear"
+        total, counts = len(self.checks), self.counts
+        differing = f"{counts['differs']} {'differs' if counts['differs'] == 1 else 'differ'}"
+        skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+        told = f"{counts['ok']} ok, {differing}, {counts['unclear']} unclear{skipped}"
+        return f"{self.venue.name}: {total} check{'' if total == 1 else 's'}: {told}"
 
 
 def _are(count: int) -> str:

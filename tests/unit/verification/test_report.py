@@ -9,6 +9,7 @@ from venue_access.errors import DifferenceFound
 from venue_access.verification.report import Check, Report
 
 OK, DIFFERS, UNCLEAR = (Check("a call", "allowed", "...", holds) for holds in (True, False, None))
+SKIPPED = Check("a call", "refused", "NoSuchBucket", None, skipped=True)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,7 @@ OK, DIFFERS, UNCLEAR = (Check("a call", "allowed", "...", holds) for holds in (T
         ((OK,), "1 check: 1 ok, 0 differ, 0 unclear"),
         ((OK, OK, DIFFERS, UNCLEAR), "4 checks: 2 ok, 1 differs, 1 unclear"),
         ((DIFFERS, DIFFERS, UNCLEAR, UNCLEAR), "4 checks: 0 ok, 2 differ, 2 unclear"),
+        ((OK, SKIPPED), "2 checks: 1 ok, 0 differ, 0 unclear, 1 skipped"),
         ((), "0 checks: 0 ok, 0 differ, 0 unclear"),
     ],
 )
@@ -43,6 +45,7 @@ def test_a_difference_and_an_unclear_check_are_exit_7_with_a_message_each(
 
 
 def test_a_report_with_every_check_ok_succeeds_and_counts_in_its_document() -> None:
-    Report(a_venue(), (OK, OK)).conclude()
-    document = Report(a_venue(), (OK, DIFFERS, UNCLEAR)).document()
+    Report(a_venue(), (OK, SKIPPED)).conclude()
+    document = Report(a_venue(), (OK, DIFFERS, UNCLEAR, SKIPPED)).document()
     assert (document["differences"], document["unclear"]) == (1, 1)
+    assert [each["result"] for each in document["checks"]] == ["ok", "differs", "unclear", "skipped"]
