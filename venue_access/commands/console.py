@@ -45,7 +45,6 @@ def console_url(
 ) -> None:
     """A URL that signs in to the AWS console, at a venue's bucket or repositories; it is a secret for 15 minutes."""
     from venue_access.buckets import find_buckets
-    from venue_access.masked import scrub
     from venue_access.tokens.console import session
     from venue_access.tokens.console.browser import open_in_browser
     from venue_access.tokens.console.site import Page, Site, check_issuer
@@ -79,7 +78,6 @@ def console_url(
     if given is not None:
         made = session.console_url(given, site, page, issuer)
     else:
-        reason = None if reason is None else scrub(reason, supplied)
         asked = session.Asked(chosen, user, supplied, reason)
         made, issued = session.issue_for_console(here.ledger(chosen), asked, site, page, issuer)
         ui.say(issued.summary())

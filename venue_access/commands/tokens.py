@@ -59,7 +59,6 @@ def issue_token(
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
-    from venue_access.masked import scrub
     from venue_access.tokens.delivery import Wishes, hand_over
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
@@ -99,7 +98,6 @@ def issue_token(
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
-    reason = None if reason is None else scrub(reason, supplied)
     ledger = here.ledger(chosen)
     issued = entering_refusals(ledger, request, issue(ledger.aws, request, prepare=way.prepare), reason)
     code = hand_over(

@@ -17,6 +17,10 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.chain import Line
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind, Record
+from venue_access.masked import redact
+
+_WRITTEN_BY_PEOPLE = ("reason", "narrowing")
+"""The fields that hold what somebody typed: sensitive values are redacted in them."""
 
 
 class Store(Protocol):
@@ -75,11 +79,12 @@ class Ledger:
     def record(self, kind: Kind, *, when: datetime | None = None, **details: Any) -> Record:
         """Enter what happened, on the disk or in S3 when this returns.
 
-        :param details: fields of ``Record``.
+        :param details: fields of ``Record``. In those that hold what somebody typed, sensitive values are redacted.
         :raises VenueAccessError: it cannot be entered; the ledger is as it was.
         """
         self.aws()
         assert self._operator is not None
+        details |= {field: redact(details[field]) for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None}
         record = Record(
             kind=kind,
             when=when or self._now(),
