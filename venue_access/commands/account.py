@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, kit
+from venue_access.commands.command import SIMILAR_USER, command, kit
 from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
@@ -262,6 +262,7 @@ def account_clear(
     user="who the tokens are for: the Unix user unless given",
     duration="how long each lasts: 1h (default), 90m, 3600",
     source_profile="the AWS profile of your own keys, where they are not the default ones",
+    yes=SIMILAR_USER,
 )
 def account_profile(
     context: Context,
@@ -270,12 +271,13 @@ def account_profile(
     user: str | None = None,
     duration: str = "1h",
     source_profile: str | None = None,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Write a profile into ~/.aws/config with which every AWS tool has a venue's token, and renews it by itself."""
     from pathlib import Path
 
-    from venue_access.inventory.recipients import find_recipient
+    from venue_access.inventory.recipients import find_recipient, similar_user
     from venue_access.own_keys.find import unix_user
     from venue_access.own_keys.profile_writer import Profile, config_file, program, write_profile
     from venue_access.tokens.durations import seconds
@@ -283,16 +285,16 @@ def account_profile(
     seconds(duration)
     here = kit(context, inventory)
     chosen = here.venue(venue)
-    recipient = find_recipient(chosen, user or unix_user(os.environ))
+    recipient = find_recipient(chosen, user or unix_user(os.environ), accept_similar=yes or user is None)
     arguments = ["--venue", chosen.name, "--user", recipient.name]
     arguments += ["--inventory", str(here.settings.inventory), "--workdir", str(here.settings.work_directory)]
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
+    more += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
     profile = Profile(profile_name or chosen.name, [program(), *arguments, *more], chosen.region)
     path = config_file(os.environ, Path(os.environ.get("HOME") or Path.home()))
     if context.config.run.dry:
         ui.say(f"would write into {path}:\n{profile.text()}")
         return
-    changed = write_profile(path, profile)
-    ui.say(f"{'wrote' if changed else 'it was there already:'} profile {profile.name} in {path}")
+    ui.say(f"{'wrote' if write_profile(path, profile) else 'it was there already:'} profile {profile.name} in {path}")
     ui.result(profile.name)

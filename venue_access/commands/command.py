@@ -39,6 +39,7 @@ _LISTS_KEYS_AND_SECRETS = {
     *("config", "credentials_dir", "inventory", "out", "policy"),  # paths, which the system limits
 }
 """Flags that may be longer than ``_LONGEST``; whatever reads one checks it."""
+SIMILAR_USER = "take --user as given, though it is one slip away from a known user's name"
 LOCK_TIMEOUT = "how long to wait for another run on the stack: 5m, 0"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, configured, kit
+from venue_access.commands.command import SIMILAR_USER, command, configured, kit
 from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from_env="use the credentials in the environment instead of issuing a token",
     token="use a token's JSON instead of issuing one: - reads it from standard input",
     open="hand the URL to the browser and do not print it",
+    yes=SIMILAR_USER,
 )
 def console_url(
     context: Context,
@@ -41,6 +42,7 @@ def console_url(
     from_env: bool = False,
     token: str | None = None,
     open: bool = False,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> None:
     """A URL that signs in to the AWS console, at a venue's bucket or repositories; it is a secret for 15 minutes."""
@@ -78,7 +80,7 @@ def console_url(
     if given is not None:
         made = session.console_url(given, site, page, issuer)
     else:
-        asked = session.Asked(chosen, user, supplied, reason)
+        asked = session.Asked(chosen, user, supplied, reason, accept_similar=yes)
         made, issued = session.issue_for_console(here.ledger(chosen), asked, site, page, issuer)
         ui.say(issued.summary())
     if open:

@@ -9,7 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from venue_access import ui
-from venue_access.commands.command import command, kit
+from venue_access.commands.command import SIMILAR_USER, command, kit
 
 if TYPE_CHECKING:
     from venue_access.tokens.policy_file import PolicyFile
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     to="the recipient's public key for --seal, or a file of it: age, SSH, X.509; several by comma",
     passphrase="seal by a generated passphrase, which the terminal shows once",
     out="write it to this new file, or into this folder",
+    yes=SIMILAR_USER,
 )
 def issue_token(
     context: Context,
@@ -55,6 +56,7 @@ def issue_token(
     to: str | None = None,
     passphrase: bool = False,
     out: str | None = None,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
@@ -82,7 +84,7 @@ def issue_token(
     )
     here = kit(context, inventory)
     chosen = find_venue_of(here.venues, venue, users)
-    request = TokenRequest(chosen, users, lasting, supplied, narrowed)
+    request = TokenRequest(chosen, users, lasting, supplied, narrowed, accept_similar=yes)
     several = len(users) > 1
     way = handover(
         Wishes(seal, to, passphrase, out, format),
@@ -116,6 +118,7 @@ def issue_token(
     to="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
     passphrase="seal by a generated passphrase, which the terminal shows once",
     out="write it to this new file, or into this folder",
+    yes=SIMILAR_USER,
 )
 def external_id_send(
     context: Context,
@@ -124,6 +127,7 @@ def external_id_send(
     to: str | None = None,
     passphrase: bool = False,
     out: str | None = None,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Hand a requester a venue's external ID, sealed, for their requests; it is never printed."""
@@ -137,7 +141,7 @@ def external_id_send(
     chosen = here.venue(venue, user=user)
     wishes = Wishes(seal=True, to=to, passphrase=passphrase, out=out)
     sealing = Sealing.of(wishes, chosen, several=False, keys_folder=here.settings.inventory_folder)
-    recipient = find_recipient(chosen, user)
+    recipient = find_recipient(chosen, user, accept_similar=yes)
     sealing.prepare(recipient)
     if context.config.run.dry:
         ui.say(f"would hand the external ID of {chosen.name} to {recipient.name}")

@@ -56,6 +56,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     what.add_argument("--venue", help="the venue to be given a token of")
     what.add_argument("--account", help="the account whose session with MFA is meant")
     parser.add_argument("--user", help="who the token is for: the Unix user unless given")
+    parser.add_argument(
+        "--yes", action="store_true", help="take --user as given, though it is one slip away from a known user's name"
+    )
     parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
     parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
     parser.add_argument("--workdir", help="the work directory, with the ledger: INVOKE_WORKDIR, or the checkout's own")
@@ -108,5 +111,6 @@ def _of_venue(asked: argparse.Namespace) -> Session:
         )
     os.environ[_INSIDE] = "1"
     settings = default_settings(os.environ, inventory=asked.inventory, workdir=asked.workdir)
-    token = issue_for_oneself(settings, asked.venue, asked.user or unix_user(os.environ), asked.duration)
+    user, similar = asked.user or unix_user(os.environ), asked.yes or asked.user is None
+    token = issue_for_oneself(settings, asked.venue, user, asked.duration, accept_similar=similar)
     return Session(token.keys, token.expiration)

@@ -11,14 +11,15 @@ from venue_access.tokens.entries import enter_issue, entering_refusals
 from venue_access.tokens.issue import Refused, TokenRequest, issue
 
 
-def issue_for_oneself(settings: Settings, venue: str, user: str, duration: str) -> AssumedRole:
+def issue_for_oneself(settings: Settings, venue: str, user: str, duration: str, *, accept_similar: bool) -> AssumedRole:
     """Issue a token.
 
+    :param accept_similar: take a user who is one slip away from a listed one as given.
     :raises VenueAccessError: there is no such venue, AWS refuses it, or it cannot be entered.
     """
     kit = Kit.open(settings)
     chosen = kit.venue(venue)
-    request = TokenRequest(chosen, (user,), seconds(duration))
+    request = TokenRequest(chosen, (user,), seconds(duration), accept_similar=accept_similar)
     ledger = kit.ledger(chosen)
     (issued,) = entering_refusals(ledger, request, issue(ledger.aws, request))
     if isinstance(issued, Refused):

@@ -36,6 +36,8 @@ class TokenRequest:
     external_id: ExternalId | None = None
     """As the requester supplied it; None takes the stored one."""
     narrowing: Narrowing = field(default_factory=Narrowing)
+    accept_similar: bool = False
+    """Take a name that is one slip away from a listed user's as it is."""
 
     def check(self) -> None:
         """Refuse a narrowing that will not do, as far as it can be told without AWS.
@@ -113,7 +115,7 @@ def recipients(
     seen = set()
     for user in request.users:
         try:
-            recipient = find_recipient(request.venue, user)
+            recipient = find_recipient(request.venue, user, accept_similar=request.accept_similar)
             if recipient.name in seen:
                 continue
             seen.add(recipient.name)

@@ -60,6 +60,13 @@ def test_an_empty_name_is_refused_before_anybody_gets_a_token(text: str, said: s
         users_named(text)
 
 
+def test_a_slip_of_a_listed_name_is_refused_unless_accepted_and_the_others_are_served() -> None:
+    request = TokenRequest(LISTED, ("alice", "alcie", "bbo"))
+    assert [getattr(each, "name", Refused) for each in recipients(request)] == ["alice", Refused, Refused]
+    accepted = recipients(replace(request, accept_similar=True))
+    assert [getattr(each, "name", Refused) for each in accepted] == ["alice", "alcie", "bbo"]
+
+
 @pytest.mark.parametrize(
     "user", ["", "x", "a" * 65, "a b", "alice\n", "al\tice", "a٣", "é1", "a;b", "a/b", "a:b", "$(id)"]
 )

@@ -66,6 +66,8 @@ class Asked:
     external_id: ExternalId | None = None
     """As it was supplied; None takes the stored one, which a caller of another account cannot read."""
     reason: str | None = None
+    accept_similar: bool = False
+    """Take a ``user`` who is one slip away from a listed one as given."""
 
 
 def issue_for_console(
@@ -77,7 +79,8 @@ def issue_for_console(
     """
     caller = ledger.aws().caller()
     user = asked.user or caller.arn.rpartition("/")[2]
-    request = TokenRequest(asked.venue, (user,), external_id=asked.external_id)
+    similar = asked.accept_similar or asked.user is None  # what AWS calls the operator is no slip
+    request = TokenRequest(asked.venue, (user,), external_id=asked.external_id, accept_similar=similar)
     (issued,) = entering_refusals(ledger, request, issue(ledger.aws, request), asked.reason)
     if isinstance(issued, Refused):
         raise issued.error
