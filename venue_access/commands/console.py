@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -13,6 +14,7 @@ from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
     from venue_access.tokens.console.credentials import Credentials
+    from venue_access.tokens.console.session import ConsoleUrl
 
 
 @command(
@@ -48,7 +50,6 @@ def console_url(
     """A URL that signs in to the AWS console, at a venue's bucket or repositories; it is a secret for 15 minutes."""
     from venue_access.buckets import find_buckets
     from venue_access.tokens.console import session
-    from venue_access.tokens.console.browser import open_in_browser
     from venue_access.tokens.console.site import Page, Site, check_issuer
     from venue_access.tokens.issue import supplied_external_id
 
@@ -77,18 +78,26 @@ def console_url(
     if context.config.run.dry:
         ui.say(f"would sign in at {site.federation} and open {page}")
         return
+    work = configured(context, inventory).work_directory
     if given is not None:
-        made = session.console_url(given, site, page, issuer)
-    else:
-        asked = session.Asked(chosen, user, supplied, reason, accept_similar=yes)
-        made, issued = session.issue_for_console(here.ledger(chosen), asked, site, page, issuer)
+        show(session.console_url(given, site, page, issuer), work if open else None)
+        return
+    asked = session.Asked(chosen, user, supplied, reason, accept_similar=yes)
+    with session.issued_for_console(here.ledger(chosen), asked, site, page, issuer) as (made, issued):
         ui.say(issued.summary())
-    if open:
-        open_in_browser(made.url, configured(context, inventory).work_directory)
+        show(made, work if open else None)
+
+
+def show(made: ConsoleUrl, browser_folder: Path | None) -> None:
+    """Print the URL; or open it in the browser, by a file in ``browser_folder``."""
+    from venue_access.tokens.console.browser import open_in_browser
+
+    if browser_folder is not None:
+        open_in_browser(made.url, browser_folder)
         ui.say(f"opened in the browser: {made.lasts()}")
-    else:
-        ui.say(made.lasts())
-        ui.result(made.url.reveal())
+        return
+    ui.say(made.lasts())
+    ui.result(made.url.reveal())
 
 
 def given_credentials(from_env: bool, token: str | None) -> Credentials | None:

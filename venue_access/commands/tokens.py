@@ -61,9 +61,9 @@ def issue_token(
 ) -> None:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
-    from venue_access.tokens.delivery import Wishes, hand_over
+    from venue_access.tokens.delivery import Wishes
     from venue_access.tokens.durations import seconds
-    from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
+    from venue_access.tokens.entries import Recorder, hand_over
     from venue_access.tokens.formats import writer
     from venue_access.tokens.handover import handover
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
@@ -101,15 +101,9 @@ def issue_token(
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return
     ledger = here.ledger(chosen)
-    issued = entering_refusals(ledger, request, issue(ledger.aws, request, prepare=way.prepare), reason)
-    code = hand_over(
-        issued,
-        way,
-        lambda each, delivery: enter_issue(ledger, each, delivery, reason),
-        several=several,
-        delivered=lambda each, delivery: enter_delivery(ledger, each, delivery),
-    )
-    raise Exit(code=code)
+    recorder = Recorder(ledger, way.account, reason)
+    issued = issue(ledger.aws, request, record=recorder.record, prepare=way.prepare)
+    raise Exit(code=hand_over(issued, way, recorder, several=several))
 
 
 @command(

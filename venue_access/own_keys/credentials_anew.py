@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,16 +27,17 @@ def answer_anew(arguments: Sequence[str], kept: str | None, clock: Callable[[], 
     """
     try:
         asked = _parsed(arguments)
-        if kept is None:
-            ui.result(_answer(asked).rstrip("\n"))
-            return 0
-        folder = private_directory(Path(kept).parent)
-        with locked(folder / "process.lock", timeout=_LOCK_TIMEOUT):
-            text = still_good(kept, clock())  # another process was asked the same just now
-            if text is None:
-                text = _answer(asked)
-                write_private(Path(kept), text)
-        ui.result(text.rstrip("\n"))
+        with ExitStack() as delivering:  # it names a token that is issued here and reaches nobody
+            if kept is None:
+                ui.result(_answer(asked, delivering).rstrip("\n"))
+                return 0
+            folder = private_directory(Path(kept).parent)
+            with locked(folder / "process.lock", timeout=_LOCK_TIMEOUT):
+                text = still_good(kept, clock())  # another process was asked the same just now
+                if text is None:
+                    text = _answer(asked, delivering)
+                    write_private(Path(kept), text)
+            ui.result(text.rstrip("\n"))
         return 0
     except VenueAccessError as error:
         ui.error(str(error))
@@ -72,8 +74,8 @@ _INSIDE = "VENUE_ACCESS_CREDENTIALS"
 _DESCRIPTION = "Prints AWS credentials as credential_process takes them, from its cache while they are good."
 
 
-def _answer(asked: argparse.Namespace) -> str:
-    return process_json(_of_account(asked.account) if asked.account is not None else _of_venue(asked))
+def _answer(asked: argparse.Namespace, delivering: ExitStack) -> str:
+    return process_json(_of_account(asked.account) if asked.account is not None else _of_venue(asked, delivering))
 
 
 def _of_account(name: str) -> Session:
@@ -95,9 +97,9 @@ def _of_account(name: str) -> Session:
     return Session(in_use.keys, in_use.expiration or session.expiration)
 
 
-def _of_venue(asked: argparse.Namespace) -> Session:
+def _of_venue(asked: argparse.Namespace, delivering: ExitStack) -> Session:
     from venue_access.own_keys.find import unix_user
-    from venue_access.own_keys.for_oneself import issue_for_oneself
+    from venue_access.own_keys.for_oneself import issued_for_oneself
 
     # The profile that AWS_PROFILE names is the one that asks; the keys to issue with are others.
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
@@ -112,5 +114,7 @@ def _of_venue(asked: argparse.Namespace) -> Session:
     os.environ[_INSIDE] = "1"
     settings = default_settings(os.environ, inventory=asked.inventory, workdir=asked.workdir)
     user, similar = asked.user or unix_user(os.environ), asked.yes or asked.user is None
-    token = issue_for_oneself(settings, asked.venue, user, asked.duration, accept_similar=similar)
+    token = delivering.enter_context(
+        issued_for_oneself(settings, asked.venue, user, asked.duration, accept_similar=similar)
+    )
     return Session(token.keys, token.expiration)
