@@ -28,9 +28,10 @@ STDOUT = {
     "external_id_age_seconds, external_id_parameter_type, outdated_external_id, max_session_duration, role_arn, "
     "error}}}`, where `external_id` is a word such as `stable`, and `outdated_external_id` lists who was handed an "
     "earlier one. Never an external ID.",
-    "verify": "a line for each thing that was looked at or tried: what, what was expected, what came back. With "
-    "`--json` one document: `{venue, role_arn, differences, checks}`, where each check has `tried`, `expected`, "
-    "`found` and `holds`, which is null where it could not be told. Never an external ID.",
+    "verify": "a line for each thing that was looked at or tried: what, what was expected, what came back; the last "
+    "line counts the checks by result. With `--json` one document: `{venue, role_arn, differences, unclear, checks}`, "
+    "where `differences` and `unclear` are counts, and each check has `tried`, `expected`, `found`, `holds`, which is "
+    "null where it could not be told, and `result`: `ok`, `differs`, `unclear` or `skipped`. Never an external ID.",
     "operator-policy": "the policy document, as IAM takes it.",
     "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users one "
     "document a line; who is refused is told on standard error, and the others get theirs. With `--seal` or `--out` "

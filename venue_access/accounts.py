@@ -102,6 +102,7 @@ def _operator(venue: Venue) -> Aws:
     aws = Aws(region=venue.region, profile=venue.aws_profile, endpoint=endpoint)
     if venue.operator_role_arn is None:
         return aws
+    aws.keys()  # held from now on, so that the ledger redacts them too
     try:
         return aws.as_session(aws.assume_role(venue.operator_role_arn, _OPERATOR_SESSION))
     except AccessRefused as error:

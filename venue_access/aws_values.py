@@ -121,12 +121,28 @@ class LiveRole:
     def of(cls, role: Mapping[str, Any]) -> LiveRole:
         """From the ``Role`` of an answer of GetRole."""
         trust = role["AssumeRolePolicyDocument"]
+        trust_policy = json.loads(trust) if isinstance(trust, str) else trust
+        _hold_external_ids(trust_policy)
         return cls(
             arn=role["Arn"],
             role_id=role["RoleId"],
             path=role["Path"],
-            trust_policy=json.loads(trust) if isinstance(trust, str) else trust,
+            trust_policy=trust_policy,
             max_session_duration=role.get("MaxSessionDuration", 3600),
             permissions_boundary_arn=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
         )
+
+
+def _hold_external_ids(policy: Any) -> None:
+    """Have ``redact`` know the external IDs of a trust policy, whichever statement they are in."""
+    if isinstance(policy, list):
+        for each in policy:
+            _hold_external_ids(each)
+    elif isinstance(policy, dict):
+        for key, value in policy.items():
+            if key.lower() != "sts:externalid":  # condition keys ignore case (IAM User Guide)
+                _hold_external_ids(value)
+            else:
+                for text in [value] if isinstance(value, str) else value:
+                    ExternalId(str(text))

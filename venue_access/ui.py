@@ -15,6 +15,14 @@ from typing import Any, TextIO
 from venue_access.errors import DeliveryError, RequestError, printable
 from venue_access.masked import Masked, Secret
 
+_gone: list[TextIO] = []
+"""The streams that whatever read them has closed."""
+
+
+def reader_gone() -> bool:
+    """Return whether whatever read standard output has closed it."""
+    return sys.stdout in _gone
+
 
 def result(text: str) -> None:
     """Print a result that people read, with control characters and direction marks escaped.
@@ -284,3 +292,4 @@ def _write(stream: TextIO | None, text: str) -> None:
         os.close(nowhere)
         if not isinstance(error, BrokenPipeError):
             raise
+        _gone.append(stream)

@@ -314,9 +314,14 @@ def test_a_url_that_nobody_could_read_names_the_token_that_is_out(across: Across
 def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: Across, service: SignInService) -> None:
     service.chained, service.status, service.content = False, 400, HTML
     refused = across.console(service, "--external-id", "-", typed=EXTERNAL_ID)
-    assert (refused.code, refused.out) == (5, "")
-    assert refused.err.startswith("error: the sign-in service 127.0.0.1 refused the credentials (HTTP 400)")
-    assert across.issued()[-1]["kind"] == "issue"
+    assert (refused.code, refused.out) == (6, "")
+    issued = across.issued()[-1]
+    name = issued["role_session_name"]
+    assert (
+        f"error: the token {name} of across-dev is out and was not delivered: the sign-in service 127." in refused.err
+    )
+    assert f"invoke revoke-token --venue across-dev --session {name}\n" in refused.err
+    assert issued["kind"] == "issue"
 
 
 @pytest.mark.parametrize("way", ["token", "process", "environment"])

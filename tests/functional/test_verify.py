@@ -103,7 +103,11 @@ class TestTheRole:
 class TestTheProbes:
     def test_each_line_says_what_was_tried_what_was_expected_and_what_came_back(self, role: Role) -> None:
         lines = role.verify().out.splitlines()
+        summary = lines.pop()
         assert all(": expected " in line and ", found " in line for line in lines)
+        ok, skipped = (sum(line.startswith(word) for line in lines) for word in ("ok", "skipped"))
+        assert summary == f"{VENUE}: {len(lines)} checks: {ok} ok, 0 differ, 0 unclear, {skipped} skipped"
+        assert (ok + skipped, skipped) == (len(lines), 1)
         for tried in (
             "sts:AssumeRole without an external ID: expected refused, found refused",
             "sts:AssumeRole with a wrong external ID: expected refused, found refused",
@@ -130,8 +134,9 @@ class TestTheProbes:
         document = result.document()
         assert document["venue"] == VENUE
         assert document["differences"] == 0
-        assert {"tried", "expected", "found", "holds"} == set(document["checks"][0])
-        assert len(document["checks"]) == len(role.verify().out.splitlines())
+        assert {"tried", "expected", "found", "holds", "result"} == set(document["checks"][0])
+        assert document["unclear"] == 0
+        assert len(document["checks"]) == len(role.verify().out.splitlines()) - 1  # the summary
 
     def test_with_a_lost_parameter_there_is_no_token_to_try(self, role: Role) -> None:
         root = role.kit.root()
@@ -160,7 +165,8 @@ class TestTheProbes:
         result = kit("verify", "--venue", name)
         assert result.code == 7
         role_name = f"unity-{name}-sts"
-        assert result.out == f"DIFFERS  role {role_name}: expected present, found absent\n"
+        differs = f"DIFFERS  role {role_name}: expected present, found absent"
+        assert result.out == f"{differs}\n{name}: 1 check: 0 ok, 1 differs, 0 unclear\n"
 
     def test_a_dry_run_tries_nothing(self, role: Role) -> None:
         result = role.kit("--dry", "verify", "--venue", VENUE)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from venue_access.masked import MASK, ExternalId, Masked, Secret, scrub
+from venue_access import masked
+from venue_access.masked import MASK, ExternalId, Masked, Secret, redact, scrub
+from venue_access.provisioning.stages import new_external_id
 
 TEXT = "do-not-show-me"
 VALUES = [ExternalId(TEXT), Secret(TEXT)]
@@ -83,3 +85,54 @@ def test_an_external_id_that_aws_takes_fits(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a", "a" * 1225, "a b", "ab\n", "é" * 3, "١٢٣", "a;b", "a*"])
 def test_an_external_id_that_aws_refuses_does_not_fit(text: str) -> None:
     assert not ExternalId(text).fits
+
+
+@pytest.fixture
+def _nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has held no sensitive value yet."""
+    monkeypatch.setattr(masked, "_held", {})
+
+
+LONG = "platform/ID+of=2026"
+
+
+@pytest.mark.usefixtures("_nothing_held")
+@pytest.mark.parametrize(
+    ("written", "redacted"),
+    [
+        (f"they sent {LONG}", "they sent ****"),
+        (f"x{LONG}y and {LONG}", "x****y and ****"),
+        (f"shouted {LONG.upper()}", "shouted ****"),
+        ("from a URL: platform%2FID%2Bof%3D2026", "from a URL: ****"),
+        ("from a URL: id=platform/ID%2bof=2026&a=%20b", "from a URL: id=****&a= b"),
+        ("platform/ID+of=202", "platform/ID+of=202"),
+        ("100% sure", "100% sure"),
+    ],
+)
+def test_redact_finds_a_long_value_anywhere_in_any_case_and_url_encoded(written: str, redacted: str) -> None:
+    kept = [ExternalId(LONG), Secret(LONG + "-and-more")]
+    assert redact(written) == redacted
+    assert redact(kept[1].reveal()) == MASK  # the longer value first
+
+
+@pytest.mark.usefixtures("_nothing_held")
+def test_redact_leaves_the_words_that_a_short_value_is_part_of() -> None:
+    kept = [ExternalId("ab"), Secret("123456"), Secret("test")]
+    assert (
+        redact("ab: about cab, ab-1, 123456 and 1234567, a test") == "****: about cab, ****-1, **** and 1234567, a test"
+    )
+    assert len(kept) == 3
+
+
+@pytest.mark.usefixtures("_nothing_held")
+def test_redact_knows_a_value_that_nobody_holds_any_longer() -> None:
+    ExternalId("of-an-earlier-call")
+    assert redact("it was of-an-earlier-call") == "it was ****"
+
+
+def test_redact_finds_an_external_id_that_a_rotation_made_though_it_was_never_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = new_external_id().reveal()
+    monkeypatch.setattr(masked, "_held", {})
+    assert redact(f"old ID: {text}, {text.upper()}") == "old ID: ****, ****"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, dry, kit
+from venue_access.commands.command import SIMILAR_USER, command, dry, kit
 from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
@@ -259,6 +259,7 @@ def account_clear(
     user="who the tokens are for: the Unix user unless given",
     duration="how long each lasts: 1h (default), 90m, 3600",
     source_profile="the AWS profile of your own keys, where they are not the default ones",
+    yes=SIMILAR_USER,
 )
 def account_profile(
     context: Context,
@@ -267,12 +268,13 @@ def account_profile(
     user: str | None = None,
     duration: str = "1h",
     source_profile: str | None = None,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Write a profile into ~/.aws/config with which every AWS tool has a venue's token, and renews it by itself."""
     from pathlib import Path
 
-    from venue_access.inventory.recipients import find_recipient
+    from venue_access.inventory.recipients import find_recipient, similar_user
     from venue_access.own_keys.find import unix_user
     from venue_access.own_keys.profile_writer import Profile, program, write_profile
     from venue_access.tokens.durations import seconds
@@ -280,11 +282,12 @@ def account_profile(
     seconds(duration)
     here = kit(context, inventory)
     chosen = here.venue(venue)
-    recipient = find_recipient(chosen, user or unix_user(os.environ))
+    recipient = find_recipient(chosen, user or unix_user(os.environ), accept_similar=yes or user is None)
     arguments = ["--venue", chosen.name, "--user", recipient.name]
     arguments += ["--inventory", str(here.settings.inventory), "--workdir", str(here.settings.work_directory)]
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
+    more += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
     if chosen.embedded_aws and not context.config.run.dry:
         here.accounts.start_embedded()  # its port is chosen when it starts
     name = chosen.name if profile_name is None else profile_name

@@ -29,6 +29,15 @@ HELP = {
     "json": "print one JSON document",
     "yes": "do not ask",
 }
+_FREE_TEXTS = {"destination", "issuer", "profile_name", "reason", "resource", "service", "source_profile"}
+_LONGEST = 1_000
+_LISTS_KEYS_AND_SECRETS = {
+    *("ecr_repository", "limit", "s3_prefix", "source_ip", "user"),
+    *("code", "external_id", "to", "token"),
+    *("config", "credentials_dir", "inventory", "out", "policy"),  # paths, which the system limits
+}
+"""Flags that may be longer than ``_LONGEST``; whatever reads one checks it."""
+SIMILAR_USER = "take --user as given, though it is one slip away from a known user's name"
 LOCK_TIMEOUT = "how long to wait for another run on the stack: 5m, 0"
 CONFIDENTIAL = ("code", "external-id", "token")
 """The flags whose values Invoke's debug log must not show."""
@@ -58,6 +67,9 @@ def command(
                 for flag in required:  # Invoke hands over None
                     if flags.get(flag) is None:
                         raise RequestError(f"--{flag.replace('_', '-')} is required")
+                for flag, given in flags.items():
+                    if isinstance(given, str):
+                        check_text(flag, given)
                 code = function(context, *arguments, **flags)
             except VenueAccessError as error:
                 ui.error(str(error))
@@ -78,6 +90,22 @@ def command(
         return task(name=called, help=flags, positional=positional, auto_shortflags=False)(run)
 
     return decorate
+
+
+def check_text(flag: str, text: str) -> None:
+    """Refuse a flag's text that is too long, or is free text with a control or direction character.
+
+    :raises RequestError: the message does not repeat the text.
+    """
+    name = f"--{flag.replace('_', '-')}"
+    if len(text) > _LONGEST and flag not in _LISTS_KEYS_AND_SECRETS:
+        raise RequestError(f"{name} has {len(text):,} characters", hint=f"it may have {_LONGEST:,}")
+    if flag in _FREE_TEXTS and not text.isprintable():
+        at = next(number for number, char in enumerate(text, 1) if not char.isprintable())
+        raise RequestError(
+            f"{name} has a line break, a control character or a direction mark: character {at}",
+            hint="write it as one line of plain text",
+        )
 
 
 def configured(context: Context, inventory: str | None = None) -> Settings:

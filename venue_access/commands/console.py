@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, configured, dry, kit
-from venue_access.errors import DeliveryError, RequestError
+from venue_access.commands.command import SIMILAR_USER, command, configured, dry, kit
+from venue_access.errors import RequestError
 
 if TYPE_CHECKING:
     from venue_access.tokens.console.credentials import Credentials
+    from venue_access.tokens.console.session import ConsoleUrl
 
 
 @command(
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from_env="use the credentials in the environment instead of issuing a token",
     token="use a token's JSON instead of issuing one: - reads it from standard input",
     open="hand the URL to the browser and do not print it",
+    yes=SIMILAR_USER,
 )
 def console_url(
     context: Context,
@@ -41,15 +44,13 @@ def console_url(
     from_env: bool = False,
     token: str | None = None,
     open: bool = False,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> None:
     """A URL that signs in to the AWS console, at a venue's bucket or repositories; it is a secret for 15 minutes."""
     from venue_access.buckets import find_buckets
-    from venue_access.masked import scrub
     from venue_access.tokens.console import session
-    from venue_access.tokens.console.browser import open_in_browser
     from venue_access.tokens.console.site import Page, Site, check_issuer
-    from venue_access.tokens.delivery import undelivered
     from venue_access.tokens.issue import supplied_external_id
 
     wanted = Page(service, resource, destination)
@@ -76,22 +77,26 @@ def console_url(
 
     if dry(context, f"sign in at {site.federation} and open {page}"):
         return
+    work = configured(context, inventory).work_directory
     if given is not None:
-        made, issued = session.console_url(given, site, page, issuer), None
-    else:
-        reason = None if reason is None else scrub(reason, supplied)
-        asked = session.Asked(chosen, user, supplied, reason)
-        made, issued = session.issue_for_console(here.ledger(chosen), asked, site, page, issuer)
+        show(session.console_url(given, site, page, issuer), work if open else None)
+        return
+    asked = session.Asked(chosen, user, supplied, reason, accept_similar=yes)
+    with session.issued_for_console(here.ledger(chosen), asked, site, page, issuer) as (made, issued):
         ui.say(issued.summary())
-    try:
-        if open:
-            open_in_browser(made.url, configured(context, inventory).work_directory)
-            ui.say(f"opened in the browser: {made.lasts()}")
-        else:
-            ui.say(made.lasts())
-            ui.payload(made.url.reveal())
-    except DeliveryError as error:
-        raise error if issued is None else undelivered(issued, error.message) from error
+        show(made, work if open else None)
+
+
+def show(made: ConsoleUrl, browser_folder: Path | None) -> None:
+    """Print the URL; or open it in the browser, by a file in ``browser_folder``."""
+    from venue_access.tokens.console.browser import open_in_browser
+
+    if browser_folder is not None:
+        open_in_browser(made.url, browser_folder)
+        ui.say(f"opened in the browser: {made.lasts()}")
+        return
+    ui.say(made.lasts())
+    ui.payload(made.url.reveal())
 
 
 def given_credentials(from_env: bool, token: str | None) -> Credentials | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import ui
-from venue_access.commands.command import command, dry, kit
+from venue_access.commands.command import SIMILAR_USER, command, dry, kit
 from venue_access.errors import DeliveryError, RequestError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     to="the recipient's public key for --seal, or a file of it: age, SSH, X.509; several by comma",
     passphrase="seal by a generated passphrase, which the terminal shows once",
     out="write it to this new file, or into this folder",
+    yes=SIMILAR_USER,
 )
 def issue_token(
     context: Context,
@@ -57,14 +58,14 @@ def issue_token(
     to: str | None = None,
     passphrase: bool = False,
     out: str | None = None,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> int:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
-    from venue_access.masked import scrub
-    from venue_access.tokens.delivery import Wishes, hand_over
+    from venue_access.tokens.delivery import Wishes
     from venue_access.tokens.durations import seconds
-    from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
+    from venue_access.tokens.entries import Recorder, hand_over
     from venue_access.tokens.formats import writer
     from venue_access.tokens.handover import handover
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
@@ -85,7 +86,7 @@ def issue_token(
     )
     here = kit(context, inventory)
     chosen = find_venue_of(here.venues, venue, users)
-    request = TokenRequest(chosen, users, lasting, supplied, narrowed)
+    request = TokenRequest(chosen, users, lasting, supplied, narrowed, accept_similar=yes)
     several = len(users) > 1
     way = handover(
         Wishes(seal, to, passphrase, out, format),
@@ -107,16 +108,10 @@ def issue_token(
                 raise each.error
             ui.say(f"would issue a token for {each.name} at {chosen.name}")
         return 0
-    reason = None if reason is None else scrub(reason, supplied)
     ledger = here.ledger(chosen)
-    issued = entering_refusals(ledger, request, issue(ledger.aws, request, prepare=way.prepare), reason)
-    return hand_over(
-        issued,
-        way,
-        lambda each, delivery: enter_issue(ledger, each, delivery, reason),
-        several=several,
-        delivered=lambda each, delivery: enter_delivery(ledger, each, delivery),
-    )
+    recorder = Recorder(ledger, way.account, reason)
+    issued = issue(ledger.aws, request, record=recorder.record, prepare=way.prepare)
+    return hand_over(issued, way, recorder, several=several)
 
 
 @command(
@@ -125,6 +120,7 @@ def issue_token(
     to="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
     passphrase="seal by a generated passphrase, which the terminal shows once",
     out="write it to this new file, or into this folder",
+    yes=SIMILAR_USER,
 )
 def external_id_send(
     context: Context,
@@ -133,6 +129,7 @@ def external_id_send(
     to: str | None = None,
     passphrase: bool = False,
     out: str | None = None,
+    yes: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Hand a requester a venue's external ID, sealed, for their requests; it is never printed."""
@@ -146,7 +143,7 @@ def external_id_send(
     chosen = here.venue(venue, user=user)
     wishes = Wishes(seal=True, to=to, passphrase=passphrase, out=out)
     sealing = Sealing.of(wishes, chosen, several=False, keys_folder=here.settings.inventory_folder)
-    recipient = find_recipient(chosen, user)
+    recipient = find_recipient(chosen, user, accept_similar=yes)
     sealing.prepare(recipient)
     if dry(context, f"hand the external ID of {chosen.name} to {recipient.name}"):
         return

@@ -9,7 +9,7 @@ from venue_access.errors import RequestError
 from venue_access.inventory import checks
 from venue_access.inventory.builder import kind
 from venue_access.inventory.model import Recipient, Venue
-from venue_access.inventory.nearby import did_you_mean
+from venue_access.inventory.nearby import did_you_mean, misspelt
 
 KEYS = ("email", "keys", "timezone", "venues")
 _KEY_TEXTS = ("age1", "ssh-ed25519 ", "ssh-rsa ", "-----BEGIN CERTIFICATE-----")
@@ -50,10 +50,24 @@ def may_use(recipient: Recipient, venue: Venue) -> bool:
     return recipient.venues is None or venue.name in recipient.venues
 
 
-def find_recipient(venue: Venue, user: str) -> Recipient:
+def similar_user(venue: Venue, user: str, others: Iterable[str] = ()) -> str | None:
+    """Return the name of whom an unknown ``user``, a name or an email, is one slip away from; None where there is none.
+
+    :param others: names that are known beside those of the venue's users.
+    """
+    if any(is_called(recipient, user) for recipient in venue.users.values()):
+        return None
+    known = {name: name for name in [*venue.users, *others]}
+    known |= {recipient.email: recipient.name for recipient in venue.users.values() if recipient.email is not None}
+    meant = misspelt(user, tuple(known))
+    return None if meant is None else known[meant]
+
+
+def find_recipient(venue: Venue, user: str, *, accept_similar: bool = False) -> Recipient:
     """The recipient of a venue by name or email; anybody where the venue does not keep to its ``users_only``.
 
-    :raises RequestError: nobody the venue gives tokens to, or no name that AWS takes.
+    :param accept_similar: take a name that is one slip away from a listed user's as it is.
+    :raises RequestError: nobody the venue gives tokens to, a probable slip, or no name that AWS takes.
     """
     for recipient in venue.users.values():
         if is_called(recipient, user):
@@ -73,10 +87,22 @@ def find_recipient(venue: Venue, user: str) -> Recipient:
         if name.casefold() == user.casefold():
             raise RequestError(f"{user!r} is no user of {venue.name}; did you mean {name!r}?")
     try:
-        return Recipient(checks.recipient_name(user))
+        found = Recipient(checks.recipient_name(user))
     except checks.Unfit as unfit:
         hint = "it becomes the beginning of the role session name, and the name of a file"
         raise RequestError(f"the user name {unfit}", hint=hint) from unfit
+    meant = None if accept_similar else similar_user(venue, user)
+    if meant is not None:
+        raise unknown_user(venue, user, meant)
+    return found
+
+
+def unknown_user(venue: Venue, user: str, meant: str) -> RequestError:
+    """Return the error for a user who is unknown, and probably a slip of ``meant``."""
+    return RequestError(
+        f"{venue.name}: unknown user {user!r} (did you mean {meant!r}?)",
+        hint=f"if {user!r} is the right name, pass --yes",
+    )
 
 
 def names_called(venues: Iterable[Venue], user: str) -> set[str]:

@@ -17,6 +17,10 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.chain import Line
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind, Record
+from venue_access.masked import redact
+
+_WRITTEN_BY_PEOPLE = ("reason", "narrowing")
+"""The fields that hold what somebody typed: sensitive values are redacted in them."""
 
 
 class Store(Protocol):
@@ -63,6 +67,7 @@ class Ledger:
         self._reach = reach
         self._now = now
         self._operator: _Operator | None = None
+        self._recording = threading.Lock()
         self._last = store.last()
 
     def aws(self) -> Aws:
@@ -73,23 +78,26 @@ class Ledger:
         return aws
 
     def record(self, kind: Kind, *, when: datetime | None = None, **details: Any) -> Record:
-        """Enter what happened, on the disk or in S3 when this returns.
+        """Enter what happened, on the disk or in S3 when this returns; several threads may do so.
 
-        :param details: fields of ``Record``.
+        :param details: fields of ``Record``. In those that hold what somebody typed, sensitive values are redacted.
         :raises VenueAccessError: it cannot be entered; the ledger is as it was.
         """
-        self.aws()
-        assert self._operator is not None
-        record = Record(
-            kind=kind,
-            when=when or self._now(),
-            operator=self._operator.arn(),
-            operator_access_key_id=self._operator.access_key_id,
-            venue=self._venue.name,
-            role_arn=self._venue.role_arn,
-            **details,
-        )
-        self._store.append(record)
+        with self._recording:
+            self.aws()
+            assert self._operator is not None
+            typed = [field for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None]
+            details |= {field: redact(details[field]) for field in typed}  # the operator's credentials are known by now
+            record = Record(
+                kind=kind,
+                when=when or self._now(),
+                operator=self._operator.arn(),
+                operator_access_key_id=self._operator.access_key_id,
+                venue=self._venue.name,
+                role_arn=self._venue.role_arn,
+                **details,
+            )
+            self._store.append(record)
         return record
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,16 +32,17 @@ def answer_anew(arguments: Sequence[str], kept: str | None, clock: Callable[[], 
         except SystemExit:  # --help, which argparse has printed
             ui.finish()
             return 0
-        if kept is None:
-            ui.payload(_answer(asked).partition("\n")[0])
-            return 0
-        folder = private_directory(Path(kept).parent)
-        with locked(folder / ANSWERS_LOCK, timeout=_LOCK_TIMEOUT):
-            text = still_good(kept, clock())  # another process was asked the same just now
-            if text is None:
-                text = _answer(asked)
-                write_private(Path(kept), text)
-        ui.payload(text.partition("\n")[0])
+        with ExitStack() as delivering:  # it names a token that is issued here and reaches nobody
+            if kept is None:
+                ui.payload(_answer(asked, delivering).partition("\n")[0])
+                return 0
+            folder = private_directory(Path(kept).parent)
+            with locked(folder / ANSWERS_LOCK, timeout=_LOCK_TIMEOUT):
+                text = still_good(kept, clock())  # another process was asked the same just now
+                if text is None:
+                    text = _answer(asked, delivering)
+                    write_private(Path(kept), text)
+            ui.payload(text.partition("\n")[0])
         return 0
     except VenueAccessError as error:
         ui.error(str(error))
@@ -61,6 +63,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     what.add_argument("--venue", help="the venue to be given a token of")
     what.add_argument("--account", help="the account whose session with MFA is meant")
     parser.add_argument("--user", help="who the token is for: the Unix user unless given")
+    parser.add_argument(
+        "--yes", action="store_true", help="take --user as given, though it is one slip away from a known user's name"
+    )
     parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
     parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
     parser.add_argument("--workdir", help="the work directory, with the ledger: INVOKE_WORKDIR, or the checkout's own")
@@ -74,8 +79,9 @@ _INSIDE = "VENUE_ACCESS_CREDENTIALS"
 _DESCRIPTION = "Prints AWS credentials as credential_process takes them, from its cache while they are good."
 
 
-def _answer(asked: argparse.Namespace) -> str:
-    return answer_text(*(_of_account(asked.account) if asked.account is not None else _of_venue(asked)))
+def _answer(asked: argparse.Namespace, delivering: ExitStack) -> str:
+    found = _of_account(asked.account) if asked.account is not None else _of_venue(asked, delivering)
+    return answer_text(*found)
 
 
 def _of_account(name: str) -> tuple[Session, dict[str, str]]:
@@ -98,9 +104,9 @@ def _of_account(name: str) -> tuple[Session, dict[str, str]]:
     return Session(in_use.keys, in_use.expiration or session.expiration), origin
 
 
-def _of_venue(asked: argparse.Namespace) -> tuple[Session, dict[str, str]]:
+def _of_venue(asked: argparse.Namespace, delivering: ExitStack) -> tuple[Session, dict[str, str]]:
     from venue_access.own_keys.find import unix_user
-    from venue_access.own_keys.for_oneself import issue_for_oneself
+    from venue_access.own_keys.for_oneself import issued_for_oneself
 
     # The profile that AWS_PROFILE names is the one that asks; the keys to issue with are others.
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
@@ -112,6 +118,15 @@ def _of_venue(asked: argparse.Namespace) -> tuple[Session, dict[str, str]]:
         )
     os.environ[_INSIDE] = "1"
     settings = default_settings(os.environ, inventory=asked.inventory, workdir=asked.workdir)
-    user = asked.user or unix_user(os.environ)
-    token = issue_for_oneself(settings, asked.venue, user, asked.duration, source_profile=asked.source_profile)
+    user, similar = asked.user or unix_user(os.environ), asked.yes or asked.user is None
+    token = delivering.enter_context(
+        issued_for_oneself(
+            settings,
+            asked.venue,
+            user,
+            asked.duration,
+            accept_similar=similar,
+            source_profile=asked.source_profile,
+        )
+    )
     return Session(token.keys, token.expiration), {"arn": token.arn}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -14,30 +15,29 @@ from venue_access.own_keys.cache import SessionCache
 from venue_access.tokens.delivery import Delivery
 from venue_access.tokens.denies import user_pattern
 from venue_access.tokens.durations import seconds
-from venue_access.tokens.entries import enter_issue, entering_refusals
-from venue_access.tokens.issue import Refused, TokenRequest, issue
+from venue_access.tokens.entries import issued_for_one
+from venue_access.tokens.issue import TokenRequest
 
 
-def issue_for_oneself(
-    settings: Settings, venue: str, user: str, duration: str, *, source_profile: str | None = None
-) -> AssumedRole:
-    """Issue a token.
+@contextmanager
+def issued_for_oneself(
+    settings: Settings, venue: str, user: str, duration: str, *, accept_similar: bool, source_profile: str | None = None
+) -> Iterator[AssumedRole]:
+    """Issue a token, which the ``with`` block delivers.
 
+    :param accept_similar: take a user who is one slip away from a listed one as given.
     :param source_profile: the AWS profile to issue with; it overrides the environment's keys and the inventory's
         ``aws_profile``.
-    :raises VenueAccessError: there is no such venue, AWS refuses it, or it cannot be entered.
+    :raises VenueAccessError: there is no such venue, or AWS refuses it.
+    :raises DeliveryError: it was issued, and cannot be recorded or delivered.
     """
     kit = Kit.open(settings)
     chosen = kit.venue(venue)
     if source_profile is not None:
         chosen = replace(chosen, aws_profile=source_profile)
-    request = TokenRequest(chosen, (user,), seconds(duration))
-    ledger = kit.ledger(chosen)
-    (issued,) = entering_refusals(ledger, request, issue(ledger.aws, request))
-    if isinstance(issued, Refused):
-        raise issued.error
-    enter_issue(ledger, issued, Delivery("printed"), "credential_process")
-    return issued.token
+    request = TokenRequest(chosen, (user,), seconds(duration), accept_similar=accept_similar)
+    with issued_for_one(kit.ledger(chosen), request, Delivery("printed"), "credential_process") as issued:
+        yield issued.token
 
 
 def remove_revoked(cache: SessionCache, venue: Venue, *, session: str | None, user: str | None) -> int:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from venue_access import ui
 from venue_access.aws import AssumedRole
-from venue_access.errors import DeliveryError, RequestError, Stopped, VenueAccessError
+from venue_access.errors import RequestError
 from venue_access.files import check_creatable, check_takes_files, create_private
 from venue_access.inventory.model import Recipient
-from venue_access.tokens.issue import Issued, Refused
+from venue_access.tokens.issue import Issued
 
 Text = Callable[[AssumedRole], str]
 """A format: a token as text, without a line's end."""
@@ -132,53 +131,3 @@ class Wishes:
     passphrase: bool = False
     out: str | None = None
     format: str = "json"
-
-
-def hand_over(
-    issued: Iterable[Issued | Refused],
-    way: Handover,
-    record: Callable[[Issued, Delivery], None],
-    *,
-    several: bool,
-    delivered: Callable[[Issued, Delivery], None] = lambda issued, delivery: None,
-) -> int:
-    """Record each token and hand it over; what goes wrong with one is told and does not stop the others.
-
-    :param record: is told of a token before anybody sees it, and ``delivered`` once it is handed over.
-    :returns: the exit code: of the first that was refused or could not be delivered.
-    :raises Stopped: Ctrl-C, with a token that is out.
-    """
-    code = 0
-    for each in issued:
-        if not isinstance(each, Issued):
-            ui.error(f"{each.user}: {each.error}" if several else str(each.error))
-            code = code or each.error.exit_code
-            continue
-        delivery = way.account(each.recipient)
-        try:
-            record(each, delivery)
-            ui.say(each.summary())
-            ui.payload(way.deliver(each))
-        except VenueAccessError as error:
-            lost = undelivered(each, error.message)
-            ui.error(str(lost))
-            code = code or lost.exit_code
-            continue
-        except KeyboardInterrupt:
-            lost = undelivered(each, "interrupted")
-            raise Stopped(lost.message, hint=lost.hint) from None
-        try:
-            delivered(each, delivery)
-        except VenueAccessError as error:
-            ui.warn(f"that {each.role_session_name} was handed over could not be entered: {error.message}")
-    return code
-
-
-def undelivered(issued: Issued, reason: str) -> DeliveryError:
-    """Return the error for a token that was issued and not delivered, with the command that revokes it."""
-    name = issued.role_session_name
-    return DeliveryError(
-        f"the token {name} of {issued.venue.name} is out and was not delivered: {reason}",
-        hint=f"it lasts until {issued.token.expiration:%Y-%m-%d %H:%M} UTC; revoke it with: invoke revoke-token --venue"
-        f" {issued.venue.name} --session {name}",
-    )

@@ -1,39 +1,185 @@
-"""What the ledger keeps of tokens that are asked for: those that were issued, and those that AWS refused."""
+"""Records what comes of a request for tokens, delivers them, and names those that were issued and not delivered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from venue_access.errors import AwsError, DeliveryError, Unavailable, Unreachable, VenueAccessError
+from venue_access import ui
+from venue_access.errors import (
+    AwsError,
+    DeliveryError,
+    Stopped,
+    Unavailable,
+    Unreachable,
+    VenueAccessError,
+)
 from venue_access.inventory.model import Recipient
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
-from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.issue import Issued, Refused, TokenRequest, recipients
+from venue_access.tokens.delivery import Delivery, Handover
+from venue_access.tokens.issue import Issued, Outcome, Refused, TokenRequest, Unrecorded, issue
 
 if TYPE_CHECKING:
     from venue_access.tokens.external_id import HandedOut
 
 
-def enter_issue(ledger: Ledger, issued: Issued, delivery: Delivery, reason: str | None = None) -> None:
-    """Enter a token that was issued, before anybody sees it.
+class Recorder:
+    """Records tokens as AWS gives them, from any thread, and knows which of them nobody has been given yet.
 
-    :raises VenueAccessError: it cannot be entered, so nobody may see it.
+    :param delivery_of: how a token for a recipient will be delivered.
     """
-    ledger.record(
-        Kind.ISSUE,
-        when=issued.issued,
-        **_about(issued, delivery),
-        narrowing=issued.narrowing.describe() or None,
-        reason=reason,
-    )
+
+    def __init__(self, ledger: Ledger, delivery_of: Callable[[Recipient], Delivery], reason: str | None = None) -> None:
+        self._ledger = ledger
+        self._delivery_of = delivery_of
+        self._reason = reason
+        self._undelivered: dict[str, Issued | Unrecorded] = {}
+
+    def record(self, outcome: Issued | Refused) -> Outcome:
+        """Record a token that was issued, or that AWS refused; for ``issue``."""
+        if isinstance(outcome, Refused):
+            self._record_refusal(outcome)
+            return outcome
+        name = outcome.role_session_name
+        self._undelivered[name] = outcome
+        try:
+            self._ledger.record(
+                Kind.ISSUE,
+                when=outcome.issued,
+                **self._about(outcome),
+                narrowing=outcome.narrowing.describe() or None,
+                reason=self._reason,
+            )
+        except VenueAccessError as error:
+            self._undelivered[name] = unrecorded = Unrecorded(outcome, error)
+            return unrecorded
+        return outcome
+
+    def delivered(self, issued: Issued) -> None:
+        """Record that a token reached the file that is for its recipient; one that is printed needs no record more."""
+        self._undelivered.pop(issued.role_session_name, None)
+        if self._delivery_of(issued.recipient).way == "printed":
+            return
+        try:
+            self._ledger.record(Kind.DELIVERY, **self._about(issued))
+        except VenueAccessError as error:
+            ui.warn(f"that {issued.role_session_name} was handed over could not be entered: {error.message}")
+
+    def failed(self, outcome: Issued | Unrecorded, reason: str) -> DeliveryError:
+        """Return the error for a token that was issued and will not be delivered: it names it and how to revoke it."""
+        issued, why = (outcome, reason) if isinstance(outcome, Issued) else (outcome.issued, outcome.error.message)
+        name, venue = issued.role_session_name, issued.venue.name
+        self._undelivered.pop(name, None)
+        return DeliveryError(
+            f"the token {name} of {venue} is out and was not delivered: {why}",
+            hint=f"it lasts until {issued.token.expiration:%Y-%m-%d %H:%M} UTC; revoke it with: invoke revoke-token"
+            f" --venue {venue} --session {name}",
+        )
+
+    def lost(self, reason: str) -> list[DeliveryError]:
+        """Return the error for each token that was issued and neither delivered nor failed yet."""
+        return [self.failed(each, reason) for each in list(self._undelivered.values())]
+
+    def _record_refusal(self, refused: Refused) -> None:
+        error = refused.error
+        # What did not reach AWS, or fell to a fault of its own, or was told no by the kit itself, is no refusal of it.
+        if not isinstance(error, AwsError) or isinstance(error, (Unavailable, Unreachable)) or error.code is None:
+            return
+        try:
+            self._ledger.record(Kind.REFUSAL, recipient=refused.user, reason=self._reason, error=error.code)
+        except VenueAccessError as fault:
+            ui.warn(f"that AWS refused a token for {refused.user} could not be entered: {fault.message}")
+
+    def _about(self, issued: Issued) -> dict[str, Any]:
+        delivery = self._delivery_of(issued.recipient)
+        return {
+            "recipient": issued.recipient.name,
+            "role_session_name": issued.role_session_name,
+            "access_key_id": issued.token.keys.access_key_id,
+            "expires": issued.token.expiration,
+            "delivery": delivery.way,
+            "key_fingerprints": delivery.fingerprints,
+        }
 
 
-def enter_delivery(ledger: Ledger, issued: Issued, delivery: Delivery) -> None:
-    """Enter that a token reached the file which is for its recipient; one that was printed is where it is to be."""
-    if delivery.way != "printed":
-        ledger.record(Kind.DELIVERY, **_about(issued, delivery))
+@contextmanager
+def naming_lost_tokens(recorder: Recorder) -> Iterator[None]:
+    """Have whatever ends the work before each token is delivered name those that were not, with how to revoke each.
+
+    :raises Stopped: Ctrl-C.
+    :raises DeliveryError: an expected failure.
+    """
+    try:
+        yield
+    except BaseException as error:
+        interrupted = isinstance(error, (KeyboardInterrupt, Stopped))
+        reason = error.message if isinstance(error, VenueAccessError) else type(error).__name__
+        lost = recorder.lost("interrupted" if interrupted else reason)
+        replaces = isinstance(error, (KeyboardInterrupt, VenueAccessError)) and not isinstance(error, Stopped)
+        last = lost.pop() if lost and replaces else None
+        for each in lost:
+            ui.error(str(each))
+        if last is None:
+            raise
+        raise Stopped(last.message, hint=last.hint) if interrupted else last from error
+
+
+def hand_over(outcomes: Generator[Outcome, None, None], way: Handover, recorder: Recorder, *, several: bool) -> int:
+    """Deliver each token that was issued and recorded; a failure of one is an error message and stops no other.
+
+    :param outcomes: as ``issue`` gives them; closed before this returns, so that all that AWS gave is recorded.
+    Where the reader of standard output closes it, a warning names each token that was issued and not printed.
+
+    :returns: the exit code: of the first that was refused or could not be delivered.
+    :raises Stopped: Ctrl-C, with a token that was issued and not delivered.
+    """
+    code = 0
+    with naming_lost_tokens(recorder):
+        try:
+            for each in outcomes:
+                if isinstance(each, Refused):
+                    ui.error(f"{each.user}: {each.error}" if several else str(each.error))
+                    code = code or each.error.exit_code
+                    continue
+                try:
+                    if isinstance(each, Unrecorded):
+                        raise each.error
+                    ui.say(each.summary())
+                    ui.payload(way.deliver(each))
+                except VenueAccessError as error:
+                    failed = recorder.failed(each, error.message)
+                    ui.error(str(failed))
+                    code = code or failed.exit_code
+                    continue
+                if way.account(each.recipient).way == "printed" and ui.reader_gone():
+                    break  # nobody would see the others either
+                recorder.delivered(each)
+        finally:
+            outcomes.close()
+        for lost in recorder.lost("whatever read standard output has closed it"):
+            ui.warn(str(lost))
+    return code
+
+
+@contextmanager
+def issued_for_one(
+    ledger: Ledger, request: TokenRequest, delivery: Delivery, reason: str | None = None
+) -> Iterator[Issued]:
+    """Issue and record the token of a request for one user, which the ``with`` block delivers.
+
+    :raises DeliveryError: it was issued, and could not be recorded or delivered.
+    :raises VenueAccessError: it was not issued.
+    :raises Stopped: Ctrl-C, with the token issued.
+    """
+    recorder = Recorder(ledger, lambda recipient: delivery, reason)
+    with naming_lost_tokens(recorder):
+        (outcome,) = issue(ledger.aws, request, record=recorder.record)
+        if not isinstance(outcome, Issued):
+            raise outcome.error
+        yield outcome
+        recorder.delivered(outcome)
 
 
 def enter_hand_out(ledger: Ledger, handed: HandedOut) -> None:
@@ -55,42 +201,3 @@ def enter_hand_out(ledger: Ledger, handed: HandedOut) -> None:
             f"{handed.path} was written, but could not be entered into the ledger: {error.message}",
             hint="remove that file, mend the ledger, and run the command again",
         ) from error
-
-
-def entering_refusals(
-    ledger: Ledger, request: TokenRequest, outcomes: Iterator[Issued | Refused], reason: str | None = None
-) -> Iterator[Issued | Refused]:
-    """What comes of a request, passed on; what AWS refuses of it is entered on the way.
-
-    :param outcomes: as ``issue`` gives them.
-    """
-
-    def enter(user: str, error: VenueAccessError) -> None:
-        # What did not reach AWS, or fell to a fault of its own, or was told no by the kit itself, is no refusal of it.
-        if isinstance(error, AwsError) and not isinstance(error, (Unavailable, Unreachable)) and error.code is not None:
-            ledger.record(Kind.REFUSAL, recipient=user, reason=reason, error=error.code)
-
-    while True:
-        try:
-            each = next(outcomes, None)
-        except AwsError as error:  # of them all: the stored external ID may not be read
-            for wanted in recipients(request):
-                if isinstance(wanted, Recipient):
-                    enter(wanted.name, error)
-            raise
-        if each is None:
-            return
-        if isinstance(each, Refused):
-            enter(each.user, each.error)
-        yield each
-
-
-def _about(issued: Issued, delivery: Delivery) -> dict[str, Any]:
-    return {
-        "recipient": issued.recipient.name,
-        "role_session_name": issued.role_session_name,
-        "access_key_id": issued.token.keys.access_key_id,
-        "expires": issued.token.expiration,
-        "delivery": delivery.way,
-        "key_fingerprints": delivery.fingerprints,
-    }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from venue_access import ui
 from venue_access.aws import AssumedRole, Aws
 from venue_access.buckets import find_buckets
 from venue_access.callers import why_not_trusted
-from venue_access.errors import AccessRefused, AwsError, RequestError, VenueAccessError
+from venue_access.errors import AccessRefused, AwsError, RequestError, Stopped, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.inventory.recipients import find_recipient
 from venue_access.masked import ExternalId
@@ -36,6 +37,8 @@ class TokenRequest:
     external_id: ExternalId | None = None
     """As the requester supplied it; None takes the stored one."""
     narrowing: Narrowing = field(default_factory=Narrowing)
+    accept_similar: bool = False
+    """Take a name that is one slip away from a listed user's as it is."""
 
     def check(self) -> None:
         """Refuse a narrowing that will not do, as far as it can be told without AWS.
@@ -77,6 +80,19 @@ class Refused:
     error: VenueAccessError
 
 
+@dataclass(frozen=True)
+class Unrecorded:
+    """A token that was issued and could not be recorded, so nobody may see it; and why."""
+
+    issued: Issued
+    error: VenueAccessError
+
+
+Outcome = Issued | Refused | Unrecorded
+Record = Callable[[Issued | Refused], Outcome]
+"""Records what came of a user's request, in the thread that AWS answered."""
+
+
 def supplied_external_id(text: str) -> ExternalId:
     """An external ID as a requester supplied it, passed on as given.
 
@@ -113,7 +129,7 @@ def recipients(
     seen = set()
     for user in request.users:
         try:
-            recipient = find_recipient(request.venue, user)
+            recipient = find_recipient(request.venue, user, accept_similar=request.accept_similar)
             if recipient.name in seen:
                 continue
             seen.add(recipient.name)
@@ -128,11 +144,15 @@ def issue(
     reach: Callable[[], Aws],
     request: TokenRequest,
     *,
+    record: Record,
     prepare: Callable[[Recipient], None] = lambda recipient: None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Issued | Refused]:
+) -> Generator[Outcome, None, None]:
     """Issue the tokens of a request, in its order; a user who is refused does not stop the others.
+
+    Worker threads ask AWS and record its answer, so that a token is recorded also where its turn never comes: when the
+    generator is closed, or Ctrl-C reaches it, it waits for the calls under way and begins no other.
 
     :param reach: the way to the venue's account; not asked for where every user is refused.
     :param prepare: as in ``recipients``; it is called for all before there is a token.
@@ -143,15 +163,42 @@ def issue(
     if all(isinstance(each, Refused) for each in wanted):
         yield from (each for each in wanted if isinstance(each, Refused))
         return
-    desk = _Desk(reach(), request, now, clock)
-    if len(wanted) == 1:
-        yield desk.serve(wanted[0])
-        return
-    with ThreadPoolExecutor(min(_THREADS, len(wanted))) as pool:
+    try:
+        desk = _Desk(reach(), request, now, clock)
+    except AwsError as error:  # of them all: the stored external ID may not be read
+        for recipient in wanted:
+            if isinstance(recipient, Recipient):
+                record(Refused(recipient.name, error))
+        raise
+
+    def serve(each: Recipient | Refused) -> Outcome:
+        return record(desk.serve(each))
+
+    pool = ThreadPoolExecutor(min(_THREADS, len(wanted)))
+    serving = [pool.submit(serve, each) for each in wanted]
+    try:
+        for each in serving:
+            yield each.result()
+    finally:
+        desk.close()  # nobody waits for IAM any longer
+        for each in serving:
+            each.cancel()
+        if not all(each.done() for each in serving):
+            ui.say("waiting for AWS to answer, so that every token is recorded; Ctrl-C again stops waiting")
         try:
-            yield from pool.map(desk.serve, wanted)
-        finally:
-            desk.close()  # after Ctrl-C nobody waits for IAM any longer
+            pool.shutdown()
+        except KeyboardInterrupt:
+            asked = zip(wanted, serving, strict=True)
+            names = [each.name for each, answer in asked if isinstance(each, Recipient) and not answer.done()]
+            raise _unanswered(request.venue, names) from None
+
+
+def _unanswered(venue: Venue, users: Sequence[str]) -> Stopped:
+    """Return the error for users whose AssumeRole was not waited for."""
+    return Stopped(
+        f"interrupted: whether AWS has issued a token of {venue.name} for {', '.join(users)} is not known",
+        hint=f"revoke what there may be with: invoke revoke-token --venue {venue.name} --user NAME",
+    )
 
 
 class _Desk:

@@ -63,8 +63,9 @@ class Probe:
             if error.code in _LET_THROUGH:
                 return Check(self.tried, expected, f"allowed ({error.code})", self.allowed)
             # A thing that should be there and is not differs; one that need not be there proves nothing.
-            holds = False if error.code in _ABSENT and self.allowed else None
-            return Check(self.tried, expected, error.code or error.message, holds)
+            absent = error.code in _ABSENT
+            holds = False if absent and self.allowed else None
+            return Check(self.tried, expected, error.code or error.message, holds, skipped=absent and not self.allowed)
         return Check(self.tried, expected, "allowed", self.allowed)
 
 

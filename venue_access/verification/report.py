@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +20,23 @@ class Check:
     found: str
     holds: bool | None
     """None: it could not be told."""
+    skipped: bool = False
+    """Whether there was nothing to try: what the token is to be kept from does not exist."""
+
+    @property
+    def result(self) -> str:
+        """``ok``, ``differs``, ``unclear`` or ``skipped``."""
+        return "skipped" if self.skipped else {True: "ok", False: "differs", None: "unclear"}[self.holds]
 
     def line(self) -> str:
         """What was tried, what was expected, what came back."""
-        mark = {True: "ok", False: "DIFFERS", None: "unclear"}[self.holds]
+        mark = self.result.replace("differs", "DIFFERS")
         return f"{mark:<8} {self.tried}: expected {self.expected}, found {self.found}"
 
     def document(self) -> dict[str, Any]:
         """Its part of the ``--json`` document."""
-        return {"tried": self.tried, "expected": self.expected, "found": self.found, "holds": self.holds}
+        found = {"tried": self.tried, "expected": self.expected, "found": self.found, "holds": self.holds}
+        return {**found, "result": self.result}
 
 
 def compared(tried: str, expected: str, found: str) -> Check:
@@ -45,30 +54,50 @@ class Report:
     """What would be better, though nothing differs."""
 
     @property
-    def differences(self) -> tuple[Check, ...]:
-        """What is not as it should be."""
-        return tuple(check for check in self.checks if check.holds is False)
+    def counts(self) -> Mapping[str, int]:
+        """How many checks there are of each result."""
+        return Counter(check.result for check in self.checks)
 
     def document(self) -> dict[str, Any]:
         """The ``--json`` document."""
         return {
             "venue": self.venue.name,
             "role_arn": self.venue.role_arn,
-            "differences": len(self.differences),
+            "differences": self.counts["differs"],
+            "unclear": self.counts["unclear"],
             "checks": [check.document() for check in self.checks],
         }
 
     def lines(self) -> Iterator[str]:
-        """A line for each check."""
-        return (check.line() for check in self.checks)
+        """Return a line for each check, and a summary as the last line."""
+        yield from (check.line() for check in self.checks)
+        yield self._summary()
 
     def conclude(self) -> None:
-        """Say nothing where everything that could be told is as it should be.
+        """Return if every check is ok.
 
-        :raises DifferenceFound: something is not.
+        :raises DifferenceFound: a check differs, or its result is unclear.
         """
-        if self.differences:
+        total, differing, unclear = len(self.checks), self.counts["differs"], self.counts["unclear"]
+        if differing:
+            also = f", {unclear} unclear" if unclear else ""
             raise DifferenceFound(
-                f"{self.venue.name}: {len(self.differences)} of {len(self.checks)} checks differ",
+                f"{self.venue.name}: {differing} of {total} checks differ{also}",
                 hint=f"ask who changed it; what would be put right: invoke provision --venue {self.venue.name} --check",
             )
+        if unclear:
+            raise DifferenceFound(
+                f"{self.venue.name}: nothing differs, but {unclear} of {total} checks {_are(unclear)} unclear",
+                hint="each unclear line names the reason; run verify again when it no longer applies",
+            )
+
+    def _summary(self) -> str:
+        total, counts = len(self.checks), self.counts
+        differing = f"{counts['differs']} {'differs' if counts['differs'] == 1 else 'differ'}"
+        skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+        told = f"{counts['ok']} ok, {differing}, {counts['unclear']} unclear{skipped}"
+        return f"{self.venue.name}: {total} check{'' if total == 1 else 's'}: {told}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

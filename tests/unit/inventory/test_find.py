@@ -101,6 +101,35 @@ def test_a_name_that_differs_only_in_case_from_a_listed_one_is_not_taken_for_som
         find_recipient(venue_with(users=ALICE), "ALICE")
 
 
+SLIPS = ["alcie", "alic", "alicee", "alixe", "a-lice", "lice", "alice@exmaple.org", "alice@example.orgg"]
+
+
+@pytest.mark.parametrize("user", SLIPS)
+def test_a_name_one_slip_away_from_a_listed_user_is_refused_unless_accepted(user: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        find_recipient(venue_with(users=ALICE), user)
+    assert str(caught.value) == (
+        f"unity-dev: unknown user {user!r} (did you mean 'alice'?)\n  if {user!r} is the right name, pass --yes"
+    )
+    assert find_recipient(venue_with(users=ALICE), user, accept_similar=True) == Recipient(user)
+
+
+@pytest.mark.parametrize("user", ["alicia", "bob", "malicex"])
+def test_a_name_further_away_is_somebody_else(user: str) -> None:
+    assert find_recipient(venue_with(users=ALICE), user) == Recipient(user)
+
+
+def test_a_listed_user_is_no_slip_of_another_one() -> None:
+    assert find_recipient(venue_with(users={"bob": None, "rob": None}), "rob") == Recipient("rob")
+
+
+def test_a_slip_of_a_user_who_is_listed_for_another_venue_is_one_too() -> None:
+    users = {"carol": {"venues": ["unity-test"]}}
+    venue = venues_of(unity_dev={"users": users}, unity_test={"users": users})["unity-dev"]
+    with pytest.raises(RequestError, match="unknown user 'carlo'"):
+        find_recipient(venue, "carlo")
+
+
 def test_a_recipient_listed_for_other_venues_is_refused_with_those() -> None:
     users = {"carol": {"venues": ["unity-test"]}}
     venue = venues_of(unity_dev={"users": users}, unity_test={"users": users})["unity-dev"]

@@ -16,11 +16,11 @@ import pytest
 from tests.stacks import a_venue
 from tests.unit.tokens.tokens import a_token
 from venue_access.aws import AssumedRole
-from venue_access.errors import DeliveryError, RequestError, Stopped
+from venue_access.errors import RequestError
 from venue_access.inventory.model import Recipient
-from venue_access.tokens.delivery import Delivery, Place, Printed, Wishes, Written, hand_over
+from venue_access.tokens.delivery import Place, Wishes
 from venue_access.tokens.handover import handover
-from venue_access.tokens.issue import Issued, Refused
+from venue_access.tokens.issue import Issued
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NAME = "alice-20261120T221500Z-3f9c21ab"
@@ -101,40 +101,6 @@ def test_wishes_that_contradict_each_other_are_refused(wishes: Wishes, several: 
     assert message in str(refused.value)
 
 
-def test_each_token_is_recorded_before_it_is_handed_over(capsys: pytest.CaptureFixture[str]) -> None:
-    recorded: list[Delivery] = []
-
-    def record(issued: Issued, delivery: Delivery) -> None:
-        assert capsys.readouterr() == ("", "")
-        recorded.append(delivery)
-
-    assert hand_over([ISSUED], Printed(lambda token: "the token"), record, several=False) == 0
-    assert recorded == [Delivery("printed")]
-    assert capsys.readouterr().out == "the token\n"
-
-
-def test_a_token_that_cannot_be_delivered_is_named_with_what_revokes_it_and_the_others_go_on(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    way = Written(plain, Place(Path(), "token.json"))
-    refused = Refused("bob", RequestError("no"))
-    assert hand_over([ISSUED, ISSUED, refused], way, lambda *_: None, several=True) == DeliveryError.exit_code
-    out, err = capsys.readouterr()
-    assert out == "token.json\n"
-    assert f"error: the token {NAME} of unity-dev is out and was not delivered: token.json exists already" in err
-    assert f"revoke it with: invoke revoke-token --venue unity-dev --session {NAME}" in err
-    assert "error: bob: no" in err
-    assert "very-secret" not in out + err
-
-
-def test_ctrl_c_says_which_token_is_out() -> None:
-    def interrupted(token: object) -> str:
-        raise KeyboardInterrupt
-
-    with pytest.raises(Stopped, match=f"{NAME} of unity-dev is out and was not delivered: interrupted\n"):
-        hand_over([ISSUED], Printed(interrupted), lambda *_: None, several=False)
-
-
 def test_what_is_not_sealed_loads_no_package_for_it_and_each_seal_only_its_own() -> None:
     script = (
         "import sys, venue_access.tokens.handover, venue_access.tokens.external_id\n"
@@ -143,18 +109,3 @@ def test_what_is_not_sealed_loads_no_package_for_it_and_each_seal_only_its_own()
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n['pyrage']\n"
-
-
-def test_a_token_that_the_ledger_does_not_take_is_not_handed_over_and_the_others_are(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    room = iter([False, True])
-
-    def record(issued: Issued, delivery: Delivery) -> None:
-        if not next(room):
-            raise RequestError("cannot write ledger.jsonl: no space left on device")
-
-    assert hand_over([ISSUED, ISSUED], Printed(lambda token: "the token"), record, several=True) == 6
-    told = capsys.readouterr()
-    assert told.out == "the token\n"
-    assert f"the token {NAME} of unity-dev is out and was not delivered: cannot write ledger.jsonl" in told.err

@@ -11,7 +11,16 @@ from tests.stacks import a_venue
 from venue_access.aws import Aws
 from venue_access.errors import RequestError
 from venue_access.inventory.model import Recipient
-from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
+from venue_access.tokens.issue import (
+    Issued,
+    Outcome,
+    Refused,
+    TokenRequest,
+    issue,
+    recipients,
+    supplied_external_id,
+    users_named,
+)
 
 ALICE, BOB = Recipient("alice", email="alice@example.org"), Recipient("bob")
 LISTED = replace(a_venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))
@@ -26,6 +35,10 @@ def unreached() -> Aws:
     pytest.fail("AWS was asked")
 
 
+def unrecorded(outcome: Issued | Refused) -> Outcome:
+    pytest.fail("something was recorded")
+
+
 def test_users_are_served_in_their_order_and_each_once() -> None:
     assert names("bob", "alice", "ALICE@example.org", "bob") == ["bob", "alice"]
 
@@ -38,7 +51,9 @@ def test_one_to_whom_nothing_could_be_handed_over_is_refused_before_aws_is_asked
     def prepare(recipient: Recipient) -> None:
         raise RequestError(f"no key of {recipient.name}")
 
-    refused = list(issue(unreached, TokenRequest(LISTED, ("alice", "bob", "alice")), prepare=prepare))
+    refused = list(
+        issue(unreached, TokenRequest(LISTED, ("alice", "bob", "alice")), record=unrecorded, prepare=prepare)
+    )
     assert [str(each.error) for each in refused if isinstance(each, Refused)] == ["no key of alice", "no key of bob"]
 
 
@@ -60,11 +75,18 @@ def test_an_empty_name_is_refused_before_anybody_gets_a_token(text: str, said: s
         users_named(text)
 
 
+def test_a_slip_of_a_listed_name_is_refused_unless_accepted_and_the_others_are_served() -> None:
+    request = TokenRequest(LISTED, ("alice", "alcie", "bbo"))
+    assert [getattr(each, "name", Refused) for each in recipients(request)] == ["alice", Refused, Refused]
+    accepted = recipients(replace(request, accept_similar=True))
+    assert [getattr(each, "name", Refused) for each in accepted] == ["alice", "alcie", "bbo"]
+
+
 @pytest.mark.parametrize(
     "user", ["", "x", "a" * 65, "a b", "alice\n", "al\tice", "a٣", "é1", "a;b", "a/b", "a:b", "$(id)"]
 )
 def test_a_name_that_aws_refuses_is_refused_before_it_is_asked(user: str) -> None:
-    (refused,) = issue(unreached, TokenRequest(LISTED, (user,)))
+    (refused,) = issue(unreached, TokenRequest(LISTED, (user,)), record=unrecorded)
     assert isinstance(refused, Refused)
     assert "the user name" in str(refused.error)
 

@@ -13,6 +13,7 @@ from venue_access.aws import Aws
 from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
 from venue_access.masked import ExternalId
 from venue_access.verification.probes import Probe, probes
+from venue_access.verification.report import Check
 
 OURS = ExternalId("va.ours")
 
@@ -31,12 +32,16 @@ class Recorder:
         self.calls.append(("sts", "assume_role", {"RoleArn": role_arn}))
 
 
-def answered(raised: Exception | None, *, allowed: bool) -> tuple[str, bool | None]:
+def checked(raised: Exception | None, *, allowed: bool) -> Check:
     def call(aws: Aws) -> None:
         if raised is not None:
             raise raised
 
-    check = Probe("a call", allowed, call).check(cast(Aws, None))
+    return Probe("a call", allowed, call).check(cast(Aws, None))
+
+
+def answered(raised: Exception | None, *, allowed: bool) -> tuple[str, bool | None]:
+    check = checked(raised, allowed=allowed)
     return check.found, check.holds
 
 
@@ -60,6 +65,7 @@ def test_a_bucket_that_is_not_there_is_missed_where_it_should_be_and_proves_noth
     absent = AwsError("AWS refused x", code="NoSuchBucket")
     assert answered(absent, allowed=True) == ("NoSuchBucket", False)
     assert answered(absent, allowed=False) == ("NoSuchBucket", None)
+    assert [checked(absent, allowed=allowed).result for allowed in (True, False)] == ["differs", "skipped"]
 
 
 def test_an_answer_that_is_neither_is_told_as_it_is() -> None:

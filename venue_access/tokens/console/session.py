@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -16,8 +17,8 @@ from venue_access.tokens.console.credentials import Credentials, check_can_sign_
 from venue_access.tokens.console.sign_in import signin_token
 from venue_access.tokens.console.site import URL_LASTS, Site
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.entries import enter_delivery, enter_issue, entering_refusals
-from venue_access.tokens.issue import Issued, Refused, TokenRequest, issue
+from venue_access.tokens.entries import issued_for_one
+from venue_access.tokens.issue import Issued, TokenRequest
 
 _DELIVERY = Delivery("console")
 
@@ -66,26 +67,28 @@ class Asked:
     external_id: ExternalId | None = None
     """As it was supplied; None takes the stored one, which a caller of another account cannot read."""
     reason: str | None = None
+    accept_similar: bool = False
+    """Take a ``user`` who is one slip away from a listed one as given."""
 
 
-def issue_for_console(
+@contextmanager
+def issued_for_console(
     ledger: Ledger, asked: Asked, site: Site, destination: str, issuer: str | None = None
-) -> tuple[ConsoleUrl, Issued]:
-    """Issue a token of the venue's role, entered in the ledger like any other, and sign in with it.
+) -> Iterator[tuple[ConsoleUrl, Issued]]:
+    """Issue a token of the venue's role, recorded like any other, and sign in with it.
 
-    :raises VenueAccessError: no token can be issued or entered, or AWS gives no sign-in token for it.
+    The ``with`` block shows the URL.
+
+    :raises VenueAccessError: no token is issued.
+    :raises DeliveryError: one is issued, and AWS gives no sign-in token for it, or the URL cannot be shown.
     """
     caller = ledger.aws().caller()
     user = asked.user or caller.arn.rpartition("/")[2]
-    request = TokenRequest(asked.venue, (user,), external_id=asked.external_id)
-    (issued,) = entering_refusals(ledger, request, issue(ledger.aws, request), asked.reason)
-    if isinstance(issued, Refused):
-        raise issued.error
-    enter_issue(ledger, issued, _DELIVERY, asked.reason)
-    credentials = Credentials(issued.token.keys, issued.token.expiration, lends_duration=not caller.chains)
-    made = console_url(credentials, site, destination, issuer)
-    enter_delivery(ledger, issued, _DELIVERY)
-    return made, issued
+    similar = asked.accept_similar or asked.user is None  # what AWS calls the operator is no slip
+    request = TokenRequest(asked.venue, (user,), external_id=asked.external_id, accept_similar=similar)
+    with issued_for_one(ledger, request, _DELIVERY, asked.reason) as issued:
+        credentials = Credentials(issued.token.keys, issued.token.expiration, lends_duration=not caller.chains)
+        yield console_url(credentials, site, destination, issuer), issued
 
 
 def check_given(

@@ -1,0 +1,57 @@
+"""What somebody writes in ``--reason`` reaches the ledger without a credential or external ID of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.functional.kit import ACCOUNT, Kit
+from tests.functional.test_issue_token import iam_user, stored_id
+from tests.functional.test_ledger import alone, lines
+from venue_access.inventory.model import embedded_operator_arn
+
+OPERATOR = embedded_operator_arn(ACCOUNT)
+
+
+def test_a_reason_is_redacted_of_the_stored_id_and_of_the_operators_credentials(
+    provisioned: tuple[Kit, str], tmp_path: Path
+) -> None:
+    shared, name = provisioned
+    kit = alone(provisioned, tmp_path)
+    held = [kit.environment["AWS_SECRET_ACCESS_KEY"], kit.environment["AWS_SESSION_TOKEN"], stored_id(shared, name)]
+    for number, value in enumerate(held):
+        kit.done("issue-token", "--user", "alice", "--reason", f"case {number}: {value[:980]}")
+    kit.done("revoke-token", "--user", "alice", "--reason", f"leaked: {held[2]}, {held[0]}")
+    revocation = lines(kit)[-1]
+    assert (revocation["kind"], revocation["reason"]) == ("revocation", "leaked: ****, ****")
+    kit.done("revoke-token", "--undo", revocation["policy"], "--reason", f"found again: {held[2].upper()}")
+    assert [line["reason"] for line in lines(kit) if line["kind"] == "issue"] == [
+        f"case {each}: ****" for each in "012"
+    ]
+    assert lines(kit)[-1]["reason"] == "found again: ****"
+
+
+def test_nor_does_it_hold_the_keys_with_which_the_operators_role_was_assumed(
+    provisioned: tuple[Kit, str], tmp_path: Path
+) -> None:
+    kit = alone(provisioned, tmp_path)
+    user = iam_user(provisioned[0].root(), "reasons", allow={"sts:AssumeRole": OPERATOR})
+    kit.environment.pop("AWS_SESSION_TOKEN")
+    kit.environment |= user
+    kit.inventory.write_text(
+        kit.inventory.read_text().replace('"project"', f'"operator_role_arn": "{OPERATOR}", "project"')
+    )
+    kit.done("issue-token", "--user", "alice", "--reason", f"my key is {user['AWS_SECRET_ACCESS_KEY']}")
+    assert lines(kit)[-1]["reason"] == "my key is ****"
+
+
+def test_a_reason_that_is_too_long_or_not_plain_is_refused_before_aws_is_asked(
+    provisioned: tuple[Kit, str], tmp_path: Path
+) -> None:
+    kit = alone(provisioned, tmp_path)
+    for command in (("issue-token", "--user", "alice"), ("revoke-token", "--all"), ("console-url",)):
+        for reason in ("x" * 1_001, "two\nlines"):
+            result = kit(*command, "--reason", reason)
+            assert (result.code, result.out) == (2, "")
+            assert result.err.startswith("error: --reason has ")
+            assert reason not in result.err
+    assert not (kit.work_directory / "ledger.jsonl").exists()
