@@ -184,6 +184,7 @@ PURE = (
     "inventory.recipients",
     "inventory.tree",
     "ledger.chain",
+    "ledger.examine",
     "ledger.listing",
     "ledger.record",
     "operator_policy",

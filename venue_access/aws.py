@@ -152,16 +152,16 @@ class Aws:
         attached = self.call("iam", "list_attached_role_policies", RoleName=role_name)["AttachedPolicies"]
         return frozenset(policy["PolicyArn"] for policy in attached)
 
-    def read_object(self, bucket: str, key: str, *, attempts: int = _ATTEMPTS) -> bytes:
-        """A whole object of S3's; one that is cut off on its way is asked for again, which botocore leaves to us."""
+    def read_object(self, bucket: str, key: str, *, most: int | None = None, attempts: int = _ATTEMPTS) -> bytes:
+        """The first ``most`` bytes of an object, or all; asked for again if cut off, which botocore leaves to us."""
         answer = self.call("s3", "get_object", Bucket=bucket, Key=key)
         try:
             with _faults("s3:GetObject", endpoint=self.endpoint):
-                content: bytes = answer["Body"].read()
+                content: bytes = answer["Body"].read(most)
         except Unreachable:
             if attempts == 1:
                 raise
-            return self.read_object(bucket, key, attempts=attempts - 1)
+            return self.read_object(bucket, key, most=most, attempts=attempts - 1)
         return content
 
     # -- the door itself ---------------------------------------------------------------------------------------

@@ -194,25 +194,68 @@ def locked(
     except OSError as error:
         raise unwritable(path, error) from error
     try:
-        deadline = clock() + timeout
-        said = False
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if clock() >= deadline:
-                    raise RequestError(
-                        f"another process holds {path} since more than {timeout:.0f} s",
-                        hint="wait for it to end, or look for a hung one with: ps aux | grep invoke",
-                    ) from None
-                if not said:
-                    said = True
-                    waiting()
-                sleep(0.05)
+        take_lock(descriptor, path, timeout=timeout, waiting=waiting, clock=clock, sleep=sleep)
         yield
     finally:
         os.close(descriptor)
+
+
+def take_lock(
+    descriptor: int,
+    path: Path,
+    *,
+    timeout: float,
+    shared: bool = False,
+    quiet: float = 0.0,
+    waiting: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Lock the open file ``descriptor``, for as long as it is open.
+
+    :param shared: let other shared locks be held beside this one.
+    :param quiet: seconds to wait before ``waiting`` is called: many writers each wait for a moment.
+    :raises RequestError: another process, which is named, held it to the end of ``timeout`` (seconds).
+    """
+    began, pause, said = clock(), 0.001, False
+    while True:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            waited = clock() - began
+        if waited >= timeout:
+            raise _held(path, _lock_holder(descriptor), timeout)
+        if not said and waited >= quiet:
+            said = True
+            waiting()
+        sleep(pause)
+        pause = min(2 * pause, 0.05)
+
+
+def _lock_holder(descriptor: int) -> int | None:
+    """Return the process that holds a file's lock; None where the system does not show it (macOS)."""
+    about = os.fstat(descriptor)
+    file = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
+    try:
+        locks = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    for _, kind, _, _, process, held, *_ in (line.split() for line in locks if "->" not in line):
+        if (kind, held) == ("FLOCK", file) and process.isdigit() and int(process) > 0:
+            return int(process)
+    return None
+
+
+def _held(path: Path, holder: int | None, timeout: float) -> RequestError:
+    """Return the error for a lock that stays held. It shows no arguments: a credential may be among them."""
+    named = holder is not None and holder != os.getpid()
+    who = f"process {holder}" if named else "another process" if holder is None else "another thread of this process"
+    look = f"ps -o pid,stat,etime,comm -p {holder}" if named else f"lsof {shlex.quote(str(path))}"
+    return RequestError(
+        f"{who} has held the lock of {path} for more than {timeout:.0f} s",
+        hint=f"wait for it to end, or see whether it hangs: {look}",
+    )
 
 
 def flush_folder(folder: Path) -> None:

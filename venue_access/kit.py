@@ -18,7 +18,7 @@ from venue_access.inventory.tree import Inventory
 from venue_access.inventory.venues import build_venues, warnings
 from venue_access.ledger.book import Kept, Ledger, open_ledger, stores_of
 from venue_access.ledger.record import Record
-from venue_access.ledger.verify import records_of
+from venue_access.ledger.verify import read_ledgers
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,15 @@ class Kit:
         return stores_of(self.settings, chosen, self.aws)
 
     def records(self, venues: Sequence[Venue]) -> list[Record]:
-        """What the ledgers of these venues hold, for ``status``; one that cannot be read is a warning."""
+        """Return what the ledgers of these venues hold; one that is damaged or cannot be read is a warning."""
         found: list[Record] = []
         for kept in stores_of(self.settings, venues, self.aws):
             try:
-                found += records_of([kept])[0]
+                reading = read_ledgers([kept])
             except VenueAccessError as error:
                 ui.warn(f"who holds an old external ID cannot be told: {error.message}")
+                continue
+            found += reading.records
+            for text in reading.warnings:
+                ui.warn(text)
         return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from tests.functional.kit import ACCOUNT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from tests.functional.test_issue_token import iam_user, stored_id
 from venue_access import inline_policies
+from venue_access.config import Settings
+from venue_access.ledger.local import LocalLedger
+from venue_access.ledger.record import Record
 from venue_access.local_aws import local_aws
 
 WRITERS = 20
@@ -110,7 +115,7 @@ class TestWhatIsEntered:
         for canary in [*canaries, "canary-of-a-wrong-id"]:
             assert not any(canary.encode() in content for content in kept)
 
-    def test_who_issues_is_asked_once_and_the_token_does_not_hang_on_the_answer(
+    def test_who_issues_is_asked_of_aws_and_the_token_does_not_hang_on_the_answer(
         self, provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path
     ) -> None:
         kit, external_id = through(proxy, alone(provisioned, tmp_path)), stored_id(*provisioned)
@@ -122,12 +127,17 @@ class TestWhatIsEntered:
         assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
         assert lines(kit)[-1]["operator"] == f"access key {kit.environment['AWS_ACCESS_KEY_ID']}"
 
+        # A record that names somebody else as the owner of these keys is not believed.
         proxy.refusals.clear()
-        for _ in range(2):
-            proxy.forget()
-            assert kit(*issue, typed=external_id).code == 0
-            assert lines(kit)[-1]["operator"].startswith("arn:aws:sts::")
-        assert proxy.calls == ["AssumeRole"]
+        ledger, [planted] = kit.work_directory / "ledger.jsonl", lines(kit)
+        ledger.unlink()
+        LocalLedger(Settings(kit.inventory, kit.work_directory, kit.folder)).append(
+            Record.of({**planted, "operator": f"arn:aws:sts::{ACCOUNT}:assumed-role/portal/mallory"})
+        )
+        proxy.forget()
+        assert kit(*issue, typed=external_id).code == 0
+        assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
+        assert lines(kit)[-1]["operator"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna"
 
     def test_an_external_id_that_went_out_and_cannot_be_entered_is_told(
         self, provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path
@@ -220,12 +230,29 @@ class TestMeddling:
             assert f"by arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna" in result.err
         assert kit("ledger.verify", "--head", "no-hash").code == 2
 
-    def test_no_token_is_issued_where_the_last_record_was_changed(self, kit: Kit) -> None:
+    def test_a_damaged_end_is_told_and_the_next_record_names_it(self, kit: Kit) -> None:
         *before, last = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
         self.rewrite(kit, [*before, last.replace("dave", "eve")])
-        result = kit("issue-token", "--user", "alice")
-        assert (result.code, result.out) == (2, "")
-        assert "its last record was changed" in result.err
+        issued = kit.done("issue-token", "--user", "frank")
+        assert "warning: the ledger " in issued.err
+        assert "line 4 (record 4: issue, " in issued.err
+        entry = lines(kit)[-1]
+        assert (entry["recipient"], entry["skipped"], len(entry["found"])) == ("frank", 1, 1)
+        assert "warning" not in kit.done("issue-token", "--user", "grace").err
+        result = kit("ledger.verify")
+        assert result.code == 7
+        assert "line 4 (record 4: issue, " in result.err
+        assert result.err.count("ledger.jsonl: line") == 1
+
+    def test_reading_tells_what_was_changed_and_marks_the_tokens(self, kit: Kit) -> None:
+        one, two, *rest = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
+        self.rewrite(kit, [one, two.replace('"bob"', '"eve"'), *rest])
+        listed = kit.done("tokens", "--live")
+        assert "warning: the ledger " in listed.err
+        assert "is damaged: line 2 (record 2: issue, " in listed.err
+        states = {row.split()[6]: row.split()[4] for row in listed.out.splitlines()[1:]}
+        assert states == {"alice": "live", "eve": "unverified", "carol": "live", "dave": "live"}
+        assert "is damaged: line 2" in kit.done("status").err
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +272,7 @@ class TestInS3:
 
     def test_several_operators_share_it_and_no_record_is_lost(self, shared: tuple[Kit, str]) -> None:
         kit, _ = shared
+        kit.done("issue-token", "--user", "w0")
         before = len(self.objects(shared))
 
         def write(number: int) -> str:
@@ -285,17 +313,41 @@ class TestInS3:
         assert "the end was cut off" in kit("ledger.verify", "--head", head).err
         root.call("s3", "put_object", Bucket=bucket, Key=newest, Body=last)
 
-    def test_where_it_cannot_be_written_no_token_is_issued(self, shared: tuple[Kit, str]) -> None:
+    @contextmanager
+    def unwritable(self, shared: tuple[Kit, str]) -> Iterator[None]:
         kit, name = shared
-        kit.done("issue-token", "--user", "alice")
-        count = len(self.objects(shared))
         deny = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}-ledger/*"}
         operator, policy = "venue-access-operator", {"Version": "2012-10-17", "Statement": [deny]}
         inline_policies.write(kit.root(), operator, "no-ledger", policy)
         try:
-            result = kit("issue-token", "--user", "alice")
+            yield
         finally:
             inline_policies.remove(kit.root(), operator, "no-ledger")
+
+    def check_not_issued(self, kit: Kit, name: str, prefix: str) -> None:
+        count = len(self.objects((kit, name)))
+        result = kit("issue-token", "--user", "alice")
         assert (result.code, result.out) == (5, "")
-        assert f"the ledger s3://{name}-ledger/kit/ cannot be used" in result.err
-        assert len(self.objects(shared)) == count
+        assert f"the ledger s3://{name}-ledger/{prefix}/ cannot be used" in result.err
+        assert "issued but" not in result.err
+        assert len(self.objects((kit, name))) == count
+
+    def test_where_it_cannot_be_written_no_token_is_issued(self, shared: tuple[Kit, str]) -> None:
+        kit, name = shared
+        kit.done("issue-token", "--user", "alice")
+        with self.unwritable(shared):
+            self.check_not_issued(kit, name, "kit")
+
+    def test_an_empty_one_that_cannot_be_written_is_known_before_the_first_token(
+        self, shared: tuple[Kit, str], tmp_path: Path
+    ) -> None:
+        kit, name = Kit(tmp_path, shared[0].work_directory), shared[1]
+        kit.write_inventory({name: embedded(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "new"}})})
+        kit.done("local.up")
+        with self.unwritable(shared):
+            self.check_not_issued(kit, name, "new")
+        kit.done("issue-token", "--user", "alice,bob")
+        assert "3 records; none was changed" in kit.done("ledger.verify").out
+        started = kit.root().read_object(f"{name}-ledger", "new/999999999998.json")
+        assert json.loads(started)["kind"] == "start"
+        assert len(kit.done("tokens", "--json").document()["tokens"]) == 2

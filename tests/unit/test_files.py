@@ -13,8 +13,8 @@ import pytest
 
 from venue_access import files
 from venue_access.errors import RequestError
-from venue_access.files import locked, private_directory, write_private, write_private_if_changed
-from venue_access.lines import append_private, last_line, read_lines
+from venue_access.files import locked, private_directory, take_lock, write_private, write_private_if_changed
+from venue_access.lines import WholeLines, append_private, look_at_lines, read_lines
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +28,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def always(line: str) -> Callable[[str | None], str]:
+def always(line: str) -> Callable[[WholeLines], str]:
     """The same line, whatever stands before it."""
-    return lambda last: line
+    return lambda lines: line
+
+
+def last_line(path: Path) -> str | None:
+    """The last line of a file that lines can be added to."""
+    return look_at_lines(path, lambda lines: next(iter(lines.last(1)), None))
 
 
 def full_disk(*arguments: object) -> None:
@@ -101,7 +106,7 @@ def test_a_file_that_holds_the_text_already_is_not_touched(tmp_path: Path) -> No
 def test_lines_are_added_to_a_private_file(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     append_private(path, always("one"))
-    append_private(path, lambda last: f"two after {last}")
+    append_private(path, lambda lines: f"two after {lines.last(1)[0]}")
     assert (path.read_text(), mode(path)) == ("one\ntwo after one\n", 0o600)
     assert read_lines(path) == ["one", "two after one"]
     assert last_line(path) == "two after one"
@@ -112,7 +117,7 @@ def test_a_line_without_its_end_is_none(tmp_path: Path) -> None:
     path.write_text("one\ntw")
     assert read_lines(path) == ["one"]
     assert last_line(path) == "one"
-    append_private(path, lambda last: f"two after {last}")
+    append_private(path, lambda lines: f"two after {lines.last(1)[0]}")
     assert path.read_text() == "one\ntwo after one\n"
 
 
@@ -177,10 +182,36 @@ def test_waiting_for_a_lock_ends_and_says_who_to_look_for(tmp_path: Path) -> Non
     times = iter([0.0, 0.5, 2.0])
     with (
         locked(tmp_path / "lock", timeout=1),
-        pytest.raises(RequestError, match=r"another process holds .*lock since more than 1 s"),
+        pytest.raises(RequestError, match=r"this process has held the lock of .*lock for more than 1 s"),
         locked(tmp_path / "lock", timeout=1, clock=lambda: next(times), sleep=lambda pause: None),
     ):
         pytest.fail("it was got twice")
+
+
+def test_a_wait_for_a_lock_is_told_once_it_lasts(tmp_path: Path) -> None:
+    told: list[float] = []
+    times = iter([0.0, 0.5, 1.5, 3.0, 9.0])
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] = next(times)
+        return now[0]
+
+    with (
+        locked(tmp_path / "lock", timeout=1),
+        (tmp_path / "lock").open("a") as file,
+        pytest.raises(RequestError, match="for more than 5 s"),
+    ):
+        take_lock(
+            file.fileno(),
+            tmp_path / "lock",
+            timeout=5,
+            quiet=1.0,
+            waiting=lambda: told.append(now[0]),
+            clock=clock,
+            sleep=lambda pause: None,
+        )
+    assert told == [1.5]
 
 
 def test_a_lock_in_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

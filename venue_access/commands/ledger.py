@@ -15,6 +15,7 @@ from venue_access.commands.command import command, kit
     user="only of this recipient: a name or an email",
     venue="only of this venue",
     since="only those issued since: 7d, 12h, 30m, or a day as 2026-11-20 (UTC)",
+    proofs="also list the sessions that the kit opened to prove something",
 )
 def tokens(
     context: Context,
@@ -22,6 +23,7 @@ def tokens(
     user: str | None = None,
     venue: str | None = None,
     since: str | None = None,
+    proofs: bool = False,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
@@ -29,15 +31,17 @@ def tokens(
     from venue_access.inventory.recipients import names_called
     from venue_access.ledger.listing import listed, table
     from venue_access.ledger.listing import since as time_of
-    from venue_access.ledger.verify import records_of
+    from venue_access.ledger.verify import read_ledgers
 
     here, now = kit(context, inventory), datetime.now(timezone.utc)
-    records, unread = records_of(here.ledgers(venue))
-    for each in unread:
-        ui.warn(f"{each} holds no record; see what invoke ledger.verify finds")
+    reading = read_ledgers(here.ledgers(venue))
+    for text in reading.warnings:
+        ui.warn(text)
     found = listed(
-        records,
+        reading.records,
         now,
+        doubted=reading.doubted,
+        proofs=proofs,
         live=live,
         recipients=None if user is None else names_called(here.venues.values(), user),
         venue=None if venue is None else here.venue(venue).name,
@@ -55,10 +59,13 @@ def tokens(
 def ledger_verify(
     context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
 ) -> None:
-    """Find a record of the ledger that was changed, removed or moved."""
+    """Find a record of the ledger that was changed, removed, moved or put there."""
     from venue_access.ledger.verify import verify
 
-    for line in verify(kit(context, inventory).ledgers(venue), head):
+    verified = verify(kit(context, inventory).ledgers(venue), head)
+    for note in verified.notes:
+        ui.warn(note)
+    for line in verified.lines:
         ui.result(line)
 
 

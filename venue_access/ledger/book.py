@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol
 
+from venue_access import ui
 from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.errors import AwsError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.chain import Line
+from venue_access.ledger.chain import End, Line
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind, Record
 from venue_access.masked import redact
@@ -30,27 +30,36 @@ class Store(Protocol):
     def name(self) -> str:
         """Its place, for people."""
 
-    def last(self) -> Line | None:
-        """Its last entry, having seen that another can be added."""
+    @property
+    def way_out(self) -> str:
+        """What to do about damage."""
 
-    def newest(self) -> Line | None:
-        """Its last entry."""
+    def prepare(self) -> tuple[End, bool]:
+        """Where it ends, and whether it is known that a record can be added; if not, the first one shows it."""
 
-    def append(self, record: Record) -> None:
-        """Add a record, for good when this returns."""
+    def end(self) -> End:
+        """Where it ends."""
+
+    def append(self, record: Record) -> End:
+        """Add a record, for good when this returns; what it was linked to."""
 
     def lines(self) -> list[Line]:
         """Its entries in their order."""
+
+    def strays(self) -> list[str]:
+        """What is among its entries and cannot be one."""
 
 
 class Ledger:
     """The ledger of one venue, open for entries.
 
-    The operator's ARN comes for nothing where the kit assumed the operator's role itself, or where the ledger's last
-    entry was made with the same keys. Otherwise AWS is asked, once for a set of keys, beside the calls that the command
-    makes anyway.
+    Who calls is asked of AWS, once for a set of keys and beside the calls that the command makes anyway. It is never
+    taken from an earlier record: that may be somebody's invention.
+
+    A ledger whose end is damaged is warned of and goes on: the next record says what it goes on after.
 
     :param reach: the way to the venue's account; ``aws()`` gives it.
+    :param warn: takes a warning for the person.
     :raises VenueAccessError: nothing can be entered: known before there is something to enter.
     """
 
@@ -61,20 +70,27 @@ class Ledger:
         reach: Callable[[], Aws],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        warn: Callable[[str], None] = ui.warn,
     ) -> None:
         self._venue = venue
         self._store = store
         self._reach = reach
         self._now = now
+        self._warn = warn
+        self._warned = False
+        self._lock = threading.Lock()
         self._operator: _Operator | None = None
-        self._recording = threading.Lock()
-        self._last = store.last()
+        end, is_writable = store.prepare()
+        self._warn_of(end)
+        if not is_writable:
+            self.record(Kind.START)
 
     def aws(self) -> Aws:
         """The way to the venue's account; who calls is being found out meanwhile."""
         aws = self._reach()
-        if self._operator is None:
-            self._operator = _Operator(aws, self._last)
+        with self._lock:
+            if self._operator is None:
+                self._operator = _Operator(aws)
         return aws
 
     def record(self, kind: Kind, *, when: datetime | None = None, **details: Any) -> Record:
@@ -83,22 +99,33 @@ class Ledger:
         :param details: fields of ``Record``. In those that hold what somebody typed, sensitive values are redacted.
         :raises VenueAccessError: it cannot be entered; the ledger is as it was.
         """
-        with self._recording:
-            self.aws()
-            assert self._operator is not None
-            typed = [field for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None]
-            details |= {field: redact(details[field]) for field in typed}  # the operator's credentials are known by now
-            record = Record(
-                kind=kind,
-                when=when or self._now(),
-                operator=self._operator.arn(),
-                operator_access_key_id=self._operator.access_key_id,
-                venue=self._venue.name,
-                role_arn=self._venue.role_arn,
-                **details,
-            )
-            self._store.append(record)
+        self.aws()
+        assert self._operator is not None
+        typed = [field for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None]
+        details |= {field: redact(details[field]) for field in typed}  # the operator's credentials are known by now
+        record = Record(
+            kind=kind,
+            when=when or self._now(),
+            operator=self._operator.arn(),
+            operator_access_key_id=self._operator.access_key_id,
+            venue=self._venue.name,
+            role_arn=self._venue.role_arn,
+            **details,
+        )
+        self._warn_of(self._store.append(record))
         return record
+
+    def _warn_of(self, end: End) -> None:
+        """Warn of a damaged end, once."""
+        found = [*end.damaged, *end.apart]
+        if found and not self._warned:
+            self._warned = True
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            goes_on = "the next record names that and goes on" if end.damaged else "it is passed over"
+            self._warn(
+                f"the ledger {self._store.name} is damaged at its end: {found[0].named()}{more} is not a record that is"
+                f" linked to it; {goes_on}; see: invoke ledger.verify"
+            )
 
 
 def open_ledger(settings: Settings, venue: Venue, reach: Callable[[], Aws]) -> Ledger:
@@ -136,39 +163,24 @@ def stores_of(settings: Settings, venues: Iterable[Venue], reach: Callable[[Venu
 
 
 class _Operator:
-    """Who calls: known, remembered by the ledger, or being asked for in a thread of its own."""
+    """Who calls: known, or being asked for in a thread of its own."""
 
-    def __init__(self, aws: Aws, last: Line | None) -> None:
+    def __init__(self, aws: Aws) -> None:
         self.access_key_id = aws.keys().access_key_id
         self._aws = aws
         self._asking: threading.Thread | None = None
-        self._arn = _remembered(last, self.access_key_id)
-        if aws.known_caller is None and self._arn is None:
+        if aws.known_caller is None:
             self._asking = threading.Thread(target=self._ask, daemon=True)
             self._asking.start()
 
     def arn(self) -> str:
         if self._asking is not None:
             self._asking.join()
-        if self._aws.known_caller is not None:
-            return self._aws.known_caller.arn
-        return self._arn or f"access key {self.access_key_id}"
+        known = self._aws.known_caller
+        return f"access key {self.access_key_id}" if known is None else known.arn
 
     def _ask(self) -> None:
         try:
             self._aws.caller()
         except AwsError:
             pass  # keys that AWS does not take have no ARN
-
-
-def _remembered(last: Line | None, access_key_id: str) -> str | None:
-    """The ARN that the ledger's last entry has for the same keys."""
-    if last is None:
-        return None
-    try:
-        document = json.loads(last.text)
-    except ValueError:
-        return None
-    told = document.get("operator", "")
-    same = document.get("operator_access_key_id") == access_key_id and told.startswith("arn:")
-    return told if same else None

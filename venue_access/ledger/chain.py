@@ -5,13 +5,17 @@
 A record that was changed no longer has its own hash; one whose hash was made to fit no longer has the one that the next
 carries; one that is gone leaves its number. Only what was cut off at the end leaves no trace in the ledger itself: for
 that its head is written down elsewhere.
+
+Damage at the end stops nobody. The next entry is linked to the last sound one, and says what it goes on after:
+
+    {"number": 5, "previous": <hash of entry 3>, "skipped": 1, "found": ["line 4 sha256:<of its text>"], ...}
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +23,7 @@ from venue_access.ledger.record import Record, canonical
 
 NOTHING = "0" * 64
 """The head of an empty ledger, which the first entry carries."""
+_MOST_FOUND = 16
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Line:
 
     where: str
     text: str
+    number: int | None = None
+    """The number that its place gives it: an object's name does."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,18 @@ class Entry:
     document: dict[str, Any]
     intact: bool
     """Whether its hash is its own."""
+    fingerprint: str = ""
+    """``line 4 sha256:...``: its place and the hash of its whole text."""
+
+    @property
+    def skipped(self) -> int:
+        """How many numbers before its own are damage that it goes on after."""
+        return int(self.document.get("skipped", 0))
+
+    @property
+    def after(self) -> int:
+        """The number of the entry that it is linked to; 0 for the first."""
+        return self.number - self.skipped - 1
 
     def named(self) -> str:
         """Where it stands, when it was written and by whom."""
@@ -62,40 +81,95 @@ class Entry:
         except ValueError:
             return None
 
+    def follows(self, before: Entry | None) -> bool:
+        """Return whether nothing speaks against this being linked to ``before``, which may itself be damaged."""
+        if not self.intact:
+            return False
+        if before is None:
+            return self.after == 0 and self.previous == NOTHING
+        return before.number == self.after and (not before.intact or before.hash == self.previous)
 
-def link(record: Record, head: Head) -> tuple[str, Head]:
-    """The text of the entry that follows ``head``, and the head that it makes."""
-    document = {**record.document(), "number": head.number + 1, "previous": head.hash}
+
+@dataclass(frozen=True)
+class End:
+    """Where a chain ends: what the next entry is linked to."""
+
+    head: Head = Head()
+    damaged: tuple[Entry, ...] = ()
+    """What was found there that is damaged, or is not linked to the head; the next entry names it."""
+    skipped: int = 0
+    """How many numbers after the head's are taken by it."""
+    apart: tuple[Entry, ...] = ()
+    """What has numbers further on and is in nobody's way."""
+
+    @classmethod
+    def after(cls, entry: Entry, before: Entry | None = None, behind: Sequence[Entry] = ()) -> End:
+        """Return the end with ``entry`` as its head.
+
+        :param before: what that is linked to; where it was changed, the next entry says so.
+        :param behind: what takes the numbers after it.
+        """
+        is_changed = before is not None and not before.intact and before.number == entry.after
+        changed = (before,) if before is not None and is_changed else ()
+        return cls(Head(entry.number, entry.hash), (*changed, *behind), len(behind))
+
+
+def link(record: Record, end: End | Head) -> tuple[str, Head]:
+    """The text of the entry that follows ``end``, and the head that it makes."""
+    end = End(end) if isinstance(end, Head) else end
+    number = end.head.number + end.skipped + 1
+    document: dict[str, Any] = {**record.document(), "number": number, "previous": end.head.hash}
+    if end.skipped:
+        document["skipped"] = end.skipped
+    if end.damaged:
+        document["found"] = [entry.fingerprint for entry in end.damaged[:_MOST_FOUND]]
     own = _hash(document)
-    return canonical({**document, "hash": own}), Head(head.number + 1, own)
+    return canonical({**document, "hash": own}), Head(number, own)
 
 
-def head_of(text: str | None) -> Head:
-    """The head of a chain whose last entry is this.
+def end_of(entries: Sequence[Entry]) -> End:
+    """Return the end of a chain whose last entries, or all, these are.
 
-    :raises ValueError: it is no entry, or was changed.
+    Its head is the last entry that is linked to one before it. What stands behind that is damaged or foreign.
     """
-    if text is None:
-        return Head()
-    entry = read(Line("its last line", text), 0)
-    if not entry.intact:
-        raise ValueError("its last record was changed, or is none")
-    return Head(entry.number, entry.hash)
+    by_hash = {entry.hash: place for place, entry in enumerate(entries) if entry.intact}
+    for place in range(len(entries) - 1, -1, -1):
+        entry = entries[place]
+        nearest = place - 1 if entry.previous != NOTHING else place - 1 - entry.skipped
+        found = by_hash.get(entry.previous, max(nearest, -1))
+        before = entries[found] if found >= 0 else None
+        skipped = entries[found + 1] if entry.skipped and found + 1 < place else None
+        if is_linked(entry, before, skipped):
+            return End.after(entry, before, entries[place + 1 :])
+    return End(Head(), tuple(entries), len(entries))
+
+
+def is_linked(entry: Entry, before: Entry | None, skipped: Entry | None) -> bool:
+    """Return whether an entry can be the head of a chain.
+
+    :param before: the entry that it names, by the number; None where there is none.
+    :param skipped: the first of those that it says it goes on after, which may not be sound.
+    """
+    disowns = skipped is not None and skipped.follows(before)
+    return entry.follows(before) and not disowns
 
 
 def read(line: Line, after: int) -> Entry:
     """An entry from its text; what is no entry counts as a changed one, with the number after ``after``."""
+    fingerprint = f"{line.where} sha256:{hashlib.sha256(line.text.encode(errors='surrogatepass')).hexdigest()}"
     try:
         document = json.loads(line.text)
         own, number, previous = document["hash"], document["number"], document["previous"]
-        if isinstance(own, str) and type(number) is int and isinstance(previous, str):
+        skipped = document.get("skipped", 0)
+        sound = isinstance(own, str) and isinstance(previous, str) and type(number) is int and type(skipped) is int
+        if sound and 0 <= skipped < number and line.number in (None, number):
             rest = {key: value for key, value in document.items() if key != "hash"}
             # The text too must be the one that the document has: a key given twice would hide there.
             intact = line.text == canonical(document) and own == _hash(rest)
-            return Entry(line.where, number, previous, own, document, intact)
-    except (ValueError, TypeError, KeyError, RecursionError):
+            return Entry(line.where, number, previous, own, document, intact, fingerprint)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
-    return Entry(line.where, after + 1, "", "", {}, intact=False)
+    return Entry(line.where, line.number or after + 1, "", "", {}, intact=False, fingerprint=fingerprint)
 
 
 def read_all(lines: Sequence[Line]) -> list[Entry]:
@@ -104,52 +178,6 @@ def read_all(lines: Sequence[Line]) -> list[Entry]:
     for line in lines:
         entries.append(read(line, entries[-1].number if entries else 0))
     return entries
-
-
-def faults(entries: Sequence[Entry], *, head: str | None = None) -> list[str]:
-    """What is wrong with a chain, in words that name each place; nothing where it is whole.
-
-    :param head: a hash that was the head once: the entry that has it must still be there.
-    """
-    found = [f"{entry.named()} was changed" for entry in entries if not entry.intact]
-    first: dict[int, Entry] = {}
-    highest: Entry | None = None
-    for entry in entries:
-        other = first.setdefault(entry.number, entry)
-        if other is not entry:
-            found.append(f"{entry.named()} repeats the number of {other.where}")
-        elif highest is not None and entry.number < highest.number:
-            found.append(f"{entry.named()} was moved: it stands after record {highest.number}")
-        if highest is None or entry.number > highest.number:
-            highest = entry
-    found += _gaps(first)
-    found += _broken_links(first)
-    if head is not None and head not in {NOTHING, *(entry.hash for entry in entries)}:
-        last = f"the last is {entries[-1].named()}" if entries else "it is empty"
-        found.append(f"the record with the head {head} is not there: the end was cut off or rewritten; {last}")
-    return list(dict.fromkeys(found))
-
-
-def _gaps(entries: dict[int, Entry]) -> Iterator[str]:
-    before = 0
-    for number in sorted(entries):
-        if number > before + 1:
-            missing = f"record {before + 1}" if number == before + 2 else f"records {before + 1} to {number - 1}"
-            verb = "was" if number == before + 2 else "were"
-            where = f"between {entries[before].named()} and" if before else "before"
-            yield f"{missing} {verb} removed, {where} {entries[number].named()}"
-        before = number
-
-
-def _broken_links(entries: dict[int, Entry]) -> Iterator[str]:
-    for number, entry in sorted(entries.items()):
-        if not entry.intact:
-            continue
-        if number == 1 and entry.previous != NOTHING:
-            yield f"{entry.named()} was changed: something stood before it"
-        before = entries.get(number - 1)
-        if before is not None and before.intact and entry.previous != before.hash:
-            yield f"{before.named()} was changed, and its hash made to fit: {entry.where} does not carry it"
 
 
 def _hash(document: dict[str, Any]) -> str:

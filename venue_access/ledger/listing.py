@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -21,7 +21,7 @@ class ListedToken:
 
     record: Record
     state: str
-    """``live``, ``expired`` or ``revoked``."""
+    """``live``, ``expired``, ``revoked``; ``unverified`` where its record may be somebody's invention."""
     delivered: datetime | None
     """When it reached its recipient, where that is a step of its own; UTC."""
 
@@ -38,7 +38,7 @@ class ListedToken:
             "" if record.expires is None else f"{record.expires:%Y-%m-%d %H:%M}",
             self.state,
             record.venue,
-            record.recipient or "",
+            record.recipient or (f"(proof: {record.command})" if record.kind is Kind.PROOF else ""),
             record.role_session_name or "",
             record.delivery or "",
             record.operator.rpartition(":")[2],
@@ -52,6 +52,8 @@ def listed(
     records: Iterable[Record],
     now: datetime,
     *,
+    doubted: Iterable[Record] = (),
+    proofs: bool = False,
     live: bool = False,
     recipients: Collection[str] | None = None,
     venue: str | None = None,
@@ -59,6 +61,8 @@ def listed(
 ) -> list[ListedToken]:
     """The tokens that were issued, the oldest first.
 
+    :param doubted: records that may be somebody's invention: what they say of tokens is shown, and not relied on.
+    :param proofs: list the sessions of the kit's own proofs too.
     :param live: only those that are neither expired nor, as far as the ledger knows, revoked.
     :param recipients: only theirs.
     :param since: only those issued then or later.
@@ -67,21 +71,35 @@ def listed(
     revocations = _in_effect(every)
     delivered = {record.role_session_name: record.when for record in every if record.kind is Kind.DELIVERY}
     found = []
-    for record in every:
+    for record, is_doubted in _tokens(every, doubted, proofs):
         wanted = (
-            record.kind is Kind.ISSUE
-            and (recipients is None or record.recipient in recipients)
+            (recipients is None or record.recipient in recipients)
             and (venue is None or record.venue == venue)
             and (since is None or record.when >= since)
         )
         if not wanted:
             continue
-        state = "expired" if record.expires is not None and record.expires <= now else "live"
-        if state == "live" and any(_revokes(each, record) for each in revocations):
-            state = "revoked"
-        if state == "live" or not live:
+        if is_doubted:
+            state = "unverified"
+        elif record.expires is not None and record.expires <= now:
+            state = "expired"
+        else:
+            state = "revoked" if any(_revokes(each, record) for each in revocations) else "live"
+        if state in ("live", "unverified") or not live:
             found.append(ListedToken(record, state, delivered.get(record.role_session_name)))
     return found
+
+
+def _tokens(records: Iterable[Record], doubted: Iterable[Record], proofs: bool) -> list[tuple[Record, bool]]:
+    """Return the records of tokens with whether each is doubted, in the order of time; of a proof one a session."""
+    found = []
+    for record, is_doubted in [*((each, False) for each in records), *((each, True) for each in doubted)]:
+        if record.kind is Kind.ISSUE:
+            found.append((record, is_doubted))
+        elif record.kind is Kind.PROOF and proofs:
+            names = dict.fromkeys(record.proof_session_names)
+            found += [(replace(record, role_session_name=name), is_doubted) for name in names]
+    return sorted(found, key=lambda each: each[0].when)
 
 
 def table(tokens: Sequence[ListedToken]) -> list[str]:

@@ -15,6 +15,8 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 class Kind(enum.Enum):
     """What a record tells of."""
 
+    START = "start"
+    """The first of a ledger in S3, which shows that it can be written."""
     ISSUE = "issue"
     REFUSAL = "refusal"
     """AWS refused a token."""
@@ -24,6 +26,8 @@ class Kind(enum.Enum):
     """An external ID was handed to a requester."""
     REVOCATION = "revocation"
     ROTATION = "rotation"
+    PROOF = "proof"
+    """The sessions that one run of the kit opened to prove something, and gave to nobody."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,19 @@ class Record:
     """The tokens revoked are those that were issued before this; UTC."""
     stage: str | None = None
     """Where a rotation ended."""
+    command: str | None = None
+    """The command whose proofs these are."""
+    proof_session_names: tuple[str, ...] = ()
+    """The role session name of each proof, ..."""
+    proof_access_key_ids: tuple[str, ...] = ()
+    """... and its access key ID, in the same order."""
 
     def document(self) -> dict[str, Any]:
         """The record as JSON has it: the usual keys always, those of few kinds only where they apply."""
         found: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in _OF_FEW_KINDS and value is None:
+            if field.name in _OF_FEW_KINDS and value in (None, ()):
                 continue
             if isinstance(value, datetime):
                 value = f"{value.astimezone(timezone.utc):{_TIME}}"
@@ -92,13 +102,17 @@ class Record:
                 if given.get(key) is not None:
                     given[key] = datetime.strptime(given[key], _TIME).replace(tzinfo=timezone.utc)
             given["kind"] = Kind(given["kind"])
-            given["key_fingerprints"] = tuple(given.get("key_fingerprints", ()))
+            for key in ("key_fingerprints", "proof_session_names", "proof_access_key_ids"):
+                given[key] = tuple(given.get(key, ()))
             return cls(**given)
         except (KeyError, TypeError) as error:
             raise ValueError(f"no record: {error}") from error
 
 
-_OF_FEW_KINDS = {"parameter_version", "error", "policy", "scope", "issued_before", "stage"}
+_OF_FEW_KINDS = {
+    *("parameter_version", "error", "policy", "scope", "issued_before", "stage"),
+    *("command", "proof_session_names", "proof_access_key_ids"),
+}
 
 
 def canonical(document: Mapping[str, Any]) -> str:

@@ -4,31 +4,59 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from venue_access.errors import DifferenceFound, RequestError
 from venue_access.ledger.book import Kept
-from venue_access.ledger.chain import NOTHING, faults, head_of, read_all
+from venue_access.ledger.chain import read_all
+from venue_access.ledger.examine import examine
 from venue_access.ledger.record import Record
 
+_MOST_STRAYS = 20
 
-def records_of(ledgers: Sequence[Kept]) -> tuple[list[Record], list[str]]:
-    """The records of ledgers, and the names of the entries in which there is none that can be read."""
-    records, unread = [], []
+
+@dataclass
+class Reading:
+    """What ledgers hold."""
+
+    records: list[Record] = field(default_factory=list)
+    doubted: list[Record] = field(default_factory=list)
+    """Those that were changed, or put there by somebody, as far as the chain shows."""
+    warnings: list[str] = field(default_factory=list)
+    """One for each ledger that is damaged."""
+
+
+def read_ledgers(ledgers: Sequence[Kept]) -> Reading:
+    """Read ledgers and verify what is read."""
+    reading = Reading()
     for kept in ledgers:
-        for entry in read_all(kept.store.lines()):
+        entries = read_all(kept.store.lines())
+        found = examine(entries)
+        for entry in entries:
             record = entry.record()
-            if record is None:
-                unread.append(f"{kept.store.name}: {entry.where}")
-            else:
-                records.append(record)
-    return records, unread
+            if record is not None:
+                (reading.doubted if entry.where in found.doubted else reading.records).append(record)
+        if found.faults:
+            more = f" (and {len(found.faults) - 1} more)" if len(found.faults) > 1 else ""
+            reading.warnings.append(
+                f"the ledger {kept.store.name} is damaged: {found.faults[0]}{more}; see: invoke ledger.verify"
+            )
+    return reading
 
 
-def verify(ledgers: Sequence[Kept], head: str | None = None) -> list[str]:
-    """What is to be said of ledgers that are whole, a line each.
+@dataclass(frozen=True)
+class Verified:
+    """What is to be said of ledgers that are whole."""
+
+    lines: list[str]
+    notes: list[str]
+
+
+def verify(ledgers: Sequence[Kept], head: str | None = None) -> Verified:
+    """Verify that no record of the ledgers was changed, removed, moved or put there.
 
     :param head: what ``head`` gave once, written down elsewhere.
-    :raises DifferenceFound: a record was changed, removed or moved; each place is named.
+    :raises DifferenceFound: it does not hold; each place is named, with the way out.
     :raises RequestError: ``head`` is none, or could be of several ledgers.
     """
     if head is not None:
@@ -36,33 +64,43 @@ def verify(ledgers: Sequence[Kept], head: str | None = None) -> list[str]:
         head = head.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", head):
             raise RequestError("--head is no hash of 64 hexadecimal digits", hint="invoke ledger.head prints one")
-    told, found = [], []
+    lines, notes, faults, ways_out = [], [], [], []
     for kept in ledgers:
         entries = read_all(kept.store.lines())
-        found += [f"{kept.store.name}: {fault}" for fault in faults(entries, head=head)]
+        found = examine(entries, head=head)
+        damage = [*found.faults, *_of_strays(kept.store.strays())]
+        faults += [f"{kept.store.name}: {fault}" for fault in damage]
+        ways_out += [kept.store.way_out] if damage else []
+        notes += [f"{kept.store.name}: {note}" for note in found.notes]
         count = f"{len(entries)} record{'' if len(entries) == 1 else 's'}"
         since = ""
         if head is not None:
             after = [entry.number for entry in entries if entry.hash == head]
             since = f", {entries[-1].number - after[0] if after else len(entries)} of them since that head"
-        told.append(f"{kept.store.name}: {count}{since}; none was changed, removed or moved")
-    if found:
-        raise DifferenceFound("\n  ".join(["the ledger was tampered with:", *found]))
-    return told
+        lines.append(f"{kept.store.name}: {count}{since}; none was changed, removed or moved")
+    if faults:
+        raise DifferenceFound("\n  ".join(["the ledger is damaged:", *faults]), hint="\n  ".join(ways_out))
+    return Verified(lines, notes)
+
+
+def _of_strays(names: Sequence[str]) -> list[str]:
+    found = [f"{name} is not a record: the ledger passes it over" for name in names[:_MOST_STRAYS]]
+    more = len(names) - _MOST_STRAYS
+    return [*found, f"{more} more objects are not records"] if more > 0 else found
 
 
 def head(ledgers: Sequence[Kept]) -> str:
     """The hash that the next record will carry, to be written down where this ledger's keepers do not reach.
 
-    :raises DifferenceFound: the last record was changed.
+    :raises DifferenceFound: the end is damaged.
     :raises RequestError: there are several ledgers.
     """
     store = _only(ledgers).store
-    newest = store.newest()
-    try:
-        return NOTHING if newest is None else head_of(newest.text).hash
-    except ValueError as error:
-        raise DifferenceFound(f"{store.name}: {error}", hint="see what invoke ledger.verify finds") from error
+    end = store.end()
+    if end.damaged:
+        what = f"{store.name}: {end.damaged[0].named()} is not a record that is linked to the ledger"
+        raise DifferenceFound(what, hint="see what invoke ledger.verify finds")
+    return end.head.hash
 
 
 def _only(ledgers: Sequence[Kept]) -> Kept:

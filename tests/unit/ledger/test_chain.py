@@ -10,16 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.ledger.records import a_chain
-from venue_access.ledger.chain import NOTHING, Line, faults, head_of, read_all
+from tests.unit.ledger.records import a_chain, a_record
+from venue_access.ledger.chain import NOTHING, End, Head, Line, end_of, link, read, read_all
+from venue_access.ledger.examine import Examination, examine
 from venue_access.ledger.record import canonical
 
 FIVE = a_chain(5)
 
 
+def examined(lines: list[Line], head: str | None = None) -> Examination:
+    """What is found, with the lines numbered as they stand."""
+    return examine(read_all([replace(line, where=f"line {n}") for n, line in enumerate(lines, 1)]), head=head)
+
+
 def found(lines: list[Line], head: str | None = None) -> list[str]:
-    """The faults, with the lines counted anew, as they stand."""
-    return faults(read_all([replace(line, where=f"line {n}") for n, line in enumerate(lines, 1)]), head=head)
+    return examined(lines, head).faults
 
 
 def changed(line: Line, **values: object) -> Line:
@@ -35,7 +40,7 @@ def rehashed(line: Line, **values: object) -> Line:
 
 
 def head(line: Line) -> str:
-    return head_of(line.text).hash
+    return read(line, 0).hash
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -96,7 +101,7 @@ def test_a_record_that_was_repeated_is_named() -> None:
 
 def test_a_line_that_is_no_record_is_named() -> None:
     for text in ("", "{}", "[1]", "null", "\0" * 200, '{"hash": 1, "number": 3, "previous": ""}', "[" * 100_000):
-        assert found([*FIVE[:2], Line("", text), *FIVE[3:]]) == ["line 3 was changed"]
+        assert found([*FIVE[:2], Line("", text), *FIVE[3:]]) == ["line 3 is not a record"]
 
 
 def test_a_key_that_is_given_twice_does_not_hide() -> None:
@@ -141,7 +146,66 @@ def test_no_other_order_and_no_gap_goes_unseen(order: list[int], kept: int) -> N
     assert bool(found(lines)) == (order[:kept] != list(range(kept)))
 
 
-def test_after_a_last_line_that_was_changed_nothing_is_linked() -> None:
-    with pytest.raises(ValueError, match="its last record was changed"):
-        head_of(changed(FIVE[4], venue="x").text)
-    assert head_of(None).hash == NOTHING
+def planted(end: End | Head, **values: object) -> Line:
+    """An entry that somebody made who knows how."""
+    return changed_and_hashed(link(a_record(recipient="mallory"), end)[0], **values)
+
+
+def changed_and_hashed(text: str, **values: object) -> Line:
+    return rehashed(Line("", text), **values)
+
+
+def test_an_entry_that_is_linked_to_nothing_is_not_the_head() -> None:
+    last = read(FIVE[4], 4)
+    for line in (
+        planted(Head(5, "f" * 64)),
+        planted(Head(999, "f" * 64)),
+        planted(Head(4, last.hash)),
+        planted(Head()),
+        planted(End(Head(5, last.hash)), number=7),
+        planted(Head(5, last.hash), skipped=-1),
+        planted(Head(5, last.hash), skipped="1"),
+        Line("", "{}"),
+    ):
+        end = end_of(read_all([*FIVE, line]))
+        assert end.head == Head(5, last.hash)
+        assert (len(end.damaged), end.skipped) == (1, 1)
+        text, _ = link(a_record(), end)
+        lines = [*FIVE, line, Line("", text)]
+        assert json.loads(text)["number"] == 7
+        assert end_of(read_all(lines)).damaged == ()
+        assert "line 6" in "".join(found(lines))
+        assert "line 7" not in examined(lines).doubted
+
+
+def test_an_entry_that_disowns_sound_ones_is_doubted_itself() -> None:
+    third, last = read(FIVE[2], 2), read(FIVE[4], 4)
+    liar = planted(End(Head(3, third.hash), (last,), 2))
+    end = end_of(read_all([*FIVE, liar]))
+    assert end.head == Head(5, last.hash)
+    for lines in ([*FIVE, liar], [*FIVE, liar, Line("", link(a_record(), end)[0])]):
+        assert examined(lines).doubted == {"line 6"}
+
+
+def test_what_an_entry_goes_on_after_may_not_be_changed_again() -> None:
+    garbage = Line("line 6", "garbage")
+    text, _ = link(a_record(), end_of(read_all([*FIVE, garbage])))
+    assert "changed or put there since" not in "".join(found([*FIVE, garbage, Line("", text)]))
+    [fault] = found([*FIVE, replace(garbage, text="other garbage"), Line("", text)])
+    assert fault.endswith("goes on after it, and it was changed or put there since")
+
+
+def test_of_two_with_one_number_the_one_that_is_linked_is_relied_on() -> None:
+    intruder = planted(Head(2, read(FIVE[1], 1).hash))
+    assert examined([*FIVE[:2], intruder, *FIVE[2:]]).doubted == {"line 3"}
+    assert examined([*FIVE[:3], intruder, *FIVE[3:]]).doubted == {"line 4"}
+
+
+@given(st.data())
+def test_whatever_is_put_at_the_end_the_next_is_linked_to_what_was_sound(data: st.DataObject) -> None:
+    garbage = [Line("", text) for text in data.draw(st.lists(st.text(), min_size=1, max_size=40))]
+    end = end_of(read_all([*FIVE, *garbage]))
+    assert end.head.number == 5
+    lines = [*FIVE, *garbage, Line("", link(a_record(), end)[0])]
+    assert end_of(read_all(lines)).damaged == ()
+    assert len(found(lines)) == len(garbage)

@@ -90,3 +90,34 @@ def test_since_is_a_time_ago_or_a_day(text: str, meant: datetime) -> None:
 def test_since_is_nothing_else(text: str) -> None:
     with pytest.raises(RequestError, match="is no time"):
         since(text, LATER)
+
+
+def test_a_token_of_a_doubted_record_is_unverified_and_such_a_revocation_counts_for_nothing() -> None:
+    forged = [
+        a_record(recipient="mallory", expires=NOON),
+        revocation("all", issued_before=LATER),
+        a_record(kind=Kind.DELIVERY, when=LATER),
+    ]
+    for live in (False, True):
+        found = listed([ALICE, BOB], LATER, doubted=forged, live=live)
+        assert {token.record.recipient: token.state for token in found} == {
+            "alice": "live",
+            "bob": "live",
+            "mallory": "unverified",
+        }
+        assert {token.delivered for token in found} == {None}
+
+
+def test_proofs_are_listed_where_they_are_asked_for_one_for_a_session() -> None:
+    names = ("venue-access-verify-20261120T120000Z-aaaaaaaa", "venue-access-verify-20261120T120000Z-bbbbbbbb")
+    usual = {"recipient": None, "role_session_name": None, "access_key_id": None, "command": "verify"}
+    proof = a_record(kind=Kind.PROOF, proof_session_names=names, proof_access_key_ids=("ASIAONE", "ASIATWO"), **usual)
+    assert Record.of(proof.document()) == proof
+    assert [token.record.recipient for token in listed([ALICE, proof], LATER)] == ["alice"]
+    found = listed([proof, revocation("session", role_session_name=names[0])], LATER, proofs=True)
+    assert [(token.record.role_session_name, token.state) for token in found] == [
+        (names[0], "revoked"),
+        (names[1], "live"),
+    ]
+    assert "(proof: verify)" in table(found)[1]
+    assert found[0].document()["proof_access_key_ids"] == ["ASIAONE", "ASIATWO"]

@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ import pytest
 from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.config import Settings
 from venue_access.errors import RequestError
-from venue_access.ledger.chain import faults, read_all
+from venue_access.ledger.chain import End, read_all
+from venue_access.ledger.examine import examine
 from venue_access.ledger.local import LocalLedger
 
 
@@ -25,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def ledger(tmp_path: Path) -> LocalLedger:
     ledger = LocalLedger(settings(tmp_path))
-    assert ledger.last() is None
+    assert ledger.prepare() == (End(), True)
     return ledger
 
 
@@ -36,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 def whole(ledger: LocalLedger) -> int:
     """How many records there are, having seen that nothing is wrong with them."""
     entries = read_all(ledger.lines())
-    assert faults(entries) == []
+    assert examine(entries).faults == []
     assert all(entry.record() is not None for entry in entries)
     return len(entries)
 
@@ -65,7 +68,7 @@ def test_what_a_crash_left_of_a_line_is_taken_away_by_the_next(ledger: LocalLedg
     with path(tmp_path).open("a") as file:
         file.write(torn)
     assert whole(ledger) == 1
-    assert ledger.last() is not None
+    assert ledger.prepare()[0].head.number == 1
     ledger.append(ISSUE)
     assert whole(ledger) == 2
 
@@ -92,19 +95,117 @@ def test_a_disk_that_is_full_leaves_the_ledger_as_it_was(
     assert path(tmp_path).read_bytes() == before
 
 
-def test_nothing_is_added_after_a_record_that_was_changed(ledger: LocalLedger, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text.replace("bob", "mallory"), "line 2 (record 2: issue, "),
+        (lambda text: text + "garbage\n", "line 3 is not a record"),
+        (lambda text: text + "\0" * 100_000 + "\n", "line 3 is not a record"),
+        (lambda text: text + text.splitlines()[0].replace("alice", "eve") + "\n", "line 3 (record 1: issue, "),
+        (lambda text: text + "{}\n" * 30, "line 32 is not a record"),
+        (lambda text: "garbage\n", "line 1 is not a record"),
+    ],
+)
+def test_records_go_on_after_a_damaged_end_and_name_it(
+    ledger: LocalLedger, tmp_path: Path, damage: Callable[[str], str], said: str
+) -> None:
     ledger.append(ISSUE)
-    path(tmp_path).write_text(path(tmp_path).read_text().replace("alice", "mallory", 1))
-    for act in (ledger.last, lambda: ledger.append(ISSUE)):
-        with pytest.raises(RequestError, match="its last record was changed") as raised:
-            act()
-        assert "ledger.verify" in str(raised.value)
+    ledger.append(a_record(recipient="bob"))
+    path(tmp_path).write_text(damage(path(tmp_path).read_text()))
+    end, _ = ledger.prepare()
+    assert end.damaged
+    ledger.append(a_record(recipient="carol"))
+    assert ledger.prepare()[0].damaged == ()
+    ledger.append(a_record(recipient="dave"))
+
+    entries = read_all(ledger.lines())
+    carol, dave = entries[-2:]
+    assert carol.document["found"] == [each.fingerprint for each in end.damaged][:16]
+    examined = examine(entries)
+    assert any(fault.startswith(said) for fault in examined.faults)
+    assert not {carol.where, dave.where} & examined.doubted
+    assert len(examined.doubted) == len(end.damaged)
+
+    path(tmp_path).write_text(path(tmp_path).read_text().replace("carol", "mallory"))
+    assert any(fault.startswith(f"{carol.where} (record ") for fault in examine(read_all(ledger.lines())).faults)
+
+
+def test_a_record_before_the_last_that_was_changed_is_named_by_the_next(ledger: LocalLedger, tmp_path: Path) -> None:
+    for name in ("alice", "bob", "carol"):
+        ledger.append(a_record(recipient=name))
+    path(tmp_path).write_text(path(tmp_path).read_text().replace("bob", "eve"))
+    assert [each.where for each in ledger.prepare()[0].damaged] == ["line 2"]
+    ledger.append(ISSUE)
+    entries = read_all(ledger.lines())
+    assert entries[-1].document["found"] == [entries[1].fingerprint]
+    assert examine(entries).doubted == {"line 2"}
+
+
+def test_damage_that_was_taken_out_of_the_file_is_a_note(ledger: LocalLedger, tmp_path: Path) -> None:
+    ledger.append(ISSUE)
+    with path(tmp_path).open("a") as file:
+        file.write("garbage\n")
+    ledger.append(ISSUE)
+    path(tmp_path).write_text(path(tmp_path).read_text().replace("garbage\n", ""))
+    examined = examine(read_all(ledger.lines()))
+    assert examined.faults == []
+    [note] = examined.notes
+    assert "goes on after damage that is gone now: line 2 sha256:" in note
+    ledger.append(ISSUE)
+    assert examine(read_all(ledger.lines())).faults == []
+
+
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(ledger: LocalLedger, tmp_path: Path) -> Iterator[int]:
+    """A process that holds the ledger's lock, and does not end."""
+    ledger.append(ISSUE)
+    command = [sys.executable, "-c", HOLDER, str(path(tmp_path)), "--external-id", "canary"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.communicate()
+
+
+@pytest.mark.parametrize("act", [lambda one: one.prepare(), lambda one: one.append(ISSUE), lambda one: one.lines()])
+def test_a_lock_that_stays_held_ends_in_an_error_that_names_the_holder(
+    holder: int, tmp_path: Path, act: Callable[[LocalLedger], object]
+) -> None:
+    said: list[str] = []
+    with pytest.raises(RequestError, match=r"has held the lock of .*ledger\.jsonl for more than 2 s") as raised:
+        act(LocalLedger(settings(tmp_path), timeout=1.5, say=said.append))
+    assert said == [f"waiting for another process to write {path(tmp_path)}"]
+    assert raised.value.exit_code == 2
+    assert "canary" not in str(raised.value)
+    if Path("/proc/locks").exists():  # macOS has none, and lsof is named
+        assert f"process {holder} has held" in str(raised.value)
+        assert f"ps -o pid,stat,etime,comm -p {holder}" in str(raised.value)
+
+
+def test_threads_of_one_process_write_beside_one_another(ledger: LocalLedger, tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        own = ledger if number % 2 else LocalLedger(settings(tmp_path))
+        for each in range(10):
+            own.append(a_record(recipient=f"{number}.{each}"))
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(write, range(16)))
+    assert whole(ledger) == 160
 
 
 def test_a_ledger_that_cannot_be_written_is_refused_before_there_is_a_token(tmp_path: Path) -> None:
     path(tmp_path).mkdir(parents=True)
     with pytest.raises(RequestError, match=r"cannot write .*ledger\.jsonl"):
-        LocalLedger(settings(tmp_path)).last()
+        LocalLedger(settings(tmp_path)).prepare()
 
 
 def test_a_symbolic_link_is_not_followed(ledger: LocalLedger, tmp_path: Path) -> None:
@@ -130,6 +231,8 @@ def test_a_file_that_is_moved_away_begins_a_new_ledger(ledger: LocalLedger, tmp_
 
 WRITER = """
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tests.unit.ledger.records import a_record
 from venue_access.config import Settings
