@@ -124,6 +124,14 @@ def test_venue_access_has_the_commands_from_any_folder(kit: Kit) -> None:
     assert "sounder-dev" in run(kit, [*VENUE_ACCESS, "inventory.names"]).out  # the checkout's own inventory
 
 
+def test_a_result_gives_no_orders_to_the_terminal(kit: Kit) -> None:
+    shell = {"AWS_DEFAULT_REGION": "us\u202e\x1b[2J\x9b1A", "AWS_ACCESS_KEY_ID": "AKIA\x07", "AWS_ACCOUNT": "work\r"}
+    shown = run(kit, [*INVOKE, "account.now"], **shell)
+    assert shown.code == 0, shown.err
+    assert "us\\u202e\\x1b[2J\\x9b1A" in shown.out
+    assert shown.out.replace("\n", "").isprintable()
+
+
 # -- streams ---------------------------------------------------------------------------------------------------------
 
 PRINTING = ["--list", "--help", "--help provision", "--version", "", "inventory.names", "inventory.list"]
