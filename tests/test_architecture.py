@@ -229,6 +229,24 @@ def test_only_ui_talks_to_the_person(module: Module) -> None:
     assert not names & {"print", "input", "getpass", "logging", "sys.stdin", "sys.stdout", "sys.stderr"}
 
 
+PAYLOADS = {
+    ("commands.account", "account_clear"),  # statements for a shell
+    ("commands.account", "account_role_token"),  # a format
+    ("commands.account", "set_keys"),  # statements for a shell
+    ("commands.console", "console_url"),  # a URL, with whatever is not ASCII in it encoded
+    ("commands.tokens", "external_id_send"),  # the path of a file: Place.of refuses what cannot be printed
+    ("own_keys.credentials_anew", "answer_anew"),  # JSON
+    ("tokens.delivery", "hand_over"),  # a format, or the path of a file
+}
+"""Where a program reads the result, byte for byte; everywhere else control characters are escaped."""
+
+
+@each_module()
+def test_what_people_read_has_its_control_characters_escaped(module: Module) -> None:
+    found = {(module.name, function) for call, function in module.calls() if call == "ui.payload"}
+    assert found <= PAYLOADS
+
+
 ENDINGS = {("provisioning.terraform", "ask", "os._exit")}
 """In the child between fork and exec there is nobody to raise to."""
 

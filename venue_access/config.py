@@ -40,10 +40,15 @@ DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terrafo
 """The keys of ``invoke.yaml``, and their values where there is no checkout."""
 
 
+def checkout() -> Path | None:
+    """Return the checkout that this package is run from, or None where it is installed without one."""
+    folder = Path(__file__).resolve().parents[1]
+    return folder if (folder / "invoke.yaml").exists() else None
+
+
 def root() -> Path:
-    """Return the checkout, or the current folder where the package is installed without one."""
-    checkout = Path(__file__).resolve().parents[1]
-    return checkout if (checkout / "invoke.yaml").exists() else Path.cwd()
+    """Return the folder that the defaults are relative to: the checkout, or else the current folder."""
+    return checkout() or Path.cwd()
 
 
 def settings(

@@ -74,7 +74,7 @@ def error(text: str) -> None:
 
 def ask(question: str) -> str:
     """What the person types in answer; nothing at the end of the input."""
-    _tell(question)
+    _tell(_plain(question))
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 

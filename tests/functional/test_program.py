@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -122,6 +123,25 @@ def test_venue_access_has_the_commands_from_any_folder(kit: Kit) -> None:
     assert (named.code, named.out) == (0, "unity-dev\nunity-test\n" * 2)
     del kit.environment["INVOKE_INVENTORY"]
     assert "sounder-dev" in run(kit, [*VENUE_ACCESS, "inventory.names"]).out  # the checkout's own inventory
+
+
+def test_installed_without_a_checkout_it_reads_no_configuration_of_the_current_folder(kit: Kit) -> None:
+    shutil.copytree(CHECKOUT / "venue_access", kit.folder / "site" / "venue_access")
+    (kit.folder / "invoke.py").write_text("raise SystemExit('this was run')")
+    program = kit.folder / "site" / "program"
+    program.write_text("import sys; from venue_access.commands import program; sys.exit(program.run_venue_access())")
+    installed = [sys.executable, str(program)]  # beside which Python looks first
+    assert run(kit, [*installed, "inventory.names"]) == Result(0, "unity-dev\nunity-test\n", "")
+    del kit.environment["INVOKE_INVENTORY"]
+    is_one_message(run(kit, [*installed, "inventory.names"]), 2, f"{kit.folder}/inventory/local: no such file")
+
+
+def test_a_result_gives_no_orders_to_the_terminal(kit: Kit) -> None:
+    shell = {"AWS_DEFAULT_REGION": "us\u202e\x1b[2J\x9b1A", "AWS_ACCESS_KEY_ID": "AKIA\x07", "AWS_ACCOUNT": "work\r"}
+    shown = run(kit, [*INVOKE, "account.now"], **shell)
+    assert shown.code == 0, shown.err
+    assert "us\\u202e\\x1b[2J\\x9b1A" in shown.out
+    assert shown.out.replace("\n", "").isprintable()
 
 
 # -- streams ---------------------------------------------------------------------------------------------------------

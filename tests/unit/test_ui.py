@@ -72,6 +72,14 @@ def test_results_for_people_escape_what_a_terminal_obeys(capsys: pytest.CaptureF
     assert shown == "no\\x1b[2J host\\r\\x9b1A\\u202eb\\u2066\\u200f\\x07\\x7f\n\tor\\udc80 so\n"
 
 
+def test_a_question_escapes_what_a_terminal_obeys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
+    assert ui.ask("Type \x1b[2J to go on: ") == "yes"
+    assert capsys.readouterr().err == "Type \\x1b[2J to go on: "
+
+
 def test_results_for_programs_are_printed_byte_for_byte(capsys: pytest.CaptureFixture[str]) -> None:
     ui.payload("export NAME='a\x1b\u202e'")
     ui.result_json({"name": HOSTILE}, compact=True)

@@ -77,8 +77,6 @@ def command(
             except KeyboardInterrupt:
                 ui.error("interrupted")
                 raise Exit(code=130) from None
-            except BrokenPipeError:
-                raise
             except OSError as error:
                 told = of_the_system(error)
                 ui.error(str(told))

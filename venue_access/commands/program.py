@@ -15,7 +15,7 @@ from invoke.vendor.yaml.error import YAMLError
 
 from venue_access import __version__, hardening, ui
 from venue_access.commands.surface import namespace
-from venue_access.config import DEFAULTS, root
+from venue_access.config import DEFAULTS, checkout
 from venue_access.errors import RequestError, VenueAccessError, of_the_system
 
 _LIST_FORMATS = ("flat", "nested", "json")
@@ -78,6 +78,8 @@ class _OwnConfig(_Config):
 class _Program(Program):
     """Invoke's program; without a command it lists the commands."""
 
+    _executing = False
+
     def main(self) -> int:
         """Run the command line, and return the exit code."""
         hardening.harden_process()
@@ -102,6 +104,8 @@ class _Program(Program):
                 return 130
             return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         except OSError as error:
+            if self._executing:  # a command turns its own into messages: this one is a bug
+                raise
             told = error.__context__  # what Invoke could not say on standard error
             if isinstance(told, (ParseError, invoke.Exit)):
                 return told.code if isinstance(told, invoke.Exit) else 1
@@ -116,10 +120,14 @@ class _Program(Program):
         return 0
 
     def create_config(self) -> None:
-        """Read the configuration files; that of the checkout, too, where the commands are known beforehand."""
+        """Read the configuration files; that of the checkout, too, where the commands are known beforehand.
+
+        Where there is no checkout, none is read from the current folder: an ``invoke.py`` there would be run.
+        """
         super().create_config()
-        if self.namespace is not None:
-            self.config.set_project_location(root())
+        folder = checkout()
+        if self.namespace is not None and folder is not None:
+            self.config.set_project_location(folder)
             self.config.load_project()
 
     def update_config(self, merge: bool = True) -> None:
@@ -145,6 +153,11 @@ class _Program(Program):
             super().parse_tasks()
         except ValueError as error:
             raise ParseError(f"a flag of Invoke's takes a number: {error}") from error
+
+    def execute(self) -> None:
+        """Run the commands."""
+        self._executing = True
+        super().execute()
 
     def list_tasks(self) -> None:
         """Print the commands."""
