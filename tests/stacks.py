@@ -41,6 +41,7 @@ def a_full_venue(name: str = "unity-full", **changes: Any) -> Venue:
     everything: dict[str, Any] = {
         "trusted_principals": (PORTAL, "arn:aws:iam::111122223333:user/anna", OTHER_ACCOUNT),
         "s3_allow_delete": True,
+        "ecr_repository_prefixes": (f"{name}/", "tropess/"),
         "kms_key_arns": (
             "arn:aws:kms:us-west-2:111122223333:key/11111111-2222-3333-4444-555555555555",
             "arn:aws:kms:us-west-2:111122223333:key/00000000-2222-3333-4444-555555555555",

@@ -200,7 +200,7 @@ def test_venues_and_limits_that_cannot_be_are_refused_before_anything_is_run(kit
 
 
 def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_on(kit: Kit, proxy: Proxy) -> None:
-    good, bucketless, unbounded, listed = (new_venue() for _ in range(4))
+    good, bucketless, unbounded, listed, bounded, unread, garbled, taken = (new_venue() for _ in range(8))
     shared: dict[str, Any] = {"stack": f"stack-{good}", "aws_endpoint_url": proxy.url}
     kit.write_inventory(
         {
@@ -208,11 +208,23 @@ def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_
             bucketless: embedded(bucketless, **shared, s3_buckets=None),
             unbounded: embedded(unbounded, **shared, permissions_boundary=f"arn:aws:iam::aws:policy/{unbounded}"),
             listed: embedded(listed, **shared, s3_buckets=None),
+            bounded: embedded(bounded, **shared, permissions_boundary=f"ssm:/platform/{bounded}"),
+            unread: embedded(unread, **shared, permissions_boundary=f"ssm:/platform/{unread}"),
+            garbled: embedded(garbled, **shared, permissions_boundary=f"ssm:/platform/{garbled}"),
+            taken: embedded(taken, **shared, s3_buckets=None),
         }
     )
     found = f"/unity/{listed.replace('-', '/')}/ds/datastore-bucket"
     kit.done("local.up")
-    kit.root().call("ssm", "put_parameter", Name=found, Value="found-bucket", Type="String")
+    bounding = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+    kit.root().call("iam", "create_policy", PolicyName=f"{bounded}-boundary", PolicyDocument=bounding)
+    for name, value in (
+        (found, "found-bucket"),
+        (f"/unity/{taken.replace('-', '/')}/ds/datastore-bucket", f"{good}-data"),
+        (f"/platform/{bounded}", f"{bounded}-boundary"),
+        (f"/platform/{garbled}", "ssm:/platform/another"),
+    ):
+        kit.root().call("ssm", "put_parameter", Name=name, Value=value, Type="String")
 
     run = kit("provision", "--limit", "all,typo")
     assert run.code == 2
@@ -221,8 +233,17 @@ def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_
     assert "s3_buckets" in run.err
     assert f"{unbounded}: permissions_boundary: there is no policy" in run.err
     lines = dict(line.split(" : ") for line in (" : ".join(x.split(None, 2)[::2]) for x in run.out.splitlines()))
-    assert lines[good] == lines[listed] == f"ok=9 changed=6 {REST}"
-    assert lines[bucketless] == lines[unbounded] == REST.replace("failed=0", "failed=1").join(["ok=0 changed=0 ", ""])
+    assert (
+        f"{unread}: permissions_boundary: the SSM parameter /platform/{unread} does not exist in us-west-2" in run.err
+    )
+    assert f"{garbled}: permissions_boundary: the SSM parameter /platform/{garbled}: " in run.err
+    assert f"{taken}: the bucket '{good}-data', which the SSM parameter" in run.err
+    assert lines[good] == lines[listed] == lines[bounded] == f"ok=9 changed=6 {REST}"
+    failed = REST.replace("failed=0", "failed=1").join(["ok=0 changed=0 ", ""])
+    assert {lines[name] for name in (bucketless, unbounded, unread, garbled, taken)} == {failed}
+    role = kit.root().role(role_of(bounded))
+    assert role is not None
+    assert role.permissions_boundary_arn == f"arn:aws:iam::{ACCOUNT}:policy/{bounded}-boundary"
     facts = json.loads((kit.work_directory / "facts" / f"{listed}.json").read_text())
     assert facts["s3_buckets"] == ["found-bucket"]
     assert kit.root().role(role_of(bucketless)) is None

@@ -38,13 +38,15 @@ def examine(
         running = local_aws(settings.work_directory).is_running()
         embedded = [venue for venue in venues if venue.embedded_aws]
         reached = [venue for venue in venues if running or not venue.embedded_aws]
-        ways = [pool.submit(keys, group, reach, now()) for group in _ways(reached)]
-        # Those that the inventory names were compared when it was read.
-        unnamed = [venue for venue in reached if venue.s3_buckets is None]
-        buckets = [pool.submit(data_bucket, venue, reach) for venue in unnamed]
+        groups = list(_ways(reached))
+        ways = [pool.submit(keys, group, reach, now()) for group in groups]
         times = pool.submit(_clock, reached, reach, now) if reached else None
         checks += [version.result(), _whatever("AWS provider", lambda: provider(settings, environ, home)), *inventory]
-        checks += [way.result() for way in (*ways, *buckets)]
+        checks += [way.result() for way in ways]
+        # Buckets that the inventory names were compared when it was read.
+        usable = [group for group, way in zip(groups, ways, strict=True) if way.result().grade is not Grade.WRONG]
+        unnamed = [venue for group in usable for venue in group if venue.s3_buckets is None]
+        checks += pool.map(lambda venue: data_bucket(venue, reach), unnamed)
         if times is not None:
             checks.append(times.result())
         if embedded:

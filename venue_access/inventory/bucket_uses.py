@@ -8,30 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from venue_access.errors import Problem
-from venue_access.inventory.model import BucketUses, Venue
+from venue_access.inventory.model import Venue
 from venue_access.inventory.regions import partition_by_name
 
 Origin = Callable[[str, str], Path | None]
 _DATA, _STATE, _LEDGER = "s3_buckets", "state", "ledger"
 
 
-def with_bucket_uses(venues: dict[str, Venue]) -> dict[str, Venue]:
-    """Return the venues, each with what the whole inventory uses buckets for."""
-    uses: dict[Hashable, BucketUses] = {}
-    for venue in venues.values():
-        known = uses.setdefault(_namespace(venue), BucketUses())
-        known.role_prefixes.add(_as_in_buckets(venue.role_prefix))
-        for bucket in venue.s3_buckets or ():
-            known.data.setdefault(bucket, venue.name)
-        if venue.state.bucket is not None:
-            known.kept.setdefault(venue.state.bucket, f"holds the Terraform state of {venue.name}")
-        if venue.ledger is not None:
-            known.kept.setdefault(venue.ledger.bucket, f"holds the ledger of {venue.name}")
-    return {name: replace(venue, bucket_uses=uses[_namespace(venue)]) for name, venue in venues.items()}
+def register_uses(venue: Venue) -> None:
+    """Add what a venue uses buckets for to ``venue.bucket_uses``, which the venues of an inventory share."""
+    uses, where = venue.bucket_uses, _namespace(venue)
+    uses.role_prefixes.add(_as_in_buckets(venue.role_prefix))
+    for bucket in venue.s3_buckets or ():
+        uses.data.setdefault((where, bucket), venue.name)
+    if venue.state.bucket is not None:
+        uses.kept.setdefault((where, venue.state.bucket), f"holds the Terraform state of {venue.name}")
+    if venue.ledger is not None:
+        uses.kept.setdefault((where, venue.ledger.bucket), f"holds the ledger of {venue.name}")
 
 
 def other_use(venue: Venue, bucket: str) -> str | None:
@@ -39,12 +36,17 @@ def other_use(venue: Venue, bucket: str) -> str | None:
 
     Data buckets that the inventory names are compared by ``conflicts``.
     """
+    return _platforms(venue, bucket) or venue.bucket_uses.kept.get((_namespace(venue), bucket))
+
+
+def _platforms(venue: Venue, bucket: str) -> str | None:
+    """Return that a bucket is named as those are in which the platform keeps Terraform state; None if it is not."""
     prefixes = venue.bucket_uses.role_prefixes | {"unity", _as_in_buckets(venue.role_prefix)}
     for dash in re.finditer("-(?=.+-.+-bucket$)", bucket):
         prefix = bucket[: dash.start()]
         if prefix in prefixes:
             return f"is named {prefix}-<project>-<venue>-bucket, as the platform's buckets for Terraform state are"
-    return venue.bucket_uses.kept.get(bucket)
+    return None
 
 
 def other_use_of_found(venue: Venue, bucket: str) -> str | None:
@@ -53,18 +55,18 @@ def other_use_of_found(venue: Venue, bucket: str) -> str | None:
     It is also compared with the buckets that the inventory names for other venues, and with those that were found for
     other venues in this run.
     """
-    uses = venue.bucket_uses
+    uses, key = venue.bucket_uses, (_namespace(venue), bucket)
     reason = other_use(venue, bucket)
     if reason is not None:
         return reason
-    other = uses.data.get(bucket) or uses.found.setdefault(bucket, venue.name)
+    other = uses.data.get(key) or uses.found.setdefault(key, venue.name)
     return None if other == venue.name else f"is the data bucket of {other}"
 
 
 def conflicting_buckets(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
     """Yield the problems of data buckets, states and ledgers that share a bucket or a prefix.
 
-    :param venues: as ``with_bucket_uses`` returns them.
+    :param venues: all of them, each registered by ``register_uses``.
     :param origin: returns the file of a host's variable.
     """
     venues = list(venues)
@@ -74,6 +76,11 @@ def conflicting_buckets(venues: Iterable[Venue], origin: Origin) -> Iterator[Pro
             if reason is not None:
                 message = f"the bucket {bucket!r} {reason}; name a bucket that holds the venue's data alone"
                 yield Problem(message, origin(venue.name, _DATA), venue.name, _DATA)
+        ledger = venue.ledger
+        reason = None if ledger is None or ledger.prefix else _platforms(venue, ledger.bucket)
+        if ledger is not None and reason is not None:
+            message = f"the bucket {ledger.bucket!r} {reason}; give the ledger a prefix of its own"
+            yield Problem(message, origin(venue.name, _LEDGER), venue.name, _LEDGER)
     yield from _nested_prefixes(venues, origin)
     yield from _wrong_regions(venues, origin)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -51,15 +51,15 @@ class LedgerBucket:
 
 @dataclass(frozen=True)
 class BucketUses:
-    """What an inventory uses the S3 buckets of one partition or endpoint for: see ``bucket_uses``."""
+    """What an inventory uses S3 buckets for, by partition or endpoint and bucket: see ``bucket_uses``."""
 
     role_prefixes: set[str] = field(default_factory=set)
     """Of all venues, as they are written in bucket names."""
-    data: dict[str, str] = field(default_factory=dict)
+    data: dict[tuple[Hashable, str], str] = field(default_factory=dict)
     """The data buckets that the inventory names, and a venue of each."""
-    kept: dict[str, str] = field(default_factory=dict)
+    kept: dict[tuple[Hashable, str], str] = field(default_factory=dict)
     """The buckets of states and ledgers, and what each holds."""
-    found: dict[str, str] = field(default_factory=dict)
+    found: dict[tuple[Hashable, str], str] = field(default_factory=dict)
     """The data buckets that were found in SSM parameters in this run, and the venue of each."""
 
 

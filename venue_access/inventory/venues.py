@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from venue_access.errors import InventoryError, Problem
 from venue_access.inventory import arns, checks
-from venue_access.inventory.bucket_uses import with_bucket_uses
+from venue_access.inventory.bucket_uses import register_uses
 from venue_access.inventory.crosschecks import conflicts
-from venue_access.inventory.model import Recipient, StateBackend, Venue, embedded_operator_arn
+from venue_access.inventory.model import BucketUses, Recipient, StateBackend, Venue, embedded_operator_arn
 from venue_access.inventory.nearby import misspelt
 from venue_access.inventory.recipients import read_users
 from venue_access.inventory.regions import partition_by_name
@@ -46,8 +46,9 @@ def build_venues(inventory: Inventory) -> dict[str, Venue]:
     venues: dict[str, Venue] = {}
     problems: list[Problem] = []
     distinct: set[tuple[str, ...]] = set()
+    uses = BucketUses()
     for host in inventory.hosts:
-        reader = _Reader(host, inventory)
+        reader = _Reader(host, inventory, uses)
         venue = reader.venue()
         problems.extend(reader.problems)
         distinct.update(map(_what, reader.problems))
@@ -55,7 +56,7 @@ def build_venues(inventory: Inventory) -> dict[str, Venue]:
             break
         if venue is not None:
             venues[host] = venue
-    venues = with_bucket_uses(venues)
+            register_uses(venue)
     problems.extend(conflicts(venues.values(), inventory.origin))
     if problems:
         raise InventoryError(_gathered(problems))
@@ -92,10 +93,11 @@ def _what(problem: Problem) -> tuple[str, ...]:
 class _Reader:
     """Reads one host's variables; a value that does not fit becomes a problem, and stands as its default."""
 
-    def __init__(self, host: str, inventory: Inventory) -> None:
+    def __init__(self, host: str, inventory: Inventory, uses: BucketUses) -> None:
         self.problems: list[Problem] = []
         self._host = host
         self._inventory = inventory
+        self._uses = uses
         self._settings: Mapping[str, Setting] = inventory.settings(host)
 
     def venue(self) -> Venue | None:
@@ -155,6 +157,7 @@ class _Reader:
             ecr_repository_prefixes=ecr_prefixes,
             embedded_aws=embedded,
             users=MappingProxyType(users),
+            bucket_uses=self._uses,
             **optional,
         )
         if len(built.role_name) > 64:

@@ -178,3 +178,9 @@ def test_state_and_ledger_are_in_the_partition_of_the_venue() -> None:
         "unity-dev: state: us-west-2 is not a region of the venue's partition 'aws-cn'",
         "unity-dev: ledger: us-west-2 is not a region of the venue's partition 'aws-cn'",
     ]
+
+
+def test_ledger_in_a_state_bucket_of_the_platforms_has_a_prefix() -> None:
+    (found,) = problems(unity_dev={"ledger": ledger_in("unity-unity-dev-bucket")})
+    assert found.startswith("unity-dev: ledger: the bucket 'unity-unity-dev-bucket' is named unity-<project>-<venue>-")
+    assert venues(unity_dev={"ledger": ledger_in("unity-unity-dev-bucket", "venue-access")})
