@@ -90,7 +90,8 @@ def accounts_in(state: Mapping[str, Any]) -> list[StackAccount]:
 def _accounts(state: Mapping[str, Any]) -> Iterator[StackAccount]:
     for resource in state.get("resources", ()):
         for instance in resource["instances"] if resource["mode"] == "managed" else ():
-            fields = str((instance.get("attributes") or {}).get("arn", "")).split(":")
+            attributes = instance.get("attributes")
+            fields = str(attributes.get("arn", "") if isinstance(attributes, dict) else "").split(":")
             if len(fields) > 5 and fields[4].isdigit():
                 yield StackAccount(fields[4], fields[3])
 

@@ -55,11 +55,14 @@ def migrate(settings: Settings, stack: Stack, aws: Aws, reporter: Reporter) -> s
             if state:
                 check_state(stack, state)
                 _copy(root, state, target, wanted)
+            moved = target.read() if target else state_file(root.folder)
             if source:
                 source.remove()
             else:
                 root.set_state_aside()
         root.now_in(wanted)
+    if not moved:
+        return f"{stack.name}: there was no state in {there}; the next provision adopts what exists, into {wanted}"
     return f"{stack.name}: its state is in {wanted} now"
 
 
