@@ -102,7 +102,7 @@ class Parameter:
     version: int
     modified: datetime
     type: str = SECURE_STRING
-    """``String`` where it is not encrypted: the platform's own scripts write it so."""
+    """``String`` or ``StringList`` where it is not encrypted: the platform's own scripts write a ``String``."""
 
 
 @dataclass(frozen=True)

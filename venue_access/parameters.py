@@ -43,13 +43,13 @@ def parameter_metadata(aws: Aws, name: str) -> Mapping[str, Any]:
 
 
 def secure_string_steps(venue: Venue) -> str:
-    """Return how a person makes a SecureString of a venue's ``String``, whose type AWS does not change.
+    """Return how a person replaces a venue's parameter of another type, which AWS does not change, by a SecureString.
 
     A deleted name can be used again after 30 seconds (SSM API, "DeleteParameter").
     """
     endpoint = f" --endpoint-url {venue.aws_endpoint_url}" if venue.aws_endpoint_url else ""
     return (
-        f"{venue.name}: the SSM parameter of its external ID is a String, which is not encrypted; a SecureString is."
+        f"{venue.name}: the SSM parameter of its external ID is not encrypted; a SecureString is."
         " AWS changes no type in place. To replace it while no rotation is under way:"
         f" aws ssm delete-parameter --region {venue.region}{endpoint} --name {venue.external_id_parameter};"
         f" wait 30 seconds; invoke provision --venue {venue.name}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
@@ -71,6 +72,15 @@ def at_a_terminal(kit: Kit, typed: str, *arguments: str) -> subprocess.Completed
 
 def test_a_venue_whose_state_is_lost_is_not_half_taken_away(kit: Kit, venue: str) -> None:
     kit.done("provision")
+    state = kit.work_directory / "stacks" / venue / "terraform.tfstate"
+    part = json.loads(state.read_text())
+    part["resources"] = [each for each in part["resources"] if each["type"] == "aws_ssm_parameter"]
+    state.write_text(json.dumps(part))  # as a run leaves it that was killed before it could write what it had made
+    partly = kit("deprovision", "--venue", venue, "--yes")
+    assert partly.code == 2
+    assert "does not know its aws_iam_role.this, aws_iam_policy.this" in partly.err
+    assert kit.root().parameter(parameter_of(venue)) is not None
+
     shutil.rmtree(kit.work_directory / "stacks" / venue)
     lost = kit("deprovision", "--venue", venue, "--yes")
     assert lost.code == 2

@@ -64,7 +64,7 @@ def test_a_string_stays_one_until_a_person_replaces_it(kit: Kit, venue: str) -> 
     was = make_parameter(kit, venue, Type="String")
     kit.write_inventory({venue: embedded(venue, external_id_kms_key=KEY)})
     made = kit.done("provision")
-    assert f"warning: {venue}: external_id_kms_key is not applied to a String; " in made.err
+    assert f"warning: {venue}: external_id_kms_key is not applied; " in made.err
     assert described(kit, venue) == was
     assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
     kit.done("rotate-external-id")

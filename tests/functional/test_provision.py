@@ -113,6 +113,7 @@ def test_check_and_dry_only_plan_and_diff_shows_attributes_and_no_id(kit: Kit, v
     kit.write_inventory({venue: embedded(venue, **variables)})
     fresh = kit.done("provision", "--check")
     assert fresh.out == f"{venue} : ok=0 changed=6 {REST}\n"
+    assert fresh.err.endswith(f"\n{venue}: 6 to add, 0 to change, 0 to destroy\n")
     assert proxy.writes == []
     assert not (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
 

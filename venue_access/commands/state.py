@@ -57,13 +57,16 @@ def state_unlock(context: Context, venue: str, lock: str, inventory: str | None 
     """Free the state of a venue's stack from a lock that a killed run has left behind."""
     from venue_access.errors import RequestError
     from venue_access.provisioning.stack import stack_of
+    from venue_access.provisioning.stack_folder import check_folder
     from venue_access.provisioning.state_object import StateObject, place_of_state
 
     here = kit(context, inventory)
     chosen = here.venue(venue)
     stack = stack_of(here.venues, chosen)
     # A state that was being moved is locked where it was, too.
-    was = place_of_state(here.settings.work_directory / "stacks" / stack.name)
+    folder = here.settings.work_directory / "stacks" / stack.name
+    check_folder(folder, stack)
+    was = place_of_state(folder)
     places = [place for place in dict.fromkeys((stack.state_place, was)) if place is not None and place.bucket]
     if not places:
         raise RequestError(

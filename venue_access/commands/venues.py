@@ -34,7 +34,7 @@ def provision(
 ) -> int:
     """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
     from venue_access.provisioning import forks as how_many
-    from venue_access.provisioning.outcome import errors_told, exit_code, recap
+    from venue_access.provisioning.outcome import errors_told, exit_code, plan_summary, recap
     from venue_access.provisioning.provision import note_failed
     from venue_access.provisioning.provision import provision as run
     from venue_access.provisioning.stack_run import Options
@@ -55,6 +55,8 @@ def provision(
     failed = note_failed(here.settings, outcomes)
     if failed is not None:
         ui.say(f"what failed, once more: invoke provision --limit {quote(f'@{failed}')}")
+    for line in plan_summary(outcomes) if options.check else ():
+        ui.say(line)
     if json:
         ui.result_json({"venues": {outcome.venue.name: outcome.document() for outcome in outcomes}})
     else:

@@ -91,7 +91,7 @@ def files(settings: Settings, environ: Mapping[str, str], home: Path) -> Iterato
 def _confidential(work: Path, environ: Mapping[str, str], home: Path) -> Iterator[Path]:
     yield work
     yield from work.glob("ledger*")
-    for pattern in ("*.tfstate*", "*.tfvars.json", "*.tfplan"):
+    for pattern in ("*.tfstate*", "*.tfvars.json*", "*.tfplan"):
         yield from work.glob(f"stacks/*/{pattern}")
     yield work / "local-aws"
     cache = cache_folder(environ, home)

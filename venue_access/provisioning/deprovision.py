@@ -12,7 +12,7 @@ from venue_access.inventory.model import Venue
 from venue_access.masked import ExternalId
 from venue_access.provisioning import progress
 from venue_access.provisioning.facts import forget_facts
-from venue_access.provisioning.live import LiveVenue, read_live
+from venue_access.provisioning.live import LiveVenue, existing, read_live
 from venue_access.provisioning.render import Departed
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot, last_rendering
@@ -39,12 +39,15 @@ def deprovision(
 
     :param name: of a venue of the stack, or of one that left the inventory.
     :param lock_timeout: seconds to wait for another run on the stack; None for what is usual.
-    :raises RequestError: the venue exists, but Terraform's state does not know it.
+    :raises RequestError: the venue exists in AWS, and Terraform's state does not know all of it.
     """
+
+    destroyed: list[str] = []
 
     def hear(event: Event) -> None:
         finished = progress.done(event)
         if finished is not None:
+            destroyed.append(finished.address)
             reporter.line(finished.line())
         text = progress.doing(event)
         if text is not None:
@@ -59,21 +62,23 @@ def deprovision(
             root.write_for(buckets={}, external_ids={})  # the state is elsewhere, whoever made the venue
         known = root.addresses() if root.is_rendered() else frozenset()
         mine = {each for each in known if progress.venue_of(each)[0] == name}
+        unknown = [] if venue is None or live is None else existing(aws, venue, live, frozenset(mine))
+        if unknown:
+            what = ", ".join(progress.venue_of(each.address)[1] for each in unknown)
+            raise RequestError(
+                f"{name} exists in AWS, and Terraform's state does not know its {what}; nothing was destroyed",
+                hint=f"adopt it first with: invoke provision --venue {name}",
+            )
         if mine:
             reporter.now(f"{name}: planning")
             terraform = root.terraform(_ids(live, last_rendering(root.folder).get(name)))
             plan = terraform.plan(destroy=True, targets=[module_of(name)])
             _refuse_others(name, plan)
             terraform.apply(plan)
-        elif live is not None and (live.role is not None or live.parameter is not None):
-            raise RequestError(
-                f"{name} exists in AWS, but Terraform's state does not know it",
-                hint=f"adopt it first with: invoke provision --venue {name}",
-            )
         forget_facts(settings, name)
         if known == mine:
             root.remove()
-    return len(mine)
+    return len(destroyed)
 
 
 def _ids(live: LiveVenue | None, rendered: Departed | None) -> list[ExternalId]:

@@ -41,6 +41,7 @@ class IdChange:
         self._aws = aws
         self._reporter = reporter
         self._carry = carry
+        self._warned = False
         # The first and the last of a venue's resources.
         self._role, *_, self._parameter = (each.address for each in managed_resources(venue))
 
@@ -52,6 +53,7 @@ class IdChange:
         :raises RequestError: the role differs from the inventory in more than the external ID.
         """
         check_adoptable(self._venue, live)
+        self._warn_of_a_local_state()
         terraform = self._render(live, ids, [self._role] * role + [self._parameter] * parameter)
         self._reporter.now(f"{self._venue.name}: planning")
         plan = terraform.plan(targets=[self._role] * role + [self._parameter] * parameter)
@@ -69,6 +71,16 @@ class IdChange:
         finally:
             plan.file.unlink(missing_ok=True)
         return True
+
+    def _warn_of_a_local_state(self) -> None:
+        """Warn once: Terraform's lock and its refusal of a stale plan guard only who has this very state."""
+        stack = self._root.stack
+        if not self._warned and stack.state.bucket is None and not stack.embedded_aws:
+            self._warned = True
+            self._reporter.warn(
+                f"{self._venue.name}: its Terraform state is on this machine; only a state in S3 protects a rotation"
+                " from one on another machine (set state in the inventory, then: invoke state.migrate)"
+            )
 
     def _render(self, live: LiveVenue, ids: ExternalIds, targets: Sequence[str]) -> Terraform:
         external_ids = {**self._siblings, self._venue.name: ids}

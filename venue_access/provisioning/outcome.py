@@ -25,6 +25,7 @@ class Outcome:
     add: int = 0
     change: int = 0
     destroy: int = 0
+    imported: int = 0
     proofs: int = 0
     skipped: int = 0
     error: VenueAccessError | None = None
@@ -67,7 +68,7 @@ class Tally:
     in_place: set[str] = field(default_factory=set)
     """Addresses."""
     counts: Counter[str] = field(default_factory=Counter)
-    """Resources by action: ``create``, ``update``, ``delete``."""
+    """Resources by action: ``create``, ``update``, ``delete``, ``import``."""
     proofs: int = 0
     skipped: int = 0
     error: VenueAccessError | None = None
@@ -80,6 +81,7 @@ class Tally:
             add=self.counts["create"],
             change=self.counts["update"],
             destroy=self.counts["delete"],
+            imported=self.counts["import"],
             proofs=self.proofs,
             skipped=self.skipped,
             error=self.error,
@@ -170,6 +172,27 @@ def recap(outcomes: Sequence[Outcome]) -> list[str]:
         " rescued=0 ignored=0"
         for outcome in outcomes
     ]
+
+
+def plan_summary(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return what the plans of ``--check`` would do, in Terraform's words: a line a venue, and the total of several.
+
+    A venue without a plan, as its error says, has no line.
+    """
+    planned = [outcome for outcome in outcomes if outcome.error is None or outcome.changed]
+    lines = [f"{outcome.venue.name}: {_planned([outcome])}" for outcome in planned]
+    if len(outcomes) > 1:
+        missing = len(outcomes) - len(planned)
+        lines.append(f"total: {_planned(planned)}{f'; {missing} without a plan' if missing else ''}")
+    return lines
+
+
+def _planned(outcomes: Sequence[Outcome]) -> str:
+    imported = sum(outcome.imported for outcome in outcomes)
+    parts = [f"{imported} to import"] if imported else []
+    parts.append(f"{sum(outcome.add for outcome in outcomes)} to add")
+    parts.append(f"{sum(outcome.change for outcome in outcomes)} to change")
+    return ", ".join([*parts, f"{sum(outcome.destroy for outcome in outcomes)} to destroy"])
 
 
 def drift_lines(outcomes: Sequence[Outcome]) -> list[str]:

@@ -37,6 +37,7 @@ from venue_access.provisioning.render import (
     venue_data,
 )
 from venue_access.provisioning.stack import Stack, StatePlace
+from venue_access.provisioning.stack_folder import check_folder, check_state, record_account
 from venue_access.provisioning.stages import new_external_id
 from venue_access.provisioning.state_object import forget_note, note_place, place_of_state
 from venue_access.provisioning.terraform import LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
@@ -46,7 +47,7 @@ _UNKNOWN = ("not-known",)  # buckets, in a stand-in
 _READ_BY_TERRAFORM = [
     folder + ending
     for folder in ("", "modules/venue_access/")
-    for ending in ("*.tf", "*.tf.json", "*.tofu*", "*.tfvars*")
+    for ending in ("*.tf", "*.tf.json", "*.tofu*", "*.tfvars*", ".*.tfvars.json.*")
 ]
 """What would be part of the root though the rendering does not have it: an earlier rendering's, or anybody's."""
 
@@ -96,11 +97,15 @@ class StackRoot:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold this machine's lock on the stack: one run at a time renders, plans and applies it."""
+        """Hold this machine's lock on the stack: one run at a time renders, plans and applies it.
+
+        :raises RequestError: the folder belongs to another account or region.
+        """
         locks = self._settings.folder("locks")
         timeout = _OTHER_RUN if self._lock_timeout is None else self._lock_timeout
         waiting = partial(self._waiting, f"{self.stack.name}: waiting for another run on it")
         with locked(locks / f"{self.stack.name}.lock", timeout=timeout, waiting=waiting, sleep=pause):
+            check_folder(self.folder, self.stack)
             try:
                 yield
             finally:
@@ -135,6 +140,7 @@ class StackRoot:
         :raises RequestError: the state is in another place than the inventory says.
         """
         self._refuse_unmoved()
+        record_account(self.folder, self.stack)
         for name, text in rendering.files.items():
             private_directory((self.folder / name).parent)
             write_private_if_changed(self.folder / name, text)
@@ -205,10 +211,14 @@ class StackRoot:
         return is_initialised(self.folder)
 
     def state(self) -> dict[str, Any]:
-        """The state as it is now; empty where there is none yet."""
-        if self.stack.state.backend == "local":
-            return state_file(self.folder) or {}
-        return self.terraform().state()
+        """The state as it is now; empty where there is none yet.
+
+        :raises RequestError: it holds resources of another account or region.
+        """
+        is_local = self.stack.state.backend == "local"
+        state = (state_file(self.folder) or {}) if is_local else self.terraform().state()
+        check_state(self.stack, state)
+        return state
 
     def addresses(self) -> frozenset[str]:
         """The addresses of what the state holds now."""

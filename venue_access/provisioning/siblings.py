@@ -33,8 +33,8 @@ def left_alone(
     for venue in venues:
         if ids[venue.name].incoming is not None:
             yield f"{venue.name}: a rotation of its external ID is under way; it is left where it is"
-        if parameter_types.get(venue.name) == "String" and venue.external_id_kms_key is not None:
-            yield f"{venue.name}: external_id_kms_key is not applied to a String; {secure_string_steps(venue)}"
+        if parameter_types.get(venue.name, SECURE_STRING) != SECURE_STRING and venue.external_id_kms_key is not None:
+            yield f"{venue.name}: external_id_kms_key is not applied; {secure_string_steps(venue)}"
     for name in sorted(departed):
         told = f"{name} left the inventory and is in AWS still", f"invoke deprovision --venue {name} takes it away"
         elsewhere = departed[name]

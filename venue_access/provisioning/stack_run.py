@@ -221,6 +221,7 @@ class StackRun:
         for name, tally in self._tallies.items():
             addresses = [*known, *(each.address for each in imports)]
             tally.in_place = {address for address in addresses if progress.venue_of(address)[0] == name}
+            tally.counts["import"] = sum(progress.venue_of(each.address)[0] == name for each in imports)
         for each in imports:
             venue, resource = progress.venue_of(each.address)
             self._reporter.line(f"{venue}: adopting {resource}, which exists already")

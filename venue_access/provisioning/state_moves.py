@@ -22,6 +22,7 @@ from venue_access.provisioning.live import LiveVenue
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
 from venue_access.provisioning.stack import Stack, StatePlace
+from venue_access.provisioning.stack_folder import accounts_in, check_state
 from venue_access.provisioning.state_object import StateObject, place_of_state
 from venue_access.provisioning.tags import STACK_TAG
 from venue_access.provisioning.terraform import kept_in, state_file
@@ -53,12 +54,16 @@ def migrate(settings: Settings, stack: Stack, aws: Aws, reporter: Reporter) -> s
         with source.locked() if source else nullcontext(), target.locked() if target else nullcontext():
             state = source.read() if source else state_file(root.folder) or {}
             if state:
+                check_state(stack, state)
                 _copy(root, state, target, wanted)
+            moved = target.read() if target else state_file(root.folder)
             if source:
                 source.remove()
             else:
                 root.set_state_aside()
         root.now_in(wanted)
+    if not moved:
+        return f"{stack.name}: there was no state in {there}; the next provision adopts what exists, into {wanted}"
     return f"{stack.name}: its state is in {wanted} now"
 
 
@@ -123,12 +128,12 @@ def moving(name: str, stack: str, holder: str) -> tuple[str, str]:
 
 def _holder(settings: Settings, stack: Stack, venue: Venue, live: LiveVenue, aws: Aws) -> str | None:
     for folder in sorted((settings.work_directory / "stacks").iterdir()):
-        if folder.name != stack.name and _has(_peek(folder), venue):
+        if folder.name != stack.name and _has(_peek(folder), venue, stack):
             return folder.name
     tagged = "" if live.role is None else live.role.tags.get(STACK_TAG, "")
     if stack.state.bucket is not None and tagged not in ("", stack.name):
         other = Stack(tagged, (replace(venue, stack=tagged),))
-        if _has(StateObject(other, other.state_place, aws).read(), venue):
+        if _has(StateObject(other, other.state_place, aws).read(), venue, stack):
             return tagged
     return None
 
@@ -142,8 +147,10 @@ def _peek(folder: Path) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _has(state: Mapping[str, Any], venue: Venue) -> bool:
-    return any(progress.venue_of(each)[0] == venue.name for each in kept_in(state).addresses)
+def _has(state: Mapping[str, Any], venue: Venue, stack: Stack) -> bool:
+    """Return whether a state holds this very venue, and not one of that name in another account."""
+    named = any(progress.venue_of(each)[0] == venue.name for each in kept_in(state).addresses)
+    return named and all(each.agrees_with(stack) for each in accounts_in(state))
 
 
 def module_of(name: str) -> str:

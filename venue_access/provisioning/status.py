@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from venue_access.aws import Aws, Parameter
+from venue_access.aws_values import SECURE_STRING
 from venue_access.callers import caller_in_account
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
@@ -39,7 +40,7 @@ class VenueStatus:
     @property
     def advice(self) -> str | None:
         """How to encrypt the external ID where it is not; None where there is nothing to advise."""
-        return secure_string_steps(self.venue) if self.parameter_type == "String" else None
+        return secure_string_steps(self.venue) if self.parameter_type not in (None, SECURE_STRING) else None
 
     def document(self) -> dict[str, Any]:
         """The venue's part of the ``--json`` document."""
@@ -77,7 +78,7 @@ class VenueStatus:
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
         old = f"; an old external ID is held by {', '.join(self.outdated)}" if self.outdated else ""
-        plain = "; its SSM parameter is a String" if self.parameter_type == "String" else ""
+        plain = "" if self.advice is None else f"; its SSM parameter is a {self.parameter_type}"
         return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}{plain}{old}"
 
 

@@ -57,7 +57,7 @@ def _parameter(aws: Aws, venue: Venue, live: LiveVenue) -> Iterator[Check]:
     if live.parameter is None:
         return
     is_encrypted = live.parameter.type == SECURE_STRING
-    yield Check("type of the parameter", f"{SECURE_STRING} or String", live.parameter.type, True)
+    yield Check("type of the parameter", f"{SECURE_STRING}, or as it was found", live.parameter.type, True)
     if venue.external_id_kms_key is not None:
         key = parameter_metadata(aws, venue.external_id_parameter).get("KeyId") if is_encrypted else None
         yield compared("KMS key of the parameter", venue.external_id_kms_key, key or _NONE)

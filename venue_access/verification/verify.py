@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from venue_access.aws import Aws
+from venue_access.aws_values import SECURE_STRING
 from venue_access.buckets import BucketInUse, find_buckets
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.errors import AccessRefused
@@ -55,7 +56,7 @@ def verify(
         else:
             checks += _guard(aws, venue)
             checks += _token(aws, venue, live, buckets, _other(venue, venues), now)
-    plain = live.parameter is not None and live.parameter.type == "String"
+    plain = live.parameter is not None and live.parameter.type != SECURE_STRING
     return Report(
         venue,
         tuple(replace(check, found=scrub(check.found, *live.every_id)) for check in checks),

@@ -247,8 +247,9 @@ resource "aws_ssm_parameter" "external_id" {
   name        = var.external_id_parameter
   description = "External ID that the trust policy of ${var.role_name} demands"
   type        = var.external_id_parameter_type
-  key_id      = var.external_id_parameter_type == "SecureString" ? var.external_id_kms_key : null
-  value       = var.external_id
+  # AWS reports no key of a String, so one that were set would be a change at each plan.
+  key_id = var.external_id_parameter_type == "SecureString" ? var.external_id_kms_key : null
+  value  = var.external_id
 
   tags = var.tags
 

@@ -291,14 +291,14 @@ variable "external_id_parameter" {
 }
 
 variable "external_id_parameter_type" {
-  description = "Type of the parameter: `SecureString`, or `String` for one that exists with that type, which AWS does not change"
+  description = "Type of the parameter: `SecureString`, or that of one that exists, which AWS does not change"
   type        = string
   default     = "SecureString"
   nullable    = false
 
   validation {
-    condition     = contains(["SecureString", "String"], var.external_id_parameter_type)
-    error_message = "external_id_parameter_type must be SecureString or String."
+    condition     = contains(["SecureString", "String", "StringList"], var.external_id_parameter_type)
+    error_message = "external_id_parameter_type must be SecureString, String or StringList."
   }
 }
 

@@ -21,6 +21,7 @@ from venue_access.provisioning.outcome import (
     drift_lines,
     errors_told,
     exit_code,
+    plan_summary,
     recap,
 )
 
@@ -39,6 +40,23 @@ def test_the_recap_is_ansibles_with_names_aligned() -> None:
         "unity-test   : ok=6 changed=0 unreachable=0 failed=1 skipped=1 rescued=0 ignored=0",
     ]
     assert recap([]) == []
+
+
+def test_a_plan_is_summed_up_in_terraforms_words() -> None:
+    fresh, kept = Outcome(DEV, add=6), Outcome(TEST, imported=6, change=4)
+    refused = Outcome(a_venue("unity-ops"), add=1, destroy=1, error=RequestError("the plan destroys"))
+    unknown = Outcome(a_venue("unity-far"), error=Unreachable("no keys"))
+    assert plan_summary([fresh]) == ["unity-dev: 6 to add, 0 to change, 0 to destroy"]
+    assert plan_summary([fresh, kept]) == [
+        "unity-dev: 6 to add, 0 to change, 0 to destroy",
+        "unity-test: 6 to import, 0 to add, 4 to change, 0 to destroy",
+        "total: 6 to import, 6 to add, 4 to change, 0 to destroy",
+    ]
+    assert plan_summary([fresh, refused, unknown])[1:] == [
+        "unity-ops: 1 to add, 0 to change, 1 to destroy",
+        "total: 7 to add, 0 to change, 1 to destroy; 1 without a plan",
+    ]
+    assert plan_summary([unknown]) == []
 
 
 def test_drift_is_a_table_with_what_differs_below_each() -> None:

@@ -1,0 +1,47 @@
+"""Two inventories that name the same host in different accounts, in one work directory."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.functional.kit import OTHER_ACCOUNT, Kit, embedded
+
+COMMANDS = (
+    "provision",
+    "provision --check",
+    "drift",
+    "rotate-external-id",
+    "rotate-external-id --repair",
+    "deprovision --venue shared-dev --yes",
+    "state.migrate",
+    "state.unlock --venue shared-dev --lock x",
+)
+
+
+@pytest.mark.parametrize("has_record", [True, pytest.param(False, marks=pytest.mark.soak)])
+def test_no_command_uses_the_folder_of_the_others_stack(
+    kit: Kit, provisioned: tuple[Kit, str], has_record: bool
+) -> None:
+    """An earlier release made folders without a record; there the state tells."""
+    owner, name = provisioned
+    folder = owner.work_directory / "stacks" / name
+    record = folder / "account.json"
+    recorded = record.read_text()
+    assert json.loads(recorded)["account_id"] != OTHER_ACCOUNT
+    if not has_record:
+        record.unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    theirs = embedded(name, account_id=OTHER_ACCOUNT, s3_buckets=["theirs-data"])
+    for command in COMMANDS:
+        own = {"state": {"backend": "s3", "bucket": "theirs-state"}} if command.startswith("state.") else {}
+        kit.write_inventory({name: {**theirs, **own}})
+        refused = kit(*command.split())
+        assert refused.code == 2, command
+        assert f"stack {name}: {folder} belongs to account" in refused.err, command
+        assert f"the inventory has the stack in account {OTHER_ACCOUNT}" in refused.err, command
+    kit.write_inventory({name: theirs})
+    assert kit("state.forget", "--venue", name, "--stack", name).code == 2
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    record.write_text(recorded)

@@ -1,0 +1,39 @@
+"""A rotation warns where nothing but a shared state would protect it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stacks import a_stack, a_venue
+from tests.unit.provisioning.test_stages import live
+from venue_access.aws import Aws, Keys
+from venue_access.config import Settings
+from venue_access.errors import RenderError
+from venue_access.inventory.model import StateBackend
+from venue_access.masked import ExternalId, Secret
+from venue_access.policies import ExternalIds
+from venue_access.provisioning.id_change import IdChange
+from venue_access.provisioning.reporter import Reporter
+from venue_access.provisioning.root import StackRoot
+
+S3 = StateBackend("s3", bucket="states")
+
+
+@pytest.mark.parametrize(
+    ("variables", "warnings"), [({}, 1), ({"state": S3}, 0), ({"embedded_aws": True}, 0), ({"stack": "several"}, 1)]
+)
+def test_a_rotation_with_a_local_state_warns_once(tmp_path: Path, variables: dict[str, Any], warnings: int) -> None:
+    """On the emulator there is no other machine."""
+    said: list[str] = []
+    venue = a_venue(s3_buckets=(), **variables)
+    aws = Aws(region="us-west-2", keys=Keys("AKIA", Secret("none")))
+    root = StackRoot(Settings(tmp_path, tmp_path, tmp_path), a_stack(venue), aws)
+    change = IdChange(root, venue, aws, Reporter(warn=said.append), carry=False)
+    for _ in range(2):
+        with pytest.raises(RenderError, match="no data bucket is known"):
+            change.apply(live(None, None), ExternalIds(ExternalId("an-id")))
+    assert len(said) == warnings
+    assert all("only a state in S3 protects a rotation" in text for text in said)
