@@ -11,7 +11,7 @@ from typing import Protocol
 from venue_access import ui
 from venue_access.aws import AssumedRole
 from venue_access.errors import DeliveryError, RequestError, Stopped, VenueAccessError
-from venue_access.files import check_creatable, check_takes_files, create_private
+from venue_access.files import check_creatable, check_takes_files, create_private, user_path
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.issue import Issued, Refused
 
@@ -63,7 +63,7 @@ class Place:
         """
         if out == "":
             raise RequestError("--out is empty", hint="name a file that does not exist, or a folder")
-        path = Path(out or "")
+        path = user_path(out or "")
         if os.path.isdir(path):  # which is false of a name that is too long
             check_takes_files(path)
             return cls(path)
