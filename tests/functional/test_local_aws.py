@@ -26,7 +26,9 @@ LISTENING = "0A"  # the state of a socket in /proc/net/tcp
 def own(tmp_path: Path) -> Iterator[Kit]:
     """A work directory of the test's own, whose path has a space in it; its server is stopped afterwards."""
     kit = Kit(tmp_path, tmp_path / "a work directory")
-    kit.write_inventory({"unity-dev": embedded("unity-dev", permissions_boundary="the-boundary")})
+    kit.write_inventory(
+        {"unity-dev": embedded("unity-dev", emulator_seed={"permissions_boundaries": ["the-boundary"]})}
+    )
     yield kit
     local_aws(kit.work_directory).down()
 

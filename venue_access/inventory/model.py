@@ -35,6 +35,14 @@ class StateBackend:
 
 
 @dataclass(frozen=True)
+class EmulatorSeed:
+    """What the AWS emulator has before anything is provisioned, beside what it always has."""
+
+    permissions_boundaries: tuple[str, ...] = ()
+    """Names or ARNs of policies in the venue's account."""
+
+
+@dataclass(frozen=True)
 class LedgerBucket:
     """Where in S3 many operators keep one ledger."""
 
@@ -80,6 +88,7 @@ class Venue:
     operator_role_arn: str | None = None
     aws_endpoint_url: str | None = None
     embedded_aws: bool = False
+    emulator_seed: EmulatorSeed | None = None
     state: StateBackend = field(default_factory=StateBackend)
     ledger: LedgerBucket | None = None
     """None: a file in the work directory."""
@@ -109,10 +118,13 @@ class Venue:
 
     @property
     def permissions_boundary_arn(self) -> str | None:
-        boundary = self.permissions_boundary
-        if boundary is None or boundary.startswith("arn:"):
-            return boundary
-        return f"arn:{self.partition}:iam::{self.account_id}:policy/{boundary.lstrip('/')}"
+        return None if self.permissions_boundary is None else self.arn_of_policy(self.permissions_boundary)
+
+    def arn_of_policy(self, name: str) -> str:
+        """Return the ARN of a managed policy that the inventory gives by its name or ARN."""
+        if name.startswith("arn:"):
+            return name
+        return f"arn:{self.partition}:iam::{self.account_id}:policy/{name.lstrip('/')}"
 
     def policy_name(self, service: str) -> str:
         """The name of the role's managed policy for ``s3`` or ``ecr``."""

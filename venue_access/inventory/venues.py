@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from venue_access.errors import InventoryError, Problem
 from venue_access.inventory import arns, checks
 from venue_access.inventory.crosschecks import conflicts
-from venue_access.inventory.model import Recipient, StateBackend, Venue, embedded_operator_arn
+from venue_access.inventory.model import EmulatorSeed, Recipient, StateBackend, Venue, embedded_operator_arn
 from venue_access.inventory.nearby import misspelt
 from venue_access.inventory.recipients import read_users
 from venue_access.inventory.regions import PARTITIONS
-from venue_access.inventory.state import read_ledger, read_state
+from venue_access.inventory.state import read_emulator_seed, read_ledger, read_state
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.values import Setting
 
@@ -25,7 +25,7 @@ KNOWN = (
     "s3_buckets", "s3_allow_delete", "kms_key_arns", "ecr_repository_prefix",
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
     "permissions_boundary", "role_path", "max_session_duration", "tags",
-    "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws",
+    "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws", "emulator_seed",
     "state", "ledger", "stack", "users", "users_only", "contact",
 )  # fmt: skip
 """The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
@@ -126,6 +126,7 @@ class _Reader:
             "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),
             "state": self._read("state", read_state(region), StateBackend()),
             "ledger": self._read("ledger", read_ledger(region), None),
+            "emulator_seed": self._emulator_seed(embedded, partition, account_id),
             "stack": self._read("stack", checks.folder_name, self._host),
             "users_only": self._read("users_only", checks.boolean, False),
             "contact": self._read("contact", checks.email, None),
@@ -204,6 +205,14 @@ class _Reader:
         elif not embedded and (given is None or given.value is None):
             self._problem("is required: the ARNs that may assume the role", "trusted_principals")
         return ()
+
+    def _emulator_seed(self, embedded: bool, partition: str | None, account_id: str | None) -> EmulatorSeed | None:
+        seed = self._read("emulator_seed", read_emulator_seed(partition, account_id), None)
+        if seed is not None and seed.permissions_boundaries and not embedded:
+            self._problem(
+                "is only for venues with 'embedded_aws: true'; nothing is made on AWS itself", "emulator_seed"
+            )
+        return seed
 
     def _ecr_prefix(self, project: str | None, venue: str | None) -> str:
         default = f"{project}-{venue}/".lower()
