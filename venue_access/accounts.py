@@ -1,7 +1,7 @@
 """The ways to the accounts of an inventory's venues: the operator's own keys, or the embedded AWS.
 
-What exists already in real life (the operator's role, the buckets, the platform's permissions boundaries) is made on the
-embedded AWS, for any inventory, with what the inventory's ``emulator_seed`` adds.
+What exists already in real life (the operator's role, the buckets, the platform's permissions boundaries) is made on
+the embedded AWS, for any inventory, with what the inventory's ``emulator_seed`` adds.
 """
 
 from __future__ import annotations
