@@ -20,7 +20,7 @@ from venue_access.masked import MASK, ExternalId, Masked, Secret
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 ROOMS = (
-    ("base", ("errors", "ui", "masked", "files", "lines", "config", "hardening")),
+    ("base", ("errors", "ui", "masked", "files", "lines", "config", "hardening", "durations")),
     ("inventory", ("inventory",)),
     (
         "the ways to AWS",
@@ -175,6 +175,7 @@ def test_the_packages_own_modules_import_nothing_of_ours_before_they_are_asked()
 
 PURE = (
     "doctor.check",
+    "durations",
     "inventory.arns",
     "inventory.checks",
     "inventory.crosschecks",

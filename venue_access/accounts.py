@@ -1,7 +1,7 @@
 """The ways to the accounts of an inventory's venues: the operator's own keys, or the embedded AWS.
 
-What the inventory says exists already in real life (the operator's role, the buckets, the permissions boundary) is
-made on the embedded AWS, for any inventory.
+What exists already in real life (the operator's role, the buckets, the platform's permissions boundaries) is made on
+the embedded AWS, for any inventory, with what the inventory's ``emulator_seed`` adds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from venue_access.policies import Policy
 from venue_access.policy_meaning import listed
 
 _OPERATOR_SESSION = "operator"
+PLATFORM_BOUNDARIES = ("mcp-tenantOperator-AMI-APIG", "zsmce-tenantOperator-AMI-APIG")
+"""The permissions boundaries that the platform's accounts have."""
 
 
 class Accounts:
@@ -125,7 +127,7 @@ def _seed(local: LocalAws, venues: list[Venue]) -> None:
             "account": venue.account_id,
             "region": venue.region,
             "buckets": [*(venue.s3_buckets or ()), *(bucket for bucket, _ in _own_buckets(venue))],
-            "boundary": venue.permissions_boundary_arn,
+            "boundaries": _boundaries(venue),
             "policy": _embedded_policy(venue),
         }
         for venue in venues
@@ -174,8 +176,7 @@ def _together(policies: Sequence[Policy]) -> Policy:
 
 
 def _seed_venue(venue: Venue, root: Aws) -> None:
-    boundary = venue.permissions_boundary_arn
-    if boundary is not None and f":{venue.account_id}:policy/" in boundary:
+    for boundary in _boundaries(venue):
         name = boundary.rsplit("/", 1)[1]
         path = boundary.split(":policy", 1)[1].removesuffix(name)
         widest = {"Effect": "Allow", "Action": ["s3:*", "ecr:*", "kms:*"], "Resource": "*"}
@@ -187,6 +188,15 @@ def _seed_venue(venue: Venue, root: Aws) -> None:
         _seed_bucket(root, bucket, region)
         versions = {"Status": "Enabled"}
         root.in_region(region).call("s3", "put_bucket_versioning", Bucket=bucket, VersioningConfiguration=versions)
+
+
+def _boundaries(venue: Venue) -> list[str]:
+    """Return the ARNs of the permissions boundaries in a venue's account: the platform's, and what the inventory seeds.
+
+    Not the one that the venue asks for, or a misspelt one would be found.
+    """
+    seeded = () if venue.emulator_seed is None else venue.emulator_seed.permissions_boundaries
+    return [venue.arn_of_policy(name) for name in (*PLATFORM_BOUNDARIES, *seeded)]
 
 
 def _own_buckets(venue: Venue) -> list[tuple[str, str]]:

@@ -7,13 +7,33 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from venue_access.files import write_private
 
-VALIDITY = timedelta(days=825)  # the longest that Apple's TLS accepts of a private CA
+VALIDITY = timedelta(days=825)  # the longest that Apple's TLS accepts of a private CA; local_aws.py counts on it
+
+
+RENEWAL = timedelta(days=30)
+"""How long before its end a certificate is renewed."""
+
+
+def is_fit(ca_file: Path, server_file: Path, *, host: str, now: datetime) -> bool:
+    """Return whether the files are a CA and a server's certificate of it, with its key, that last for a while."""
+    try:
+        ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
+        pem = server_file.read_bytes()
+        server, key = x509.load_pem_x509_certificate(pem), serialization.load_pem_private_key(pem, password=None)
+        server.verify_directly_issued_by(ca)
+        names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (OSError, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound):
+        return False
+    lasting = all(each.not_valid_before_utc <= now < each.not_valid_after_utc - RENEWAL for each in (ca, server))
+    named = ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
+    return lasting and named and key.public_key() == server.public_key()
 
 
 def write_certificate(ca_file: Path, server_file: Path, *, host: str, now: datetime | None = None) -> None:

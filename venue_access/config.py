@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.errors import RequestError
-from venue_access.files import private_directory
+from venue_access.files import private_directory, user_path
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,16 @@ def settings(
 
     def path(key: str) -> Path:
         text = given(key)
-        return Path(text).absolute() if environ.get(f"INVOKE_{key.upper()}") == text else (root / text).absolute()
+        base = Path() if environ.get(f"INVOKE_{key.upper()}") == text else root
+        return (base / user_path(text)).absolute()
 
     if inventory == "":
         raise RequestError("--inventory is empty", hint="leave it out for the default, or name a file or folder")
     return Settings(
-        inventory=path("inventory") if inventory is None else Path(inventory).absolute(),
+        inventory=path("inventory") if inventory is None else user_path(inventory).absolute(),
         work_directory=path("workdir"),
         root=root,
-        terraform=given("terraform"),
+        terraform=os.path.expanduser(given("terraform")),
     )
 
 
@@ -94,5 +95,5 @@ def default_settings(
     """
     given = {key: environ.get(f"INVOKE_{key.upper()}", value) for key, value in DEFAULTS.items()}
     if workdir is not None:
-        given["workdir"] = str(Path(workdir).absolute())
+        given["workdir"] = str(user_path(workdir).absolute())
     return settings(given, root=root(), inventory=inventory, environ=environ)

@@ -124,6 +124,11 @@ def check_takes_files(folder: Path, *, room: int = 65_536) -> None:
         raise _not_made(folder, error) from error
 
 
+def user_path(text: str) -> Path:
+    """Return the path that a person gave, with ``~`` and ``~user`` expanded, which a shell leaves in ``--flag=~/x``."""
+    return Path(os.path.expanduser(text))
+
+
 def read_small(path: Path, *, what: str, hint: str, most: int = 65_536) -> bytes:
     """The content of a file that somebody named for a ``what``.
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from venue_access.aws import Endpoint
@@ -26,6 +27,8 @@ from venue_access.files import locked, private_directory, unwritable, write_priv
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 60.0
+CERTIFICATE_RENEWED_AFTER = 795 * 86_400.0
+"""Seconds: a month before its end (``certificate.VALIDITY``, which would take a while to import)."""
 STOP_TIMEOUT = 60.0  # a client that keeps a connection open holds it for up to 30 s
 
 
@@ -35,6 +38,7 @@ class LocalAws:
 
     folder: Path
     """Its state, certificate and log."""
+    now: Callable[[], float] = time.time
 
     @property
     def log(self) -> Path:
@@ -75,10 +79,12 @@ class LocalAws:
         :raises RequestError: it is not installed.
         :raises AwsError: it does not come up; the message quotes the end of its log.
         """
-        if self.is_running() and _answers(self._port()):
+        if self.is_running() and _answers(self._port()) and not self._is_renewal_due():
             return False
         private_directory(self.folder)
         with locked(self.folder / "start.lock", timeout=START_TIMEOUT):
+            if self._is_renewal_due():  # only a new process reads a new certificate; its state outlives that
+                self._stop()
             started = not self.is_running()
             if started:
                 self._start()
@@ -98,15 +104,29 @@ class LocalAws:
         if not self.is_running():
             return False
         with locked(self.folder / "start.lock", timeout=START_TIMEOUT):
-            if self.is_running():
-                with suppress(ProcessLookupError):  # it ended by itself just now
-                    os.kill(self._pid(), signal.SIGTERM)
-                _wait(lambda: not self.is_running(), STOP_TIMEOUT)
-            if self.is_running():
-                raise AwsError(
-                    f"the embedded AWS (process {self._pid()}) does not end", hint=f"look at {self.log}, or kill it"
-                )
+            self._stop()
         return True
+
+    def _stop(self) -> None:
+        if self.is_running():
+            with suppress(ProcessLookupError):  # it ended by itself just now
+                os.kill(self._pid(), signal.SIGTERM)
+            _wait(lambda: not self.is_running(), STOP_TIMEOUT)
+        if self.is_running():
+            raise AwsError(
+                f"the embedded AWS (process {self._pid()}) does not end", hint=f"look at {self.log}, or kill it"
+            )
+
+    def _is_renewal_due(self) -> bool:
+        """Return whether the running server's certificate ends soon, or a file of it is missing.
+
+        It is as old as its file: every command asks, and parsing it takes longer than the rest.
+        """
+        try:
+            age = self.now() - min(file.stat().st_mtime for file in (self.folder / "ca.pem", self._certificate))
+        except OSError:
+            return True
+        return age > CERTIFICATE_RENEWED_AFTER
 
     def describe(self) -> list[str]:
         """Where it answers, and how to point the AWS CLI at it: a line each."""
@@ -120,6 +140,8 @@ class LocalAws:
             "The AWS CLI as the root of an account, whose number is the access key:",
             f"  export AWS_ENDPOINT_URL={endpoint.url} AWS_CA_BUNDLE={shlex.quote(str(endpoint.ca_file))}",
             "  export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-west-2",
+            "So that vaunset undoes it:",
+            '  export VENUE_ACCESS_AWS_ENDPOINT_URL="$AWS_ENDPOINT_URL" VENUE_ACCESS_AWS_CA_BUNDLE="$AWS_CA_BUNDLE"',
         ]
 
     def _start(self) -> None:
@@ -129,10 +151,11 @@ class LocalAws:
                 hint="install it with: scripts/bootstrap --embedded",
             )
         ca = self.folder / "ca.pem"
-        if not all(file.is_file() and file.stat().st_size for file in (ca, self._certificate)):
-            from venue_access.certificate import write_certificate
+        from venue_access.certificate import is_fit, write_certificate
 
-            write_certificate(ca, self._certificate, host=HOST)
+        now = datetime.fromtimestamp(self.now(), timezone.utc)
+        if self._is_renewal_due() or not is_fit(ca, self._certificate, host=HOST, now=now):
+            write_certificate(ca, self._certificate, host=HOST, now=now)
         port = self._port() if _is_free(self._port()) else _free_port()
         write_private(self.folder / "port", str(port))
         self.seeded.unlink(missing_ok=True)  # what a killed server held is gone

@@ -140,7 +140,7 @@ def test_an_external_id_edited_by_hand_is_not_guessed_at(kit: Kit, venue: str, k
 
 def test_a_role_that_would_not_stay_what_it_is_is_not_adopted(kit: Kit, venue: str) -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/platform/boundary"
-    kit.write_inventory({venue: embedded(venue, permissions_boundary="platform/boundary")})
+    kit.write_inventory({venue: embedded(venue, emulator_seed={"permissions_boundaries": ["platform/boundary"]})})
     kit.done("local.up")
     make_by_hand(kit, venue, path="/teams/", boundary=boundary)
 
@@ -148,6 +148,11 @@ def test_a_role_that_would_not_stay_what_it_is_is_not_adopted(kit: Kit, venue: s
     path = kit("provision")
     assert path.code == 2
     assert "set role_path: /teams/" in path.err
+
+    kit.write_inventory({venue: embedded(venue, role_path="/teams/", permissions_boundary="platform/boundry")})
+    misspelt = kit("provision")
+    assert misspelt.code == 2
+    assert "permissions_boundary: there is no policy" in misspelt.err
 
     kit.write_inventory({venue: embedded(venue, role_path="/teams/")})
     unnamed = kit("provision")

@@ -116,3 +116,15 @@ def test_files_that_others_can_read_are_named_with_what_mends_it(kit: Kit, venue
         f"make it yours alone: chmod 700 {cache}",
         f"make it yours alone: chmod 600 {credentials}",
     ]
+
+
+def test_a_venue_that_is_none_is_a_wrong_request_and_a_key_that_is_missing_a_finding(
+    kit: Kit, venue: str, home: dict[str, str]
+) -> None:
+    for flags in (("--venue", "typo"), ("--limit", "typo"), ("--venue", venue, "--limit", "all")):
+        result = kit("doctor", "--json", *flags, typed="", timeout=60, **home)
+        assert (result.code, result.out) == (2, ""), flags
+        assert "Traceback" not in result.err
+    kit.write_inventory({venue: embedded(venue, users={"alice": {"keys": ["alice.pub"]}})})
+    (key,) = checks(kit, code=7, **home)["keys of alice"]
+    assert (key["is"], "alice.pub" in key["found"]) == ("wrong", True)

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, embedded
+from tests.functional.kit import ACCOUNT, Kit, embedded, hang_up
+from venue_access.certificate import is_fit, write_certificate
 from venue_access.local_aws import LocalAws, local_aws
 
 LISTENING = "0A"  # the state of a socket in /proc/net/tcp
@@ -26,7 +28,9 @@ LISTENING = "0A"  # the state of a socket in /proc/net/tcp
 def own(tmp_path: Path) -> Iterator[Kit]:
     """A work directory of the test's own, whose path has a space in it; its server is stopped afterwards."""
     kit = Kit(tmp_path, tmp_path / "a work directory")
-    kit.write_inventory({"unity-dev": embedded("unity-dev", permissions_boundary="the-boundary")})
+    kit.write_inventory(
+        {"unity-dev": embedded("unity-dev", emulator_seed={"permissions_boundaries": ["the-boundary"]})}
+    )
     yield kit
     local_aws(kit.work_directory).down()
 
@@ -115,9 +119,28 @@ def test_damaged_files_of_its_own_are_made_anew(own: Kit) -> None:
     folder = own.work_directory / "local-aws"
     (folder / "port").write_text("99999")
     (folder / "seeded").write_bytes(b"\xff")
-    (folder / "ca.pem").unlink()
-    (folder / "server.pem").write_text("")
+    (folder / "server.pem").write_text("no certificate")
     assert own.done("status").out == "unity-dev: not provisioned\n"
+
+
+def test_a_certificate_that_ends_soon_is_renewed_and_the_state_is_kept(own: Kit) -> None:
+    own.done("local.up")
+    ca, certificate = server(own).folder / "ca.pem", server(own).folder / "server.pem"
+    own.root().call("s3", "put_object", Bucket="unity-dev-data", Key="kept", Body=b"x")
+    hang_up()
+    first = ca.read_bytes()
+    assert own.done("status").err == ""
+    assert ca.read_bytes() == first
+    os.utime(certificate, (0, 0))  # as one that a server has had for years
+    assert "started the embedded AWS" in own.done("status").err
+    second = ca.read_bytes()
+    assert second != first
+    assert own.root().read_object("unity-dev-data", "kept") == b"x"
+    hang_up()
+    own.done("local.down")
+    write_certificate(ca, certificate, host="127.0.0.1", now=datetime.now(timezone.utc) - timedelta(days=800))
+    own.done("status")
+    assert is_fit(ca, certificate, host="127.0.0.1", now=datetime.now(timezone.utc))
 
 
 def test_a_command_that_dies_before_it_has_seeded_leaves_that_to_the_next(own: Kit) -> None:
@@ -223,9 +246,9 @@ def test_where_it_is_not_installed_that_is_told(own: Kit, tmp_path: Path) -> Non
 def test_one_that_does_not_come_up_shows_the_end_of_its_log(own: Kit) -> None:
     own.done("local.up")
     own.done("local.down")
-    (server(own).folder / "server.pem").write_text("no certificate")
+    (server(own).folder / "ministack.py").write_text("raise SystemExit('broken')")
     result = own("local.up")
     assert (result.code, result.out) == (5, "")
     assert "the embedded AWS does not start; the end of" in result.err
-    assert "SSLError" in result.err
+    assert "broken" in result.err
     assert "Traceback (most" not in result.err

@@ -25,7 +25,7 @@ def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_po
     """The embedded operator may do just what the policy says, so that an action that is missing fails a command."""
     plain = {"aws_endpoint_url": proxy.url, "s3_buckets": [f"{venue}-data"]}
     changed = {**plain, "tags": {"Team": "ops"}, "max_session_duration": 7200, "s3_allow_delete": True}
-    bounded = {**changed, "permissions_boundary": "venue-boundary"}
+    bounded = {**changed, "permissions_boundary": "zsmce-tenantOperator-AMI-APIG"}
     kit.write_inventory({venue: embedded(venue, **bounded)})
     kit.done("local.up")
     make_by_hand(kit, venue)

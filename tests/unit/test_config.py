@@ -9,6 +9,7 @@ import yaml
 
 from venue_access.config import default_settings, settings
 from venue_access.errors import RequestError
+from venue_access.files import user_path
 
 DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
 ROOT = Path("/checkout")
@@ -34,6 +35,18 @@ def test_the_flag_wins_and_is_relative_to_where_one_stands(tmp_path: Path, monke
     given = {**DEFAULTS, "inventory": "theirs"}
     made = settings(given, root=ROOT, inventory="mine", environ={"INVOKE_INVENTORY": "theirs"})
     assert made.inventory == tmp_path / "mine"
+
+
+def test_a_tilde_is_the_home_wherever_a_path_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell leaves it as it is in ``--inventory=~/x``, and a file always."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    theirs = settings({"inventory": "~/a", "workdir": "~/b", "terraform": "~/bin/tofu"}, root=ROOT, environ={})
+    assert (theirs.inventory, theirs.work_directory) == (tmp_path / "a", tmp_path / "b")
+    assert theirs.terraform == f"{tmp_path}/bin/tofu"
+    mine = settings({**DEFAULTS, "workdir": "~/b"}, root=ROOT, inventory="~/c", environ={"INVOKE_WORKDIR": "~/b"})
+    assert (mine.inventory, mine.work_directory) == (tmp_path / "c", tmp_path / "b")
+    assert default_settings({}, workdir="~/d").work_directory == tmp_path / "d"
+    assert user_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
 
 
 @pytest.mark.parametrize("key", DEFAULTS)

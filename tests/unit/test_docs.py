@@ -180,6 +180,8 @@ def test_a_variables_example_is_accepted(name: str, tmp_path: Path) -> None:
     others: dict[str, Any] = {}
     if name == "region":  # of another partition
         others["trusted_principals"] = ["arn:aws-us-gov:iam::111122223333:role/venue-operator"]
+    if name == "emulator_seed":
+        others["embedded_aws"] = True
     venue = read(tmp_path, **{**others, name: example})
     assert getattr(venue, name) is not None
 

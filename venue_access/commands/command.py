@@ -121,7 +121,7 @@ def dry(context: Context, action: str) -> bool:
 
 def seconds_of(text: str | None, flag: str) -> int | None:
     """A length of time such as 5m, where one was given."""
-    from venue_access.tokens.durations import length
+    from venue_access.durations import length
 
     return None if text is None else length(text, flag)
 

@@ -29,13 +29,12 @@ def doctor(
     from venue_access.doctor.check import conclude
     from venue_access.doctor.doctor import examine
 
-    def opened() -> tuple[Kit, Sequence[Venue]]:
-        here = kit(context, inventory)
+    def chosen(here: Kit) -> Sequence[Venue]:
         everything = venue is None and limit is None
-        return here, list(here.venues.values()) if everything else here.chosen(venue, limit)
+        return list(here.venues.values()) if everything else here.chosen(venue, limit)
 
     home = Path(os.environ.get("HOME") or Path.home())
-    checks = examine(configured(context, inventory), opened, os.environ, home)
+    checks = examine(configured(context, inventory), lambda: kit(context, inventory), chosen, os.environ, home)
     if json:
         ui.result_json({"checks": [check.document() for check in checks]})
     else:

@@ -158,10 +158,10 @@ def external_id_send(
 
 def policy_given(path: str) -> PolicyFile:
     """The policy of ``--policy``."""
-    from venue_access.files import read_small
+    from venue_access.files import read_small, user_path
     from venue_access.tokens.policy_file import policy_file
 
-    content = read_small(Path(path), what="policy", hint="--policy takes a file with one IAM policy in JSON")
+    content = read_small(user_path(path), what="policy", hint="--policy takes a file with one IAM policy in JSON")
     return policy_file(content.decode("utf-8", "replace"), Path(path).name)
 
 

@@ -129,7 +129,7 @@ def deprovision(
 
 
 @command(
-    grace="leave the old ID accepted too, for 24h say; --finish then takes it out of use",
+    grace="leave the old ID accepted too, for 24h or 7d say; --finish then takes it out of use",
     finish="complete the rotation that is under way, and begin no other",
     repair="make a new ID and a stable state from whatever is there",
     unproved="go on where these keys cannot prove that an ID works",

@@ -10,7 +10,7 @@ from pathlib import Path
 from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.doctor.check import Check, Grade, wrong
-from venue_access.doctor.machine import files, provider, python, terraform
+from venue_access.doctor.machine import files, provider, python, recipients, terraform
 from venue_access.doctor.reach import clock, data_bucket, keys
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.model import Venue
@@ -21,7 +21,8 @@ from venue_access.local_aws import local_aws
 
 def examine(
     settings: Settings,
-    opened: Callable[[], tuple[Kit, Sequence[Venue]]],
+    opened: Callable[[], Kit],
+    chosen: Callable[[Kit], Sequence[Venue]],
     environ: Mapping[str, str],
     home: Path,
     *,
@@ -29,12 +30,14 @@ def examine(
 ) -> list[Check]:
     """Every check; what fails is one of them, and does not stop the others.
 
-    :param opened: reads the inventory, and chooses its venues.
+    :param opened: reads the inventory.
+    :param chosen: chooses its venues.
+    :raises RequestError: there are no such venues.
     """
     with ThreadPoolExecutor(8) as pool:
         version = pool.submit(_whatever, "Terraform", lambda: terraform(settings, environ, home))
         checks = [python()]
-        inventory, venues, reach = _inventory(opened)
+        inventory, venues, reach = _inventory(opened, chosen, now())
         running = local_aws(settings.work_directory).is_running()
         embedded = [venue for venue in venues if venue.embedded_aws]
         reached = [venue for venue in venues if running or not venue.embedded_aws]
@@ -56,22 +59,24 @@ def examine(
 
 
 def _inventory(
-    opened: Callable[[], tuple[Kit, Sequence[Venue]]],
+    opened: Callable[[], Kit], chosen: Callable[[Kit], Sequence[Venue]], now: datetime
 ) -> tuple[list[Check], Sequence[Venue], Callable[[Venue], Aws]]:
     def nowhere(venue: Venue) -> Aws:
         raise AssertionError(venue.name)
 
     try:
-        kit, venues = opened()
+        kit = opened()
     except InventoryError as error:
         found = [Check("inventory", str(problem), Grade.WRONG) for problem in error.problems]
         return found or [wrong("inventory", error)], [], nowhere
     except VenueAccessError as error:
         return [wrong("inventory", error)], [], nowhere
+    venues = chosen(kit)
     doubts = [Check("inventory", text, Grade.DOUBTFUL) for venue in venues for text in warnings(venue)]
     count = len(venues)
     fine = Check("inventory", f"{kit.settings.inventory}: {count} venue{'' if count == 1 else 's'}")
-    return doubts or [fine], venues, kit.aws
+    keys_of_recipients = recipients(venues, kit.settings.inventory_folder, now)
+    return [*(doubts or [fine]), *keys_of_recipients], venues, kit.aws
 
 
 def _ways(venues: Sequence[Venue]) -> Iterator[list[Venue]]:

@@ -1,4 +1,4 @@
-"""What runs: Python, Terraform, where its provider comes from; and who may read the files."""
+"""Checks of this machine: Python, Terraform, its provider, recipients' keys, and who may read the files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from shutil import which
 
@@ -16,9 +18,12 @@ from venue_access.config import Settings
 from venue_access.doctor.check import Check, Grade, wrong
 from venue_access.errors import RequestError
 from venue_access.files import check_private
+from venue_access.inventory.model import Venue
 from venue_access.own_keys.cache import cache_folder
 from venue_access.provisioning.cli_config import cli_config_environment, has_own_config, terraform_program
 from venue_access.provisioning.render import assets
+from venue_access.tokens.seal.keys import given_keys
+from venue_access.tokens.seal.sealed import seal_to_keys
 
 OLDEST_PYTHON, OLDEST_TERRAFORM = (3, 10), (1, 11)
 _SETUP = "set it up with: scripts/bootstrap"
@@ -70,6 +75,23 @@ def provider(settings: Settings, environ: Mapping[str, str], home: Path) -> Chec
     if (folder / version).is_dir() or any(folder.glob(f"terraform-provider-aws_{version}_*.zip")):
         return Check(what, f"{version} in the mirror {mirror[1]}")
     return Check(what, f"the mirror {mirror[1]} does not have {version}", Grade.WRONG, "run scripts/bootstrap again")
+
+
+def recipients(venues: Iterable[Venue], keys_folder: Path, now: datetime) -> Iterator[Check]:
+    """Check that the keys of the venues' recipients can be encrypted to, each key by itself."""
+    found = {recipient: venue for venue in venues for recipient in venue.users.values() if recipient.keys}
+    bad = 0
+    for recipient, venue in found.items():
+        for key in recipient.keys:
+            try:
+                given = given_keys(replace(recipient, keys=(key,)), None, folder=keys_folder)
+                seal_to_keys(recipient, given, sender=venue.contact, now=now)
+            except RequestError as error:
+                bad += 1
+                yield wrong(f"keys of {recipient.name}", error)
+    count = sum(len(recipient.keys) for recipient in found)
+    if count and not bad:
+        yield Check("recipients", f"{count} key{'' if count == 1 else 's'} that tokens can be encrypted to")
 
 
 def files(settings: Settings, environ: Mapping[str, str], home: Path) -> Iterator[Check]:

@@ -38,6 +38,14 @@ class StateBackend:
 
 
 @dataclass(frozen=True)
+class EmulatorSeed:
+    """What the AWS emulator has before anything is provisioned, beside what it always has."""
+
+    permissions_boundaries: tuple[str, ...] = ()
+    """Names or ARNs of policies in the venue's account."""
+
+
+@dataclass(frozen=True)
 class LedgerBucket:
     """Where in S3 many operators keep one ledger."""
 
@@ -105,6 +113,7 @@ class Venue:
     operator_role_arn: str | None = None
     aws_endpoint_url: str | None = None
     embedded_aws: bool = False
+    emulator_seed: EmulatorSeed | None = None
     state: StateBackend = field(default_factory=StateBackend)
     ledger: LedgerBucket | None = None
     """None: a file in the work directory."""
@@ -151,9 +160,13 @@ class Venue:
         boundary = self.permissions_boundary
         if boundary is None or boundary.startswith(FROM_PARAMETER):
             return None
-        if boundary.startswith("arn:"):
-            return boundary
-        return f"arn:{self.partition}:iam::{self.account_id}:policy/{boundary.lstrip('/')}"
+        return self.arn_of_policy(boundary)
+
+    def arn_of_policy(self, name: str) -> str:
+        """Return the ARN of a managed policy that the inventory gives by its name or ARN."""
+        if name.startswith("arn:"):
+            return name
+        return f"arn:{self.partition}:iam::{self.account_id}:policy/{name.lstrip('/')}"
 
     def has_repository(self, name: str) -> bool:
         """Return whether a repository of this name is below one of the venue's prefixes."""

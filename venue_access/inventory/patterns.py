@@ -7,15 +7,41 @@ open: the order of hosts, colons, subscripts.
 from __future__ import annotations
 
 import fnmatch
+import json
+import os
 import re
-from collections.abc import Iterable, Sequence
+import subprocess
+import sys
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from venue_access.errors import RequestError
+from venue_access.files import read_regular, user_path
 from venue_access.inventory.nearby import did_you_mean
 from venue_access.inventory.tree import Inventory
 
+_LARGEST_FILE = 4 * 1024 * 1024
+_LONGEST_PIECE = 1_000
+_MOST_WILDCARDS = 1_000
+_REGEX_SECONDS = 2
+_REGEX_PROGRAM = """
+import contextlib, json, re, resource, sys
+with contextlib.suppress(OSError, ValueError):
+    resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[1]), int(sys.argv[1])))
+expressions, names = json.load(sys.stdin)
+for expression in expressions:
+    try:
+        wanted = re.compile(expression)
+        print(json.dumps([name for name in names if wanted.match(name)]))
+    except (re.error, OverflowError, RecursionError, MemoryError) as error:
+        print(json.dumps(str(error) or type(error).__name__))
+"""
+"""Python's expressions backtrack, some for longer than anybody lives; Ansible's users know no others.
+
+So they are tried in a process of their own, whose time on the processor the system bounds.
+"""
 _SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
 _PIECES = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 _HOST_AND_PORT = re.compile(r"\w(?:[\w.-]|\[[0-9a-z:]+\])*:[0-9]+")
@@ -36,14 +62,15 @@ def select(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
     ``@file`` with a pattern a line; ``a,b`` or ``a:b`` is the union, ``:&`` the intersection, ``:!`` the exclusion.
     Whatever the writing order, unions come first, then ``&``, then ``!``. Colons separate only where no comma does.
 
-    :raises RequestError: a bad regex, a subscript outside its group, a file that cannot be read.
+    :raises RequestError: a bad regex or one that takes too long, a subscript outside its group, a bracket without its
+        other, a file that cannot be read.
     """
-    pieces = _ordered(_from_files(_split(pattern)))
+    pieces = [(piece[:1], piece[1:]) if piece[0] in "&!" else ("", piece) for piece in _pieces(pattern)]
+    patterns = _Patterns(inventory, dict.fromkeys(bare for _, bare in pieces))
     chosen: set[str] = set()
     unmatched: list[str] = []
-    for piece in pieces:
-        mark, bare = (piece[0], piece[1:]) if piece[0] in "&!" else ("", piece)
-        matched = _matches(inventory, bare)
+    for mark, bare in pieces:
+        matched = patterns.matches(bare)
         if matched is None:
             unmatched.append(bare)
         hosts = set(matched or ())
@@ -81,16 +108,45 @@ def _shown(names: Iterable[str], most: int = 20) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def _pieces(pattern: str | Sequence[str]) -> list[str]:
+    """Return the pieces of a pattern in the order in which they count.
+
+    :raises RequestError: a piece is empty or too long, or there are too many wildcards.
+    """
+    pieces = _ordered(dict.fromkeys(_from_files(_split(pattern))))
+    for piece in pieces:
+        if len(piece) > _LONGEST_PIECE:
+            raise RequestError(f"the limit has a piece of {len(piece)} characters: {piece[:20]!r}...")
+    if sum(map(_is_wildcard, pieces)) > _MOST_WILDCARDS:
+        raise RequestError(f"the limit has more than {_MOST_WILDCARDS} wildcards", hint="name groups or hosts instead")
+    return pieces
+
+
+def _is_wildcard(piece: str) -> bool:
+    return piece.lstrip("&!").startswith("~") or any(mark in piece for mark in "?*[")
+
+
 def _split(pattern: str | Sequence[str]) -> list[str]:
-    """The pieces of a pattern; one with a comma is split at commas only, so that a regex may hold colons."""
+    """The pieces of a pattern; one with a comma is split at commas only, so that a regex may hold colons.
+
+    The name of a file that exists is one piece, whatever characters it has.
+    """
     if not isinstance(pattern, str):
         return [piece for one in pattern for piece in _split(one)]
+    if pattern.startswith("@") and os.path.isfile(user_path(pattern[1:])):
+        return [pattern]
     if "," in pattern:
         pieces = pattern.split(",")
     elif _HOST_AND_PORT.fullmatch(pattern):
         pieces = [pattern]
     else:
         pieces = _PIECES.findall(pattern)
+        left = set(_PIECES.sub("", pattern)) & set("[]")
+        if left:
+            raise RequestError(
+                f"the limit {pattern!r} has a {left.pop()!r} without its other",
+                hint="a regular expression with a ':' or unequal brackets takes a comma at its end",
+            )
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
@@ -99,7 +155,7 @@ def _from_files(pieces: Sequence[str]) -> list[str]:
     found: list[str] = []
     for piece in pieces:
         if piece.startswith("@"):
-            found.extend(_lines(Path(piece[1:])))
+            found.extend(_lines(user_path(piece[1:])))
         else:
             found.append(piece)
     return found
@@ -107,18 +163,23 @@ def _from_files(pieces: Sequence[str]) -> list[str]:
 
 def _lines(file: Path) -> list[str]:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file, most=_LARGEST_FILE).decode("utf-8")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise RequestError(f"the limit file {str(file)!r} cannot be read: {str(reason).lower()}") from error
+        reason = (
+            "it is no text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or str(error)
+        )
+        raise RequestError(f"the limit file {str(file)!r} cannot be read: {reason.lower()}") from error
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
-def _ordered(pieces: Sequence[str]) -> list[str]:
+def _ordered(pieces: Iterable[str]) -> list[str]:
     """Unions, then intersections, then exclusions; where there is no union, it is all hosts."""
+    pieces = list(pieces)
     for piece in pieces:
         if piece in ("&", "!"):
             raise RequestError(f"the limit has a {piece!r} with no name after it")
+        if piece.lstrip("&!") == "~":
+            raise RequestError("the limit has a '~' with no regular expression after it", hint="write 'all' for all")
     unions = [piece for piece in pieces if piece[0] not in "&!"] or ["all"]
     return [
         *unions,
@@ -127,21 +188,83 @@ def _ordered(pieces: Sequence[str]) -> list[str]:
     ]
 
 
-def _matches(inventory: Inventory, piece: str) -> Sequence[str] | None:
-    """The hosts that a piece without mark matches; None where it matches no host and no group."""
-    if piece in inventory.entries:
-        return [piece]
-    name, subscript = piece, None
-    if not piece.startswith("~"):
-        subscript = _SUBSCRIPT.fullmatch(piece)
-        name = subscript[1] if subscript else piece
-    hosts = _named(inventory, name)
-    if not subscript or not hosts:
-        return hosts
-    try:
-        return _subscripted(hosts, subscript)
-    except IndexError as error:
-        raise RequestError(f"the limit {piece!r} is out of range: {name!r} has {len(hosts)} hosts") from error
+class _Patterns:
+    """The pieces of a limit, without their marks, against an inventory; its regular expressions are tried together."""
+
+    def __init__(self, inventory: Inventory, pieces: Iterable[str]) -> None:
+        self._inventory = inventory
+        names = [*inventory.groups, *inventory.entries]
+        self._matching = _regex_matches([piece[1:] for piece in pieces if piece.startswith("~")], names)
+
+    def matches(self, piece: str) -> Sequence[str] | None:
+        """The hosts that a piece matches; None where it matches no host and no group."""
+        if piece in self._inventory.entries:
+            return [piece]
+        name, subscript = piece, None
+        if not piece.startswith("~"):
+            subscript = _SUBSCRIPT.fullmatch(piece)
+            name = subscript[1] if subscript else piece
+        hosts = self._named(name)
+        if not subscript or not hosts:
+            return hosts
+        try:
+            return _subscripted(hosts, subscript)
+        except (IndexError, ValueError) as error:
+            raise RequestError(f"the limit {piece!r} is out of range: {name!r} has {len(hosts)} hosts") from error
+
+    def _named(self, name: str) -> Sequence[str] | None:
+        """The hosts of the groups that a name, glob or ``~regex`` matches, and the hosts that it matches itself.
+
+        A plain name that is a group's does not go on to hosts. A host of several matching groups is listed several
+        times: Ansible counts it so for subscripts.
+        """
+        groups, hosts = self._alike(self._inventory.groups, name), self._alike(self._inventory.entries, name)
+        found = [host for group in groups for host in self._inventory.group_hosts(group)]
+        if not groups or _is_wildcard(name) or "." in name:
+            found.extend(hosts)
+        return found if found or groups or name == "all" else None
+
+    def _alike(self, names: Collection[str], name: str) -> list[str]:
+        """Those of the names that a name, glob or ``~regex`` matches."""
+        if name.startswith("~"):
+            return [each for each in names if each in self._matching[name[1:]]]
+        if not _is_wildcard(name):
+            return [name] if name in names else []
+        try:
+            wanted = re.compile(fnmatch.translate(name))
+        except re.error as error:
+            raise RequestError(f"the limit {name!r} is not a pattern: {error}") from error
+        return [each for each in names if wanted.match(each)]
+
+
+def _regex_matches(expressions: Sequence[str], names: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return the names that each regular expression matches from their beginning.
+
+    :raises RequestError: one is not valid, or takes too long.
+    """
+    if not expressions:
+        return {}
+    told = ", ".join(repr(f"~{each}") for each in expressions)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _REGEX_PROGRAM, str(_REGEX_SECONDS)],
+        input=json.dumps([expressions, names]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode > 0:
+        raise RequestError(f"the limit {told} cannot be tried: {done.stderr.strip()[-200:]}")
+    if done.returncode != 0:  # a signal: the time was up
+        raise RequestError(
+            f"the limit {told} takes too long: more than {_REGEX_SECONDS} s",
+            hint="write the regular expression without repetitions of repetitions, such as (a+)+",
+        )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for expression, matched in zip(expressions, found, strict=True):
+        if isinstance(matched, str):
+            hint = "a ':' separates patterns; to have one in an expression, end the limit with a comma"
+            raise RequestError(f"the limit {'~' + expression!r} is no regular expression: {matched}", hint=hint)
+    return {each: frozenset(matched) for each, matched in zip(expressions, found, strict=True)}
 
 
 def _subscripted(hosts: Sequence[str], subscript: re.Match[str]) -> Sequence[str]:
@@ -154,20 +277,3 @@ def _subscripted(hosts: Sequence[str], subscript: re.Match[str]) -> Sequence[str
     if int(end) == 0:
         return [hosts[int(start)]]  # as Ansible does, which takes an end of 0 for none
     return hosts[int(start) : int(end) + 1]
-
-
-def _named(inventory: Inventory, name: str) -> Sequence[str] | None:
-    """The hosts of the groups that a name, glob or ``~regex`` matches, and the hosts that it matches itself.
-
-    A plain name that is a group's does not go on to hosts. A host of several matching groups is listed several
-    times: Ansible counts it so for subscripts.
-    """
-    try:
-        wanted = re.compile(name[1:] if name.startswith("~") else fnmatch.translate(name))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise RequestError(f"the limit {name!r} is no regular expression: {error}") from error
-    groups = [group for group in inventory.groups if wanted.match(group)]
-    found = [host for group in groups for host in inventory.group_hosts(group)]
-    if not groups or name.startswith("~") or any(mark in name for mark in ".?*["):
-        found.extend(host for host in inventory.entries if wanted.match(host))
-    return found if found or groups or name == "all" else None

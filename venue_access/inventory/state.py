@@ -1,17 +1,18 @@
-"""Reads where a venue keeps what the kit writes down: its ``state:`` and its ``ledger:``."""
+"""Read the variables of a venue that are mappings: ``state``, ``ledger`` and ``emulator_seed``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from venue_access.inventory import checks
+from venue_access.inventory import arns, checks
 from venue_access.inventory.builder import kind
-from venue_access.inventory.model import LedgerBucket, StateBackend
+from venue_access.inventory.model import EmulatorSeed, LedgerBucket, StateBackend
 from venue_access.inventory.nearby import did_you_mean
 
 KEYS = ("backend", "bucket", "key_prefix", "region", "kms_key_id")
 LEDGER_KEYS = ("bucket", "prefix", "region", "kms_key_id")
+SEED_KEYS = ("permissions_boundaries",)
 
 _key_prefix = checks.matching(r"(?!.*(^|/)\.{0,2}/)[\w!.*'()/-]{1,512}", "a path such as terraform/venues/")
 
@@ -45,6 +46,29 @@ def read_state(region: str | None, named: str | None = None) -> Callable[[Any], 
             region=_part("region", checks.region(named), given.get("region")) or region,
             kms_key_id=_part("kms_key_id", checks.kms_key_id, given.get("kms_key_id")),
         )
+
+    return checked
+
+
+def read_emulator_seed(partition: str | None, account_id: str | None) -> Callable[[Any], EmulatorSeed]:
+    """A check of ``{permissions_boundaries: [...]}``: policies of the venue's own account."""
+    boundary = arns.permissions_boundary(partition, account_id)
+
+    def own(value: Any) -> str:
+        name = boundary(value)
+        if ":iam::aws:" in name:
+            raise checks.Unfit(f"{name!r} is AWS's own policy, which the emulator cannot be given")
+        return name
+
+    def checked(value: Any) -> EmulatorSeed:
+        if not isinstance(value, dict):
+            raise checks.Unfit(f"expected a mapping such as {{permissions_boundaries: [<name>]}}, found {kind(value)}")
+        _refuse_others(value, SEED_KEYS)
+        names = value.get("permissions_boundaries")
+        try:
+            return EmulatorSeed(() if names is None else checks.several(own)(names))
+        except checks.Unfit as unfit:
+            raise checks.Unfit(f"permissions_boundaries: {unfit}") from unfit
 
     return checked
 

@@ -10,11 +10,11 @@ from venue_access.errors import InventoryError, Problem
 from venue_access.inventory import arns, checks
 from venue_access.inventory.bucket_uses import register_uses
 from venue_access.inventory.crosschecks import conflicts
-from venue_access.inventory.model import BucketUses, Recipient, StateBackend, Venue, embedded_operator_arn
+from venue_access.inventory.model import BucketUses, EmulatorSeed, Recipient, StateBackend, Venue, embedded_operator_arn
 from venue_access.inventory.nearby import misspelt
 from venue_access.inventory.recipients import read_users
 from venue_access.inventory.regions import partition_by_name
-from venue_access.inventory.state import read_ledger, read_state
+from venue_access.inventory.state import read_emulator_seed, read_ledger, read_state
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.values import Setting
 
@@ -27,7 +27,7 @@ KNOWN = (
     "external_id_kms_key",
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
     "trust_policy_limit", "permissions_boundary", "role_path", "max_session_duration", "tags",
-    "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws",
+    "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws", "emulator_seed",
     "state", "ledger", "stack", "users", "users_only", "contact",
 )  # fmt: skip
 """The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
@@ -139,6 +139,7 @@ class _Reader:
             "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),
             "state": self._read("state", read_state(region, named), StateBackend()),
             "ledger": self._read("ledger", read_ledger(region, named), None),
+            "emulator_seed": self._emulator_seed(embedded, partition, account_id),
             "stack": self._read("stack", checks.folder_name, self._host),
             "users_only": self._read("users_only", checks.boolean, False),
             "contact": self._read("contact", checks.email, None),
@@ -221,6 +222,14 @@ class _Reader:
         elif not embedded and (given is None or given.value is None):
             self._problem("is required: the ARNs that may assume the role", "trusted_principals")
         return ()
+
+    def _emulator_seed(self, embedded: bool, partition: str | None, account_id: str | None) -> EmulatorSeed | None:
+        seed = self._read("emulator_seed", read_emulator_seed(partition, account_id), None)
+        if seed is not None and seed.permissions_boundaries and not embedded:
+            self._problem(
+                "is only for venues with 'embedded_aws: true'; nothing is made on AWS itself", "emulator_seed"
+            )
+        return seed
 
     def _ecr_prefixes(self, project: str | None, venue: str | None) -> tuple[str, ...]:
         key, default = "ecr_repository_prefixes", f"{project}-{venue}/".lower()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from venue_access.durations import length
 from venue_access.errors import RequestError
 from venue_access.ledger.record import Kind, Record
 
 UNDO = "undo"
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 @dataclass(frozen=True)
@@ -114,18 +113,20 @@ def since(text: str, now: datetime) -> datetime:
 
     :raises RequestError: it is none of these.
     """
-    ago = re.fullmatch(r"(\d{1,5})([dhm])", text, re.ASCII)
-    if ago:
-        try:
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        except OverflowError:
-            return datetime.min.replace(tzinfo=timezone.utc)
     for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"):
         try:
             return datetime.strptime(text, form).replace(tzinfo=timezone.utc)
         except ValueError:
             continue
-    raise RequestError(f"--since {text!r} is no time", hint="write 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z")
+    try:
+        ago = length("" if text.isdecimal() else text, "--since")  # a bare number is rather a year than seconds
+    except RequestError as error:
+        message = f"--since {text!r} is neither a length of time nor a day"
+        raise RequestError(message, hint="write 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z") from error
+    try:
+        return now - timedelta(seconds=ago)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=timezone.utc)
 
 
 def _in_effect(records: Iterable[Record]) -> list[Record]:

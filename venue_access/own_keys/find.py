@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from venue_access.errors import RequestError
+from venue_access.files import user_path
 from venue_access.inventory.nearby import did_you_mean
 from venue_access.own_keys.account import Account, fits
 from venue_access.own_keys.folder import account_file, in_folder
@@ -34,7 +35,7 @@ class Places:
         :raises RequestError: the folder that was given is missing.
         """
         home = Path(environ.get("HOME") or Path.home())
-        folder = home / "aws-creds" if credentials_folder is None else Path(credentials_folder).expanduser()
+        folder = home / "aws-creds" if credentials_folder is None else user_path(credentials_folder)
         if credentials_folder is not None and not folder.is_dir():
             raise RequestError(f"there is no folder {credentials_folder!r}", hint="--credentials-dir names one")
         return cls(
@@ -42,7 +43,7 @@ class Places:
             home,
             unix_user(environ),
             folder,
-            folder / "accounts.json" if account_file is None else Path(account_file).expanduser(),
+            folder / "accounts.json" if account_file is None else user_path(account_file),
             account_file is not None,
         )
 

@@ -8,11 +8,11 @@ import subprocess
 from datetime import timezone
 
 from venue_access.aws import Aws, Keys
+from venue_access.durations import length
 from venue_access.errors import AccessRefused, AwsError, RequestError, Unreachable
 from venue_access.masked import Secret
 from venue_access.own_keys.account import Account
 from venue_access.own_keys.cache import Session
-from venue_access.tokens.durations import length
 
 SHORTEST, LONGEST = 900, 129_600
 """Seconds (AWS STS API reference, GetSessionToken, DurationSeconds)."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from venue_access.aws import AssumedRole
 from venue_access.errors import RequestError
-from venue_access.files import check_creatable, check_takes_files, create_private
+from venue_access.files import check_creatable, check_takes_files, create_private, user_path
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.issue import Issued
 
@@ -68,7 +68,7 @@ class Place:
                 f"--out {out!r} has a character that cannot be printed: the result is the file's path",
                 hint="leave out line breaks, control characters and direction marks",
             )
-        path = Path(out or "")
+        path = user_path(out or "")
         if os.path.isdir(path):  # which is false of a name that is too long
             check_takes_files(path)
             return cls(path)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from venue_access.aws import Caller
+from venue_access.durations import length
 from venue_access.errors import RequestError
 
 SHORTEST, LONGEST = 900, 43_200
 """Seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
 CHAINED = 3_600
 """Seconds at most where the caller is itself a role session (IAM User Guide, "Role chaining")."""
-
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-_LENGTH = re.compile(r"(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,6})s)?", re.ASCII)
 
 
 def seconds(text: str) -> int:
@@ -25,18 +21,6 @@ def seconds(text: str) -> int:
     if not SHORTEST <= total <= LONGEST:
         raise RequestError(f"--duration {text} is {total} s; AWS gives tokens for 900 s (15m) to 43200 s (12h)")
     return total
-
-
-def length(text: str, flag: str) -> int:
-    """``1h``, ``90m``, ``1h30m`` or ``3600`` as seconds.
-
-    :raises RequestError: it is none of these; ``flag`` is named.
-    """
-    # A bare number is seconds; beside others it could be anything.
-    written = _LENGTH.fullmatch(f"{text}s" if text.isdecimal() else text.lower())
-    if not text or written is None:
-        raise RequestError(f"{flag} {text!r} is not a length of time", hint="write 1h, 90m, 1h30m or 3600")
-    return sum(int(number) * _UNITS[unit] for unit, number in written.groupdict("0").items())
 
 
 def check_for_caller(wanted: int, caller: Caller) -> None:

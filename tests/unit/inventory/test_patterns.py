@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,12 +71,63 @@ def test_a_file_gives_a_pattern_a_line(tmp_path: Path) -> None:
         ("unity[7]", "the limit 'unity[7]' is out of range: 'unity' has 3 hosts"),
         ("@nowhere", "the limit file 'nowhere' cannot be read: no such file or directory"),
         ("unity,!", "the limit has a '!' with no name after it"),
+        ("~[", "the limit '~[' has a '[' without its other"),
+        ("unity-dev]", "the limit 'unity-dev]' has a ']' without its other"),
+        ("unity:![", "the limit 'unity:![' has a '[' without its other"),
+        ("~[,", "the limit '~[' is no regular expression: unterminated character set"),
+        ("~", "the limit has a '~' with no regular expression after it"),
+        ("unity:&~", "the limit has a '~' with no regular expression after it"),
+        ("~(?:a|b)", "the limit '~(?' is no regular expression"),
+        ("~" + "(" * 600 + ")" * 600, "the limit has a piece of 1201 characters: '~((((("),
+        (",".join(f"a{number}*" for number in range(1001)), "the limit has more than 1000 wildcards"),
+        ("@/dev/zero", "the limit file '/dev/zero' cannot be read: it is no regular file"),
+        ("@/dev", "the limit file '/dev' cannot be read: it is no regular file"),
+        (f"unity[{'9' * 900}]", "the limit 'unity[99"),
     ],
 )
 def test_a_pattern_that_makes_no_sense_is_an_error(pattern: str, message: str) -> None:
     with pytest.raises(RequestError) as caught:
         select(inventory(), pattern)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("pattern", ["~(.+)+X$", "unity,!~(.+)+X$"])
+def test_an_expression_that_backtracks_for_ever_is_given_up(pattern: str) -> None:
+    long = "x" * 200
+    hosts = {name: Host(name) for name in (*HOSTS, long)}
+    known = Inventory(Path("hosts.yml"), {**inventory().groups, "all": Group("all", hosts=tuple(hosts))}, hosts)
+    with pytest.raises(RequestError, match=r"takes too long: more than 2 s"):
+        select(known, pattern + ",")
+
+
+def test_several_expressions_are_tried_with_the_rest() -> None:
+    assert select(inventory(), "~unity,!~.*t$,sounder-d?v").hosts == ("unity-dev", "unity-prod", "sounder-dev")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RequestError, match="is no regular file"):
+        select(inventory(), f"@{tmp_path}/pipe")
+
+
+@pytest.mark.parametrize(("content", "why"), [(b"\xff", "it is no text"), (b"#" * 5_000_000, "larger than 4 mib")])
+def test_a_file_that_is_no_limit_is_an_error(content: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "limit").write_bytes(content)
+    with pytest.raises(RequestError, match=why):
+        select(inventory(), f"@{tmp_path}/limit")
+
+
+@pytest.mark.parametrize("name", ["with space", "a:b", "a,b", "[x]", "it's", "!&"])
+def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "failed").write_text("unity-dev\n")
+    assert select(inventory(), f"@{tmp_path / name / 'failed'}").hosts == ("unity-dev",)
+
+
+def test_a_file_may_be_below_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my limit").write_text("unity-dev\n")
+    assert select(inventory(), "@~/my limit").hosts == ("unity-dev",)
 
 
 def test_a_limit_that_leaves_nothing_is_an_error_with_the_nearest_name_and_all() -> None:

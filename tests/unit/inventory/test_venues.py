@@ -12,7 +12,7 @@ import pytest
 from tests.unit.inventory.builders import FILE, NOT_GIVEN, ROLE, USUAL, inventory_of, venue_with
 from venue_access.errors import InventoryError, Problem
 from venue_access.inventory.loader import load_inventory
-from venue_access.inventory.model import LedgerBucket, Recipient, StateBackend, Venue
+from venue_access.inventory.model import EmulatorSeed, LedgerBucket, Recipient, StateBackend, Venue
 from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, REGIONS, partition_by_name
 from venue_access.inventory.values import UnsafeText, Vaulted
 from venue_access.inventory.venues import KNOWN, build_venues, warnings
@@ -557,3 +557,28 @@ def test_a_ledger_that_cannot_be_is_told(ledger: object, said: str) -> None:
     found = problem(ledger=ledger)
     assert found.key == "ledger"
     assert said in found.message
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        ("x", "expected a mapping such as {permissions_boundaries: [<name>]}, found a text"),
+        ({"boundaries": []}, "has no key 'boundaries'"),
+        ({"permissions_boundaries": "x"}, "permissions_boundaries: expected a list, found a text"),
+        ({"permissions_boundaries": ["a b"]}, "permissions_boundaries: 'a b' must be the name of a policy"),
+        ({"permissions_boundaries": ["arn:aws:iam::aws:policy/x"]}, "is AWS's own policy"),
+        ({"permissions_boundaries": ["arn:aws:iam::444455556666:policy/x"]}, "is a policy of account 444455556666"),
+        ({"permissions_boundaries": ["x", "x"]}, "permissions_boundaries: x is given twice"),
+    ],
+)
+def test_an_emulator_seed_that_cannot_be_is_told(seed: object, said: str) -> None:
+    found = problem(emulator_seed=seed, embedded_aws=True)
+    assert found.key == "emulator_seed"
+    assert said in found.message
+
+
+def test_an_emulator_seed_is_for_venues_of_the_emulator() -> None:
+    seed = {"permissions_boundaries": ["platform/boundary"]}
+    assert venue_with(emulator_seed=seed, embedded_aws=True).emulator_seed == EmulatorSeed(("platform/boundary",))
+    assert "is only for venues with 'embedded_aws: true'" in problem(emulator_seed=seed).message
+    assert venue_with(emulator_seed={}).emulator_seed == EmulatorSeed()

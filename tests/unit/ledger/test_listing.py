@@ -78,6 +78,7 @@ def test_the_table_stands_in_columns() -> None:
         ("7d", LATER - timedelta(days=7)),
         ("12h", LATER - timedelta(hours=12)),
         ("30m", NOON),
+        ("1d12h", LATER - timedelta(days=1, hours=12)),
         ("2026-11-20", datetime(2026, 11, 20, tzinfo=timezone.utc)),
         ("2026-11-20T12:00:00Z", NOON),
     ],
@@ -86,9 +87,9 @@ def test_since_is_a_time_ago_or_a_day(text: str, meant: datetime) -> None:
     assert since(text, LATER) == meant
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "7", "-1d", "2026-13-01", "7 d"])
+@pytest.mark.parametrize("text", ["", "yesterday", "7", "2026", "-1d", "2026-13-01", "7 d"])
 def test_since_is_nothing_else(text: str) -> None:
-    with pytest.raises(RequestError, match="is no time"):
+    with pytest.raises(RequestError, match="is neither a length of time nor a day"):
         since(text, LATER)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from venue_access.aws import Caller
+from venue_access.durations import length
 from venue_access.errors import RequestError
-from venue_access.tokens.durations import check_for_caller, check_for_role, length, seconds
+from venue_access.tokens.durations import check_for_caller, check_for_role, seconds
 
 
 @pytest.mark.parametrize(
@@ -36,11 +37,36 @@ def test_what_aws_gives_to_nobody_is_refused_with_its_limits(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "abc", "-5", "-1h", "1.5h", "1d", "h", "1h30", "30m1h", "1h1h", "1 h", "1h\n", "٣٦٠٠", "9" * 5000, "1e3"],
+    [
+        "",
+        "abc",
+        "-5",
+        "-1h",
+        "1.5h",
+        "1w",
+        "h",
+        "12h1d",
+        "100000d",
+        "1h30",
+        "30m1h",
+        "1h1h",
+        "1 h",
+        "1h\n",
+        "٣٦٠٠",
+        "9" * 5000,
+        "1e3",
+    ],
 )
 def test_what_is_no_length_of_time_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(RequestError, match="is not a length of time\n  write 1h, 90m, 1h30m or 3600"):
+    with pytest.raises(RequestError, match="is not a length of time\n  write 7d, 24h, 90m, 1h30m or 3600"):
         length(text, "--duration")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7d", 604_800), ("1d12h", 129_600), ("0", 0), ("99999d", 8_639_913_600)]
+)
+def test_every_flag_takes_days(text: str, seconds: int) -> None:
+    assert length(text, "--grace") == seconds
 
 
 def test_the_flag_is_named() -> None:

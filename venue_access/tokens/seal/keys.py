@@ -42,7 +42,7 @@ def given_keys(recipient: Recipient, to: str | None, *, folder: Path) -> tuple[G
         found = [key for text in recipient.keys for key in _read(text, folder)]
         found = [key for key in found if key.is_certificate == found[0].is_certificate]
     else:
-        found = [key for text in _parted(to) for key in _read(text, Path())]
+        found = [key for text in _parted(os.path.expanduser(to)) for key in _read(os.path.expanduser(text), Path())]
     if not found:
         raise RequestError(
             f"no key of {recipient.name} is known to seal to",

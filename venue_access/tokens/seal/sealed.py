@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +13,7 @@ from venue_access.errors import RequestError
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.masked import Secret
 from venue_access.tokens.delivery import Delivery, Place, Wishes
-from venue_access.tokens.seal.keys import given_keys
+from venue_access.tokens.seal.keys import GivenKey, given_keys
 from venue_access.tokens.seal.parcel import Parcel
 from venue_access.tokens.seal.passphrase import generate
 
@@ -102,10 +102,18 @@ class Sealing:
 
             return PassphraseSeal(self.new_passphrase())
         keys = given_keys(recipient, self.to, folder=self.keys_folder)
-        if not keys[0].is_certificate:
-            from venue_access.tokens.seal.age import AgeSeal, read_key
+        return seal_to_keys(recipient, keys, sender=self.venue.contact, now=self.now())
 
-            return AgeSeal([read_key(key.content.decode()) for key in keys])
-        from venue_access.tokens.seal.smime import SmimeSeal
 
-        return SmimeSeal.to_recipient(recipient, keys, sender=self.venue.contact, now=self.now())
+def seal_to_keys(recipient: Recipient, keys: Sequence[GivenKey], *, sender: str | None, now: datetime) -> Seal:
+    """Return what encrypts to keys of a recipient, which are all for age or all certificates.
+
+    :raises RequestError: one of them cannot be encrypted to.
+    """
+    if not keys[0].is_certificate:
+        from venue_access.tokens.seal.age import AgeSeal, read_key
+
+        return AgeSeal([read_key(key.content.decode()) for key in keys])
+    from venue_access.tokens.seal.smime import SmimeSeal
+
+    return SmimeSeal.to_recipient(recipient, keys, sender=sender, now=now)
