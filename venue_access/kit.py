@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from venue_access import ui
@@ -67,12 +67,13 @@ class Kit:
         """The way to a venue's account, as its operator."""
         return self.accounts.aws(venue)
 
-    def ledger(self, venue: Venue) -> Ledger:
+    def ledger(self, venue: Venue, warn: Callable[[str], None] = ui.warn) -> Ledger:
         """The ledger of a venue, open for entries; ``ledger.aws()`` is the way to its account.
 
+        :param warn: takes a warning of damage.
         :raises VenueAccessError: nothing can be entered into it.
         """
-        return open_ledger(self.settings, venue, lambda: self.aws(venue))
+        return open_ledger(self.settings, venue, lambda: self.aws(venue), warn)
 
     def ledgers(self, venue: str | None) -> list[Kept]:
         """The ledger of a venue, or those of all, to be read."""

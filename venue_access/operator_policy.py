@@ -43,6 +43,7 @@ _PARAMETER_ACTIONS = (
     "ssm:AddTagsToResource",
     "ssm:DeleteParameter",
     "ssm:GetParameter",
+    "ssm:GetParameterHistory",
     "ssm:ListTagsForResource",
     "ssm:PutParameter",
     "ssm:RemoveTagsFromResource",

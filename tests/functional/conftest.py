@@ -19,6 +19,7 @@ TOGETHER = {
     **{name: name for name in ("narrowed_tokens", "permissions", "readme", "revocation", "rotation", "status")},
     **{name: name for name in ("shell_functions", "terraform_module", "killed_rotation")},
     **dict.fromkeys(("verify", "verify_by_hand"), "the role"),
+    "proofs": "ledger",
 }
 """The files whose tests share what takes seconds to make, and which make it together."""
 

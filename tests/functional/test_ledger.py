@@ -179,7 +179,10 @@ class TestWhatIsEntered:
         kit.done("rotate-external-id", "--grace", "1h")  # nothing is left to do
         kit.done("rotate-external-id", "--finish")
         mine = [line for line in lines(kit) if line["venue"] == venue]
-        assert [(line["kind"], line["stage"]) for line in mine] == [("rotation", "published"), ("rotation", "stable")]
+        rotations = [line for line in mine if line["kind"] == "rotation"]
+        assert [line["stage"] for line in rotations] == ["published", "stable"]
+        commands = {line["command"] for line in mine if line["kind"] == "proof"}
+        assert commands == {"provision", "rotate-external-id"}
         assert stored_id(kit, venue) not in json.dumps(mine)
 
 

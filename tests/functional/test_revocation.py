@@ -219,7 +219,9 @@ class TestTheRun:
             if each["role_session_name"] == name_of(token)
         ]
         assert found["state"] == "revoked"
-        entered = json.loads((desk.work_directory / "ledger.jsonl").read_text().splitlines()[-1])
+        lines = (desk.work_directory / "ledger.jsonl").read_text().splitlines()
+        entered, proof = (json.loads(line) for line in lines[-2:])
+        assert (proof["kind"], proof["proof_session_names"]) == ("proof", [name_of(token)])
         assert (entered["kind"], entered["scope"], entered["reason"]) == ("revocation", "session", "laptop lost")
         assert entered["policy"] in on_the_role(desk)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.functional.guard import FIRST, KNOWN, SECOND, Guard
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
+from tests.functional.test_ledger import AGE
+from venue_access import inline_policies
 from venue_access.local_aws import local_aws
 
 
@@ -60,6 +63,7 @@ def test_a_document_has_every_venue(guard: Guard) -> None:
                 "rotating": False,
                 "external_id_parameter_type": "SecureString",
                 "outdated_external_id": [],
+                "unknown_external_id": [],
                 "max_session_duration": 3600,
                 "role_arn": f"arn:aws:iam::{ACCOUNT}:role/unity-status-dev-sts",
                 "error": None,
@@ -71,12 +75,35 @@ def test_a_document_has_every_venue(guard: Guard) -> None:
                 "external_id_age_seconds": None,
                 "external_id_parameter_type": None,
                 "outdated_external_id": [],
+                "unknown_external_id": [],
                 "max_session_duration": None,
                 "role_arn": f"arn:aws:iam::{OTHER_ACCOUNT}:role/unity-{other}-sts",
                 "error": None,
             },
         }
     }
+
+
+def test_who_holds_an_old_external_id_is_told_by_its_value(guard: Guard, tmp_path: Path) -> None:
+    kit = guard.kit
+    kit.done("external-id.send", "--user", "alice", "--to", AGE, "--out", str(tmp_path / "sealed"))
+    describe: dict[str, Any] = {"Name": guard.parameter, "Value": FIRST, "Type": "SecureString", "Overwrite": True}
+    kit.root().call("ssm", "put_parameter", **describe, Description="changed by hand")
+    assert "old" not in line(kit).replace(" min old", "")
+    guard.put(SECOND)
+    assert "an old external ID is held by alice" in line(kit)
+    deny = {"Effect": "Deny", "Action": "ssm:GetParameterHistory", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    inline_policies.write(kit.root(), "venue-access-operator", "no-history", policy)
+    try:
+        told = line(kit)
+    finally:
+        inline_policies.remove(kit.root(), "venue-access-operator", "no-history")
+    assert "not known whether an old one is held by alice: AWS refused ssm:GetParameterHistory" in told
+    guard.put(FIRST)
+    assert "old" not in line(kit).replace(" min old", "")
+    document = kit.done("status", "--json").document()["venues"][guard.venue]
+    assert (document["outdated_external_id"], document["unknown_external_id"]) == ([], [])
 
 
 def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def provision(
         lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
     )
     with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
-        outcomes = run(here.settings, here.venues, chosen, here.accounts, options, reporter, forks=at_once)
+        outcomes = run(here.settings, here.venues, chosen, here.accounts, here.ledger, options, reporter, forks=at_once)
     for error in errors_told([(each.venue, each.error) for each in outcomes]):
         ui.error(error)
     failed = note_failed(here.settings, outcomes)
@@ -88,7 +88,7 @@ def drift(
     options = Options(check=True, diff=True)
     with reporters(side_by_side=at_once > 1) as reporter:
         quiet = lambda: replace(reporter(), line=lambda text: None)  # noqa: E731 - what differs is the result
-        outcomes = run(here.settings, here.venues, chosen, here.accounts, options, quiet, forks=at_once)
+        outcomes = run(here.settings, here.venues, chosen, here.accounts, here.ledger, options, quiet, forks=at_once)
     for error in errors_told([(each.venue, each.error) for each in outcomes]):
         ui.error(error)
     if json:
@@ -209,7 +209,7 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
     chosen = here.venue(venue)
     if dry(context, f"look at {chosen.role_arn} and try a token of it"):
         return
-    report = run(here.aws(chosen), chosen, here.venues.values())
+    report = run(here.aws(chosen), chosen, here.ledger, here.venues.values())
     if report.advice is not None:
         ui.say(f"warning: {report.advice}")
     if json:

@@ -128,9 +128,15 @@ class Ledger:
             )
 
 
-def open_ledger(settings: Settings, venue: Venue, reach: Callable[[], Aws]) -> Ledger:
+OpenLedger = Callable[[Venue, Callable[[str], None]], Ledger]
+"""Opens a venue's ledger; its warnings go to the second argument."""
+
+
+def open_ledger(
+    settings: Settings, venue: Venue, reach: Callable[[], Aws], warn: Callable[[str], None] = ui.warn
+) -> Ledger:
     """The ledger of a venue: see ``Ledger``."""
-    return Ledger(venue, store_of(settings, venue, reach), reach)
+    return Ledger(venue, store_of(settings, venue, reach), reach, warn=warn)
 
 
 def store_of(settings: Settings, venue: Venue, reach: Callable[[], Aws]) -> Store:

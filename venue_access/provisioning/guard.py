@@ -11,18 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from venue_access.aws import Aws, Caller
+from venue_access.aws import Caller
 from venue_access.callers import why_not_trusted
 from venue_access.errors import AccessRefused, DifferenceFound
-from venue_access.inventory.model import Venue
+from venue_access.ledger.proofs import ProofSessions
 from venue_access.masked import ExternalId
 from venue_access.provisioning.stages import new_external_id
 
 PROPAGATION = 120.0
 """Seconds to wait for IAM to see a change of a trust policy."""
 PROOFS = 3
-_SESSION_NAME = "venue-access-proof"
-_SHORTEST = 900
 
 
 @dataclass(frozen=True)
@@ -53,30 +51,21 @@ class Proofs:
     skipped: str | None = None
 
 
-def opens(aws: Aws, venue: Venue, external_id: ExternalId | None) -> bool:
+def opens(sessions: ProofSessions, external_id: ExternalId | None) -> bool:
     """Whether the role can be assumed with this external ID (None: without any)."""
     try:
-        aws.assume_role(
-            venue.role_arn,
-            _SESSION_NAME,
-            external_id=external_id,
-            duration=_SHORTEST,
-            # STS refuses the whole call where the trust policy does not allow these, so they are part of the proof.
-            source_identity=_SESSION_NAME if venue.source_identity else None,
-            tags=venue.session_tags,
-        )
+        sessions.assume(external_id)
     except AccessRefused:
         return False
     return True
 
 
-def _shut(aws: Aws, venue: Venue, external_id: ExternalId | None) -> bool:
-    return not opens(aws, venue, external_id)
+def _shut(sessions: ProofSessions, external_id: ExternalId | None) -> bool:
+    return not opens(sessions, external_id)
 
 
 def prove_guard(
-    aws: Aws,
-    venue: Venue,
+    sessions: ProofSessions,
     external_id: ExternalId,
     *,
     caller: Caller,
@@ -87,11 +76,11 @@ def prove_guard(
 
     :raises DifferenceFound: it does not hold, also after waiting for IAM.
     """
-    patience = patience or Patience()
+    patience, venue = patience or Patience(), sessions.venue
     reason = why_not_trusted(venue, caller)
     if reason is not None:
         return Proofs(0, skipped=reason)
-    if not patience.until(lambda: opens(aws, venue, external_id)):
+    if not patience.until(lambda: opens(sessions, external_id)):
         narrowed = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
         if narrowed is not None:
             return Proofs(0, skipped=f"{caller.arn} may be outside the venue's {narrowed}")
@@ -105,7 +94,7 @@ def prove_guard(
         ("with a wrong external ID", new_external_id()),
         *(("with an external ID that was taken out of use", old) for old in refused),
     ):
-        if not patience.until(partial(_shut, aws, venue, wrong)):
+        if not patience.until(partial(_shut, sessions, wrong)):
             raise DifferenceFound(
                 f"{venue.name}: the role can be assumed {what}", hint=f"look at the trust policy of {venue.role_arn}"
             )

@@ -11,6 +11,7 @@ from venue_access.config import Settings
 from venue_access.errors import RequestError, Stopped, of_the_system
 from venue_access.files import write_private
 from venue_access.inventory.model import Venue
+from venue_access.ledger.book import OpenLedger
 from venue_access.provisioning.forks import side_by_side
 from venue_access.provisioning.outcome import Outcome, Tallies
 from venue_access.provisioning.process import pause
@@ -24,6 +25,7 @@ def provision(
     venues: Mapping[str, Venue],
     chosen: Sequence[Venue],
     accounts: Accounts,
+    open_ledger: OpenLedger,
     options: Options,
     reporter: Callable[[], Reporter],
     *,
@@ -31,6 +33,7 @@ def provision(
 ) -> list[Outcome]:
     """Provision the ``chosen`` of an inventory's ``venues``; a stack that fails does not stop the others.
 
+    :param open_ledger: opens a venue's ledger, for a record of the proofs.
     :param reporter: gives each stack its own.
     :param forks: how many stacks run side by side.
     :raises InventoryError: venues of one stack disagree.
@@ -52,7 +55,17 @@ def provision(
             bucket = stack.state_place.bucket
             new = bucket is not None and bucket not in looked_at
             looked_at.add(bucket)
-            run = StackRun(settings, stack, tallies, aws, options, told, elsewhere=elsewhere, looks_at_bucket=new)
+            run = StackRun(
+                settings,
+                stack,
+                tallies,
+                aws,
+                options,
+                told,
+                open_ledger=open_ledger,
+                elsewhere=elsewhere,
+                looks_at_bucket=new,
+            )
             runs.append(partial(_run, stack, tallies, run, told))
     side_by_side(runs, forks)
     return [outcome for _, tallies in stacks for outcome in tallies.outcomes()]

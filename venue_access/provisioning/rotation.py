@@ -16,12 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
-from venue_access.aws import Aws, Caller
+from venue_access.aws import Caller
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.config import Settings
 from venue_access.errors import AwsError, DeliveryError, RequestError, Stopped, TerraformError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
+from venue_access.ledger.proofs import ProofSessions
 from venue_access.ledger.record import Kind
 from venue_access.masked import ExternalId
 from venue_access.parameters import overwrite_parameter
@@ -61,9 +62,10 @@ def rotate(
     aws = ledger.aws()
     root = StackRoot(settings, stack, aws, waiting=reporter.line, lock_timeout=options.lock_timeout)
     change = IdChange(root, venue, aws, reporter, carry=options.repair)
-    run = _Run(venue, aws, options, reporter, change, patience or Patience(), now)
+    sessions = ProofSessions("rotate-external-id", aws, venue)
+    run = _Run(venue, sessions, options, reporter, change, patience or Patience(), now)
     try:
-        with root.locked():
+        with root.locked(), sessions.recorded(lambda *_: ledger, reporter.warn):
             rotation = run.rotate()
     except BaseException as error:
         try:
@@ -102,7 +104,7 @@ class _Run:
     """One run, from whatever stage it finds."""
 
     _venue: Venue
-    _aws: Aws
+    _sessions: ProofSessions
     _options: RotationOptions
     _reporter: Reporter
     _change: IdChange
@@ -122,7 +124,7 @@ class _Run:
     """Every ID that was accepted or published at some time of it."""
 
     def rotate(self) -> Rotation:
-        caller = caller_in_account(self._aws, self._venue)
+        caller = caller_in_account(self._sessions.aws, self._venue)
         live, began = self._look()
         self._check(live, began)
         self._unproved = self._why_unprovable(caller, live, began)
@@ -138,9 +140,8 @@ class _Run:
                     self._tell_grace(live)
                 elif self.steps:
                     self._prove(stands, caller)
-                return Rotation(
-                    self._venue, began.stage, stands.stage, tuple(self.steps), rotated=self._fresh is not None
-                )
+                steps, rotated = tuple(self.steps), self._fresh is not None
+                return Rotation(self._venue, began.stage, stands.stage, steps, rotated=rotated)
             self._step(live, stands)
             live, stands = self._look()
         raise TerraformError(
@@ -149,7 +150,7 @@ class _Run:
         )
 
     def _look(self) -> tuple[LiveVenue, Standing]:
-        live = read_live(self._aws, self._venue)
+        live = read_live(self._sessions.aws, self._venue)
         self._seen.update(live.every_id)
         stands = standing(live)
         self.stage = stands.stage
@@ -182,7 +183,7 @@ class _Run:
         )
         patience = replace(self._patience, timeout=0) if settled else self._patience
         self._reporter.now(f"{self._venue.name}: trying the external ID that is in use")
-        if patience.until(lambda: opens(self._aws, self._venue, used)):
+        if patience.until(lambda: opens(self._sessions, used)):
             return None
         return f"{caller.arn} cannot assume the role with its present external ID"
 
@@ -216,7 +217,7 @@ class _Run:
     def _publish(self, live: LiveVenue, ids: ExternalIds, incoming: ExternalId) -> None:
         if self._unproved is None:
             self._reporter.now(f"{self._venue.name}: waiting until AWS accepts the new external ID")
-            if not self._patience.until(lambda: opens(self._aws, self._venue, incoming)):
+            if not self._patience.until(lambda: opens(self._sessions, incoming)):
                 raise AwsError(
                     f"{self._venue.name}: the role does not accept the new external ID after"
                     f" {self._patience.timeout:.0f} s; the one in use stays in use",
@@ -246,27 +247,26 @@ class _Run:
             ids = ExternalIds(fresh)
             done = self._change.apply(live, ids, parameter=published is None)
             if done and published is not None:
-                overwrite_parameter(self._aws, self._venue.external_id_parameter, fresh)
+                overwrite_parameter(self._sessions.aws, self._venue.external_id_parameter, fresh)
         if done:
             self._fresh = fresh
             self._did("repaired the trust policy", ids)
 
     def _put(self, live: LiveVenue, external_id: ExternalId) -> bool:
         """Write the parameter, unless somebody else changed something since ``live`` was read."""
-        if read_live(self._aws, self._venue) != live:
+        if read_live(self._sessions.aws, self._venue) != live:
             self._reporter.line(f"{self._venue.name}: somebody else changed it meanwhile; looking again")
             return False
-        overwrite_parameter(self._aws, self._venue.external_id_parameter, external_id)
+        overwrite_parameter(self._sessions.aws, self._venue.external_id_parameter, external_id)
         return True
 
     def _prove(self, stands: Standing, caller: Caller) -> None:
         assert stands.ids is not None
         if self._unproved is None:
             self._reporter.now(f"{self._venue.name}: proving that only the new external ID is accepted")
-            old = tuple(self._seen - {stands.ids.current})
-            proofs = prove_guard(
-                self._aws, self._venue, stands.ids.current, caller=caller, refused=old, patience=self._patience
-            )
+            current = stands.ids.current
+            old = tuple(self._seen - {current})
+            proofs = prove_guard(self._sessions, current, caller=caller, refused=old, patience=self._patience)
             if proofs.skipped is None:
                 self._tell(f"proved that {'the old one, ' if old else ''}a wrong one and none are refused")
                 return
@@ -289,7 +289,7 @@ class _Run:
         self._tell(step)
 
         def shown() -> bool:
-            live = read_live(self._aws, self._venue)
+            live = read_live(self._sessions.aws, self._venue)
             return standing(live).ids == ids and (live.published == published or published is None)
 
         self._patience.until(shown)

@@ -12,6 +12,8 @@ from venue_access.callers import caller_in_account
 from venue_access.config import Settings
 from venue_access.errors import RequestError, TerraformError
 from venue_access.inventory.model import Venue
+from venue_access.ledger.book import OpenLedger
+from venue_access.ledger.proofs import ProofSessions
 from venue_access.masked import ExternalId
 from venue_access.policies import ExternalIds
 from venue_access.provisioning import progress
@@ -69,6 +71,7 @@ class StackRun:
     Its siblings are not looked at: they may be another operator's. Targets keep the plan to the chosen.
 
     :param tallies: the chosen venues, and where what becomes of them is written down.
+    :param open_ledger: opens a venue's ledger, for a record of the proofs; one that cannot be written is a warning.
     :param elsewhere: the stack of every venue of the inventory, by the venue's name.
     :param looks_at_bucket: whether to see that the bucket of the state is fit for it.
     """
@@ -82,6 +85,7 @@ class StackRun:
         options: Options,
         reporter: Reporter,
         *,
+        open_ledger: OpenLedger,
         elsewhere: Mapping[str, str],
         looks_at_bucket: bool,
     ) -> None:
@@ -97,6 +101,7 @@ class StackRun:
         # Where nothing is changed there is little that IAM could still have to hear of.
         self._patience = Patience(timeout=_SETTLED, sleep=pause)
         self._told = False
+        self._open_ledger = open_ledger
         self._elsewhere = elsewhere
         self._looks_at_bucket = looks_at_bucket
 
@@ -112,8 +117,7 @@ class StackRun:
                     self._reporter.warn(doubt)
             buckets = self._tallies.each(self._prerequisites, at_once=_AT_ONCE)
             if self._options.check:
-                planned = self._plan(buckets)
-                if planned is not None:
+                if (planned := self._plan(buckets)) is not None:
                     self._count(planned.plan)
                 return
             ids = self._settle(buckets)
@@ -265,7 +269,8 @@ class StackRun:
     def _prove(self, venue: Venue, caller: Caller, ids: ExternalIds, buckets: Sequence[str]) -> None:
         self._reporter.now(f"{venue.name}: proving the guard")
         write_facts(self._settings, venue, buckets)
-        proofs = prove_guard(self._aws, venue, ids.current, caller=caller, patience=self._patience)
+        with ProofSessions("provision", self._aws, venue).recorded(self._open_ledger, self._reporter.warn) as own:
+            proofs = prove_guard(own, ids.current, caller=caller, patience=self._patience)
         self._tallies[venue.name].proofs = proofs.held
         if proofs.skipped is not None:
             self._tallies[venue.name].skipped = 1

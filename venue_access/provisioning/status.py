@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from venue_access.aws import Aws, Parameter
+from venue_access.aws import Aws
 from venue_access.aws_values import SECURE_STRING
 from venue_access.callers import caller_in_account
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.record import Kind, Record
+from venue_access.ledger.record import Record
 from venue_access.parameters import secure_string_steps
+from venue_access.provisioning.holders import Holders, holders, read_history
 from venue_access.provisioning.live import read_live
 from venue_access.provisioning.stages import Stage, standing
 
 _THREADS = 16
-_CLOCKS = timedelta(minutes=5)  # AWS takes no call by a clock that is further off than this
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class VenueStatus:
     external_id_age: timedelta | None = None
     role_maximum: int | None = None
     """Seconds."""
-    outdated: tuple[str, ...] = ()
-    """Who was handed an external ID that has been replaced since, as far as the ledger knows."""
+    holders: Holders = field(default_factory=Holders)
+    """Who was handed an external ID that has been replaced since, as far as the ledger shows."""
     parameter_type: str | None = None
     error: VenueAccessError | None = None
 
@@ -52,7 +52,8 @@ class VenueStatus:
             if self.external_id_age is None
             else int(self.external_id_age.total_seconds()),
             "external_id_parameter_type": self.parameter_type,
-            "outdated_external_id": list(self.outdated),
+            "outdated_external_id": list(self.holders.outdated),
+            "unknown_external_id": list(self.holders.unknown),
             "max_session_duration": self.role_maximum,
             "role_arn": self.venue.role_arn,
             "error": None if self.error is None else str(self.error),
@@ -77,9 +78,8 @@ class VenueStatus:
             Stage.PARAMETER_LOST: "; its SSM parameter is missing: invoke provision restores it",
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
-        old = f"; an old external ID is held by {', '.join(self.outdated)}" if self.outdated else ""
         plain = "" if self.advice is None else f"; its SSM parameter is a {self.parameter_type}"
-        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}{plain}{old}"
+        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}{plain}{self.holders.described()}"
 
 
 def venue_statuses(
@@ -111,25 +111,10 @@ def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime, records:
         external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
         role_maximum=None if live.role is None else live.role.max_session_duration,
         parameter_type=None if live.parameter is None else live.parameter.type,
-        outdated=() if live.parameter is None else outdated_holders(records, venue, live.parameter),
+        holders=Holders()
+        if live.parameter is None
+        else holders(records, venue, live.parameter, lambda: read_history(aws, venue)),
     )
-
-
-def outdated_holders(records: Sequence[Record], venue: Venue, parameter: Parameter) -> tuple[str, ...]:
-    """Who was last handed an external ID other than the parameter's, in order of name.
-
-    A venue that was taken away and provisioned again has another ID, and its parameter counts from 1 again: so what was
-    handed out before the parameter was written is an old one whatever its version.
-    """
-    latest: dict[str, Record] = {}
-    for record in sorted(records, key=lambda record: record.when):
-        if record.kind is Kind.EXTERNAL_ID and record.role_arn == venue.role_arn:
-            latest[record.recipient or ""] = record
-
-    def is_old(record: Record) -> bool:
-        return record.parameter_version != parameter.version or record.when < parameter.modified - _CLOCKS
-
-    return tuple(sorted(name for name, record in latest.items() if is_old(record)))
 
 
 def _age(age: timedelta) -> str:

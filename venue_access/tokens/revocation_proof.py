@@ -1,7 +1,7 @@
 """Proof that a revocation denies: a token of the kind that is revoked, which this run issued to itself before.
 
 It never leaves memory, lasts fifteen minutes and is among those that are revoked. Its session has the very name that is
-revoked; for a user one that only a token of theirs has, ending in ``revproof``, so that CloudTrail shows what it was.
+revoked; for a user one that only a token of theirs has. The ledger has a record of it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from datetime import datetime
 from venue_access.aws import Aws
 from venue_access.errors import AccessRefused, AwsError
 from venue_access.inventory.model import Venue
+from venue_access.ledger.proofs import ProofSessions
 from venue_access.tokens.names import role_session_name
 
 DEADLINE = 60.0
 """Seconds in which AWS should deny: IAM is eventually consistent."""
-_SESSION_NAME = "venue-access-revproof"
-_UNIQUE = "revproof"
-_SHORTEST = 900
 
 
 @dataclass(frozen=True)
@@ -40,20 +38,14 @@ class Proof:
 
     @classmethod
     def begun(
-        cls, aws: Aws, venue: Venue, *, session: str | None, user: str | None, now: Callable[[], datetime]
+        cls, sessions: ProofSessions, *, session: str | None, user: str | None, now: Callable[[], datetime]
     ) -> Proof:
         """Issue the token, and see that it is not denied already."""
-        name = session or (_SESSION_NAME if user is None else role_session_name(user, now(), unique=_UNIQUE))
+        aws, venue = sessions.aws, sessions.venue
+        name = session if user is None else role_session_name(user, now())
         try:
             stored = aws.parameter(venue.external_id_parameter)
-            assumed = aws.assume_role(
-                venue.role_arn,
-                name,
-                external_id=None if stored is None else stored.value,
-                duration=_SHORTEST,
-                source_identity=name if venue.source_identity else None,
-                tags=venue.session_tags,
-            )
+            assumed = sessions.assume(None if stored is None else stored.value, name=name)
         except AwsError as error:
             return cls(None, venue, f"no token could be had to try it with: {error.message}")
         token = aws.as_session(assumed)

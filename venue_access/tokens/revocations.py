@@ -14,6 +14,7 @@ from venue_access.inventory.model import Venue
 from venue_access.inventory.recipients import name_of
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.listing import UNDO
+from venue_access.ledger.proofs import ProofSessions
 from venue_access.ledger.record import Kind
 from venue_access.tokens.names import LONGEST_USER, is_of_a_token, user_part
 from venue_access.tokens.revoke import Revoker, Standing
@@ -114,14 +115,15 @@ def revoke(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger]
     :raises DeliveryError: it was done, and could not be entered.
     """
     try:
-        return _done(wish, aws, venue, open_ledger, reason)
+        with ProofSessions("revoke-token", aws, venue).recorded(lambda *_: open_ledger()) as sessions:
+            return _done(wish, sessions, open_ledger, reason)
     except AccessRefused as error:
         needed = f"revoking takes a provisioner's rights: invoke operator-policy --venue {venue.name}"
         raise AccessRefused(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
 
 
-def _done(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger], reason: str | None) -> Outcome:
-    revoker = Revoker(aws, venue)
+def _done(wish: Wish, sessions: ProofSessions, open_ledger: Callable[[], Ledger], reason: str | None) -> Outcome:
+    venue, revoker = sessions.venue, Revoker(sessions)
     if wish.list:
         found = revoker.standing()
         if not found:

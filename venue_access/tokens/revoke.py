@@ -12,9 +12,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access import inline_policies
-from venue_access.aws import Aws
 from venue_access.errors import AwsError, DifferenceFound, RequestError, Unavailable, Unreachable
 from venue_access.inventory.model import Venue
+from venue_access.ledger.proofs import ProofSessions
 from venue_access.policies import INLINE_POLICIES_LIMIT, Policy, size
 from venue_access.tokens import denies
 from venue_access.tokens.denies import Revocation
@@ -58,22 +58,21 @@ class Standing:
 class Revoker:
     """Revokes the tokens of one venue.
 
-    :param aws: the way to its account, as provisioner.
+    :param sessions: the venue, the way to its account as provisioner, and the sessions of its proof.
     :raises RequestError: the venue is not provisioned.
     """
 
     def __init__(
         self,
-        aws: Aws,
-        venue: Venue,
+        sessions: ProofSessions,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         unique: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
-        self._aws = aws
-        self._venue = venue
+        self._sessions = sessions
+        self._aws, self._venue = aws, venue = sessions.aws, sessions.venue
         self._now = now
         self._wait = Wait(clock, sleep)
         self._unique = unique
@@ -96,7 +95,7 @@ class Revoker:
 
         :raises RequestError: the role has no room for one more.
         """
-        probe = Proof.begun(self._aws, self._venue, session=session, user=user, now=self._now)
+        probe = Proof.begun(self._sessions, session=session, user=user, now=self._now)
         names, told = inline_policies.names_of(self._aws, self._venue.role_name)
         asked = self._wait.clock()
         # AWS's own time, as it stamps tokens by it: this machine's clock may be behind.

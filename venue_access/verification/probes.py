@@ -21,9 +21,11 @@ from venue_access.verification.report import Check
 PROBE = "venue-access-probe"
 """The key that is probed in a bucket, and the repository below a prefix; neither is ever made."""
 
+Assume = Callable[[str, ExternalId, Aws], Any]
+"""Tries to assume a role, by its ARN and with an external ID, with a token."""
+
 _DIGEST = "sha256:" + "0" * 64
 _NO_UPLOAD = "00000000-0000-0000-0000-000000000000"
-_SESSION = "venue-access-verify"
 
 # Said only to a caller who has the right: the services look for a thing after they have looked at the caller.
 _LET_THROUGH = frozenset(
@@ -69,10 +71,18 @@ class Probe:
         return Check(self.tried, expected, "allowed", self.allowed)
 
 
-def probes(venue: Venue, buckets: Sequence[str], external_id: ExternalId, other: Venue | None) -> Iterator[Probe]:
+def probes(
+    venue: Venue,
+    buckets: Sequence[str],
+    external_id: ExternalId,
+    other: Venue | None,
+    *,
+    assume: Assume,
+) -> Iterator[Probe]:
     """Every probe of a venue's token, in the order in which they are to be made.
 
     :param other: another venue of the inventory, whose things the token is to be kept from.
+    :param assume: tries to assume a role with the token.
     """
     for bucket in buckets:
         yield from _own_bucket(bucket)
@@ -86,7 +96,7 @@ def probes(venue: Venue, buckets: Sequence[str], external_id: ExternalId, other:
     yield from _foreign_parameters(venue, other)
     yield from _foreign_repositories(venue, other)
     yield from _iam(venue)
-    yield from _onward(venue, external_id, other)
+    yield from _onward(venue, external_id, other, assume)
 
 
 class _Upload:
@@ -224,10 +234,10 @@ def _iam(venue: Venue) -> Iterator[Probe]:
         yield Probe(f"iam:{action}", False, call)
 
 
-def _onward(venue: Venue, external_id: ExternalId, other: Venue | None) -> Iterator[Probe]:
+def _onward(venue: Venue, external_id: ExternalId, other: Venue | None, assume: Assume) -> Iterator[Probe]:
     for each in (venue, *([other] if other is not None else [])):
-        assume = partial(_assume, each.role_arn, external_id)
-        yield Probe(f"sts:AssumeRole of {each.role_name} with the token", False, assume)
+        call = partial(assume, each.role_arn, external_id)
+        yield Probe(f"sts:AssumeRole of {each.role_name} with the token", False, call)
 
 
 def _strangers(venue: Venue, other: Venue | None) -> tuple[Venue, ...]:
@@ -235,10 +245,6 @@ def _strangers(venue: Venue, other: Venue | None) -> tuple[Venue, ...]:
     prefixes = tuple(f"{prefix.rstrip('/')}2/" for prefix in venue.ecr_repository_prefixes)
     neighbour = replace(venue, venue=f"{venue.venue}2", ecr_repository_prefixes=prefixes)
     return (neighbour,) if other is None else (other, neighbour)
-
-
-def _assume(role_arn: str, external_id: ExternalId, aws: Aws) -> None:
-    aws.assume_role(role_arn, _SESSION, external_id=external_id, duration=900)
 
 
 def _call(service: str, operation: str, **request: Any) -> Callable[[Aws], Any]:

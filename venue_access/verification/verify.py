@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 
 from venue_access.aws import Aws
 from venue_access.aws_values import SECURE_STRING
@@ -12,29 +11,27 @@ from venue_access.buckets import BucketInUse, find_buckets
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.errors import AccessRefused
 from venue_access.inventory.model import Venue
-from venue_access.masked import ExternalId, scrub
+from venue_access.ledger.book import OpenLedger
+from venue_access.ledger.proofs import ProofSessions
+from venue_access.masked import scrub
 from venue_access.parameters import secure_string_steps
 from venue_access.provisioning.guard import opens
 from venue_access.provisioning.live import LiveVenue, read_live
 from venue_access.provisioning.stages import new_external_id
-from venue_access.tokens.names import role_session_name
 from venue_access.verification.probes import probes
 from venue_access.verification.report import Check, Report
 from venue_access.verification.role import check_role
-
-_SHORTEST = 900  # seconds (AWS STS API reference, AssumeRole, DurationSeconds)
-_NAME = "venue-access-verify"
 
 
 def verify(
     aws: Aws,
     venue: Venue,
+    open_ledger: OpenLedger,
     venues: Iterable[Venue] = (),
-    *,
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Report:
     """Compare a venue's live role with the inventory, then try its guard and a token of fifteen minutes.
 
+    :param open_ledger: opens the venue's ledger, for a record of the proofs; one that cannot be written is a warning.
     :param venues: those of the inventory, of which one stands for all that the token is to be kept from.
     :raises AccessRefused: the caller may not look at the role.
     :raises Unreachable: AWS does not answer, or the keys are of another account.
@@ -54,8 +51,9 @@ def verify(
         if reason is not None:
             checks.append(Check("a token", "issued", f"not tried: {reason}", None))
         else:
-            checks += _guard(aws, venue)
-            checks += _token(aws, venue, live, buckets, _other(venue, venues), now)
+            with ProofSessions("verify", aws, venue).recorded(open_ledger) as sessions:
+                checks += _guard(sessions)
+                checks += _token(sessions, live, buckets, _other(venue, venues))
     plain = live.parameter is not None and live.parameter.type != SECURE_STRING
     return Report(
         venue,
@@ -73,25 +71,18 @@ def _buckets(aws: Aws, venue: Venue) -> tuple[Sequence[str], list[Check]]:
         return (error.bucket,), [wrong]
 
 
-def _guard(aws: Aws, venue: Venue) -> Iterator[Check]:
+def _guard(sessions: ProofSessions) -> Iterator[Check]:
     for what, external_id in (("without an external ID", None), ("with a wrong external ID", new_external_id())):
-        found = "allowed" if opens(aws, venue, external_id) else "refused"
+        found = "allowed" if opens(sessions, external_id) else "refused"
         yield Check(f"sts:AssumeRole {what}", "refused", found, found == "refused")
 
 
-def _token(
-    aws: Aws,
-    venue: Venue,
-    live: LiveVenue,
-    buckets: Sequence[str],
-    other: Venue | None,
-    now: Callable[[], datetime],
-) -> Iterator[Check]:
-    external_id = live.published
+def _token(sessions: ProofSessions, live: LiveVenue, buckets: Sequence[str], other: Venue | None) -> Iterator[Check]:
+    venue, external_id = sessions.venue, live.published
     assert external_id is not None
     tried = "sts:AssumeRole with the stored external ID, for 15 minutes"
     try:
-        token = _issue(aws, venue, external_id, now())
+        token = sessions.aws.with_keys(sessions.assume(external_id).keys)
     except AccessRefused:
         narrowed = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
         if narrowed is None:
@@ -100,20 +91,8 @@ def _token(
             yield Check(tried, "allowed", f"refused; you may be outside the venue's {narrowed}", None)
         return
     yield Check(tried, "allowed", "allowed", True)
-    for probe in probes(venue, buckets, external_id, other):
+    for probe in probes(venue, buckets, external_id, other, assume=sessions.assume_with):
         yield probe.check(token)
-
-
-def _issue(aws: Aws, venue: Venue, external_id: ExternalId, moment: datetime) -> Aws:
-    assumed = aws.assume_role(
-        venue.role_arn,
-        role_session_name(_NAME, moment),
-        external_id=external_id,
-        duration=_SHORTEST,
-        source_identity=_NAME if venue.source_identity else None,
-        tags=venue.session_tags,
-    )
-    return aws.with_keys(assumed.keys)
 
 
 def _other(venue: Venue, venues: Iterable[Venue]) -> Venue | None:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_venue
+from tests.unit.ledger.records import NOON
 from venue_access.aws import AssumedRole, Aws, Caller, Keys
 from venue_access.errors import AccessRefused, DifferenceFound, Unreachable
+from venue_access.inventory.model import Venue
+from venue_access.ledger.proofs import ProofSessions
 from venue_access.masked import ExternalId, Secret
 from venue_access.provisioning.guard import PROOFS, Patience, prove_guard
 
@@ -58,9 +61,13 @@ class Role(Aws):
         return AssumedRole(role_arn, "AROAEXAMPLE:x", keys, datetime(2026, 11, 20, tzinfo=timezone.utc))
 
 
+def sessions(role: Role, venue: Venue) -> ProofSessions:
+    return ProofSessions("provision", role, venue, now=lambda: NOON, unique=lambda: "3f9c21ab")
+
+
 def test_the_id_opens_the_role_and_a_wrong_one_and_none_do_not() -> None:
     role = Role(lambda given: given == OURS)
-    proofs = prove_guard(role, a_venue(), OURS, caller=PORTAL, patience=Time().patience())
+    proofs = prove_guard(sessions(role, a_venue()), OURS, caller=PORTAL, patience=Time().patience())
     assert (proofs.held, proofs.skipped) == (PROOFS, None)
     assert role.asked[:2] == [OURS, None]
     assert len(role.asked) == 3
@@ -70,20 +77,20 @@ def test_an_id_that_was_taken_out_of_use_is_tried_too() -> None:
     old = ExternalId("va.old")
     role = Role(lambda given: given in (OURS, old))
     with pytest.raises(DifferenceFound, match="with an external ID that was taken out of use"):
-        prove_guard(role, a_venue(), OURS, caller=PORTAL, refused=(old,), patience=Time().patience())
+        prove_guard(sessions(role, a_venue()), OURS, caller=PORTAL, refused=(old,), patience=Time().patience())
 
 
 def test_iam_is_given_time_to_see_a_change() -> None:
     time = Time()
     role = Role(lambda given: given == OURS and time.now > 30)
-    assert prove_guard(role, a_venue(), OURS, caller=PORTAL, patience=time.patience()).held == PROOFS
+    assert prove_guard(sessions(role, a_venue()), OURS, caller=PORTAL, patience=time.patience()).held == PROOFS
     assert 30 < time.now < 40
 
 
 def test_a_role_that_stays_shut_is_a_difference_once_time_is_up() -> None:
     time = Time()
     with pytest.raises(DifferenceFound, match="120 s after the change") as told:
-        prove_guard(Role(lambda given: False), a_venue(), OURS, caller=PORTAL, patience=time.patience())
+        prove_guard(sessions(Role(lambda given: False), a_venue()), OURS, caller=PORTAL, patience=time.patience())
     assert time.now <= 120
     assert "va.ours" not in str(told.value)
 
@@ -92,12 +99,12 @@ def test_a_role_that_stays_shut_is_a_difference_once_time_is_up() -> None:
 def test_a_role_that_stays_open_is_a_difference(open_to: str) -> None:
     role = Role(lambda given: given == OURS or open_to == "any" or given is None)
     with pytest.raises(DifferenceFound, match="can be assumed with"):
-        prove_guard(role, a_venue(), OURS, caller=PORTAL, patience=Time().patience())
+        prove_guard(sessions(role, a_venue()), OURS, caller=PORTAL, patience=Time().patience())
 
 
 def test_who_is_not_trusted_proves_nothing_and_asks_nothing() -> None:
     role = Role(lambda given: True)
-    proofs = prove_guard(role, a_venue(), OURS, caller=STRANGER, patience=Time().patience())
+    proofs = prove_guard(sessions(role, a_venue()), OURS, caller=STRANGER, patience=Time().patience())
     assert proofs.held == 0
     assert "is not one of the venue's trusted_principals" in str(proofs.skipped)
     assert role.asked == []
@@ -106,15 +113,15 @@ def test_who_is_not_trusted_proves_nothing_and_asks_nothing() -> None:
 @pytest.mark.parametrize("option", [{"source_cidrs": ("192.0.2.0/24",)}, {"principal_org_id": "o-a1b2c3d4e5"}])
 def test_who_may_be_outside_the_venues_network_or_organization_is_told_so(option: dict[str, Any]) -> None:
     role = Role(lambda given: False)
-    proofs = prove_guard(role, a_venue(**option), OURS, caller=PORTAL, patience=Time().patience(1.0))
+    proofs = prove_guard(sessions(role, a_venue(**option)), OURS, caller=PORTAL, patience=Time().patience(1.0))
     assert f"may be outside the venue's {next(iter(option))}" in str(proofs.skipped)
 
 
 def test_what_a_token_sends_is_sent_with_the_proofs() -> None:
     role = Role(lambda given: given == OURS)
     venue = a_venue(source_identity=True, session_tags={"purpose": "review"})
-    prove_guard(role, venue, OURS, caller=PORTAL, patience=Time().patience())
-    assert set(map(str, role.sent)) == {"('venue-access-proof', {'purpose': 'review'})"}
+    prove_guard(sessions(role, venue), OURS, caller=PORTAL, patience=Time().patience())
+    assert set(map(str, role.sent)) == {"('venue-access-provision-20261120T120000Z-3f9c21ab', {'purpose': 'review'})"}
 
 
 def test_keys_that_expire_meanwhile_prove_nothing_either_way() -> None:
@@ -123,4 +130,4 @@ def test_keys_that_expire_meanwhile_prove_nothing_either_way() -> None:
             raise Unreachable("your AWS keys have expired")
 
     with pytest.raises(Unreachable):
-        prove_guard(Expired(lambda given: False), a_venue(), OURS, caller=PORTAL, patience=Time().patience())
+        prove_guard(sessions(Expired(lambda given: False), a_venue()), OURS, caller=PORTAL, patience=Time().patience())

@@ -18,6 +18,10 @@ from venue_access.verification.report import Check
 OURS = ExternalId("va.ours")
 
 
+def assume(role_arn: str, external_id: ExternalId, token: Aws) -> None:
+    token.assume_role(role_arn, "venue-access-verify", external_id=external_id)
+
+
 class Recorder:
     """Stands in for AWS: remembers what is called, and answers nothing."""
 
@@ -90,7 +94,7 @@ HARMLESS = re.compile(
 @pytest.mark.parametrize("venue", [a_venue(), a_full_venue()], ids=["plain", "full"])
 def test_no_probe_writes_but_to_the_probe_repository_and_no_secret_is_asked_for_in_the_clear(venue: Any) -> None:
     aws = Recorder()
-    for probe in probes(venue, ["one", "two"], OURS, a_venue("unity-ops", s3_buckets=("ops",))):
+    for probe in probes(venue, ["one", "two"], OURS, a_venue("unity-ops", s3_buckets=("ops",)), assume=assume):
         probe.check(cast(Aws, aws))
     for service, operation, request in aws.calls:
         assert HARMLESS.fullmatch(operation), (service, operation)
@@ -106,7 +110,7 @@ def test_no_probe_writes_but_to_the_probe_repository_and_no_secret_is_asked_for_
 
 def test_what_a_token_is_kept_from_is_tried_with_another_venue_and_with_a_neighbour() -> None:
     venue, other = a_venue(), a_venue("unity-ops", s3_buckets=("ops-data",))
-    tried = {probe.tried for probe in probes(venue, ["data"], OURS, other) if not probe.allowed}
+    tried = {probe.tried for probe in probes(venue, ["data"], OURS, other, assume=assume) if not probe.allowed}
     assert {
         "s3:ListBucket in ops-data",
         "s3:GetObject in data2",
@@ -118,20 +122,20 @@ def test_what_a_token_is_kept_from_is_tried_with_another_venue_and_with_a_neighb
         "iam:GetRole of unity-unity-dev-sts",
         "sts:AssumeRole of unity-unity-ops-sts with the token",
     } <= tried
-    alone = {probe.tried for probe in probes(venue, ["data"], OURS, None) if not probe.allowed}
+    alone = {probe.tried for probe in probes(venue, ["data"], OURS, None, assume=assume) if not probe.allowed}
     assert "ecr:ListImages in unity-dev2/venue-access-probe" in alone
 
 
 def test_a_bucket_or_prefix_that_two_venues_share_is_not_expected_to_be_refused() -> None:
     other = dataclasses.replace(a_venue("unity-ops"), s3_buckets=("data",), ecr_repository_prefixes=("unity-dev/ops/",))
-    refused = [probe.tried for probe in probes(a_venue(), ["data"], OURS, other) if not probe.allowed]
+    refused = [probe.tried for probe in probes(a_venue(), ["data"], OURS, other, assume=assume) if not probe.allowed]
     assert "s3:ListBucket in data" not in refused
     assert not [tried for tried in refused if tried.startswith("ecr:ListImages in unity-dev/")]
 
 
 def test_every_prefix_of_a_venue_is_probed_and_a_neighbour_of_each() -> None:
     venue = a_venue(ecr_repository_prefixes=("unity-dev/", "tropess/"))
-    tried = {probe.tried: probe.allowed for probe in probes(venue, ["data"], OURS, None)}
+    tried = {probe.tried: probe.allowed for probe in probes(venue, ["data"], OURS, None, assume=assume)}
     assert tried["ecr:ListImages in tropess/venue-access-probe"]
     assert tried["ecr:PutImage in unity-dev/venue-access-probe"]
     assert not tried["ecr:ListImages in tropess2/venue-access-probe"]
@@ -140,7 +144,9 @@ def test_every_prefix_of_a_venue_is_probed_and_a_neighbour_of_each() -> None:
 
 def test_what_the_embedded_aws_misjudges_is_left_out_there() -> None:
     def described(venue: Any) -> bool:
-        return any("DescribeRepositories" in probe.tried for probe in probes(venue, ["data"], OURS, None))
+        return any(
+            "DescribeRepositories" in probe.tried for probe in probes(venue, ["data"], OURS, None, assume=assume)
+        )
 
     assert described(a_venue())
     assert not described(a_venue(embedded_aws=True))
@@ -148,4 +154,4 @@ def test_what_the_embedded_aws_misjudges_is_left_out_there() -> None:
 
 def test_keys_of_other_regions_are_left_to_the_comparison() -> None:
     far = a_venue(kms_key_arns=("arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555",))
-    assert not [probe for probe in probes(far, ["data"], OURS, None) if "kms:" in probe.tried]
+    assert not [probe for probe in probes(far, ["data"], OURS, None, assume=assume) if "kms:" in probe.tried]
