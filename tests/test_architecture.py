@@ -20,12 +20,12 @@ from venue_access.masked import MASK, ExternalId, Masked, Secret
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 ROOMS = (
-    ("base", ("errors", "ui", "masked", "files", "lines", "config")),
+    ("base", ("errors", "ui", "masked", "files", "lines", "config", "deadline")),
     ("inventory", ("inventory",)),
     (
         "the ways to AWS",
         (
-            *("aws", "aws_refusals", "aws_values", "certificate", "local_aws"),
+            *("aws", "aws_faults", "aws_refusals", "aws_sessions", "aws_values", "certificate", "local_aws"),
             *("operator_policy", "policies", "policy_meaning", "inline_policies", "accounts", "buckets", "callers"),
         ),
     ),
@@ -41,7 +41,7 @@ ROOMS = (
 
 DOORS = {
     "boto3": ("aws",),
-    "botocore": ("aws",),
+    "botocore": ("aws", "aws_faults", "aws_sessions"),
     "cryptography": ("certificate", "tokens.seal.smime"),  # one makes a certificate of ours, the other reads others'
     "keyring": ("own_keys.system_keyring",),
     "jinja2": ("provisioning.render",),

@@ -80,7 +80,7 @@ def in_this_shell() -> str:
     return shown.removesuffix(ESCALATED)
 
 
-@command(called="list", **PLACES)
+@command(called="list", timeout=None, **PLACES)
 def account_list(
     context: Context, json: bool = False, credentials_dir: str | None = None, config: str | None = None
 ) -> None:
@@ -172,7 +172,7 @@ def code_for(way: Switch, given: str | None) -> Secret:
     return Secret(typed)
 
 
-@command(called="now")
+@command(called="now", timeout=None)
 def account_now(context: Context) -> None:
     """Say whose keys the shell has, and its region."""
     from venue_access.own_keys.shell import now
@@ -224,6 +224,7 @@ def account_role_token(
 
 @command(
     called="clear",
+    timeout=None,
     cache="forget sessions with MFA too: every account's, or that of --name",
     name="the account whose session is forgotten",
     format=SHELL["format"],
@@ -258,6 +259,7 @@ def account_clear(
 
 @command(
     called="profile",
+    timeout=None,
     profile_name="the profile's name: the venue's unless given",
     user="who the tokens are for: the Unix user unless given",
     duration="how long each lasts: 1h (default), 90m, 3600",

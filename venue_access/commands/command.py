@@ -13,7 +13,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from venue_access import ui
+from venue_access import deadline, ui
 from venue_access.config import Settings, settings
 from venue_access.errors import RequestError, VenueAccessError, of_the_system
 
@@ -30,17 +30,23 @@ HELP = {
     "inventory": "an inventory file or folder (or INVOKE_INVENTORY)",
     "json": "print one JSON document",
     "yes": "do not ask",
+    "timeout": f"how long AWS may take, over the whole command: {deadline.DEFAULT} (default), 90s",
 }
 LOCK_TIMEOUT = "how long to wait for another run on the stack: 5m, 0"
 
 
 def command(
-    *, called: str | None = None, positional: Sequence[str] = (), **texts: str
+    *, called: str | None = None, positional: Sequence[str] = (), timeout: str | None = deadline.DEFAULT, **texts: str
 ) -> Callable[[Callable[..., None]], Any]:
-    """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags."""
+    """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags.
+
+    :param timeout: the default of its ``--timeout``. None is for a command that asks nothing of AWS, or runs Terraform:
+        it has no such flag, and each of its calls to AWS has its own limit.
+    """
 
     def decorate(function: Callable[..., None]) -> Any:
-        known = inspect.signature(function).parameters
+        signature = inspect.signature(function)
+        known = dict(signature.parameters)
         required = [flag for flag, each in known.items() if each.default is each.empty and flag not in positional][1:]
 
         @functools.wraps(function)
@@ -49,7 +55,10 @@ def command(
                 for flag in required:  # Invoke hands over None
                     if flags.get(flag) is None:
                         raise RequestError(f"--{flag.replace('_', '-')} is required")
-                function(context, *arguments, **flags)
+                given = flags.pop("timeout", None)
+                limit = timeout if given is None else given
+                with deadline.time_limit(seconds_of(limit, "--timeout"), limit or ""):
+                    function(context, *arguments, **flags)
             except VenueAccessError as error:
                 ui.error(str(error))
                 raise Exit(code=error.exit_code) from None
@@ -63,6 +72,10 @@ def command(
                 ui.error(str(told))
                 raise Exit(code=told.exit_code) from None
 
+        if timeout is not None:
+            own = inspect.Parameter("timeout", inspect.Parameter.KEYWORD_ONLY, default=None)
+            known["timeout"] = own
+            run.__dict__["__signature__"] = signature.replace(parameters=list(known.values()))
         flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
         return task(name=called, help=flags, positional=positional, auto_shortflags=False)(run)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol
 
+from venue_access import deadline
 from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.errors import AwsError
@@ -89,7 +90,8 @@ class Ledger:
             role_arn=self._venue.role_arn,
             **details,
         )
-        self._store.append(record)
+        with deadline.current().extended():
+            self._store.append(record)
         return record
 
 

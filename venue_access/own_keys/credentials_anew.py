@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from venue_access import ui
+from venue_access import deadline, ui
 from venue_access.config import default_settings
 from venue_access.errors import RequestError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
@@ -59,6 +59,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
     parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
     parser.add_argument("--workdir", help="the work directory, with the ledger: INVOKE_WORKDIR, or the checkout's own")
+    parser.add_argument("--timeout", default=deadline.DEFAULT, help="how long AWS may take: 5m (default), 90s")
     parser.add_argument(
         "--source-profile", help="the AWS profile of your own keys, where they are not the default ones"
     )
@@ -70,7 +71,10 @@ _DESCRIPTION = "Prints AWS credentials as credential_process takes them, from it
 
 
 def _answer(asked: argparse.Namespace) -> str:
-    return process_json(_of_account(asked.account) if asked.account is not None else _of_venue(asked))
+    from venue_access.tokens.durations import length
+
+    with deadline.time_limit(length(asked.timeout, "--timeout"), asked.timeout):
+        return process_json(_of_account(asked.account) if asked.account is not None else _of_venue(asked))
 
 
 def _of_account(name: str) -> Session:

@@ -23,7 +23,7 @@ from venue_access.provisioning.cli_config import (
     terraform_program,
 )
 from venue_access.provisioning.initialised import Initialised, forget, is_initialised
-from venue_access.provisioning.process import pause
+from venue_access.provisioning.process import FINISHING, pause
 from venue_access.provisioning.progress import venue_of
 from venue_access.provisioning.render import (
     DATA_FILE,
@@ -37,8 +37,10 @@ from venue_access.provisioning.render import (
 from venue_access.provisioning.stack import Stack, StatePlace
 from venue_access.provisioning.stages import new_external_id
 from venue_access.provisioning.state_object import forget_note, note_place, place_of_state
-from venue_access.provisioning.terraform import LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
+from venue_access.provisioning.terraform import DEADLINE, LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
 
+_AS_LONG_AS_A_RUN = DEADLINE + FINISHING
+"""Seconds that the keys which Terraform is given must last."""
 _OTHER_RUN = 600.0  # seconds: another run on the same stack may have several plans to make
 _UNKNOWN = ("not-known",)  # buckets, in a stand-in
 _READ_BY_TERRAFORM = [
@@ -109,7 +111,9 @@ class StackRoot:
         return Terraform(
             self.folder,
             program=terraform_program(self._settings.terraform, downloads),
-            environment=terraform_environment(environment, self._aws.keys(), self.stack.region, self._aws.endpoint),
+            environment=lambda: terraform_environment(
+                environment, self._aws.keys(_AS_LONG_AS_A_RUN), self.stack.region, self._aws.endpoint
+            ),
             venue=self.stack.venues[0].name,
             hide=hide,
             told=self._told,

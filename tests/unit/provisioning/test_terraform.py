@@ -101,4 +101,4 @@ def test_a_terraform_that_is_not_there_is_told_before_anything_is_run(tmp_path: 
     with pytest.raises(
         RequestError, match=r"no-such-terraform is not on the PATH\n  set it up with: scripts/bootstrap"
     ):
-        Terraform(tmp_path, program="no-such-terraform", environment={}, venue="unity-dev")
+        Terraform(tmp_path, program="no-such-terraform", environment=dict, venue="unity-dev")
