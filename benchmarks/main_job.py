@@ -29,8 +29,7 @@ from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import build_venues
 from venue_access.local_aws import local_aws
-from venue_access.provisioning.cli_config import cli_config_environment
-from venue_access.provisioning.root import terraform_environment
+from venue_access.provisioning.cli_config import cli_config_environment, terraform_environment
 
 VENUE = "bench-dev"
 HUNDRED = ",".join(f"user{number:03}" for number in range(100))

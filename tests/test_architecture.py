@@ -20,22 +20,22 @@ from venue_access.masked import MASK, ExternalId, Masked, Secret
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 ROOMS = (
-    ("base", ("errors", "ui", "masked", "files", "lines", "config", "hardening", "durations")),
+    ("base", ("errors", "ui", "masked", "files", "lines", "config", "hardening", "deadline", "durations")),
     ("inventory", ("inventory",)),
     (
         "the ways to AWS",
         (
-            *("aws", "aws_refusals", "aws_values", "certificate", "local_aws"),
             *(
-                "operator_policy",
-                "policies",
-                "policy_meaning",
-                "inline_policies",
+                "aws",
+                "aws_faults",
+                "aws_refusals",
+                "aws_sessions",
+                "aws_values",
+                "certificate",
+                "local_aws",
                 "accounts",
-                "buckets",
-                "callers",
-                "parameters",
             ),
+            *("operator_policy", "policies", "policy_meaning", "inline_policies", "buckets", "callers", "parameters"),
         ),
     ),
     ("the ledger", ("ledger",)),
@@ -50,7 +50,7 @@ ROOMS = (
 
 DOORS = {
     "boto3": ("aws",),
-    "botocore": ("aws",),
+    "botocore": ("aws", "aws_faults", "aws_sessions"),
     "cryptography": ("certificate", "tokens.seal.smime"),  # one makes a certificate of ours, the other reads others'
     "keyring": ("own_keys.system_keyring",),
     "jinja2": ("provisioning.render",),
@@ -234,10 +234,10 @@ PAYLOADS = {
     ("commands.account", "account_clear"),  # statements for a shell
     ("commands.account", "account_role_token"),  # a format
     ("commands.account", "set_keys"),  # statements for a shell
-    ("commands.console", "console_url"),  # a URL, with whatever is not ASCII in it encoded
+    ("commands.console", "show"),  # a URL, with whatever is not ASCII in it encoded
     ("commands.tokens", "external_id_send"),  # the path of a file: Place.of refuses what cannot be printed
     ("own_keys.credentials_anew", "answer_anew"),  # JSON
-    ("tokens.delivery", "hand_over"),  # a format, or the path of a file
+    ("tokens.entries", "hand_over"),  # a format, or the path of a file
 }
 """Where a program reads the result, byte for byte; everywhere else control characters are escaped."""
 

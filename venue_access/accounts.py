@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import pwd
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from venue_access.aws import Aws, Endpoint, Keys
-from venue_access.errors import AccessRefused, AwsError, RequestError, Unreachable
+from venue_access.aws import AssumedRole, Aws, Endpoint, Keys
+from venue_access.aws_sessions import RoleSession
+from venue_access.callers import person, session_name
+from venue_access.errors import AccessRefused, AwsError, RequestError, Unreachable, VenueAccessError
 from venue_access.files import write_private
 from venue_access.inventory.model import EMBEDDED_OPERATOR_ROLE, Venue, embedded_operator_arn
 from venue_access.local_aws import LocalAws, local_aws
@@ -25,13 +30,41 @@ from venue_access.operator_policy import operator_policy
 from venue_access.policies import Policy
 from venue_access.policy_meaning import listed
 
-_OPERATOR_SESSION = "operator"
 PLATFORM_BOUNDARIES = ("mcp-tenantOperator-AMI-APIG", "zsmce-tenantOperator-AMI-APIG")
 """The permissions boundaries that the platform's accounts have."""
+
+_T = TypeVar("_T")
+
+
+class _Once(Generic[_T]):
+    """A value that is made when it is first asked for; where that fails, everybody gets the same error."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: list[_T] = []
+        self._error: VenueAccessError | None = None
+
+    def get(self) -> _T:
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            if not self._made:
+                try:
+                    self._made.append(self._make())
+                except VenueAccessError as error:
+                    self._error = error
+                    raise
+            return self._made[0]
 
 
 class Accounts:
     """One ``Aws`` for each account, region and set of keys, made when it is first asked for.
+
+    Sessions of an operator's role are named after the person who operates, so that AWS and the ledger tell them apart.
+    They have no source identity: it would stay on the tokens that are issued through them, as if the operator used
+    those, and venues with ``source_identity`` could not set the recipient's, since it cannot be changed (IAM User
+    Guide, "Monitor and control actions taken with assumed roles").
 
     :param said: is told what takes a moment: that the embedded AWS was started.
     :param dry: neither start the embedded AWS nor make anything on it.
@@ -50,7 +83,9 @@ class Accounts:
         self._said = said
         self._dry = dry
         self._lock = threading.Lock()
-        self._made: dict[tuple[str | None, ...], Aws] = {}
+        self._starting = threading.Lock()
+        self._made: dict[tuple[str | None, ...], _Once[Aws]] = {}
+        self._people: dict[tuple[str | None, ...], _Once[str]] = {}
 
     def aws(self, venue: Venue) -> Aws:
         """The way to a venue's account, as its operator.
@@ -65,9 +100,9 @@ class Accounts:
             venue.aws_endpoint_url,
         )
         with self._lock:
-            if way not in self._made:
-                self._made[way] = self._embedded_operator(venue) if venue.embedded_aws else _operator(venue)
-            return self._made[way]
+            make = self._embedded_operator if venue.embedded_aws else self._operator
+            made = self._made.setdefault(way, _Once(partial(make, venue)))
+        return made.get()
 
     def endpoint(self, venue: Venue) -> Endpoint | None:
         """Return where a venue's AWS answers; None for AWS itself."""
@@ -89,30 +124,45 @@ class Accounts:
 
     def _embedded_operator(self, venue: Venue) -> Aws:
         if not self._dry:
-            self.start_embedded()
+            with self._starting:
+                self.start_embedded()
         elif not self._local.is_running():
             raise RequestError("the embedded AWS is down, and --dry starts nothing", hint="run: invoke local.up")
         endpoint = self.endpoint(venue)
         assert endpoint is not None
         root = _root(venue, endpoint)
         operator = embedded_operator_arn(venue.account_id, venue.partition)
-        return root.as_session(root.assume_role(operator, _OPERATOR_SESSION))
+        return root.as_role(RoleSession(partial(root.assume_role, operator, session_name(_unix_user()))))
+
+    def _operator(self, venue: Venue) -> Aws:
+        endpoint = Endpoint(venue.aws_endpoint_url) if venue.aws_endpoint_url else None
+        aws = Aws(region=venue.region, profile=venue.aws_profile, endpoint=endpoint)
+        if venue.operator_role_arn is None:
+            return aws
+        aws.keys()  # held from now on, so that the ledger redacts them too
+        with self._lock:
+            same_keys = venue.aws_profile, venue.aws_endpoint_url
+            asked = self._people.setdefault(same_keys, _Once(lambda: session_name(person(aws.caller()))))
+        return aws.as_role(RoleSession(partial(_assume, aws, venue.operator_role_arn, asked.get())))
 
 
-def _operator(venue: Venue) -> Aws:
-    endpoint = Endpoint(venue.aws_endpoint_url) if venue.aws_endpoint_url else None
-    aws = Aws(region=venue.region, profile=venue.aws_profile, endpoint=endpoint)
-    if venue.operator_role_arn is None:
-        return aws
-    aws.keys()  # held from now on, so that the ledger redacts them too
+def _assume(aws: Aws, operator_role_arn: str, name: str) -> AssumedRole:
     try:
-        return aws.as_session(aws.assume_role(venue.operator_role_arn, _OPERATOR_SESSION))
+        return aws.assume_role(operator_role_arn, name)
     except AccessRefused as error:
         raise Unreachable(
-            f"{venue.name}: operator_role_arn: {venue.operator_role_arn} cannot be assumed with your keys",
+            f"operator_role_arn: {operator_role_arn} cannot be assumed with your keys",
             hint="check that the role exists, and that it trusts you",
             code=error.code,
         ) from error
+
+
+def _unix_user() -> str:
+    """Return who operates an emulator: AWS has no name for them."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container whose user has no name
+        return f"uid-{os.getuid()}"
 
 
 def _root(venue: Venue, endpoint: Endpoint) -> Aws:

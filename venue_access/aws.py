@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from venue_access.aws_refusals import ABSENT, NEW_KEYS, PRESENT, Answer, no_keys, not_aws, refusal
+from venue_access import deadline
+from venue_access.aws_refusals import ABSENT, NEW_KEYS, PRESENT, Answer, check_usable, no_keys
+from venue_access.aws_sessions import ATTEMPTS, RoleSession, new_client, new_session
 from venue_access.aws_values import AssumedRole, Caller, Endpoint, Keys, LiveRole, Parameter
 from venue_access.errors import AwsError, Unreachable
-from venue_access.masked import ExternalId, Masked, Secret, scrub
+from venue_access.masked import ExternalId, Masked, Secret
 
 __all__ = ["NEW_KEYS", "AssumedRole", "Aws", "Caller", "Endpoint", "Keys", "LiveRole", "Parameter"]
 
-# What is called here, by the tests, and by botocore itself to find an operator's keys.
-_SERVICES = ("ecr", "iam", "kms", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
-_POOL = 16  # connections a client may hold open: as many as the threads that issue tokens
-_ATTEMPTS = 5  # with up to 1, 2, 4 and 8 s in between (botocore's standard mode)
-_ANSWER_TIMEOUT = 10  # seconds; where AWS does not answer at all, somebody hears of it after a minute
+_T = TypeVar("_T")
 
 
 class Aws:
     """One account and region, reached with one set of keys.
 
     :param keys: None takes what boto3 finds: the environment, ``profile``, an instance's role.
+    :param role: the role session whose keys are used instead, and renewed.
     """
 
     def __init__(
@@ -39,54 +38,63 @@ class Aws:
         keys: Keys | None = None,
         profile: str | None = None,
         endpoint: Endpoint | None = None,
+        role: RoleSession | None = None,
     ) -> None:
         self.region = region
         self.endpoint = endpoint
         self._keys = keys
+        self._role = role
         self._profile = profile
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._made: Any = None
-        self.known_caller: Caller | None = None
+        self._core: Any = None  # botocore's session below boto3's
+        self.known_caller: Caller | None = None if role is None else _caller_of(role.lasting(0))
         """Who these keys belong to, where that was told without asking."""
 
     def with_keys(self, keys: Keys) -> Aws:
         """The same account's region and endpoint, called with other keys; shares what boto3 has loaded."""
         other = Aws(region=self.region, keys=keys, endpoint=self.endpoint)
-        other._made = self._made
+        other._made, other._core = self._made, self._core
         return other
 
     def as_session(self, session: AssumedRole) -> Aws:
         """As ``with_keys`` with those of a role's session, whose ARN is then known."""
         other = self.with_keys(session.keys)
-        other.known_caller = Caller(session.arn.split(":")[4], session.arn)
+        other.known_caller = _caller_of(session)
         return other
+
+    def as_role(self, role: RoleSession) -> Aws:
+        """Return the same region and endpoint, called with the keys of a role session that is renewed."""
+        return Aws(region=self.region, endpoint=self.endpoint, role=role)
 
     def in_region(self, region: str) -> Aws:
         """The same keys in another region."""
         if region == self.region:
             return self
-        other = Aws(region=region, keys=self._keys, profile=self._profile, endpoint=self.endpoint)
-        other._made, other.known_caller = self._made, self.known_caller
+        other = Aws(region=region, keys=self._keys, profile=self._profile, endpoint=self.endpoint, role=self._role)
+        other._made, other._core, other.known_caller = self._made, self._core, self.known_caller
         return other
 
-    def keys(self) -> Keys:
-        """The keys in use now, for Terraform's environment.
+    def keys(self, lasting: float = 0) -> Keys:
+        """Return the keys in use now, for Terraform's environment.
 
-        :raises Unreachable: there are none.
+        :param lasting: seconds that they are to last, where they can be renewed.
+        :raises Unreachable: there are none, they cannot be keys, or their role's session cannot be renewed.
         """
         if self._keys is not None:
             return self._keys
-        with _faults("find your AWS keys"):
-            found = self._session().get_credentials()
-            if found is None:
-                raise no_keys()
-            frozen = found.get_frozen_credentials()
-        token = Secret(frozen.token) if frozen.token else None
-        return Keys(frozen.access_key, Secret(frozen.secret_key), token)
+        if self._role is not None:
+            return self._role.lasting(lasting).keys
+        keys = self._asked("find your AWS keys", partial(self._found_keys, lasting))
+        if keys is None:
+            raise no_keys()
+        return keys
 
     def keys_end(self) -> datetime | None:
         """When the keys in use end, where botocore knows: it got them by itself, or AWS_CREDENTIAL_EXPIRATION says."""
+        if self._role is not None:
+            return self._role.lasting(0).expiration
         ends = getattr(None if self._keys else self._session().get_credentials(), "_expiry_time", None)
         return ends if isinstance(ends, datetime) else None
 
@@ -149,20 +157,29 @@ class Aws:
 
     def attached_policies(self, role_name: str) -> frozenset[str]:
         """The ARNs of the managed policies attached to a role."""
-        attached = self.call("iam", "list_attached_role_policies", RoleName=role_name)["AttachedPolicies"]
-        return frozenset(policy["PolicyArn"] for policy in attached)
+        pages = self.pages("iam", "list_attached_role_policies", RoleName=role_name)
+        return frozenset(policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"])
 
-    def read_object(self, bucket: str, key: str, *, most: int | None = None, attempts: int = _ATTEMPTS) -> bytes:
-        """The first ``most`` bytes of an object, or all; asked for again if cut off, which botocore leaves to us."""
+    def read_object(self, bucket: str, key: str, *, most: int | None = None) -> bytes:
+        """Return an S3 object, or its first ``most`` bytes."""
+        return self.object_with_etag(bucket, key, most=most)[0]
+
+    def object_with_etag(
+        self, bucket: str, key: str, *, most: int | None = None, attempts: int = ATTEMPTS
+    ) -> tuple[bytes, str]:
+        """Return an S3 object's content and ETag; one that is cut off is asked for again, which botocore leaves to us.
+
+        :param most: return only this many bytes of the content.
+        :raises AwsError: ``NoSuchKey`` where there is none.
+        """
         answer = self.call("s3", "get_object", Bucket=bucket, Key=key)
         try:
-            with _faults("s3:GetObject", endpoint=self.endpoint):
-                content: bytes = answer["Body"].read(most)
+            content: bytes = self._asked("s3:GetObject", lambda: answer["Body"].read(most))
         except Unreachable:
             if attempts == 1:
                 raise
-            return self.read_object(bucket, key, most=most, attempts=attempts - 1)
-        return content
+            return self.object_with_etag(bucket, key, most=most, attempts=attempts - 1)
+        return content, answer["ETag"]
 
     # -- the door itself ---------------------------------------------------------------------------------------
 
@@ -192,104 +209,81 @@ class Aws:
         :raises AccessRefused: AWS does not allow the call.
         :raises AwsError: anything else that AWS refuses; its ``code`` says what.
         """
-        what = f"{service}:{operation.replace('_', ' ').title().replace(' ', '')}"
-        with _faults(what, hide, self.endpoint):
-            answer = getattr(self._client(service), operation)(**request)
-        return Answer(answer, what, self.endpoint.url if self.endpoint else "AWS")
+        what = _name(service, operation)
+        answer = self._asked(what, lambda: getattr(self._client(service), operation)(**request), hide)
+        return Answer(answer, what, self._where)
+
+    def pages(self, service: str, operation: str, **request: Any) -> list[dict[str, Any]]:
+        """Return every page of what AWS lists, by boto3's paginator; otherwise as ``call``."""
+        what = _name(service, operation)
+        pages = self._asked(what, lambda: list(self._client(service).get_paginator(operation).paginate(**request)))
+        return [Answer(page, what, self._where) for page in pages]
+
+    def _asked(self, what: str, function: Callable[[], _T], hide: tuple[Masked | None, ...] = ()) -> _T:
+        """Run what asks AWS, within the command's time limit, with botocore's exceptions turned into ours."""
+        from venue_access.aws_faults import faults
+
+        with faults(what, hide, self._where, self._ca_file):
+            if self._asks_for_mfa():
+                self._found_keys()  # here: a thread that may be abandoned must not read the terminal
+            return deadline.current().call(what, self._where, function)
+
+    @property
+    def _where(self) -> str:
+        return self.endpoint.url if self.endpoint else "AWS"
+
+    def _ca_file(self) -> str | None:
+        """Return the file of certificate authorities in use; None for the machine's own."""
+        if self.endpoint is not None and self.endpoint.ca_file is not None:
+            return str(self.endpoint.ca_file)
+        found = self._core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        return None if found is None else str(found)
+
+    def _asks_for_mfa(self) -> bool:
+        """Return whether botocore may ask the person for an MFA code."""
+        if self._keys is not None or self._role is not None:
+            return False
+        self._session()
+        return any("mfa_serial" in profile for profile in self._core.full_config.get("profiles", {}).values())
+
+    def _found_keys(self, lasting: float = 0) -> Keys | None:
+        found = self._session().get_credentials()
+        if found is None:
+            return None
+        if lasting and found.get_frozen_credentials() and getattr(found, "refresh_needed", _never)(lasting):
+            self._made = None  # botocore renews its own only shortly before they end; another session gets others
+            found = self._session().get_credentials()
+        frozen = found.get_frozen_credentials()
+        keys = Keys(frozen.access_key, Secret(frozen.secret_key), Secret(frozen.token) if frozen.token else None)
+        check_usable(keys)
+        return keys
 
     def _client(self, service: str) -> Any:
         with self._lock:  # boto3's sessions are not safe for threads; the clients they make are
             client = self._clients.get(service)
             if client is None:
-                client = self._clients[service] = self._new_client(service)
+                if self._keys is None and self._role is None:
+                    self._found_keys()
+                client = new_client(self._session(), service, self.region, self._keys, self.endpoint)
+                self._clients[service] = client
         return client
-
-    def _new_client(self, service: str) -> Any:
-        from botocore.config import Config
-
-        options: dict[str, Any] = {}
-        own: dict[str, Any] = {}
-        if self._keys is not None:
-            options["aws_access_key_id"] = self._keys.access_key_id
-            options["aws_secret_access_key"] = self._keys.secret_access_key.reveal()
-            if self._keys.session_token is not None:
-                options["aws_session_token"] = self._keys.session_token.reveal()
-        if self.endpoint is not None:
-            options["endpoint_url"] = self.endpoint.url
-            options["verify"] = None if self.endpoint.ca_file is None else str(self.endpoint.ca_file)
-            own |= {"use_fips_endpoint": False, "use_dualstack_endpoint": False}  # AWS's variants of its own endpoints
-            if self.endpoint.ca_file is not None:
-                own["proxies"] = {}  # on this machine: no proxy of the environment's reaches it
-        return self._session().client(
-            service,
-            region_name=self.region,
-            config=Config(
-                connect_timeout=5,
-                read_timeout=_ANSWER_TIMEOUT,
-                max_pool_connections=_POOL,
-                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-                user_agent_extra="venue-access",
-                **own,
-            ),
-            **options,
-        )
 
     def _session(self) -> Any:
         if self._made is None:
             import boto3
-            import botocore.session
 
-            # With keys of its own a session must not fall over a profile or a file that the environment names.
-            nowhere = (None, None, os.devnull, None)
-            deaf = {"profile": (None,) * 4, "config_file": nowhere, "credentials_file": nowhere}
-            found = botocore.session.Session(session_vars=deaf if self._keys is not None else None)
-            found.register_component("data_loader", _loader())
-            self._made = boto3.Session(botocore_session=found, profile_name=self._profile)
+            self._core = new_session(own_keys=self._keys is not None, role=self._role)
+            self._made = boto3.Session(botocore_session=self._core, profile_name=self._profile)
         return self._made
 
 
-def _loader() -> Any:
-    """botocore's loader, told which services there are: it would look into four hundred folders at each start."""
-    from botocore.loaders import Loader
-
-    class Told(Loader):
-        def list_available_services(self, type_name: str) -> list[str]:
-            return list(_SERVICES)
-
-    return Told()
+def _never(lasting: float) -> bool:
+    return False
 
 
-@contextmanager
-def _faults(what: str, hide: tuple[Masked | None, ...] = (), endpoint: Endpoint | None = None) -> Iterator[None]:
-    """Turn botocore's exceptions into ours; every fault that an operator meets has its remedy here."""
-    from botocore import exceptions as fault
-    from botocore.parsers import ResponseParserError
+def _name(service: str, operation: str) -> str:
+    return f"{service}:{operation.replace('_', ' ').title().replace(' ', '')}"
 
-    where = endpoint.url if endpoint else "AWS"
-    try:
-        yield
-    except fault.ClientError as error:
-        told, status = error.response.get("Error", {}), error.response["ResponseMetadata"].get("HTTPStatusCode", 400)
-        if not told.get("Code"):
-            raise not_aws(what, where, f"HTTP {status}") from None
-        raise refusal(what, told["Code"], scrub(told.get("Message", ""), *hide), status) from None
-    except fault.NoCredentialsError:
-        raise no_keys() from None
-    except (fault.ProfileNotFound, fault.PartialCredentialsError, fault.ConfigParseError) as error:
-        raise Unreachable(
-            f"your AWS configuration is not usable: {error}", hint="mend ~/.aws/config, or the environment"
-        ) from error
-    except (fault.CredentialRetrievalError, fault.SSOError, fault.TokenRetrievalError) as error:
-        raise Unreachable(f"no AWS keys could be had: {error}", hint=NEW_KEYS) from error
-    except RuntimeError as error:
-        if "still expired" not in str(error):  # what botocore says of AWS_CREDENTIAL_EXPIRATION in the past
-            raise
-        raise Unreachable("your AWS keys have expired", hint=NEW_KEYS) from None
-    except (fault.HTTPClientError, fault.ConnectionError, fault.IncompleteReadError, ResponseParserError) as error:
-        # The text of these names the endpoint; a request's body is never in it.
-        message = f"{where} could not be reached for {what} ({type(error).__name__})"
-        raise Unreachable(message, hint="check the network and the endpoint's URL") from None
-    except fault.BotoCoreError as error:
-        raise AwsError(f"{what} could not be made: {scrub(str(error), *hide)}") from None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:  # what botocore's parsers meet in such an answer
-        raise not_aws(what, where, type(error).__name__) from None
+
+def _caller_of(session: AssumedRole) -> Caller:
+    return Caller(session.arn.split(":")[4], session.arn)

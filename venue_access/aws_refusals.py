@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from venue_access.aws_values import Keys
 from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
@@ -26,9 +27,9 @@ _SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"}
 _SKEWED_SIGNATURE = re.compile(r"Signature (expired|not yet current)")
 ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"}
 PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
-_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 _FAILING = 500  # the lowest HTTP status of an answer that is a fault of AWS's own
 _TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can say: it compresses the session policy and the tags
+_KEY = re.compile(r"[!-~]+", re.ASCII)
 _CHAINED = "session limit for roles assumed by role chaining"
 
 SET_THE_CLOCK = "set this machine's clock, and run the command again: invoke doctor shows by how much it is off"
@@ -65,12 +66,33 @@ class Answer(dict[str, Any]):
         raise not_aws(*self._from, f"without {key}")
 
 
-def refusal(what: str, code: str, said: str, status: int = 400) -> AwsError:
+def check_usable(keys: Keys) -> None:
+    """Refuse keys that hold what no key does, such as the line break that a careless ``export`` leaves in one.
+
+    :raises Unreachable: it names the part of them.
+    """
+    token = keys.session_token
+    parts = {
+        "access key ID": keys.access_key_id,
+        "secret access key": keys.secret_access_key.reveal(),
+        "session token": "-" if token is None else token.reveal(),
+    }
+    for name, text in parts.items():
+        if not _KEY.fullmatch(text):
+            raise Unreachable(
+                f"your AWS keys cannot be used: the {name} holds a line break, a space or another character that no key"
+                " has",
+                hint="set it again, in the environment or in ~/.aws/credentials",
+            )
+
+
+def refusal(what: str, code: str, said: str, status: int = 400, *, throttled: bool = False) -> AwsError:
     """The error for a call that AWS refused.
 
     :param what: the call, such as ``sts:AssumeRole``.
     :param said: AWS's own words, with nothing confidential left in them.
     :param status: of HTTP.
+    :param throttled: whether botocore knows the code as one of throttling.
     """
     if code in _SKEWED or _SKEWED_SIGNATURE.search(said):
         message = "this machine's clock is off by more than AWS allows"
@@ -81,7 +103,7 @@ def refusal(what: str, code: str, said: str, status: int = 400) -> AwsError:
         return Unreachable(f"AWS does not accept your keys ({code})", hint=NEW_KEYS, code=code)
     if code in _REFUSED:
         return AccessRefused(f"AWS refused {what}: {said}", code=code)
-    if code in _THROTTLED:
+    if throttled:
         return Unavailable(f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code)
     if status >= _FAILING:
         message = f"AWS fails at {what} ({': '.join(filter(None, [code, said]))}), also after retries"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 from venue_access.aws import Aws, Caller
 from venue_access.errors import Unreachable
 from venue_access.inventory.model import Venue
 
+_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+"""AWS STS API reference, AssumeRole, RoleSessionName."""
+_WITH_HASH = re.compile(r".*-[0-9a-f]{12}", re.ASCII)
 _OWN_KEYS = "export keys of that account, or set aws_profile or operator_role_arn in the inventory"
 
 
@@ -21,6 +27,23 @@ def caller_in_account(aws: Aws, venue: Venue, *, hint: str = _OWN_KEYS) -> Calle
             hint=hint,
         )
     return caller
+
+
+def person(caller: Caller) -> str:
+    """Return the name of who calls: of an IAM user, or of the session that the account portal named after them."""
+    kind, _, name = caller.arn.split(":", 5)[5].partition("/")
+    return name.rpartition("/")[2] if name else f"{kind}@{caller.account_id}"  # only the root user has none
+
+
+def session_name(name: str) -> str:
+    """Return a role session name for a person: their own name where AWS takes it, else what it takes of it and a hash.
+
+    No two names become one: a name that looks as if it had a hash gets one too.
+    """
+    if _SESSION_NAME.fullmatch(name) and not _WITH_HASH.fullmatch(name):
+        return name
+    taken = re.sub(r"[^\w+=,.@-]", "-", name, flags=re.ASCII)[:51]
+    return f"{taken}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
 
 
 def why_not_trusted(venue: Venue, caller: Caller) -> str | None:

@@ -17,14 +17,8 @@ def names_of(aws: Aws, role_name: str) -> tuple[list[str], datetime | None]:
 
     :raises AwsError: there is no such role.
     """
-    names: list[str] = []
-    request: dict[str, Any] = {"RoleName": role_name}
-    while True:
-        answer = aws.call("iam", "list_role_policies", **request)
-        names += answer["PolicyNames"]
-        if not answer.get("IsTruncated"):
-            return names, _told_time(answer)
-        request["Marker"] = answer["Marker"]
+    pages = aws.pages("iam", "list_role_policies", RoleName=role_name)
+    return [name for page in pages for name in page["PolicyNames"]], _told_time(pages[-1])
 
 
 def read(aws: Aws, role_name: str, name: str) -> Policy | None:

@@ -31,15 +31,13 @@ def parameter_metadata(aws: Aws, name: str) -> Mapping[str, Any]:
 
     :raises AwsError: the parameter does not exist.
     """
-    request: dict[str, Any] = {"ParameterFilters": [{"Key": "Name", "Option": "Equals", "Values": [name]}]}
-    while True:  # a page may be empty although another follows
-        answer = aws.call("ssm", "describe_parameters", **request)
-        if answer["Parameters"]:
-            found: dict[str, Any] = answer["Parameters"][0]
-            return found
-        if not answer.get("NextToken"):
-            raise AwsError(f"the SSM parameter {name} does not exist", hint="run the command again")
-        request["NextToken"] = answer["NextToken"]
+    named = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
+    # A page may be empty although another follows.
+    pages = aws.pages("ssm", "describe_parameters", ParameterFilters=named)
+    found: Mapping[str, Any] | None = next((each for page in pages for each in page["Parameters"]), None)
+    if found is None:
+        raise AwsError(f"the SSM parameter {name} does not exist", hint="run the command again")
+    return found
 
 
 def secure_string_steps(venue: Venue) -> str:

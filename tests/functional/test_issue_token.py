@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import signal
 import stat
@@ -26,6 +27,7 @@ FIELDS = {
     "AssumedRoleUser": ["AssumedRoleId", "Arn"],
     "Credentials": ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"],
 }
+UNIX_USER = pwd.getpwuid(os.getuid()).pw_name
 EXPIRATION = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
@@ -420,7 +422,7 @@ class TestTheLedger:
         assert line == {
             **{key: line[key] for key in ("when", "operator_access_key_id", "number", "previous", "hash")},
             "kind": "issue",
-            "operator": f"arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/operator",
+            "operator": f"arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/{UNIX_USER}",
             "venue": venue,
             "role_arn": f"arn:aws:iam::{ACCOUNT}:role/unity-shared-dev-sts",
             "recipient": "bob",

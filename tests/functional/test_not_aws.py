@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -29,27 +32,55 @@ COMMANDS = [
     "tokens",
     "ledger.verify",
 ]
+LEDGER = {"s3": {"bucket": "the-ledger"}}
 QUICK = ("a page", "a page that forbids")
 
 
-class Impostor(ThreadingHTTPServer):
-    """Answers every request in the same way."""
+def away(kit: Kit, url: str, **variables: Any) -> None:
+    """Have the inventory send everything to a URL, with long-term keys."""
+    there = embedded(
+        "away-dev", embedded_aws=False, aws_endpoint_url=url, trusted_principals=["arn:aws:iam::111122223333:root"]
+    )
+    kit.write_inventory({"away-dev": {**there, "users": {"alice": None, "bob": None}, **variables}})
+    kit.environment |= {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 
-    answer = (200, b"")
+
+class Impostor(ThreadingHTTPServer):
+    """Answers every request in the same way.
+
+    :ivar drip: seconds between two bytes of an answer.
+    """
+
+    answer: tuple[int, bytes] = (200, b"")
+    headers: Mapping[str, str] = {"Content-Type": "text/html"}
+    drip: float | None = None
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         assert isinstance(self.server, Impostor)
+        self.server.requests.append(f"{self.command} {self.path}")
         status, body = self.server.answer
         self.send_response(status)
-        self.send_header("Content-Type", "text/html")
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):  # the caller has given up
+            for piece in [body] if self.server.drip is None else (body[at : at + 1] for at in range(len(body))):
+                self.wfile.write(piece)
+                time.sleep(self.server.drip or 0)
 
-    do_POST = do_PUT = do_HEAD = do_GET
+    do_POST = do_PUT = do_HEAD = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -57,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def impostor() -> Iterator[Impostor]:
-    server = Impostor(("127.0.0.1", 0), _Handler)
+    server = Impostor()
+    server.daemon_threads = True  # one that drips would be waited for
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -70,13 +102,8 @@ def impostor() -> Iterator[Impostor]:
     "answer", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in ANSWERS]
 )
 def test_no_command_takes_it_for_aws(kit: Kit, impostor: Impostor, answer: str) -> None:
-    url = f"http://127.0.0.1:{impostor.server_port}"
-    away = embedded(
-        "away-dev", embedded_aws=False, aws_endpoint_url=url, trusted_principals=["arn:aws:iam::111122223333:root"]
-    )
-    kit.write_inventory({"away-dev": {**away, "ledger": {"s3": {"bucket": "the-ledger"}}, "users": {"alice": None}}})
+    away(kit, impostor.url, ledger=LEDGER)
     impostor.answer = ANSWERS[answer]
-    kit.environment |= {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
     for command in COMMANDS:
         result = kit(*command.split())
         assert "Traceback" not in result.err
@@ -86,9 +113,8 @@ def test_no_command_takes_it_for_aws(kit: Kit, impostor: Impostor, answer: str) 
 
 def test_a_venue_behind_it_does_not_hold_up_the_others(kit: Kit, impostor: Impostor) -> None:
     there = new_venue()
-    url = f"http://127.0.0.1:{impostor.server_port}"
     impostor.answer = (403, PAGE)
-    kit.write_inventory({there: embedded(there), "zz-dev": embedded("zz-dev", aws_endpoint_url=url)})
+    kit.write_inventory({there: embedded(there), "zz-dev": embedded("zz-dev", aws_endpoint_url=impostor.url)})
     result = kit("provision", "--limit", "all", "--check")
     assert result.code == 5
     assert [line.split()[0] for line in result.out.splitlines() if "changed=6 " in line] == [there]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore import exceptions as fault
 from botocore.parsers import ResponseParserError
+from botocore.retries.standard import ThrottledRetryableChecker
 
-from venue_access.aws import AssumedRole, Caller, Endpoint, Keys, _faults
+from venue_access.aws import AssumedRole, Aws, Caller, Endpoint, Keys
+from venue_access.aws_faults import NotAwsError, faults
+from venue_access.aws_refusals import check_usable
 from venue_access.errors import AccessRefused, AwsError, Unavailable, Unreachable
 from venue_access.masked import ExternalId, Secret
 
@@ -66,32 +68,55 @@ def refused(code: str, message: str = "no", status: int = 400) -> fault.ClientEr
         (fault.ProfileNotFound(profile="nowhere"), Unreachable, "your AWS configuration is not usable"),
         (fault.EndpointConnectionError(endpoint_url="https://127.0.0.1:1"), Unreachable, "AWS could not be reached"),
         (fault.IncompleteReadError(actual_bytes=1, expected_bytes=2), Unreachable, "AWS could not be reached"),
-        (ResponseParserError("no XML"), Unreachable, "AWS could not be reached"),
+        (ResponseParserError("no XML"), Unreachable, "AWS did not answer sts:AssumeRole as AWS does"),
+        (NotAwsError("HTTP 302, a redirect to x"), Unreachable, "AWS did not answer sts:AssumeRole as AWS does (HTTP"),
         (fault.ReadTimeoutError(endpoint_url="https://127.0.0.1:1"), Unreachable, "AWS could not be reached"),
     ],
 )
 def test_every_fault_of_boto3_becomes_one_of_ours(raised: Exception, becomes: type[AwsError], says: str) -> None:
-    with pytest.raises(becomes) as caught, _faults("sts:AssumeRole"):
+    with pytest.raises(becomes) as caught, faults("sts:AssumeRole"):
         raise raised
     assert caught.type is becomes
     assert caught.value.message.startswith(says)
     assert caught.value.exit_code == 5
 
 
+@pytest.mark.parametrize("code", vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"])
+def test_every_code_that_botocore_takes_for_throttling_is_told_as_such(code: str) -> None:
+    with pytest.raises(Unavailable, match="AWS is throttling iam:GetRole, also after retries"), faults("iam:GetRole"):
+        raise refused(code)
+
+
+@pytest.mark.parametrize("flaw", ["\n", "\r\n", " ", "\t", "\u00a0", "\u20ac", "\x00"])
+@pytest.mark.parametrize("part", ["access key ID", "secret access key", "session token"])
+def test_keys_with_what_no_key_has_are_refused_by_name_and_not_shown(part: str, flaw: str) -> None:
+    keys = {"access key ID": "AKIAEXAMPLE", "secret access key": "very/secret", "session token": "hush-hush"}
+    keys[part] += flaw
+    with pytest.raises(Unreachable) as caught:
+        check_usable(Keys(keys["access key ID"], Secret(keys["secret access key"]), Secret(keys["session token"])))
+    assert f"the {part} holds" in caught.value.message
+    assert not [each for each in keys.values() if each.strip() in str(caught.value)]
+
+
+def test_an_endpoint_that_is_no_url_is_named() -> None:
+    with pytest.raises(Unreachable, match="'localhost' is not the URL of an endpoint"):
+        Aws(region="us-west-2", keys=Keys("AKIA0", Secret("s")), endpoint=Endpoint("localhost")).caller()
+
+
 def test_expired_keys_and_missing_keys_say_where_new_ones_come_from() -> None:
     for raised in (refused("ExpiredToken"), fault.NoCredentialsError()):
-        with pytest.raises(Unreachable, match="account portal"), _faults("sts:AssumeRole"):
+        with pytest.raises(Unreachable, match="account portal"), faults("sts:AssumeRole"):
             raise raised
 
 
 def test_a_session_policy_that_packs_too_large_is_to_be_narrowed_less() -> None:
-    with pytest.raises(AwsError, match="\n  narrow the token less"), _faults("sts:AssumeRole"):
+    with pytest.raises(AwsError, match="\n  narrow the token less"), faults("sts:AssumeRole"):
         raise refused("PackedPolicyTooLarge", "Packed policy consumes 105% of allotted space")
 
 
 def test_what_aws_quotes_of_an_external_id_is_masked() -> None:
     hidden = ExternalId("va.secret-id")
-    with pytest.raises(AwsError) as caught, _faults("sts:AssumeRole", (hidden, None)):
+    with pytest.raises(AwsError) as caught, faults("sts:AssumeRole", (hidden, None)):
         raise refused("ValidationError", "Value 'va.secret-id' at 'externalId' failed to satisfy constraint")
     assert "va.secret-id" not in str(caught.value)
     assert "****" in str(caught.value)
@@ -100,7 +125,7 @@ def test_what_aws_quotes_of_an_external_id_is_masked() -> None:
 def test_an_unreachable_endpoint_is_named() -> None:
     with (
         pytest.raises(Unreachable, match=r"https://127\.0\.0\.1:1 could not"),
-        _faults("sts:AssumeRole", endpoint=Endpoint("https://127.0.0.1:1", Path("ca.pem"))),
+        faults("sts:AssumeRole", where="https://127.0.0.1:1"),
     ):
         raise fault.EndpointConnectionError(endpoint_url="https://127.0.0.1:1")
 

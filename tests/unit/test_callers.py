@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.stacks import a_venue
 from venue_access.aws import Caller
-from venue_access.callers import why_not_trusted
+from venue_access.callers import person, session_name, why_not_trusted
 
 ACCOUNT = "111122223333"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/operator/me"
@@ -59,3 +61,40 @@ def test_a_role_session_never_carries_the_mfa_that_a_venue_demands() -> None:
 def test_long_term_keys_do_not_carry_mfa() -> None:
     venue = a_venue(require_mfa=True)
     assert "begin a session" in str(why_not_trusted(venue, Caller(ACCOUNT, USER, has_session=False)))
+
+
+@pytest.mark.parametrize(
+    ("arn", "name"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:user/ops/team/alice", "alice"),
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_ops_0123/alice@example.org", "alice@example.org"),
+        (f"arn:aws-us-gov:sts::{ACCOUNT}:federated-user/alice", "alice"),
+        (f"arn:aws:iam::{ACCOUNT}:root", f"root@{ACCOUNT}"),
+    ],
+)
+def test_a_person_is_named_as_aws_knows_them(arn: str, name: str) -> None:
+    assert person(Caller(ACCOUNT, arn)) == name
+    assert session_name(name) == name
+
+
+def test_no_two_people_have_one_session_name() -> None:
+    people = [
+        "a",
+        "b",
+        "alice",
+        "Alice",
+        "al ice",
+        "al-ice",
+        "CORP\\alice",
+        "CORP-alice",
+        "\u00fcwe",
+        "\u00f6we",
+        "",
+        "\udce4",
+    ]
+    people += ["x" * 64, "x" * 65, "x" * 66, "x" * 51 + "y" * 40]
+    people += [session_name(each) for each in people if session_name(each) != each]
+    names = [session_name(each) for each in people]
+    assert len(set(names)) == len(people)
+    assert [name for name in names if not re.fullmatch(r"[\w+=,.@-]{2,64}", name, re.ASCII)] == []
+    assert names[2:4] + [session_name("x" * 64)] == ["alice", "Alice", "x" * 64]

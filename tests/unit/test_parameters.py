@@ -18,20 +18,22 @@ class Paged(Aws):
 
     def __init__(self, *pages: dict[str, Any]) -> None:
         super().__init__(region="us-west-2")
-        self.pages = list(pages)
+        self.answers = list(pages)
         self.put: dict[str, Any] = {}
 
     def call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
-        if operation == "put_parameter":
-            self.put = request
-            return {}
-        assert request.get("NextToken") == (None if len(self.pages) == 2 else "more")
-        return self.pages.pop(0)
+        assert (service, operation) == ("ssm", "put_parameter")
+        self.put = request
+        return {}
+
+    def pages(self, service: str, operation: str, **request: Any) -> list[dict[str, Any]]:
+        assert (service, operation) == ("ssm", "describe_parameters")
+        return self.answers
 
 
 def test_the_attributes_are_found_behind_an_empty_page_and_sent_again() -> None:
     described = {"Name": "/id", "Type": "SecureString", "KeyId": "alias/own", "Tier": "Advanced", "Version": 3}
-    aws = Paged({"Parameters": [], "NextToken": "more"}, {"Parameters": [described]})
+    aws = Paged({"Parameters": []}, {"Parameters": [described]})
     overwrite_parameter(aws, "/id", ExternalId("new"))
     del aws.put["hide"]
     kept = {"Type": "SecureString", "KeyId": "alias/own", "Tier": "Advanced"}
@@ -39,7 +41,7 @@ def test_the_attributes_are_found_behind_an_empty_page_and_sent_again() -> None:
 
 
 def test_a_parameter_that_is_gone_is_not_written_with_other_attributes() -> None:
-    aws = Paged({"Parameters": [], "NextToken": "more"}, {"Parameters": []})
+    aws = Paged({"Parameters": []}, {"Parameters": []})
     with pytest.raises(AwsError, match="the SSM parameter /id does not exist"):
         overwrite_parameter(aws, "/id", ExternalId("new"))
     assert aws.put == {}

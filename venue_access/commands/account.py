@@ -61,18 +61,7 @@ def set_keys(in_use: InUse, format: str, legacy: bool) -> None:
     ui.say(f"Set keys for {in_use.shown} AWS account")
 
 
-def in_this_shell() -> str:
-    """The account whose keys the shell has."""
-    from venue_access.own_keys.account import ESCALATED
-    from venue_access.own_keys.shell import SHOWN
-
-    shown = os.environ.get(SHOWN, "")
-    if not shown:
-        raise RequestError("No keys set", hint="name an account with --name, or set one's keys with account.use")
-    return shown.removesuffix(ESCALATED)
-
-
-@command(called="list", **PLACES)
+@command(called="list", timeout=None, **PLACES)
 def account_list(
     context: Context, json: bool = False, credentials_dir: str | None = None, config: str | None = None
 ) -> None:
@@ -131,11 +120,11 @@ def account_mfa(
 ) -> None:
     """Begin a session with MFA, keep it, and print what sets its keys in a shell."""
     from venue_access.own_keys.mfa import session_seconds
-    from venue_access.own_keys.shell import statements
+    from venue_access.own_keys.shell import account_in_use, statements
 
     given = ui.confidential(code, "MFA code")
     lasting = session_seconds(duration)
-    way = switch(name or in_this_shell(), credentials_dir, config, user)
+    way = switch(name or account_in_use(os.environ), credentials_dir, config, user)
     statements({}, format)
     if dry(context, f"begin a session with MFA of {way.account.name}, unless one is cached, and print its keys"):
         return
@@ -168,7 +157,7 @@ def code_for(way: Switch, given: str | None) -> Secret:
     return Secret(typed)
 
 
-@command(called="now")
+@command(called="now", timeout=None)
 def account_now(context: Context) -> None:
     """Say whose keys the shell has, and its region."""
     from venue_access.own_keys.shell import now
@@ -219,6 +208,7 @@ def account_role_token(
 
 @command(
     called="clear",
+    timeout=None,
     cache="remove cached credentials too: MFA sessions and tokens, all of them or those of --name",
     name="the account whose cached credentials are removed",
     format=SHELL["format"],
@@ -255,6 +245,7 @@ def account_clear(
 
 @command(
     called="profile",
+    timeout=None,
     profile_name="the profile's name: the venue's unless given",
     user="who the tokens are for: the Unix user unless given",
     duration="how long each lasts: 1h (default), 90m, 3600",

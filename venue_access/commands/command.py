@@ -14,7 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from venue_access import hardening, ui
+from venue_access import deadline, hardening, ui
 from venue_access.config import Settings, root, settings
 from venue_access.errors import RequestError, VenueAccessError, of_the_system
 
@@ -28,6 +28,7 @@ HELP = {
     "inventory": "an inventory file or folder (or INVOKE_INVENTORY)",
     "json": "print one JSON document",
     "yes": "do not ask",
+    "timeout": f"how long AWS may take, over the whole command: {deadline.DEFAULT} (default), 90s",
 }
 _FREE_TEXTS = {"destination", "issuer", "profile_name", "reason", "resource", "service", "source_profile"}
 _LONGEST = 1_000
@@ -46,16 +47,20 @@ hardening.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)
 
 
 def command(
-    *, called: str | None = None, positional: Sequence[str] = (), **texts: str
+    *, called: str | None = None, positional: Sequence[str] = (), timeout: str | None = deadline.DEFAULT, **texts: str
 ) -> Callable[[Callable[..., int | None]], Any]:
     """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags.
 
     The function returns its exit code, or None for 0. Success returns to Invoke, which goes on to the next task of the
     command line; any other code ends the command line there.
+
+    :param timeout: the default of its ``--timeout``. None is for a command that asks nothing of AWS, or runs Terraform:
+        it has no such flag, and each of its calls to AWS has its own limit.
     """
 
     def decorate(function: Callable[..., int | None]) -> Any:
-        known = inspect.signature(function).parameters
+        signature = inspect.signature(function)
+        known = dict(signature.parameters)
         required = [flag for flag, each in known.items() if each.default is each.empty and flag not in positional][1:]
 
         @functools.wraps(function)
@@ -70,7 +75,10 @@ def command(
                 for flag, given in flags.items():
                     if isinstance(given, str):
                         check_text(flag, given)
-                code = function(context, *arguments, **flags)
+                asked = flags.pop("timeout", None)
+                limit = timeout if asked is None else asked
+                with deadline.time_limit(seconds_of(limit, "--timeout"), limit or ""):
+                    code = function(context, *arguments, **flags)
             except VenueAccessError as error:
                 ui.error(str(error))
                 raise Exit(code=error.exit_code) from None
@@ -84,6 +92,10 @@ def command(
             if code:
                 raise Exit(code=code)
 
+        if timeout is not None:
+            own = inspect.Parameter("timeout", inspect.Parameter.KEYWORD_ONLY, default=None)
+            known["timeout"] = own
+            run.__dict__["__signature__"] = signature.replace(parameters=list(known.values()))
         flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
         return task(name=called, help=flags, positional=positional, auto_shortflags=False)(run)
 

@@ -21,13 +21,13 @@ def loaded(context: Context, inventory: str | None) -> Inventory:
     return load_inventory(configured(context, inventory).inventory)
 
 
-@command(called="list")
+@command(called="list", timeout=None)
 def inventory_list(context: Context, inventory: str | None = None) -> None:
     """Print the inventory as ansible-inventory --list does."""
     ui.result_json(loaded(context, inventory).to_list())
 
 
-@command(called="host", positional=["host"], host="the venue's name in the inventory")
+@command(called="host", timeout=None, positional=["host"], host="the venue's name in the inventory")
 def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
     """Print a venue's variables as ansible-inventory --host does."""
     found = loaded(context, inventory)
@@ -36,13 +36,13 @@ def inventory_host(context: Context, host: str, inventory: str | None = None) ->
     ui.result_json(found.to_list()["_meta"]["hostvars"].get(host, {}))
 
 
-@command(called="graph")
+@command(called="graph", timeout=None)
 def inventory_graph(context: Context, inventory: str | None = None) -> None:
     """Draw the groups and venues as ansible-inventory --graph does."""
     ui.result(loaded(context, inventory).graph())
 
 
-@command(called="names", users="the recipients that venues list, instead")
+@command(called="names", timeout=None, users="the recipients that venues list, instead")
 def inventory_names(context: Context, users: bool = False, inventory: str | None = None) -> None:
     """Print the names of the venues, a line each: what a shell completes."""
     venues = kit(context, inventory).venues

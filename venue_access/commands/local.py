@@ -8,7 +8,7 @@ from venue_access import ui
 from venue_access.commands.command import command, configured, dry, kit
 
 
-@command(called="up")
+@command(called="up", timeout=None)
 def local_up(context: Context, inventory: str | None = None) -> None:
     """Start the embedded AWS, with what the inventory says exists already."""
     here = kit(context, inventory)
@@ -18,7 +18,7 @@ def local_up(context: Context, inventory: str | None = None) -> None:
         ui.say("the embedded AWS is up already")
 
 
-@command(called="down")
+@command(called="down", timeout=None)
 def local_down(context: Context) -> None:
     """Stop the embedded AWS; its state is kept."""
     from venue_access.local_aws import local_aws
@@ -31,7 +31,7 @@ def local_down(context: Context) -> None:
     ui.say("stopped the embedded AWS" if stopped else "the embedded AWS is not up")
 
 
-@command(called="status")
+@command(called="status", timeout=None)
 def local_status(context: Context) -> None:
     """Show where the embedded AWS answers, and how to point the AWS CLI at it."""
     from venue_access.local_aws import local_aws

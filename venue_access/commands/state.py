@@ -8,7 +8,7 @@ from venue_access import ui
 from venue_access.commands.command import command, dry, kit, reporting
 
 
-@command(called="migrate")
+@command(called="migrate", timeout=None)
 def state_migrate(
     context: Context, venue: str | None = None, limit: str | None = None, inventory: str | None = None
 ) -> None:
@@ -26,7 +26,7 @@ def state_migrate(
         ui.result(done)
 
 
-@command(called="forget", stack="the stack whose state it is taken out of")
+@command(called="forget", timeout=None, stack="the stack whose state it is taken out of")
 def state_forget(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
     """Take a venue out of a stack's state and leave it in AWS: another stack's next provision adopts it."""
     from dataclasses import replace

@@ -12,6 +12,7 @@ from venue_access.commands.command import LOCK_TIMEOUT, command, dry, kit, repor
 
 
 @command(
+    timeout=None,
     check="only plan",
     diff="show what changes, attribute by attribute",
     forks="how many stacks to run side by side: as many as fit the machine, unless given",
@@ -65,7 +66,7 @@ def provision(
     return exit_code(outcomes, fail_on_change=fail_on_change)
 
 
-@command(forks="how many stacks to look at side by side: as many as fit the machine, unless given")
+@command(timeout=None, forks="how many stacks to look at side by side: as many as fit the machine, unless given")
 def drift(
     context: Context,
     venue: str | None = None,
@@ -98,7 +99,7 @@ def drift(
     return exit_code(outcomes, fail_on_change=True)
 
 
-@command(lock_timeout=LOCK_TIMEOUT)
+@command(timeout=None, lock_timeout=LOCK_TIMEOUT)
 def deprovision(
     context: Context,
     venue: str,
@@ -129,6 +130,7 @@ def deprovision(
 
 
 @command(
+    timeout=None,
     grace="leave the old ID accepted too, for 24h or 7d say; --finish then takes it out of use",
     finish="complete the rotation that is under way, and begin no other",
     repair="make a new ID and a stable state from whatever is there",
@@ -220,6 +222,7 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
 
 
 @command(
+    timeout=None,
     desk="only what issuing tokens needs",
     require_mfa="have it hold only for a user who has signed in with MFA",
 )

@@ -8,7 +8,9 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 
+from venue_access import deadline
 from venue_access.aws import Aws
 from venue_access.buckets import find_buckets
 from venue_access.doctor.check import Check, Grade, wrong
@@ -67,8 +69,9 @@ def clock(venue: Venue, aws: Aws | None, now: Callable[[], datetime]) -> Check:
     url = endpoint.url if endpoint is not None else venue.aws_endpoint_url or f"https://sts.{venue.region}.{domain}"
     ca_file = endpoint.ca_file if endpoint is not None else None
     try:
-        theirs = _date(url, None if ca_file is None else str(ca_file))
-    except (OSError, ValueError) as error:
+        ask = partial(_date, url, None if ca_file is None else str(ca_file))
+        theirs = deadline.current().call("what time it is", url, ask)
+    except (OSError, ValueError, VenueAccessError) as error:
         reason = getattr(error, "reason", None) or error
         return Check(what, f"{url} could not be asked: {reason}", Grade.DOUBTFUL, "check the network")
     return skew(now() - theirs)

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol
 
-from venue_access import ui
+from venue_access import deadline, ui
 from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.errors import AwsError
@@ -112,7 +112,8 @@ class Ledger:
             role_arn=self._venue.role_arn,
             **details,
         )
-        self._warn_of(self._store.append(record))
+        with deadline.current().extended():
+            self._warn_of(self._store.append(record))
         return record
 
     def _warn_of(self, end: End) -> None:

@@ -1,6 +1,7 @@
 """``venue-access-credentials``: the ``credential_process`` of AWS profiles, so that AWS tools refresh by themselves.
 
     venue-access-credentials --venue unity-dev [--user NAME] [--duration 1h] [--inventory PATH] [--source-profile NAME]
+                             [--timeout 5m]
     venue-access-credentials --account work
 
 While what it answered last is good for five minutes more it answers that again, before anything but what Python itself

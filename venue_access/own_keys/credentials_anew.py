@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
-from venue_access import hardening, ui
+from venue_access import deadline, hardening, ui
 from venue_access.config import default_settings
+from venue_access.durations import length
 from venue_access.errors import RequestError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
 from venue_access.own_keys.cache import ANSWERS_LOCK, Session, SessionCache, answer_text, cache_folder
@@ -69,6 +70,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
     parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
     parser.add_argument("--workdir", help="the work directory, with the ledger: INVOKE_WORKDIR, or the checkout's own")
+    parser.add_argument("--timeout", default=deadline.DEFAULT, help="how long AWS may take: 5m (default), 90s")
     parser.add_argument(
         "--source-profile", help="the AWS profile of your own keys, where they are not the default ones"
     )
@@ -80,7 +82,8 @@ _DESCRIPTION = "Prints AWS credentials as credential_process takes them, from it
 
 
 def _answer(asked: argparse.Namespace, delivering: ExitStack) -> str:
-    found = _of_account(asked.account) if asked.account is not None else _of_venue(asked, delivering)
+    with deadline.time_limit(length(asked.timeout, "--timeout"), asked.timeout):
+        found = _of_account(asked.account) if asked.account is not None else _of_venue(asked, delivering)
     return answer_text(*found)
 
 

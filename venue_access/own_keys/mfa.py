@@ -76,7 +76,7 @@ def device_of(account: Account, aws: Aws) -> str:
     if account.mfa_serial is not None:
         return account.mfa_serial
     try:
-        devices = aws.call("iam", "list_mfa_devices")["MFADevices"]
+        devices = [device for page in aws.pages("iam", "list_mfa_devices") for device in page["MFADevices"]]
     except Unreachable:
         raise
     except AwsError:  # many may not, before they have shown a code

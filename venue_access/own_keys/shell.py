@@ -7,6 +7,7 @@ from datetime import datetime
 
 from venue_access.aws import Keys
 from venue_access.errors import RequestError
+from venue_access.own_keys.account import ESCALATED
 from venue_access.tokens.formats import FORMATS, format_called, utc
 from venue_access.tokens.shells import IN_THE_WAY
 from venue_access.tokens.shells import statements as shell_statements
@@ -65,6 +66,17 @@ def statements(given: Mapping[str, str | None], format: str) -> str:
         shells = ", ".join(name for name, each in FORMATS.items() if each.shell is not None)
         raise RequestError(f"--format {format} is not for a shell", hint=f"those for shells are: {shells}")
     return shell_statements(shell, given)
+
+
+def account_in_use(environ: Mapping[str, str]) -> str:
+    """Return the name of the account whose keys a shell has.
+
+    :raises RequestError: it has none that ``account.use`` or ``account.mfa`` set.
+    """
+    shown = environ.get(SHOWN, "")
+    if not shown:
+        raise RequestError("No keys set", hint="name an account with --name, or set one's keys with account.use")
+    return shown.removesuffix(ESCALATED)
 
 
 def now(environ: Mapping[str, str]) -> list[str]:

@@ -43,7 +43,12 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "its lock in S3 is none that Terraform wrote; free it with: invoke state.unlock --venue {venue} --lock '?'",
     ),
     (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
-    (r"Throttling|TooManyRequests|Rate exceeded|RequestLimitExceeded|SlowDown", "wait a minute and run it again"),
+    (
+        # botocore's codes of throttling (``botocore.retries.standard``), and what services say without one
+        r"Throttl|TooManyRequests|Rate exceeded|RequestLimitExceeded|SlowDown|ProvisionedThroughputExceeded|"
+        r"TransactionInProgress|BandwidthLimitExceeded|\bLimitExceededException|PriorRequestNotComplete",
+        "wait a minute and run it again",
+    ),
     (r"request send failed|unexpected EOF", "check the network, and run the command again: it adopts what was made"),
     (r"StatusCode: 5\d\d", "a fault of AWS's own: run the command again in some minutes"),
     (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from venue_access.aws import Aws, Parameter
 from venue_access.errors import AwsError
@@ -68,16 +67,13 @@ def read_history(aws: Aws, venue: Venue) -> History:
 
     :raises AccessRefused: the caller may not read them.
     """
-    request: dict[str, Any] = {"Name": venue.external_id_parameter, "WithDecryption": True, "MaxResults": 50}
-    found: dict[int, Parameter] = {}
-    while True:
-        answer = aws.call("ssm", "get_parameter_history", **request)
-        for each in answer["Parameters"]:
-            parameter = Parameter(ExternalId(each["Value"]), each["Version"], each["LastModifiedDate"])
-            found[parameter.version] = parameter
-        if not answer.get("NextToken"):
-            return found
-        request["NextToken"] = answer["NextToken"]
+    pages = aws.pages("ssm", "get_parameter_history", Name=venue.external_id_parameter, WithDecryption=True)
+    found = [
+        Parameter(ExternalId(each["Value"]), each["Version"], each["LastModifiedDate"])
+        for page in pages
+        for each in page["Parameters"]
+    ]
+    return {parameter.version: parameter for parameter in found}
 
 
 def _is_of(record: Record, versions: History) -> bool:

@@ -20,7 +20,8 @@ exec "$@" 3<&- 4<&-
 """
 
 
-_FINISHING = 60.0  # seconds that a program is given to save its state
+FINISHING = 60.0
+"""Seconds that a program is given to save its state."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -94,7 +95,7 @@ class Process:
             return
         self.overdue = True
         self._process.send_signal(signal.SIGINT)
-        if not self._ended.wait(_FINISHING):
+        if not self._ended.wait(FINISHING):
             self._process.kill()
 
     def lines(self) -> Iterator[str]:

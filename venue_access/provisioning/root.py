@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from venue_access.aws import Aws, Endpoint, Keys
+from venue_access.aws import Aws
 from venue_access.config import Settings
 from venue_access.errors import RequestError
 from venue_access.files import locked, private_directory, write_private_if_changed
@@ -21,11 +21,12 @@ from venue_access.policies import ExternalIds
 from venue_access.provisioning.cli_config import (
     cli_config_environment,
     installs_from_the_registry,
+    terraform_environment,
     terraform_program,
 )
 from venue_access.provisioning.initialised import Initialised, forget, is_initialised
 from venue_access.provisioning.prerequisites import with_known_boundaries
-from venue_access.provisioning.process import pause
+from venue_access.provisioning.process import FINISHING, pause
 from venue_access.provisioning.progress import venue_of
 from venue_access.provisioning.render import (
     DATA_FILE,
@@ -40,8 +41,10 @@ from venue_access.provisioning.stack import Stack, StatePlace
 from venue_access.provisioning.stack_folder import check_folder, check_state, record_account
 from venue_access.provisioning.stages import new_external_id
 from venue_access.provisioning.state_object import forget_note, note_place, place_of_state
-from venue_access.provisioning.terraform import LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
+from venue_access.provisioning.terraform import DEADLINE, LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
 
+_AS_LONG_AS_A_RUN = DEADLINE + FINISHING
+"""Seconds that the keys which Terraform is given must last."""
 _OTHER_RUN = 600.0  # seconds: another run on the same stack may have several plans to make
 _UNKNOWN = ("not-known",)  # buckets, in a stand-in
 _READ_BY_TERRAFORM = [
@@ -50,21 +53,6 @@ _READ_BY_TERRAFORM = [
     for ending in ("*.tf", "*.tf.json", "*.tofu*", "*.tfvars*", ".*.tfvars.json.*")
 ]
 """What would be part of the root though the rendering does not have it: an earlier rendering's, or anybody's."""
-
-# What names credentials in Terraform's environment: only the venue's own may be there.
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
-
-# What would send Terraform elsewhere than to the venue's own endpoint, or makes it refuse one.
-_OTHER_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 
 
 class StackRoot:
@@ -118,7 +106,9 @@ class StackRoot:
         return Terraform(
             self.folder,
             program=terraform_program(self._settings.terraform, downloads),
-            environment=terraform_environment(environment, self._aws.keys(), self.stack.region, self._aws.endpoint),
+            environment=lambda: terraform_environment(
+                environment, self._aws.keys(_AS_LONG_AS_A_RUN), self.stack.region, self._aws.endpoint
+            ),
             venue=self.stack.venues[0].name,
             hide=hide,
             told=self._told,
@@ -271,35 +261,3 @@ def remove_others(folder: Path, names: Container[str]) -> None:
     for found in [path for pattern in _READ_BY_TERRAFORM for path in folder.glob(pattern)]:
         if str(found.relative_to(folder)) not in names:
             found.unlink(missing_ok=True)
-
-
-def terraform_environment(
-    environ: Mapping[str, str], keys: Keys, region: str, endpoint: Endpoint | None
-) -> dict[str, str]:
-    """The environment for Terraform: the operator's own, with this stack's keys and nothing that bends the run."""
-    kept = {
-        name: value
-        for name, value in environ.items()
-        # TF_LOG would write keys and policies to a log; TF_VAR_..., TF_CLI_ARGS... and the like change what is applied.
-        if name not in _CREDENTIALS
-        and (not name.startswith("TF_") or name in ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"))
-        and not (endpoint is not None and name.startswith(_OTHER_ENDPOINTS))
-        and not (name == "GODEBUG" and "http2debug" in value)  # it would print the headers of requests
-    }
-    if endpoint is not None:
-        kept["AWS_ENDPOINT_URL"] = endpoint.url
-        if endpoint.ca_file is not None:
-            # On this machine: nothing of the operator's own configuration is meant for it.
-            own = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-            kept |= {"AWS_CA_BUNDLE": str(endpoint.ca_file), **own}
-    return {
-        **kept,
-        **keys.environment(),
-        "AWS_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CHECKPOINT_DISABLE": "1",
-        # Terraform and its provider are short-lived and mostly start up: collecting garbage less often takes a tenth
-        # off a plan for 150 MB more (benchmarks/main_job.py).
-        "GOGC": kept.get("GOGC", "400"),
-        "TF_IN_AUTOMATION": "1",
-    }

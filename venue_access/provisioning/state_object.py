@@ -62,6 +62,8 @@ class StateObject:
         self._aws = aws.in_region(place.region)
         self._now = now
         self._new_id = new_id
+        self._etags: dict[str, str] = {}
+        """What was read or written last, by key: only that is deleted."""
 
     def read(self) -> dict[str, Any]:
         """The state; empty where there is none."""
@@ -85,8 +87,12 @@ class StateObject:
             raise RequestError(f"{self._place} exists already, and nothing is overwritten")
 
     def remove(self) -> None:
-        """Take the state away; a bucket with versions keeps it."""
-        self._aws.call("s3", "delete_object", Bucket=self._bucket, Key=self._key)
+        """Delete the state that was read; a bucket with versions keeps it.
+
+        :raises RequestError: somebody has written it since, without the lock.
+        """
+        if not self._delete(self._key):
+            raise RequestError(f"{self._place} was changed since it was read", hint="run the command again")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -110,7 +116,7 @@ class StateObject:
         try:
             yield
         finally:
-            self._aws.call("s3", "delete_object", Bucket=self._bucket, Key=self._lock_key)
+            self._delete(self._lock_key)  # where somebody has freed it, the lock that is there now is another's
 
     def lock(self) -> Lock | None:
         """Who holds the lock; None where nobody does."""
@@ -126,15 +132,18 @@ class StateObject:
     def unlock(self, lock_id: str) -> Lock | None:
         """Take away the lock with this ID, and no other; whose it was, None where there is none.
 
-        :raises RequestError: somebody else holds it by now.
+        :raises RequestError: somebody else holds it, or took it while this was deciding.
         """
         held = self.lock()
         if held is not None and held.id != lock_id:
             raise RequestError(
                 f"{self._stack.name}: its state is locked by {held}, with another lock", hint=self._unlocking(held)
             )
-        if held is not None:
-            self._aws.call("s3", "delete_object", Bucket=self._bucket, Key=self._lock_key)
+        if held is not None and not self._delete(self._lock_key):
+            raise RequestError(
+                f"{self._stack.name}: its state was freed from {held} meanwhile, and locked again",
+                hint="run the command again to see by whom",
+            )
         return held
 
     @property
@@ -147,7 +156,8 @@ class StateObject:
 
     def _get(self, key: str) -> str | None:
         try:
-            return self._aws.read_object(self._bucket, key).decode(errors="replace")
+            content, self._etags[key] = self._aws.object_with_etag(self._bucket, key)
+            return content.decode(errors="replace")
         except AwsError as error:
             if error.code == "NoSuchKey":
                 return None
@@ -159,7 +169,22 @@ class StateObject:
         if self._place.kms_key_id is not None:
             how = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._place.kms_key_id}
         try:
-            self._aws.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=text.encode(), IfNoneMatch="*", **how)
+            body = text.encode()
+            answer = self._aws.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **how)
+        except AwsError as error:
+            if error.code in _TAKEN:
+                return False
+            raise
+        self._etags[key] = answer["ETag"]
+        return True
+
+    def _delete(self, key: str) -> bool:
+        """Delete an object if it is still the one that was read or written; return False if another is there.
+
+        S3 compares it itself (Amazon S3 User Guide, "How to perform conditional deletes").
+        """
+        try:
+            self._aws.find("s3", "delete_object", Bucket=self._bucket, Key=key, IfMatch=self._etags[key])
         except AwsError as error:
             if error.code in _TAKEN:
                 return False

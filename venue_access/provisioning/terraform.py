@@ -71,7 +71,7 @@ class Terraform:
     """Terraform in one stack's folder, with one set of AWS keys; for one thread.
 
     :param program: ``terraform``, or a path; OpenTofu's ``tofu`` may stand in.
-    :param environment: everything Terraform sees of the environment.
+    :param environment: returns everything that Terraform sees of the environment, for each run.
     :param venue: one of the stack's, to be named in a remedy.
     :param hide: masked in whatever Terraform says.
     :param told: is handed each event of the ``-json`` stream as it comes.
@@ -84,7 +84,7 @@ class Terraform:
         folder: Path,
         *,
         program: str,
-        environment: Mapping[str, str],
+        environment: Callable[[], Mapping[str, str]],
         venue: str,
         hide: Sequence[Masked] = (),
         told: Callable[[Event], None] = lambda event: None,
@@ -97,7 +97,7 @@ class Terraform:
         self._lock_timeout = lock_timeout
         self._waiting = waiting
         self._clock = clock
-        self._environment = dict(environment)
+        self._environment = environment
         self._hide = tuple(hide)
         self._told = told
         self.deadline = DEADLINE
@@ -180,7 +180,7 @@ class Terraform:
         talk: list[str] = []
         # What init downloads may take its time.
         deadline = None if command == "init" else self.deadline
-        with self._runner.started(self._environment, deadline, command, *arguments, **options) as process:
+        with self._runner.started(self._environment(), deadline, command, *arguments, **options) as process:
             for line in process.lines():
                 event = _event(line)
                 if event is None:
@@ -196,7 +196,7 @@ class Terraform:
         return events
 
     def _run_text(self, command: str, **options: Any) -> str:
-        with self._runner.started(self._environment, self.deadline, command, **options) as process:
+        with self._runner.started(self._environment(), self.deadline, command, **options) as process:
             text = "".join(process.lines())
             code = process.wait()
         if code != 0:

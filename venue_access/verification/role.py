@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from venue_access import inline_policies
 from venue_access.aws import Aws, LiveRole
 from venue_access.aws_values import SECURE_STRING
 from venue_access.inventory.model import Venue
@@ -87,7 +88,7 @@ def _attached(aws: Aws, venue: Venue, buckets: Sequence[str]) -> Iterator[Check]
 
 
 def _inline(aws: Aws, venue: Venue) -> Iterator[Check]:
-    names = aws.call("iam", "list_role_policies", RoleName=venue.role_name)["PolicyNames"]
+    names, _ = inline_policies.names_of(aws, venue.role_name)
     if not names:
         yield compared("inline policies", _NONE, _NONE)
     for name in sorted(names):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from botocore.retries.standard import ThrottledRetryableChecker
 
 from venue_access.errors import StateLocked
 from venue_access.masked import ExternalId
@@ -187,6 +189,16 @@ def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, messa
     assert told.message == message
     assert remedy in (told.hint or "")
     assert told.venues == ({"unity-dev"} if problem.address else frozenset())
+
+
+@pytest.mark.parametrize("code", vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"])
+def test_terraform_that_is_throttled_is_to_be_run_again_whatever_code_aws_has_for_it(code: str) -> None:
+    throttled, _, _ = CASES["throttling"]
+    said = throttled.detail.replace("ThrottlingException: Rate exceeded", f"{code}: slow")
+    text = throttled.summary.replace("ThrottlingException: Rate exceeded", f"{code}: slow")
+    told = failure("apply", 1, [replace(throttled, detail=said, summary=text)], "", **WHERE)
+    assert code in told.message
+    assert "wait a minute and run it again" in (told.hint or "")
 
 
 def test_a_lock_that_is_older_than_any_run_is_called_left_behind() -> None:

@@ -9,7 +9,7 @@ import pytest
 from venue_access.aws import Endpoint, Keys
 from venue_access.errors import RequestError
 from venue_access.masked import Secret
-from venue_access.provisioning.root import terraform_environment
+from venue_access.provisioning.cli_config import terraform_environment
 from venue_access.provisioning.terraform import Change, Kept, Plan, Terraform, kept_in, state_file
 
 KEYS = Keys("ASIAVENUE", Secret("secret"), Secret("token"))
@@ -101,4 +101,4 @@ def test_a_terraform_that_is_not_there_is_told_before_anything_is_run(tmp_path: 
     with pytest.raises(
         RequestError, match=r"no-such-terraform is not on the PATH\n  set it up with: scripts/bootstrap"
     ):
-        Terraform(tmp_path, program="no-such-terraform", environment={}, venue="unity-dev")
+        Terraform(tmp_path, program="no-such-terraform", environment=dict, venue="unity-dev")

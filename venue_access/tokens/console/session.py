@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
+from venue_access import deadline
 from venue_access.aws import Aws
 from venue_access.callers import caller_in_account
 from venue_access.errors import RequestError
@@ -126,7 +128,8 @@ def console_url(
     """
     duration = credentials.session_duration(now())
     signed_in = now()
-    found = exchange(site.federation, credentials.keys, session_duration=duration)
+    ask = partial(exchange, site.federation, credentials.keys, session_duration=duration)
+    found = deadline.current().call("the request for a sign-in token", site.federation, ask)
     return ConsoleUrl(
         site.login_url(found, destination=destination, issuer=issuer),
         signed_in + timedelta(seconds=URL_LASTS),

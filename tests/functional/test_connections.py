@@ -1,0 +1,151 @@
+"""What stands between the kit and AWS: proxies, redirects, certificates, broken keys. Each is named, and at once."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.kit import Kit
+from tests.functional.proxy import Proxy
+from tests.functional.test_not_aws import LEDGER, PAGE, Impostor, away, impostor
+from venue_access.certificate import write_certificate
+from venue_access.local_aws import local_aws
+
+__all__ = ["impostor"]
+LOCATION = {"Location": "http://portal.example/login?next=x"}
+FORBIDDEN = json.dumps({"message": "Forbidden"}).encode()
+
+
+def soak(*values: Any) -> Any:
+    """A case for the soak."""
+    return pytest.param(*values, marks=pytest.mark.soak)
+
+
+def told(kit: Kit, command: str = "status", **environment: str) -> str:
+    """What is said where a command ends with 5: one message."""
+    result = kit(*command.split(), typed="", timeout=300, **environment)
+    assert "Traceback" not in result.err
+    assert result.code == 5, (result.out, result.err)
+    assert result.err.startswith("error: ")
+    assert result.err.count("error: ") == 1
+    return result.err
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "said"),
+    [
+        (302, PAGE, LOCATION, "(HTTP 302, a redirect to portal.example)"),
+        (403, FORBIDDEN, {"Content-Type": "application/json"}, "(HTTP 403, an answer without an error code)"),
+        soak(301, b"", LOCATION, "(HTTP 301, a redirect to portal.example)"),
+        soak(307, b"moved", {"Location": "/login"}, "(HTTP 307, a redirect to another path)"),
+        soak(200, PAGE, {}, "(HTTP 200, an HTML page)"),
+        soak(403, b"\n<!DOCTYPE HTML>", {}, "(HTTP 403, an HTML page)"),
+        soak(400, b"<?xml version='1.0'?><problem/>", {}, "(HTTP 400, an answer without an error code)"),
+        soak(404, b"not found", {}, "(HTTP 404, an answer without an error code)"),
+        soak(403, b"", {}, "(HTTP 403, an empty answer)"),
+    ],
+)
+@pytest.mark.parametrize(("command", "call"), [("status", "iam:GetRole"), soak("tokens", "s3:ListObjectsV2")])
+def test_an_answer_that_is_not_aws_is_told_at_once(
+    kit: Kit,
+    impostor: Impostor,
+    command: str,
+    call: str,
+    status: int,
+    body: bytes,
+    headers: dict[str, str],
+    said: str,
+) -> None:
+    away(kit, impostor.url, **({"ledger": LEDGER} if command == "tokens" else {}))
+    impostor.answer, impostor.headers = (status, body), headers
+    message = told(kit, command)
+    assert f"did not answer {call} as AWS does {said}" in message
+    assert "a proxy, a network's sign-in page" in message
+    assert len(impostor.requests) == 1, "it was asked again"
+
+
+def test_an_object_from_what_is_not_s3_is_no_state(kit: Kit, impostor: Impostor) -> None:
+    away(kit, impostor.url, state={"backend": "s3", "bucket": "the-state", "region": "us-west-2"})
+    impostor.answer = (200, PAGE)
+    assert "did not answer s3:GetObject as AWS does" in told(kit, "state.unlock --venue away-dev --lock 0")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file or directory"),
+        soak("not PEM", "it holds no certificate"),
+        soak("", "it holds no certificate"),
+        soak("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it holds no certificate"),
+    ],
+)
+def test_a_wrong_ca_file_is_named(
+    kit: Kit, tmp_path: Path, work_directory: Path, content: str | None, said: str
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    away(kit, local_aws(work_directory).endpoint().url)
+    message = told(kit, AWS_CA_BUNDLE=str(bundle))
+    assert f"the CA file {bundle} is not usable: {said}" in message
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told(kit: Kit, work_directory: Path) -> None:
+    away(kit, local_aws(work_directory).endpoint().url)
+    kit.environment.pop("REQUESTS_CA_BUNDLE", None)
+    message = told(kit)
+    assert "the TLS certificate of https://" in message
+    assert "is not trusted for iam:GetRole: " in message
+    assert "AWS_CA_BUNDLE names the CA file of a proxy" in message
+
+
+def test_a_certificate_for_another_name_is_told(kit: Kit, impostor: Impostor, tmp_path: Path) -> None:
+    ca_file, server_file = tmp_path / "ca.pem", tmp_path / "server.pem"
+    write_certificate(ca_file, server_file, host="192.0.2.1")
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trust.load_cert_chain(server_file)
+    impostor.socket = trust.wrap_socket(impostor.socket, server_side=True)
+    away(kit, impostor.url.replace("http:", "https:"))
+    message = told(kit, AWS_CA_BUNDLE=str(ca_file))
+    assert "is not trusted for iam:GetRole: hostname '127.0.0.1' doesn't match either of 'localhost'" in message
+
+
+def test_a_server_without_tls_is_told(kit: Kit, impostor: Impostor) -> None:
+    away(kit, impostor.url.replace("http:", "https:"))
+    assert f"{impostor.url.replace('http:', 'https:')} does not speak TLS (iam:GetRole)" in told(kit)
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password(kit: Kit, impostor: Impostor) -> None:
+    away(kit, "https://sts.example.test")
+    proxy = impostor.url.replace("http://", "http://alice:hunter22@")
+    message = told(kit, HTTPS_PROXY=proxy, NO_PROXY="")
+    assert "refuses the connection (HTTP 501) for iam:GetRole\n  check HTTPS_PROXY" in message
+    assert "hunter22" not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "part"),
+    [
+        ("AWS_ACCESS_KEY_ID", "access key ID"),
+        soak("AWS_SECRET_ACCESS_KEY", "secret access key"),
+        soak("AWS_SESSION_TOKEN", "session token"),
+    ],
+)
+def test_a_line_break_in_the_keys_is_told_before_anything_is_sent(
+    kit: Kit, impostor: Impostor, variable: str, part: str
+) -> None:
+    away(kit, impostor.url)
+    message = told(kit, **{variable: "hush-hush\n"})
+    assert f"your AWS keys cannot be used: the {part} holds a line break" in message
+    assert "hush" not in message
+    assert impostor.requests == []
+
+
+def test_what_aws_itself_answers_is_none_of_these(kit: Kit, proxy: Proxy) -> None:
+    proxy.refusals = {"GetRole": ("AccessDenied", "not you")}
+    away(kit, proxy.url)
+    assert "AWS refused iam:GetRole: not you" in told(kit)
