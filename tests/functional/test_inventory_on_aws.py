@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import REGION, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, REGION, Kit, embedded, new_venue
 from tests.functional.test_provision import REST, role_of
 from tests.stacks import a_stack, a_venue
 from tests.unit.ledger.records import a_record
@@ -134,3 +134,36 @@ def test_a_region_that_is_not_listed_is_provisioned_where_its_partition_is_named
     assert kit.done("issue-token", "--user", "alice").document()["Credentials"]
     assert "changed=0" in kit.done("provision").out
     kit.done("deprovision", "--venue", venue, "--yes")
+
+
+@pytest.mark.soak
+def test_a_boundary_from_a_parameter_holds_through_a_rotation_and_follows_the_parameter(kit: Kit, venue: str) -> None:
+    root, parameter = kit.root(), f"/platform/{venue}"
+    bounding = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    kit.write_inventory({venue: embedded(venue, permissions_boundary=f"ssm:{parameter}")})
+    kit.done("local.up")
+
+    def boundary(name: str) -> str:
+        root.call("iam", "create_policy", PolicyName=name, PolicyDocument=json.dumps(bounding))
+        root.call("ssm", "put_parameter", Name=parameter, Value=name, Type="String", Overwrite=True)
+        return f"arn:aws:iam::{ACCOUNT}:policy/{name}"
+
+    def held() -> str | None:
+        role = root.role(role_of(venue))
+        assert role is not None
+        return role.permissions_boundary_arn
+
+    first = boundary(f"{venue}-first")
+    kit.done("provision")
+    kit.done("rotate-external-id")
+    assert held() == first
+    assert kit("verify").code == 0
+    second = boundary(f"{venue}-second")
+    verified = kit("verify")
+    assert verified.code == 7
+    assert f"DIFFERS  role's permissions boundary: expected {second}, found {first}" in verified.out
+    refused = kit("rotate-external-id")
+    assert refused.code == 2
+    assert "permissions_boundary" in refused.err
+    kit.done("provision")
+    assert held() == second
