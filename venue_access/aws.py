@@ -47,6 +47,7 @@ class Aws:
         self._profile = profile
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._making = threading.Lock()
         self._made: Any = None
         self._core: Any = None  # botocore's session below boto3's
         self.known_caller: Caller | None = None if role is None else _caller_of(role.lasting(0))
@@ -269,12 +270,13 @@ class Aws:
         return client
 
     def _session(self) -> Any:
-        if self._made is None:
-            import boto3
+        with self._making:
+            if self._made is None:
+                import boto3
 
-            self._core = new_session(own_keys=self._keys is not None, role=self._role)
-            self._made = boto3.Session(botocore_session=self._core, profile_name=self._profile)
-        return self._made
+                self._core = new_session(own_keys=self._keys is not None, role=self._role)
+                self._made = boto3.Session(botocore_session=self._core, profile_name=self._profile)
+            return self._made
 
 
 def _never(lasting: float) -> bool:
