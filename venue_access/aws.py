@@ -158,7 +158,8 @@ class Aws:
 
     def read_object(self, bucket: str, key: str, *, most: int | None = None, attempts: int = _ATTEMPTS) -> bytes:
         """The first ``most`` bytes of an object, or all; asked for again if cut off, which botocore leaves to us."""
-        answer = self.call("s3", "get_object", Bucket=bucket, Key=key)
+        part: dict[str, Any] = {} if most is None else {"Range": f"bytes=0-{most - 1}"}
+        answer = self.call("s3", "get_object", Bucket=bucket, Key=key, **part)
         try:
             with _faults("s3:GetObject", endpoint=self.endpoint):
                 content: bytes = answer["Body"].read(most)
