@@ -310,7 +310,7 @@ class TestTheDesk:
         through.write_inventory(
             {venue: embedded(venue, embedded_aws=False, aws_endpoint_url=proxy.url, trusted_principals=[user])}
         )
-        for _ in range(2):  # AWS is asked each time who calls: an earlier record may be somebody's invention
+        for _ in range(2):  # AWS is asked each time who calls: an earlier record may be forged
             proxy.forget()
             through.done("issue-token", "--user", "alice", "--external-id", stored_id(kit, venue), **keys)
             assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
