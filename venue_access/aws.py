@@ -173,7 +173,8 @@ class Aws:
         :param most: return only this many bytes of the content.
         :raises AwsError: ``NoSuchKey`` where there is none.
         """
-        answer = self.call("s3", "get_object", Bucket=bucket, Key=key)
+        part: dict[str, Any] = {} if most is None else {"Range": f"bytes=0-{most - 1}"}
+        answer = self.call("s3", "get_object", Bucket=bucket, Key=key, **part)
         try:
             content: bytes = self._asked("s3:GetObject", lambda: answer["Body"].read(most))
         except Unreachable:

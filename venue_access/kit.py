@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from venue_access import ui
 from venue_access.accounts import Accounts
@@ -12,7 +12,7 @@ from venue_access.config import Settings
 from venue_access.errors import RequestError, VenueAccessError
 from venue_access.inventory.find import find_venue
 from venue_access.inventory.loader import load_inventory
-from venue_access.inventory.model import Venue
+from venue_access.inventory.model import LedgerBucket, Venue
 from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.tree import Inventory
 from venue_access.inventory.venues import build_venues, warnings
@@ -29,6 +29,8 @@ class Kit:
     inventory: Inventory
     venues: dict[str, Venue]
     accounts: Accounts
+    unusable: dict[tuple[LedgerBucket | None, str], VenueAccessError] = field(default_factory=dict)
+    """The ledgers that could not be opened, by their place and the account they are reached from."""
 
     @classmethod
     def open(cls, settings: Settings) -> Kit:
@@ -71,9 +73,17 @@ class Kit:
         """The ledger of a venue, open for entries; ``ledger.aws()`` is the way to its account.
 
         :param warn: takes a warning of damage.
-        :raises VenueAccessError: nothing can be entered into it.
+        :raises VenueAccessError: nothing can be entered into it; once that is known it is not tried again, which for
+            each of many venues could take half a minute.
         """
-        return open_ledger(self.settings, venue, lambda: self.aws(venue), warn)
+        place = (venue.ledger, venue.account_id)
+        if place in self.unusable:
+            raise self.unusable[place]
+        try:
+            return open_ledger(self.settings, venue, lambda: self.aws(venue), warn)
+        except VenueAccessError as error:
+            self.unusable[place] = error
+            raise
 
     def ledgers(self, venue: str | None) -> list[Kept]:
         """The ledger of a venue, or those of all, to be read."""

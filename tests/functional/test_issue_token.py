@@ -312,12 +312,10 @@ class TestTheDesk:
         through.write_inventory(
             {venue: embedded(venue, embedded_aws=False, aws_endpoint_url=proxy.url, trusted_principals=[user])}
         )
-        through.done("issue-token", "--user", "alice", "--external-id", stored_id(kit, venue), **keys)
-        # Who calls is asked once for a set of keys, beside it: the ledger wants the ARN.
-        assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
-        proxy.forget()
-        through.done("issue-token", "--user", "alice", "--external-id", stored_id(kit, venue), **keys)
-        assert proxy.calls == ["AssumeRole"]
+        for _ in range(2):  # AWS is asked each time who calls: an earlier record may be forged
+            proxy.forget()
+            through.done("issue-token", "--user", "alice", "--external-id", stored_id(kit, venue), **keys)
+            assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
         assert [line["operator"] for line in ledger(kit)[-2:]] == [user, user]
 
     def test_the_stored_id_may_not_be_read_and_what_to_do_is_said(

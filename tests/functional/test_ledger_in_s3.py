@@ -11,13 +11,14 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, REGION, Kit, new_venue
 from tests.unit.ledger.records import ISSUE, a_record
-from venue_access.aws import Aws
-from venue_access.errors import DifferenceFound
+from venue_access.aws import Aws, Keys
+from venue_access.errors import AccessRefused, DifferenceFound
 from venue_access.inventory.model import LedgerBucket
 from venue_access.ledger.book import Kept
 from venue_access.ledger.chain import End, Head, link, read, read_all
 from venue_access.ledger.s3 import S3Ledger
 from venue_access.ledger.verify import head, read_ledgers, verify
+from venue_access.masked import Secret
 
 
 class Bucket:
@@ -122,6 +123,47 @@ def test_no_number_that_is_taken_ends_the_ledger(bucket: Bucket) -> None:
         bucket.put(named(number), text)
     bucket.issue("dave")
     assert bucket.numbers()[:4] == [1, 2, 3, 4]
+
+
+def test_an_empty_object_and_a_large_one_under_the_next_numbers(bucket: Bucket) -> None:
+    keys = [bucket.put(named(4), b""), bucket.put(named(5), b"x" * 20_000_000)]
+    bucket.issue("dave")
+    assert bucket.numbers() == [1, 2, 3, 4, 5, 6]
+    assert all(len(line.text) <= 65_536 for line in bucket.ledger().lines())
+    with pytest.raises(DifferenceFound, match=f"{keys[1]} is not a record: "):
+        verify(bucket.kept())
+
+
+def test_an_object_that_aws_does_not_give_blocks_nobody_but_one_who_may_read_none(
+    bucket: Bucket, work_directory: Path
+) -> None:
+    """An archived object, or one that is encrypted with somebody else's key."""
+    key = bucket.put(named(4))
+
+    def operator(name: str, denied: str) -> S3Ledger:
+        bucket.root.call("iam", "create_user", UserName=name)
+        every = f"arn:aws:s3:::{bucket.name}"
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": "s3:*", "Resource": [every, f"{every}/*"]},
+                {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"{every}/{denied}"},
+            ],
+        }
+        text = json.dumps(document)
+        bucket.root.call("iam", "put_user_policy", UserName=name, PolicyName="p", PolicyDocument=text)
+        made = bucket.root.call("iam", "create_access_key", UserName=name)["AccessKey"]
+        aws = bucket.root.with_keys(Keys(made["AccessKeyId"], Secret(made["SecretAccessKey"])))
+        return S3Ledger(LedgerBucket(bucket.name, "kit/", REGION), lambda: aws)
+
+    kept_from_one = operator(f"{bucket.name}-one", key)
+    end, _ = kept_from_one.prepare()
+    assert [each.where for each in end.damaged] == [key]
+    kept_from_one.append(a_record(recipient="dave"))
+    assert len(read_ledgers([Kept(kept_from_one, ())]).records) == 4
+    for act in (S3Ledger.prepare, S3Ledger.lines, S3Ledger.end):
+        with pytest.raises(AccessRefused, match="cannot be used"):
+            act(operator(f"{bucket.name}-{act.__name__}", "*"))
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])

@@ -10,6 +10,7 @@ import pytest
 from tests.functional.kit import ACCOUNT, Kit, embedded
 from tests.functional.proxy import Proxy
 from tests.functional.test_adoption import make_by_hand
+from tests.functional.test_ledger import AGE
 from tests.functional.test_provision import embedded_as_if_real, environment, role_of
 from venue_access.inventory.model import embedded_operator_arn
 
@@ -40,6 +41,9 @@ def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_po
     revoked = kit.done("revoke-token", "--venue", venue, "--all", "--json").document()
     assert revoked["proved"]
     kit.done("revoke-token", "--venue", venue, "--undo", revoked["revoked"]["name"])
+    kit.done("external-id.send", "--user", "alice", "--to", AGE, "--out", str(kit.folder / "sealed"))
+    kit.done("rotate-external-id", "--grace", "1h")
+    assert "an old external ID is held by alice" in kit.done("status").out
 
     policy = kit.done("operator-policy", "--venue", venue).document()
     asked_of_everybody = {"GetCallerIdentity"}  # needs no permission (AWS STS API reference)

@@ -54,7 +54,7 @@ class Ledger:
     """The ledger of one venue, open for entries.
 
     Who calls is asked of AWS, once for a set of keys and beside the calls that the command makes anyway. It is never
-    taken from an earlier record: that may be somebody's invention.
+    taken from an earlier record: that may be forged.
 
     A ledger whose end is damaged is warned of and goes on: the next record says what it goes on after.
 

@@ -16,7 +16,7 @@ class Examination:
     notes: list[str] = field(default_factory=list)
     """Damage of which only the record is left: what an administrator has removed since."""
     doubted: set[str] = field(default_factory=set)
-    """The places of entries whose records may be somebody's invention."""
+    """The places of entries whose records may be forged."""
 
     def fault(self, text: str, *doubted: Entry) -> None:
         """Add a fault, with the entries on which it casts doubt."""

@@ -20,7 +20,7 @@ class ListedToken:
 
     record: Record
     state: str
-    """``live``, ``expired``, ``revoked``; ``unverified`` where its record may be somebody's invention."""
+    """``live``, ``expired``, ``revoked``; ``unverified`` where its record may be forged."""
     delivered: datetime | None
     """When it reached its recipient, where that is a step of its own; UTC."""
 
@@ -60,7 +60,7 @@ def listed(
 ) -> list[ListedToken]:
     """The tokens that were issued, the oldest first.
 
-    :param doubted: records that may be somebody's invention: what they say of tokens is shown, and not relied on.
+    :param doubted: records that may be forged: what they say of tokens is shown, and not relied on.
     :param proofs: list the sessions of the kit's own proofs too.
     :param live: only those that are neither expired nor, as far as the ledger knows, revoked.
     :param recipients: only theirs.

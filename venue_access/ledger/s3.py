@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Any
 
 from venue_access.aws import Aws
-from venue_access.errors import AwsError
+from venue_access.errors import AwsError, Unavailable, Unreachable
 from venue_access.inventory.model import LedgerBucket
 from venue_access.ledger.chain import End, Entry, Head, Line, is_linked, link, read
 from venue_access.ledger.record import Record
@@ -34,6 +34,7 @@ _ONE_BY_ONE = 8  # foreign objects in a row that are passed over singly; then ev
 _BUSY_ATTEMPTS = 100
 _THREADS = 16
 _TAKEN, _BUSY, _GONE = "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"
+_EMPTY = "InvalidRange"  # the first bytes were asked for, and there are none
 
 
 class S3Ledger:
@@ -50,6 +51,8 @@ class S3Ledger:
         self._lock = threading.Lock()
         key = place.kms_key_id
         self._encryption = {} if key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+        self._unreadable: AwsError | None = None
+        """Why an object could not be read; where no record can, the operator is to blame and not the object."""
 
     @property
     def name(self) -> str:
@@ -109,7 +112,10 @@ class S3Ledger:
         """Its entries in their order."""
         names = [*self._names()][::-1]
         with ThreadPoolExecutor(_THREADS) as pool:
-            return list(pool.map(self._line, names))
+            lines = list(pool.map(self._line, names))
+        if self._unreadable is not None and not any(line.text for line in lines):
+            raise self._unreadable
+        return lines
 
     def strays(self) -> list[str]:
         """Return the names of objects among its records that are not of a record's form."""
@@ -138,6 +144,8 @@ class S3Ledger:
                         if is_linked(entry, before, self._entry(entry.after + 1, lines) if entry.skipped else None):
                             return _end_before(above, entry, before), line
                     above.append(entry)
+        if self._unreadable is not None:
+            raise self._unreadable
         return _end_before(above), line
 
     def _entry(self, number: int, lines: dict[int | None, Line]) -> Entry | None:
@@ -177,14 +185,21 @@ class S3Ledger:
         return Line(name, self._get(name) or "", self._number(name))
 
     def _get(self, name: str) -> str | None:
-        """Return the text of an object, as far as a record could reach; None where there is none."""
+        """Return the text of an object, as far as a record could reach; None where there is none.
+
+        One that AWS does not give, such as one that is archived or encrypted with somebody else's key, has no text.
+        """
         try:
             with self._using():
                 return self._aws.read_object(self._place.bucket, name, most=_LARGEST).decode(errors="replace")
+        except (Unavailable, Unreachable):
+            raise
         except AwsError as error:
             if error.code == _GONE:
                 return None
-            raise
+            if error.code != _EMPTY:
+                self._unreadable = error
+            return ""
 
     def _put(self, name: str, text: str, *, attempts: int = _BUSY_ATTEMPTS) -> bool:
         """Make an object; whether there was none of its name."""
@@ -216,9 +231,9 @@ class S3Ledger:
         try:
             yield
         except AwsError as error:
-            if error.code in (_TAKEN, _BUSY, _GONE):
+            if error.code in (_TAKEN, _BUSY, _GONE, _EMPTY):
                 raise
-            raise AwsError(
+            raise type(error)(
                 f"the ledger {self.name} cannot be used: {error.message}",
                 hint=error.hint
                 or "its bucket must exist; the rights that it takes are in: invoke operator-policy --desk",

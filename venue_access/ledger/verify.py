@@ -23,7 +23,7 @@ class Reading:
     doubted: list[Record] = field(default_factory=list)
     """Those that were changed, or put there by somebody, as far as the chain shows."""
     warnings: list[str] = field(default_factory=list)
-    """One for each ledger that is damaged."""
+    """One for each ledger that is damaged, and for each record that a later version may have written."""
 
 
 def read_ledgers(ledgers: Sequence[Kept]) -> Reading:
@@ -36,6 +36,8 @@ def read_ledgers(ledgers: Sequence[Kept]) -> Reading:
             record = entry.record()
             if record is not None:
                 (reading.doubted if entry.where in found.doubted else reading.records).append(record)
+            elif entry.intact:
+                reading.warnings.append(f"the ledger {kept.store.name}: {entry.named()} cannot be read by this version")
         if found.faults:
             more = f" (and {len(found.faults) - 1} more)" if len(found.faults) > 1 else ""
             reading.warnings.append(

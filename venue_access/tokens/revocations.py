@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from venue_access import ui
@@ -114,6 +115,7 @@ def revoke(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger]
     :raises DifferenceFound: AWS does not deny yet.
     :raises DeliveryError: it was done, and could not be entered.
     """
+    open_ledger = cache(open_ledger)  # two records at most, and one warning of damage
     try:
         with ProofSessions("revoke-token", aws, venue).recorded(lambda *_: open_ledger()) as sessions:
             return _done(wish, sessions, open_ledger, reason)
