@@ -77,12 +77,17 @@ class Kit:
         chosen = self.venues.values() if venue is None else [self.venue(venue)]
         return stores_of(self.settings, chosen, self.aws)
 
-    def records(self, venues: Sequence[Venue]) -> list[Record]:
-        """What the ledgers of these venues hold, for ``status``; one that cannot be read is a warning."""
+    def records(
+        self, venues: Sequence[Venue], *, otherwise: str = "who holds an old external ID cannot be told"
+    ) -> list[Record]:
+        """What the ledgers of these venues hold; one that cannot be read is a warning.
+
+        :param otherwise: what is not known without it.
+        """
         found: list[Record] = []
         for kept in stores_of(self.settings, venues, self.aws):
             try:
                 found += records_of([kept])[0]
             except VenueAccessError as error:
-                ui.warn(f"who holds an old external ID cannot be told: {error.message}")
+                ui.warn(f"{otherwise}: {error.message}")
         return found

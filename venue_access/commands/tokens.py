@@ -12,6 +12,9 @@ from venue_access import ui
 from venue_access.commands.command import SIMILAR_USER, command, kit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from venue_access.ledger.record import Record
     from venue_access.tokens.policy_file import PolicyFile
 
 
@@ -162,6 +165,7 @@ def policy_given(path: str) -> PolicyFile:
     list="show what is revoked; change nothing",
     undo="take back the revocation of this name: the tokens work again",
     reason="why, for the ledger",
+    yes="take --user or --session as given, though it is one slip away from a known one",
 )
 def revoke_token(
     context: Context,
@@ -172,19 +176,26 @@ def revoke_token(
     list: bool = False,
     undo: str | None = None,
     reason: str | None = None,
+    yes: bool = False,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Revoke tokens that were issued: one, all of a recipient's, or everybody's."""
-    from venue_access.tokens.revocations import Wish, revoke
+    from venue_access.tokens.revocations import Revoking, Wish
 
     here = kit(context, inventory)
     chosen = here.venue(venue, user=user)
     wish = Wish.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
+
+    def records() -> Sequence[Record]:
+        return here.records([chosen], otherwise="which tokens and revocations there are is not known")
+
+    revoking = Revoking(wish, chosen, lambda: here.ledger(chosen), records, reason, accept_similar=yes)
+    revoking.check()
     if context.config.run.dry and not list:
         ui.say(f"would {wish}")
         return
-    come_to = revoke(wish, here.aws(chosen), chosen, lambda: here.ledger(chosen), reason)
+    come_to = revoking.run(here.aws(chosen))
     if json:
         ui.result_json(come_to.document())
     else:

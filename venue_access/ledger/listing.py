@@ -64,7 +64,7 @@ def listed(
     :param since: only those issued then or later.
     """
     every = sorted(records, key=lambda record: record.when)
-    revocations = _in_effect(every)
+    revocations = in_effect(every)
     delivered = {record.role_session_name: record.when for record in every if record.kind is Kind.DELIVERY}
     found = []
     for record in every:
@@ -110,7 +110,7 @@ def since(text: str, now: datetime) -> datetime:
     raise RequestError(f"--since {text!r} is no time", hint="write 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z")
 
 
-def _in_effect(records: Iterable[Record]) -> list[Record]:
+def in_effect(records: Iterable[Record]) -> list[Record]:
     """The revocations that were not undone since."""
     found: dict[str | None, Record] = {}
     for record in records:
