@@ -90,14 +90,19 @@ class Kit:
         chosen = self.venues.values() if venue is None else [self.venue(venue)]
         return stores_of(self.settings, chosen, self.aws)
 
-    def records(self, venues: Sequence[Venue]) -> list[Record]:
-        """Return what the ledgers of these venues hold; one that is damaged or cannot be read is a warning."""
+    def records(
+        self, venues: Sequence[Venue], *, otherwise: str = "who holds an old external ID cannot be told"
+    ) -> list[Record]:
+        """Return what the ledgers of these venues hold; one that is damaged or cannot be read is a warning.
+
+        :param otherwise: what is not known without it.
+        """
         found: list[Record] = []
         for kept in stores_of(self.settings, venues, self.aws):
             try:
                 reading = read_ledgers([kept])
             except VenueAccessError as error:
-                ui.warn(f"who holds an old external ID cannot be told: {error.message}")
+                ui.warn(f"{otherwise}: {error.message}")
                 continue
             found += reading.records
             for text in reading.warnings:

@@ -414,7 +414,7 @@ class TestTheVenue:
 class TestTheLedger:
     def test_it_has_a_line_for_each_token_with_the_reason_and_no_secret(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
-        token = kit.done("issue-token", "--user", "bob", "--reason", "case 42: ünïcode\nand lines").document()
+        token = kit.done("issue-token", "--user", "bob", "--reason", "case 42: ünïcode; it's").document()
         line = ledger(kit)[-1]
         arn = token["AssumedRoleUser"]["Arn"]
         assert line == {
@@ -428,7 +428,7 @@ class TestTheLedger:
             "access_key_id": token["Credentials"]["AccessKeyId"],
             "expires": token["Credentials"]["Expiration"],
             "narrowing": None,
-            "reason": "case 42: ünïcode\nand lines",
+            "reason": "case 42: ünïcode; it's",
             "delivery": "printed",
             "key_fingerprints": [],
         }

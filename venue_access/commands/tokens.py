@@ -13,7 +13,10 @@ from venue_access.commands.command import SIMILAR_USER, command, dry, kit
 from venue_access.errors import DeliveryError, RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from venue_access.inventory.model import Venue
+    from venue_access.ledger.record import Record
     from venue_access.tokens.policy_file import PolicyFile
 
 
@@ -172,6 +175,7 @@ def policy_given(path: str) -> PolicyFile:
     list="show what is revoked; change nothing",
     undo="take back the revocation of this name: the tokens work again",
     reason="why, for the ledger",
+    yes="take --user or --session as given, though it is one slip away from a known one",
 )
 def revoke_token(
     context: Context,
@@ -182,20 +186,30 @@ def revoke_token(
     list: bool = False,
     undo: str | None = None,
     reason: str | None = None,
+    yes: bool = False,
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
     """Revoke tokens that were issued: one, all of a recipient's, or everybody's."""
-    from venue_access.tokens.revocations import Wish, revoke
+    from functools import cache
+
+    from venue_access.tokens.revocations import Revoking, Wish
 
     here = kit(context, inventory)
     chosen = here.venue(venue, user=user)
     wish = Wish.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
+
+    def records() -> Sequence[Record]:
+        return here.records([chosen], otherwise="which tokens and revocations there are is not known")
+
+    open_ledger = cache(lambda: here.ledger(chosen))  # a damaged one is warned of once
+    revoking = Revoking(wish, chosen, open_ledger, records, reason, accept_similar=yes)
+    revoking.check()
     if context.config.run.dry and not list:
         ui.say(f"would {wish}")
         return
     try:
-        come_to = revoke(wish, here.aws(chosen), chosen, lambda: here.ledger(chosen), reason)
+        come_to = revoking.run(here.aws(chosen))
     finally:
         if not list and undo is None:
             forget_cached(chosen, session=wish.session, user=wish.user)

@@ -67,7 +67,7 @@ def listed(
     :param since: only those issued then or later.
     """
     every = sorted(records, key=lambda record: record.when)
-    revocations = _in_effect(every)
+    revocations = in_effect(every)
     delivered = {record.role_session_name: record.when for record in every if record.kind is Kind.DELIVERY}
     found = []
     for record, is_doubted in _tokens(every, doubted, proofs):
@@ -129,7 +129,7 @@ def since(text: str, now: datetime) -> datetime:
         return datetime.min.replace(tzinfo=timezone.utc)
 
 
-def _in_effect(records: Iterable[Record]) -> list[Record]:
+def in_effect(records: Iterable[Record]) -> list[Record]:
     """The revocations that were not undone since."""
     found: dict[str | None, Record] = {}
     for record in records:

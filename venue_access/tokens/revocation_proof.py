@@ -35,6 +35,8 @@ class Proof:
     token: Aws | None
     venue: Venue
     unprovable: str | None = None
+    denied_already: bool = False
+    """Whether AWS denied the token before anything was revoked."""
 
     @classmethod
     def begun(
@@ -50,7 +52,7 @@ class Proof:
             return cls(None, venue, f"no token could be had to try it with: {error.message}")
         token = aws.as_session(assumed)
         if not _works(token, venue):
-            return cls(None, venue, "a token like those that it revokes was denied already")
+            return cls(None, venue, "a token like those that it revokes was denied already", denied_already=True)
         return cls(token, venue)
 
     def denied(self, wait: Wait) -> str | None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 from venue_access import ui
 from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, DeliveryError, RequestError, VenueAccessError
+from venue_access.errors import AccessRefused, RequestError
 from venue_access.inventory import checks
 from venue_access.inventory.model import Venue
-from venue_access.inventory.recipients import name_of
+from venue_access.inventory.nearby import misspelt
+from venue_access.inventory.recipients import name_of, similar_user, unknown_user
 from venue_access.ledger.book import Ledger
-from venue_access.ledger.listing import UNDO
+from venue_access.ledger.listing import UNDO, in_effect
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.ledger.record import Kind
+from venue_access.ledger.record import Kind, Record
 from venue_access.tokens.names import LONGEST_USER, is_of_a_token, user_part
+from venue_access.tokens.revocation_records import UNRECORDED, Entries
 from venue_access.tokens.revoke import Revoker, Standing
 
 HONESTLY = (
@@ -105,77 +107,155 @@ class Outcome:
         return [f"{name}: {each.line()}" for each in self.revocations]
 
 
-def revoke(wish: Wish, aws: Aws, venue: Venue, open_ledger: Callable[[], Ledger], reason: str | None = None) -> Outcome:
-    """Do what is wished, and enter it into the ledger.
+@dataclass
+class Revoking:
+    """One run of ``revoke-token``, with what the venue's ledger knows.
 
-    A ledger that cannot be written does not keep anybody from revoking: that is told afterwards, as an error.
-
-    :raises RequestError: there is no room for another revocation, or none of that name.
-    :raises AccessRefused: the caller may not change the role.
-    :raises DifferenceFound: AWS does not deny yet.
-    :raises DeliveryError: it was done, and could not be entered.
+    :param read_records: the records of the venue's ledger; read when they are first needed.
     """
-    open_ledger = cache(open_ledger)  # two records at most, and one warning of damage
-    try:
-        with ProofSessions("revoke-token", aws, venue).recorded(lambda *_: open_ledger()) as sessions:
-            return _done(wish, sessions, open_ledger, reason)
-    except AccessRefused as error:
-        needed = f"revoking takes a provisioner's rights: invoke operator-policy --venue {venue.name}"
-        raise AccessRefused(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
 
+    wish: Wish
+    venue: Venue
+    open_ledger: Callable[[], Ledger]
+    read_records: Callable[[], Sequence[Record]]
+    reason: str | None = None
+    accept_similar: bool = False
+    """Take a user or session that is one slip away from a known one as given."""
 
-def _done(wish: Wish, sessions: ProofSessions, open_ledger: Callable[[], Ledger], reason: str | None) -> Outcome:
-    venue, revoker = sessions.venue, Revoker(sessions)
-    if wish.list:
+    def check(self) -> None:
+        """Refuse a user or session that is unknown and probably a slip.
+
+        :raises RequestError: it names what is probably meant.
+        """
+        user, session = self.wish.user, self.wish.session
+        if self.accept_similar or self._is_listed(user):
+            return
+        if user is not None and not self._issued():
+            others = {each.recipient for each in self._tokens if each.recipient is not None}
+            meant = similar_user(self.venue, user, sorted(others))
+            if meant is not None:
+                raise unknown_user(self.venue, user, meant)
+        if session is not None and not self._issued():
+            meant = misspelt(session, tuple(each.role_session_name or "" for each in self._tokens))
+            if meant is not None:
+                raise RequestError(
+                    f"{self.venue.name}: no token has the session name {session!r} (did you mean {meant!r}?)",
+                    hint=f"if {session!r} is the right name, pass --yes",
+                )
+
+    def run(self, aws: Aws) -> Outcome:
+        """Do what is wished, and enter it into the ledger.
+
+        A ledger that cannot be written does not keep anybody from revoking: that is told afterwards, as an error.
+
+        :raises RequestError: there is no room for another revocation, or none of that name.
+        :raises AccessRefused: the caller may not change the role.
+        :raises DifferenceFound: AWS does not deny yet.
+        :raises DeliveryError: it was done, and could not be entered.
+        """
+        try:
+            with ProofSessions("revoke-token", aws, self.venue).recorded(lambda *_: self.open_ledger()) as sessions:
+                revoker = Revoker(sessions)
+                if self.wish.list:
+                    return self._list(revoker)
+                return self._undo(revoker, self.wish.undo) if self.wish.undo is not None else self._revoke(revoker)
+        except AccessRefused as error:
+            needed = f"revoking takes a provisioner's rights: invoke operator-policy --venue {self.venue.name}"
+            raise AccessRefused(f"{self.venue.name}: {error.message}", hint=needed, code=error.code) from error
+
+    def _list(self, revoker: Revoker) -> Outcome:
         found = revoker.standing()
         if not found:
-            ui.say(f"{venue.name}: nothing is revoked")
-        return Outcome(venue, revocations=tuple(found))
-    if wish.undo is not None:
-        undone = revoker.undo(wish.undo)
-        ui.say(f"{venue.name}: the tokens that it denied work again, unless they have expired")
-        _enter(open_ledger, undone, reason, scope=UNDO)
-        return Outcome(venue, undone=undone, pruned=tuple(revoker.pruned))
-    if wish.user is not None and len(wish.user) >= LONGEST_USER:
-        others = f", {', '.join(wish.alike)} among them" if wish.alike else ""
-        ui.warn(
-            f"a session name has the first {LONGEST_USER} characters of a user's: this revokes the tokens of everybody"
-            f" whose name begins with {user_part(wish.user)}{others}"
-        )
-    if wish.session is not None and not is_of_a_token(wish.session):
-        ui.warn(f"{wish.session} is not like the names that issue-token gives: see that it is the whole of one")
-    revoked = revoker.revoke(session=wish.session, user=wish.user)
-    assert revoked.standing.revocation is not None
-    try:
-        unproved = revoked.settle(venue)
-        if unproved is None:
-            ui.say(f"{venue.name}: proved: a token of that kind is denied now")
+            ui.say(f"{self.venue.name}: nothing is revoked")
+        return Outcome(self.venue, revocations=tuple(found))
+
+    def _undo(self, revoker: Revoker, name: str) -> Outcome:
+        entries = Entries(self.open_ledger, self.reason)
+        on_role = {each.name for each in revoker.standing()}
+        recorded = self._recorded.get(name)
+        if name not in on_role and recorded is not None and recorded.expires and recorded.expires > entries.now():
+            # An earlier run took it off, and did not come to record it.
+            undone = Standing(name, recorded.expires, None)
+            ui.say(f"{self.venue.name}: {name} is not on the role any longer; the ledger has that now too")
         else:
-            ui.warn(f"{venue.name}: it was not proved: {unproved}")
+            undone = revoker.undo(name)
+            ui.say(f"{self.venue.name}: the tokens that it denied work again, unless they have expired")
+        for each in revoker.found:
+            if each.name not in self._recorded and each.name != name:
+                entries.add(each, reason=UNRECORDED)
+        entries.add(undone, scope=UNDO)
+        entries.conclude()
+        return Outcome(self.venue, undone=undone, pruned=tuple(revoker.pruned))
+
+    def _revoke(self, revoker: Revoker) -> Outcome:
+        wish, name = self.wish, self.venue.name
+        if wish.user is not None and len(wish.user) >= LONGEST_USER:
+            others = f", {', '.join(wish.alike)} among them" if wish.alike else ""
+            ui.warn(
+                f"a session name has the first {LONGEST_USER} characters of a user's: this revokes the tokens of"
+                f" everybody whose name begins with {user_part(wish.user)}{others}"
+            )
+        if wish.session is not None and not is_of_a_token(wish.session):
+            ui.warn(f"{wish.session} is not like the names that issue-token gives: see that it is the whole of one")
+        revoked = revoker.revoke(session=wish.session, user=wish.user)
+        entries = Entries(self.open_ledger, self.reason)
+        # At once: a run that is killed while it waits for AWS has its record.
+        unrecorded = [each for each in revoker.found if each.name not in self._recorded]
+        for each in unrecorded:
+            entries.add(each, reason=UNRECORDED)
+        if revoked.standing.name not in self._recorded:
+            entries.add(revoked.standing)
+        try:
+            unproved = revoked.settle(self.venue)
+        except BaseException:
+            entries.warn()
+            raise
+        replaceable = revoked.older if wish.session is not None else [each.name for each in unrecorded]
+        replaced = revoker.replace(revoked, replaceable)
+        for each in revoker.found:
+            if each.name in revoker.pruned and each.expires > entries.now():  # another one denies its tokens
+                by = f"replaced by {revoked.standing.name}" if each.name in replaced else "covered by one of all tokens"
+                entries.add(each, scope=UNDO, reason=by)
+        if not self._issued():
+            unknown = wish.session if wish.session is not None else wish.user
+            ui.say(f"{name}: the ledger has no token of {unknown}")
+            if unproved is None and not self._is_listed(wish.user) and not self._is_listed(_user_of(wish.session)):
+                unproved = f"no token of {unknown} is known, so there is none to prove it of"
+        if unproved is None:
+            ui.say(f"{name}: proved: a token of that kind is denied now")
+        else:
+            ui.warn(f"{name}: it was not proved: {unproved}")
         ui.say(HONESTLY)
-    finally:
-        _enter(open_ledger, revoked.standing, reason, scope=revoked.standing.revocation.scope)
-    return Outcome(venue, revoked=revoked.standing, unproved=unproved, pruned=tuple(revoker.pruned))
+        entries.conclude()
+        return Outcome(self.venue, revoked=revoked.standing, unproved=unproved, pruned=tuple(revoker.pruned))
+
+    @cached_property
+    def _of_role(self) -> list[Record]:
+        return [each for each in self.read_records() if each.role_arn == self.venue.role_arn]
+
+    @cached_property
+    def _tokens(self) -> list[Record]:
+        return [each for each in self._of_role if each.kind is Kind.ISSUE]
+
+    @cached_property
+    def _recorded(self) -> dict[str | None, Record]:
+        """The revocations that the ledger has and that were not taken back, by the name of their policy."""
+        return {each.policy: each for each in in_effect(sorted(self._of_role, key=lambda record: record.when))}
+
+    def _issued(self) -> bool:
+        """Whether the ledger has a token of those that are to be revoked."""
+        user, session = self.wish.user, self.wish.session
+        if user is None and session is None:
+            return True
+        return any(session == each.role_session_name if session else user == each.recipient for each in self._tokens)
+
+    def _is_listed(self, user: str | None) -> bool:
+        return user is not None and any(user in (name, user_part(name)) for name in self.venue.users)
 
 
-def _enter(open_ledger: Callable[[], Ledger], standing: Standing, reason: str | None, *, scope: str) -> None:
-    found = standing.revocation
-    try:
-        open_ledger().record(
-            Kind.REVOCATION,
-            recipient=None if found is None else found.user,
-            role_session_name=None if found is None else found.session,
-            issued_before=None if found is None else found.issued_before,
-            expires=standing.expires,
-            policy=standing.name,
-            scope=scope,
-            reason=reason,
-        )
-    except VenueAccessError as error:
-        done = "taken back" if scope == UNDO else "in force"
-        raise DeliveryError(
-            f"{standing.name} is {done}, but it could not be entered into the ledger: {error.message}", hint=error.hint
-        ) from error
+def _user_of(session: str | None) -> str | None:
+    """The user's part of a session name of the kit's form."""
+    return session.rsplit("-", 2)[0] if session is not None and is_of_a_token(session) else None
 
 
 def _alike(name: str, venue: Venue) -> set[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -18,6 +18,7 @@ from venue_access.ledger.proofs import ProofSessions
 from venue_access.policies import INLINE_POLICIES_LIMIT, Policy, size
 from venue_access.tokens import denies
 from venue_access.tokens.denies import Revocation
+from venue_access.tokens.names import is_of_a_token
 from venue_access.tokens.revocation_proof import Proof, Wait
 
 _LIMIT_EXCEEDED = "LimitExceeded"
@@ -82,6 +83,8 @@ class Revoker:
                 f"{venue.name} is not provisioned", hint=f"there is no role {venue.role_name}, and no token of it"
             )
         self._role_id = role.role_id
+        self.found: list[Standing] = []
+        """The revocations that were on the role before this run changed it, the oldest first."""
         self.pruned: list[str] = []
         """The revocations that this run took off: no token is left that they deny, or another denies all of those."""
 
@@ -93,6 +96,10 @@ class Revoker:
     def revoke(self, *, session: str | None = None, user: str | None = None) -> Revoked:
         """Deny the tokens of a session, of a user, or (with neither) all that were issued so far.
 
+        The session name of a token of the kit is used once, so where the role denies it already, that policy is the
+        revocation: a run that was killed leaves no second one when it is run again. Of a user's or all tokens there
+        may be newer ones since, so there is a newer revocation; ``replace`` then takes the older ones off.
+
         :raises RequestError: the role has no room for one more.
         """
         probe = Proof.begun(self._sessions, session=session, user=user, now=self._now)
@@ -103,7 +110,16 @@ class Revoker:
         # Tokens are stamped in whole seconds: to have all of this second, the next is the first that is spared.
         before = None if session is not None else now + timedelta(seconds=1)
         revocation = Revocation(session=session, user=user, issued_before=before)
-        kept = self._read(self._prune(names, now))
+        policies = self._read(names)
+        self.found = _standing(policies)
+        equal = [
+            each for each in self.found if each.expires > now and self._denies_the_same(each.revocation, revocation)
+        ]
+        left = self._prune(names, now)
+        if equal and session is not None and is_of_a_token(session):
+            self.found = [each for each in self.found if each.name != equal[-1].name]  # it is what this run revokes
+            return Revoked(equal[-1], probe, self._wait, 0.0, was_there=True)
+        kept = {name: each for name, each in policies.items() if name in left}
         policy = denies.deny(revocation, self._role_id)
         self._make_room(kept, policy, revocation)
         expires = now + denies.LONGEST_SESSION + _MARGIN
@@ -121,7 +137,16 @@ class Revoker:
             probe,
             self._wait,
             1.0 - (self._wait.clock() - asked),
+            was_there=session is not None and bool(equal),
+            older=tuple(each.name for each in equal),
         )
+
+    def replace(self, revoked: Revoked, names: Iterable[str]) -> list[str]:
+        """Take those of ``names`` off the role that deny no token that ``revoked`` does not; the names taken off."""
+        wanted = [name for name in revoked.older if name in set(names) and name not in self.pruned]
+        taken = [name for name in wanted if inline_policies.remove(self._aws, self._venue.role_name, name)]
+        self.pruned += taken
+        return taken
 
     def undo(self, name: str) -> Standing:
         """Take a revocation off the role: the tokens that it denied work again, unless they have expired.
@@ -130,15 +155,24 @@ class Revoker:
         """
         names, told = inline_policies.names_of(self._aws, self._venue.role_name)
         ours = [each for each in names if denies.expiry(each) is not None]
+        self.found = _standing(self._read(ours))
         if name not in ours:
             raise RequestError(
                 f"{self._venue.name} has no revocation {name!r}",
                 hint=f"it has: {', '.join(ours)}" if ours else "it has none",
             )
-        [standing] = _standing(self._read([name])) or [Standing(name, denies.expiry(name) or self._now(), None)]
+        standing = next((each for each in self.found if each.name == name), None)
+        standing = standing or Standing(name, denies.expiry(name) or self._now(), None)
         inline_policies.remove(self._aws, self._venue.role_name, name)
         self._prune([each for each in names if each != name], told or self._now())
         return standing
+
+    def _denies_the_same(self, older: Revocation | None, newer: Revocation) -> bool:
+        """Whether an older revocation is of the same session, of the same user, or of all, as a newer one."""
+        if older is None:
+            return False
+        as_new = replace(older, issued_before=newer.issued_before)
+        return older.scope == newer.scope and denies.deny(as_new, self._role_id) == denies.deny(newer, self._role_id)
 
     def _prune(self, names: list[str], now: datetime) -> list[str]:
         """Take off what is needed no more; the names that are left."""
@@ -201,6 +235,10 @@ class Revoked:
     _proof: Proof
     _wait: Wait
     _rest_of_second: float
+    was_there: bool = False
+    """Whether the role denied this session already."""
+    older: tuple[str, ...] = ()
+    """The revocations on the role that deny no token that this one does not."""
 
     def settle(self, venue: Venue) -> str | None:
         """Wait until a token of its kind is denied, and until a new one would be spared.
@@ -208,6 +246,8 @@ class Revoked:
         :returns: why that could not be proved; None where it was.
         :raises DifferenceFound: the token is not denied, although AWS had time.
         """
+        if self.was_there and self._proof.denied_already:
+            return None
         try:
             return self._proof.denied(self._wait)
         except TimeoutError as error:
