@@ -90,6 +90,7 @@ def test_a_string_stays_one_until_a_person_replaces_it(kit: Kit, venue: str) -> 
     assert "String" not in kit.done("status").out
 
 
+@pytest.mark.soak
 def test_a_changed_description_is_no_reason_to_write_the_external_id(kit: Kit, venue: str) -> None:
     """Terraform would send the value of its state, which may be an earlier one."""
     kit.done("provision")
