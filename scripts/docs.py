@@ -23,10 +23,11 @@ STDOUT = {
     "state.unlock": "whose lock it was.",
     "deprovision": "how many resources were destroyed.",
     "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
-    "complete}`. Never an external ID.",
+    "complete, grace_until}`. Never an external ID.",
     "status": "a line a venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, rotating, "
-    "external_id_age_seconds, outdated_external_id, max_session_duration, role_arn, error}}}`, where `external_id` is "
-    "a word such as `stable`, and `outdated_external_id` lists who was handed an earlier one. Never an external ID.",
+    "grace_until, external_id_age_seconds, outdated_external_id, max_session_duration, role_arn, error}}}`, where "
+    "`external_id` is a word such as `stable`, and `outdated_external_id` lists who was handed an earlier one. "
+    "Never an external ID.",
     "verify": "a line for each thing that was looked at or tried: what, what was expected, what came back; the last "
     "line counts the checks by result. With `--json` one document: `{venue, role_arn, differences, unclear, checks}`, "
     "where `differences` and `unclear` are counts, and each check has `tried`, `expected`, `found`, `holds`, which is "

@@ -83,10 +83,10 @@ class Ledger:
         :param details: fields of ``Record``. In those that hold what somebody typed, sensitive values are redacted.
         :raises VenueAccessError: it cannot be entered; the ledger is as it was.
         """
-        details |= {field: redact(details[field]) for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None}
         with self._recording:
             self.aws()
             assert self._operator is not None
+            details |= {field: redact(details[field]) for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None}
             record = Record(
                 kind=kind,
                 when=when or self._now(),

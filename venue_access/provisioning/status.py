@@ -13,6 +13,7 @@ from venue_access.callers import caller_in_account
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.record import Kind, Record
+from venue_access.provisioning.grace import grace_until
 from venue_access.provisioning.live import read_live
 from venue_access.provisioning.stages import Stage, standing
 
@@ -32,6 +33,8 @@ class VenueStatus:
     """Seconds."""
     outdated: tuple[str, ...] = ()
     """Who was handed an external ID that has been replaced since, as far as the ledger knows."""
+    grace_until: datetime | None = None
+    """When the grace period of a rotation ends, where one is under way; UTC."""
     error: VenueAccessError | None = None
 
     def document(self) -> dict[str, Any]:
@@ -40,6 +43,7 @@ class VenueStatus:
             "provisioned": None if self.stage is None else self.stage is not Stage.ABSENT,
             "external_id": None if self.stage is None else self.stage.value,
             "rotating": self.stage is not None and self.stage.rotating,
+            "grace_until": None if self.grace_until is None else f"{self.grace_until:%Y-%m-%dT%H:%M:%SZ}",
             "external_id_age_seconds": None
             if self.external_id_age is None
             else int(self.external_id_age.total_seconds()),
@@ -53,6 +57,9 @@ class VenueStatus:
         """One line of the table."""
         return f"{self.venue.name}: {self._told()}"
 
+    def _grace(self) -> str:
+        return "" if self.grace_until is None else f" (grace period until {self.grace_until:%Y-%m-%d %H:%M} UTC)"
+
     def _told(self) -> str:
         if self.error is not None:
             return f"unknown: {self.error.message}"
@@ -64,7 +71,7 @@ class VenueStatus:
         how = {
             Stage.STABLE: "",
             Stage.ANNOUNCED: "; rotation under way: announced, the old one is in use",
-            Stage.PUBLISHED: "; rotation under way: published, the old one is still accepted",
+            Stage.PUBLISHED: "; rotation under way: published, the old one is still accepted" + self._grace(),
             Stage.PARAMETER_LOST: "; its SSM parameter is missing: invoke provision restores it",
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
@@ -100,6 +107,7 @@ def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime, records:
         stands.reason,
         external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
         role_maximum=None if live.role is None else live.role.max_session_duration,
+        grace_until=grace_until(live) if stands.stage is Stage.PUBLISHED else None,
         outdated=() if live.parameter is None else outdated_holders(records, venue, live.parameter),
     )
 
