@@ -23,9 +23,9 @@ STDOUT = {
     "state.unlock": "whose lock it was.",
     "deprovision": "how many resources were destroyed.",
     "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
-    "complete}`. Never an external ID.",
+    "complete, grace_until}`. Never an external ID.",
     "status": "a line a venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, rotating, "
-    "external_id_age_seconds, external_id_parameter_type, outdated_external_id, unknown_external_id, "
+    "grace_until, external_id_age_seconds, external_id_parameter_type, outdated_external_id, unknown_external_id, "
     "max_session_duration, role_arn, error}}}`, where `external_id` is a word such as `stable`, "
     "`outdated_external_id` lists who was handed an earlier one, and `unknown_external_id` those of whom SSM's history "
     "cannot tell. Never an external ID.",

@@ -52,6 +52,11 @@ class Guard:
         project, name = self.venue.split("-", 1)
         return f"/unity/{project}/{name}/cs/sts/role/external-id"
 
+    def grace_tag(self) -> str | None:
+        """The end of a grace period, as the role's tag has it."""
+        tags = self.root.call("iam", "list_role_tags", RoleName=self.role)["Tags"]
+        return next((tag["Value"] for tag in tags if tag["Key"] == "venue-access:grace-until"), None)
+
     def published(self) -> str | None:
         found = self.root.parameter(self.parameter)
         return None if found is None else found.value.reveal()

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,33 @@ class TestEveryRow:
                 "proved that the old one, a wrong one and none are refused",
             ],
             "complete": True,
+            "grace_until": None,
         }
         assert guard.check_stable(first) == second
+
+    def test_a_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, guard: Guard) -> None:
+        first, second, _ = KNOWN
+        guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
+        guard.put(second)
+        document = json.loads(rotate(guard.kit, "--grace", "24h", "--json").out)  # the first that knows of an end
+        until = datetime.strptime(document["grace_until"], "%Y-%m-%dT%H:%M:%S%z")
+        assert abs(until - datetime.now(timezone.utc) - timedelta(hours=24)) < timedelta(minutes=10)
+        assert guard.grace_tag() == document["grace_until"]
+        for flags in ((), ("--repair",)):
+            refused = guard.kit("rotate-external-id", "--venue", guard.venue, *flags)
+            assert (refused.code, refused.out) == (2, "")
+            assert f"the old external ID is accepted until {until:%Y-%m-%d %H:%M} UTC" in refused.err
+            assert f"invoke rotate-external-id --venue {guard.venue} --finish" in refused.err
+        assert f"(grace period until {until:%Y-%m-%d %H:%M} UTC)" in guard.kit.done("status").out
+        assert guard.kit.done("status", "--json").document()["venues"][guard.venue]["grace_until"] == guard.grace_tag()
+        assert "changed=0 " in guard.kit.done("provision").out
+        assert guard.grace_tag() == document["grace_until"]
+        assert guard.accepted() == {"Current": first, "Incoming": second}
+        rotate(guard.kit, "--grace", "0")  # it is over now, so that a plain run completes it
+        assert rotate(guard.kit).out == f"{guard.venue}: the external ID was rotated\n"
+        assert guard.check_stable(first) == second
+        assert guard.grace_tag() is None
+        assert guard.kit.done("status", "--json").document()["venues"][guard.venue]["grace_until"] is None
 
     @pytest.mark.soak
     def test_a_grace_period_stops_at_published_and_provision_leaves_it_until_finish(self, guard: Guard) -> None:
@@ -85,6 +111,8 @@ class TestEveryRow:
         guard.kit.done("issue-token", "--user", "alice")
         guard.kit.done("issue-token", "--user", "alice", "--external-id", first)
 
+        assert guard.grace_tag() is not None
+        assert guard.kit("rotate-external-id", "--venue", guard.venue).code == 2
         again = rotate(guard.kit, "--grace", "24h")
         assert "the time to change over is until" in again.err
         assert "--finish is due" in rotate(guard.kit, "--grace", "0").err

@@ -131,8 +131,8 @@ def deprovision(
 
 @command(
     timeout=None,
-    grace="leave the old ID accepted too, for 24h or 7d say; --finish then takes it out of use",
-    finish="complete the rotation that is under way, and begin no other",
+    grace="accept the old ID too for this long, such as 24h or 7d; until then only --finish takes it out of use",
+    finish="complete the rotation that is under way, also before its grace period ends, and begin no other",
     repair="make a new ID and a stable state from whatever is there",
     unproved="go on where these keys cannot prove that an ID works",
     lock_timeout=LOCK_TIMEOUT,

@@ -27,6 +27,7 @@ from venue_access.ledger.record import Kind
 from venue_access.masked import ExternalId
 from venue_access.parameters import overwrite_parameter
 from venue_access.policies import ExternalIds
+from venue_access.provisioning.grace import check_grace_over, clear_grace, grace_line, in_grace, set_grace, settle_grace
 from venue_access.provisioning.guard import Patience, opens, prove_guard
 from venue_access.provisioning.id_change import IdChange
 from venue_access.provisioning.live import LiveVenue, read_live
@@ -127,6 +128,8 @@ class _Run:
         caller = caller_in_account(self._sessions.aws, self._venue)
         live, began = self._look()
         self._check(live, began)
+        if began.stage is Stage.PUBLISHED and self._options.grace is None and not self._options.finish:
+            check_grace_over(self._venue, live, self._now())
         self._unproved = self._why_unprovable(caller, live, began)
         if self._unproved is not None and not self._options.unproved:
             raise RequestError(
@@ -135,13 +138,12 @@ class _Run:
             )
         stands = began
         for _ in range(_STEPS):
-            if self._is_over(stands):
-                if stands.stage is Stage.PUBLISHED:
-                    self._tell_grace(live)
-                elif self.steps:
+            if self._is_over(live, stands):
+                until = self._tell_grace(live) if stands.stage is Stage.PUBLISHED else None
+                if stands.stage is Stage.STABLE and self.steps:
                     self._prove(stands, caller)
-                steps, rotated = tuple(self.steps), self._fresh is not None
-                return Rotation(self._venue, began.stage, stands.stage, steps, rotated=rotated)
+                fresh = self._fresh is not None
+                return Rotation(self._venue, began.stage, stands.stage, tuple(self.steps), rotated=fresh, until=until)
             self._step(live, stands)
             live, stands = self._look()
         raise TerraformError(
@@ -187,9 +189,9 @@ class _Run:
             return None
         return f"{caller.arn} cannot assume the role with its present external ID"
 
-    def _is_over(self, stands: Standing) -> bool:
+    def _is_over(self, live: LiveVenue, stands: Standing) -> bool:
         if stands.stage is Stage.PUBLISHED:
-            return self._options.grace is not None
+            return self._options.grace is not None or (not self._options.finish and in_grace(live, self._now()))
         if stands.stage is not Stage.STABLE or stands.ids is None:
             return False
         return self._options.finish or stands.ids.current == self._fresh
@@ -212,6 +214,7 @@ class _Run:
     def _announce(self, live: LiveVenue, ids: ExternalIds) -> None:
         both = replace(ids, incoming=new_external_id())
         if self._change.apply(live, both):
+            clear_grace(self._sessions.aws, self._venue, live)  # of an earlier rotation that was killed at its end
             self._did("announced a new external ID: the role accepts both", both)
 
     def _publish(self, live: LiveVenue, ids: ExternalIds, incoming: ExternalId) -> None:
@@ -230,6 +233,7 @@ class _Run:
     def _retire(self, live: LiveVenue, incoming: ExternalId) -> None:
         if self._change.apply(live, ExternalIds(incoming)):
             self._fresh = incoming
+            clear_grace(self._sessions.aws, self._venue, live)
             self._did("took the old external ID out of use", ExternalIds(incoming))
 
     def _restore(self, live: LiveVenue, ids: ExternalIds) -> None:
@@ -257,6 +261,8 @@ class _Run:
         if read_live(self._sessions.aws, self._venue) != live:
             self._reporter.line(f"{self._venue.name}: somebody else changed it meanwhile; looking again")
             return False
+        if self._options.grace is not None:  # first, so that no run that is killed here ends it at once
+            set_grace(self._sessions.aws, self._venue, self._now() + self._options.grace)
         overwrite_parameter(self._sessions.aws, self._venue.external_id_parameter, external_id)
         return True
 
@@ -273,15 +279,10 @@ class _Run:
             self._unproved = proofs.skipped
         self._reporter.warn(f"{self._venue.name}: the guard was not proved: {self._unproved}")
 
-    def _tell_grace(self, live: LiveVenue) -> None:
-        assert self._options.grace is not None
-        assert live.parameter is not None
-        until = live.parameter.modified.astimezone(timezone.utc) + self._options.grace
-        over = self._now() >= until
-        self._tell(
-            f"both external IDs are accepted; the time to change over {'was' if over else 'is'} until"
-            f" {until:%Y-%m-%d %H:%M} UTC{': --finish is due' if over else ''}"
-        )
+    def _tell_grace(self, live: LiveVenue) -> datetime:
+        until = settle_grace(self._sessions.aws, self._venue, live, self._options.grace, self._now())
+        self._tell(grace_line(until, self._now()))
+        return until
 
     def _did(self, step: str, ids: ExternalIds, published: ExternalId | None = None) -> None:
         """Tell a step, and wait until AWS shows what it wrote: a reading may lag behind a writing."""

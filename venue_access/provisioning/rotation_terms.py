@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from venue_access.errors import RequestError
@@ -19,7 +19,7 @@ class RotationOptions:
     """
 
     grace: timedelta | None = None
-    """Stop after the new ID is published, and let both be accepted; ``finish`` goes on when this time is over."""
+    """Stop after the new ID is published, and let both be accepted so long; until then only ``finish`` ends it."""
     finish: bool = False
     """Complete a rotation that is under way, without beginning another."""
     repair: bool = False
@@ -44,13 +44,16 @@ class Rotation:
     steps: tuple[str, ...]
     rotated: bool
     """Whether this run brought a new ID into use, or took an old one out of it."""
+    until: datetime | None = None
+    """When the grace period ends, where one is under way; UTC."""
 
     def line(self) -> str:
         """What it came to, in a line."""
         name = self.venue.name
         if self.ended is Stage.PUBLISHED:
             finish = f"invoke rotate-external-id --venue {name} --finish"
-            return f"{name}: the new external ID is in use; the old one is accepted too, until: {finish}"
+            end = "" if self.until is None else f" {self.until:%Y-%m-%d %H:%M} UTC, or sooner with"
+            return f"{name}: the new external ID is in use; the old one is accepted too, until{end}: {finish}"
         return f"{name}: the external ID was rotated" if self.rotated else f"{name}: no rotation is under way"
 
     def document(self) -> dict[str, Any]:
@@ -61,4 +64,5 @@ class Rotation:
             "ended": self.ended.value,
             "steps": list(self.steps),
             "complete": self.ended is Stage.STABLE,
+            "grace_until": None if self.until is None else f"{self.until:%Y-%m-%dT%H:%M:%SZ}",
         }

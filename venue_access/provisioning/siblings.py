@@ -13,6 +13,7 @@ from venue_access.masked import MASK, ExternalId
 from venue_access.parameters import secure_string_steps
 from venue_access.policies import ExternalIds, Policy
 from venue_access.policy_meaning import meaning, without_external_ids
+from venue_access.provisioning.grace import GRACE_TAG
 from venue_access.provisioning.live import INCOMING, external_ids_in
 from venue_access.provisioning.state_moves import moving
 from venue_access.provisioning.tags import tags
@@ -59,7 +60,7 @@ def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
     if role is None:
         return ["not provisioned"]
     there = {
-        "tags": role.get("tags") or {},
+        "tags": {key: value for key, value in (role.get("tags") or {}).items() if key != GRACE_TAG},
         "role_path": role.get("path"),
         "max_session_duration": role.get("max_session_duration"),
         "permissions_boundary": role.get("permissions_boundary") or None,

@@ -15,6 +15,7 @@ from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.record import Record
 from venue_access.parameters import secure_string_steps
+from venue_access.provisioning.grace import grace_until
 from venue_access.provisioning.holders import Holders, holders, read_history
 from venue_access.provisioning.live import read_live
 from venue_access.provisioning.stages import Stage, standing
@@ -35,6 +36,8 @@ class VenueStatus:
     holders: Holders = field(default_factory=Holders)
     """Who was handed an external ID that has been replaced since, as far as the ledger shows."""
     parameter_type: str | None = None
+    grace_until: datetime | None = None
+    """When the grace period of a rotation ends, where one is under way; UTC."""
     error: VenueAccessError | None = None
 
     @property
@@ -48,6 +51,7 @@ class VenueStatus:
             "provisioned": None if self.stage is None else self.stage is not Stage.ABSENT,
             "external_id": None if self.stage is None else self.stage.value,
             "rotating": self.stage is not None and self.stage.rotating,
+            "grace_until": None if self.grace_until is None else f"{self.grace_until:%Y-%m-%dT%H:%M:%SZ}",
             "external_id_age_seconds": None
             if self.external_id_age is None
             else int(self.external_id_age.total_seconds()),
@@ -63,6 +67,9 @@ class VenueStatus:
         """One line of the table."""
         return f"{self.venue.name}: {self._told()}"
 
+    def _grace(self) -> str:
+        return "" if self.grace_until is None else f" (grace period until {self.grace_until:%Y-%m-%d %H:%M} UTC)"
+
     def _told(self) -> str:
         if self.error is not None:
             return f"unknown: {self.error.message}"
@@ -74,7 +81,7 @@ class VenueStatus:
         how = {
             Stage.STABLE: "",
             Stage.ANNOUNCED: "; rotation under way: announced, the old one is in use",
-            Stage.PUBLISHED: "; rotation under way: published, the old one is still accepted",
+            Stage.PUBLISHED: "; rotation under way: published, the old one is still accepted" + self._grace(),
             Stage.PARAMETER_LOST: "; its SSM parameter is missing: invoke provision restores it",
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
@@ -111,6 +118,7 @@ def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime, records:
         external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
         role_maximum=None if live.role is None else live.role.max_session_duration,
         parameter_type=None if live.parameter is None else live.parameter.type,
+        grace_until=grace_until(live) if stands.stage is Stage.PUBLISHED else None,
         holders=Holders()
         if live.parameter is None
         else holders(records, venue, live.parameter, lambda: read_history(aws, venue)),

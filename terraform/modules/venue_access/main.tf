@@ -55,6 +55,14 @@ resource "aws_iam_role" "this" {
   force_detach_policies = true
 
   tags = var.tags
+
+  # The rotation keeps the end of a grace period in this tag: provisioning leaves it alone, and it is no drift.
+  lifecycle {
+    ignore_changes = [
+      tags["venue-access:grace-until"],
+      tags_all["venue-access:grace-until"],
+    ]
+  }
 }
 
 resource "aws_iam_policy" "this" {

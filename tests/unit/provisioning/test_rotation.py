@@ -88,4 +88,5 @@ def test_the_result_is_a_document() -> None:
         "ended": "stable",
         "steps": ["one", "two"],
         "complete": True,
+        "grace_until": None,
     }

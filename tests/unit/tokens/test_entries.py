@@ -122,13 +122,15 @@ class Interrupting:
 def test_what_ends_the_run_waits_for_the_calls_under_way_and_names_every_token(
     error: BaseException, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answered = threading.Event()
+    asked, answered = threading.Barrier(3), threading.Event()
 
     def answer(user: str) -> None:
         if user != "alice":
+            asked.wait(10)
             assert answered.wait(10)  # AWS answers these only when the run has ended
 
     def end() -> None:
+        asked.wait(10)
         threading.Timer(0.2, answered.set).start()
 
     book = Book()
