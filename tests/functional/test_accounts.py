@@ -380,6 +380,6 @@ def test_what_nobody_could_read_is_no_success(redirection: str, home: Home, venu
             env={**home.environment, **venue},
         )
         assert (done.returncode, done.stdout) == (6, "")
-        assert "error: the result cannot be written to standard output: " in done.stderr
+        assert "the result cannot be written to standard output: " in done.stderr
         assert "Traceback" not in done.stderr
         assert "Exception" not in done.stderr

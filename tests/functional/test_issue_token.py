@@ -185,16 +185,12 @@ class TestSeveralUsers:
 
 
 class TestTheUser:
-    @pytest.mark.parametrize("user", ["x", "alice\n", "a٣", "$(id)", ""])
+    @pytest.mark.parametrize("user", ["x", "alice\n", "a٣", "$(id)", "", "--help=1"])
     def test_a_name_that_aws_would_refuse_is_refused_with_the_rule(
         self, user: str, provisioned: tuple[Kit, str]
     ) -> None:
         err = refused(provisioned[0], f"--user={user}", code=2)
         assert re.search("must be 2 to 64 ASCII letters|holds a control character|is empty", err)
-
-    def test_a_name_may_look_like_a_flag(self, provisioned: tuple[Kit, str]) -> None:
-        token = provisioned[0].done("issue-token", "--user=--help=1").document()
-        assert "/--help=1-2" in token["AssumedRoleUser"]["Arn"]
 
     def test_a_venue_that_keeps_to_its_users_gives_nobody_else_a_token(
         self, provisioned: tuple[Kit, str], tmp_path: Path
@@ -213,7 +209,7 @@ class TestTheDuration:
         self, duration: str, provisioned: tuple[Kit, str]
     ) -> None:
         err = refused(provisioned[0], "--user", "alice", f"--duration={duration}", code=2)
-        assert "900 s (15m) to 43200 s (12h)" in err or "write 1h, 90m, 1h30m or 3600" in err
+        assert "900 s (15m) to 43200 s (12h)" in err or "write 7d, 24h, 90m, 1h30m or 3600" in err
 
     @pytest.mark.parametrize("duration", ["3601", "1h30m"])
     def test_a_role_session_is_told_of_role_chaining(

@@ -39,7 +39,12 @@ def state_of_the_parameter(kit: Kit, venue: str) -> dict[str, Any]:
 def test_a_customers_key_is_kept_until_the_inventory_names_another(kit: Kit, venue: str) -> None:
     was = make_parameter(kit, venue, Type="SecureString", KeyId=KEY)
     checked = kit.done("provision", "--check", "--diff")
-    planned = checked.err.split("aws_ssm_parameter.external_id (adopted)\n")[1].split("\n+ ")[0].split("\n~ ")[0]
+    planned = (
+        checked.err.split("aws_ssm_parameter.external_id (adopted)\n")[1]
+        .split("\n+ ")[0]
+        .split("\n~ ")[0]
+        .split(f"\n{venue}: ")[0]
+    )
     assert {line.split(".")[0].strip() for line in planned.splitlines()} == {"tags"}
     kit.done("provision")
     assert described(kit, venue) == was  # the version too: Terraform wrote nothing but tags
