@@ -19,11 +19,10 @@ from datetime import datetime, timedelta, timezone
 from venue_access.aws import Caller
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.config import Settings
-from venue_access.errors import AwsError, DeliveryError, RequestError, Stopped, TerraformError, VenueAccessError
+from venue_access.errors import AwsError, RequestError, Stopped, TerraformError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.ledger.record import Kind
 from venue_access.masked import ExternalId
 from venue_access.parameters import overwrite_parameter
 from venue_access.policies import ExternalIds
@@ -33,7 +32,7 @@ from venue_access.provisioning.id_change import IdChange
 from venue_access.provisioning.live import LiveVenue, read_live
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root import StackRoot
-from venue_access.provisioning.rotation_terms import Rotation, RotationOptions
+from venue_access.provisioning.rotation_terms import Rotation, RotationOptions, record_rotation
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stages import Stage, Standing, is_adoptable, new_external_id, standing
 
@@ -70,7 +69,7 @@ def rotate(
             rotation = run.rotate()
     except BaseException as error:
         try:
-            _enter(ledger, run)
+            record_rotation(ledger, run.stage, changed=run.changed)
         except VenueAccessError as also:
             reporter.warn(also.message)
         if isinstance(error, KeyboardInterrupt):
@@ -81,23 +80,8 @@ def rotate(
         if isinstance(error, (AwsError, TerraformError)) and run.acting and "goes on" not in (error.hint or ""):
             error.hint = "; ".join(filter(None, [error.hint, _GOES_ON]))
         raise
-    _enter(ledger, run)
+    record_rotation(ledger, run.stage, changed=run.changed)
     return rotation
-
-
-def _enter(ledger: Ledger, run: _Run) -> None:
-    """Enter what a run changed, if it did.
-
-    :raises DeliveryError: it cannot be entered.
-    """
-    try:
-        if run.changed:
-            ledger.record(Kind.ROTATION, stage=run.stage.value)
-    except VenueAccessError as error:
-        raise DeliveryError(
-            f"the rotation stands at '{run.stage.value}', which could not be entered into the ledger: {error.message}",
-            hint=error.hint,
-        ) from error
 
 
 @dataclass

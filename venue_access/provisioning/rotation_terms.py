@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from venue_access.errors import RequestError
+from venue_access.errors import DeliveryError, RequestError, VenueAccessError
 from venue_access.inventory.model import Venue
+from venue_access.ledger.book import Ledger
+from venue_access.ledger.record import Kind
 from venue_access.provisioning.stages import Stage
 
 
@@ -66,3 +68,19 @@ class Rotation:
             "complete": self.ended is Stage.STABLE,
             "grace_until": None if self.until is None else f"{self.until:%Y-%m-%dT%H:%M:%SZ}",
         }
+
+
+def record_rotation(ledger: Ledger, stage: Stage, *, changed: bool) -> None:
+    """Record where a rotation ended, if it changed anything.
+
+    :raises DeliveryError: it cannot be recorded.
+    """
+    if not changed:
+        return
+    try:
+        ledger.record(Kind.ROTATION, stage=stage.value)
+    except VenueAccessError as error:
+        raise DeliveryError(
+            f"the rotation is '{stage.value}', which could not be recorded in the ledger: {error.message}",
+            hint=error.hint,
+        ) from error
