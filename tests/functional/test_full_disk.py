@@ -137,7 +137,7 @@ def test_a_disk_that_is_full_in_a_rotation_is_told_with_how_things_stand(desk: D
     assert result.code == 4, result.err
     assert result.err.count("error: ") == 1
     assert "no space left on device; the rotation is left half done, and tokens can be issued as before" in result.err
-    assert "which could not be entered into the ledger" in result.err
+    assert "which could not be recorded in the ledger" in result.err
     desk.disk.empty()
     desk.kit.done(*ISSUE)
     desk.kit.done("rotate-external-id", "--finish")
@@ -154,7 +154,7 @@ def test_a_rotation_that_cannot_be_entered_is_done_and_says_so(desk: Desk) -> No
     desk.proxy.before_call = lambda operation: None
     assert result.code == 6, result.err
     assert result.out == ""
-    assert "error: the rotation stands at 'stable', which could not be entered into the ledger" in result.err
+    assert "error: the rotation is 'stable', which could not be recorded in the ledger" in result.err
     assert not old & desk.ids()
     desk.completes()
 
