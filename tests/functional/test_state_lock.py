@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.functional.faults import Fault
 from tests.functional.kit import Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from tests.stacks import a_venue
-from venue_access.aws import Aws
+from venue_access.aws import Aws, Endpoint
 from venue_access.errors import RequestError
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.venues import build_venues
@@ -70,6 +71,27 @@ def test_the_kits_own_lock_is_freed_and_no_other(kit: Kit, bucket: str) -> None:
     held = state.lock()
     assert held is not None
     assert held.who == "bob@there"
+
+
+def test_a_write_whose_answer_was_lost_is_the_kits_own(kit: Kit, proxy: Proxy, bucket: str) -> None:
+    lost: dict[str, int] = {}
+
+    def first_put(operation: str) -> Fault | None:  # botocore sends it again, and S3 then says that it exists
+        lost[operation] = lost.get(operation, 0) + 1
+        return Fault.LOST if operation == "S3:PUT" and lost[operation] == 1 else None
+
+    aws = Aws(region=kit.root().region, keys=kit.root().keys(), endpoint=Endpoint(proxy.url))
+    state = StateObject(Stack("unity-dev", (a_venue(),)), StatePlace(bucket, "c.tfstate", aws.region), aws)
+    proxy.fault_of = first_put
+    with state.locked():
+        assert lost["S3:PUT"] == 2
+        lost.clear()
+        state.create({"version": 4, "serial": 1, "resources": []})
+        assert lost["S3:PUT"] == 2
+        with pytest.raises(RequestError, match="exists already"):
+            state.create({"version": 4, "serial": 2, "resources": []})
+    assert state.lock() is None
+    assert state.read()["serial"] == 1
 
 
 def test_a_state_that_was_written_since_it_was_read_is_not_removed(kit: Kit, bucket: str) -> None:

@@ -35,6 +35,19 @@ class TestTheRole:
         assert f"DIFFERS  role's permissions boundary: expected none, found {EXTRA}" in lines
         assert any("ecr:GetAuthorizationToken: expected allowed, found refused" in line for line in lines)
 
+    def test_without_the_parameter_that_names_the_boundary_everything_else_is_verified(
+        self, role: Role, tmp_path: Path
+    ) -> None:
+        kit = Kit(tmp_path, role.kit.work_directory)
+        unnamed = "ssm:/somebodys/boundary"
+        kit.write_inventory({VENUE: embedded(VENUE, s3_buckets=[BUCKET], permissions_boundary=unnamed)})
+        result = kit("verify")
+        assert result.code == 7
+        (line,) = (line for line in result.out.splitlines() if line.startswith("unclear"))
+        assert line.startswith(f"unclear  role's permissions boundary: expected the policy that {unnamed} names, found")
+        assert "the SSM parameter /somebodys/boundary does not exist" in line
+        assert "ok       sts:AssumeRole without an external ID: expected refused, found refused" in result.out
+
     def test_a_policy_attached_by_hand_is_told(self, role: Role) -> None:
         root = role.kit.root()
         nothing = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}}

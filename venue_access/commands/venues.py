@@ -163,7 +163,7 @@ def rotate_external_id(
     )
     here = kit(context, inventory)
     chosen = here.venue(venue)
-    if dry(context, f"rotate the external ID of {chosen.name}"):
+    if dry(context, f"{options.action} the external ID of {chosen.name}"):
         return
     with reporting() as report:
         stack = stack_of(here.venues, chosen)

@@ -35,6 +35,11 @@ class RotationOptions:
         if self.finish and (self.grace is not None or self.repair):
             raise RequestError(f"--finish and {'--repair' if self.repair else '--grace'} exclude each other")
 
+    @property
+    def action(self) -> str:
+        """What is done to the external ID, as a verb."""
+        return "repair" if self.repair else "complete a rotation of" if self.finish else "rotate"
+
 
 @dataclass(frozen=True)
 class Rotation:
@@ -53,9 +58,9 @@ class Rotation:
         """What it came to, in a line."""
         name = self.venue.name
         if self.ended is Stage.PUBLISHED:
-            finish = f"invoke rotate-external-id --venue {name} --finish"
-            end = "" if self.until is None else f" {self.until:%Y-%m-%d %H:%M} UTC, or sooner with"
-            return f"{name}: the new external ID is in use; the old one is accepted too, until{end}: {finish}"
+            grace = "" if self.until is None else f" (grace period until {self.until:%Y-%m-%d %H:%M} UTC)"
+            finish = f"take it out of use with: invoke rotate-external-id --venue {name} --finish"
+            return f"{name}: the new external ID is in use; the old one is still accepted{grace}; {finish}"
         return f"{name}: the external ID was rotated" if self.rotated else f"{name}: no rotation is under way"
 
     def document(self) -> dict[str, Any]:

@@ -164,7 +164,10 @@ class StateObject:
             raise
 
     def _put(self, key: str, text: str) -> bool:
-        """Make an object; whether there was none."""
+        """Make an object; return False if there is another.
+
+        botocore sends a request again whose answer was lost: S3 may then refuse it because of the first one.
+        """
         how: dict[str, Any] = {"ServerSideEncryption": "AES256"}
         if self._place.kms_key_id is not None:
             how = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._place.kms_key_id}
@@ -173,7 +176,7 @@ class StateObject:
             answer = self._aws.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **how)
         except AwsError as error:
             if error.code in _TAKEN:
-                return False
+                return self._get(key) == text
             raise
         self._etags[key] = answer["ETag"]
         return True

@@ -9,6 +9,7 @@ from typing import Any
 from venue_access import inline_policies
 from venue_access.aws import Aws, LiveRole
 from venue_access.aws_values import SECURE_STRING
+from venue_access.errors import RequestError
 from venue_access.inventory.model import Venue
 from venue_access.masked import MASK, ExternalId
 from venue_access.parameters import parameter_metadata
@@ -35,12 +36,19 @@ def check_role(aws: Aws, venue: Venue, live: LiveVenue, buckets: Sequence[str]) 
         return
     yield compared("role's path", venue.role_path, role.path)
     yield compared("role's maximum session", f"{venue.max_session_duration} s", f"{role.max_session_duration} s")
-    boundary = with_boundary(aws, venue).permissions_boundary_arn
-    yield compared("role's permissions boundary", boundary or _NONE, role.permissions_boundary_arn or _NONE)
+    yield _boundary(aws, venue, role)
     yield from _trust(venue, live, role)
     yield from _parameter(aws, venue, live)
     yield from _attached(aws, venue, buckets)
     yield from _inline(aws, venue)
+
+
+def _boundary(aws: Aws, venue: Venue, role: LiveRole) -> Check:
+    tried, found = "role's permissions boundary", role.permissions_boundary_arn or _NONE
+    try:
+        return compared(tried, with_boundary(aws, venue).permissions_boundary_arn or _NONE, found)
+    except RequestError as error:  # its parameter names none; the other checks are made all the same
+        return Check(tried, f"the policy that {venue.permissions_boundary} names", f"{found}; {error.message}", None)
 
 
 def _trust(venue: Venue, live: LiveVenue, role: LiveRole) -> Iterator[Check]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -64,6 +64,11 @@ def test_finishing_excludes_what_would_begin_or_stop_a_rotation(other: dict[str,
         RotationOptions(finish=True, **other)
 
 
+def test_a_dry_run_does_not_announce_a_rotation_that_the_flags_exclude() -> None:
+    actions = [each.action for each in (RotationOptions(), RotationOptions(finish=True), RotationOptions(repair=True))]
+    assert actions == ["rotate", "complete a rotation of", "repair"]
+
+
 @pytest.mark.parametrize(
     ("ended", "rotated", "line"),
     [
@@ -72,13 +77,19 @@ def test_finishing_excludes_what_would_begin_or_stop_a_rotation(other: dict[str,
         (
             Stage.PUBLISHED,
             True,
-            "unity-dev: the new external ID is in use; the old one is accepted too, until:"
+            "unity-dev: the new external ID is in use; the old one is still accepted; take it out of use with:"
             " invoke rotate-external-id --venue unity-dev --finish",
         ),
     ],
 )
 def test_the_result_is_a_line(ended: Stage, rotated: bool, line: str) -> None:
     assert Rotation(a_venue(), Stage.STABLE, ended, (), rotated).line() == line
+
+
+def test_a_grace_period_is_not_said_to_end_by_itself() -> None:
+    until = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+    line = Rotation(a_venue(), Stage.STABLE, Stage.PUBLISHED, (), True, until).line()
+    assert "the old one is still accepted (grace period until 2026-11-20 12:00 UTC); take it out of use with: " in line
 
 
 def test_the_result_is_a_document() -> None:
