@@ -39,25 +39,28 @@ def silence_libraries() -> None:
 
 
 def redact_debug_log(logger: str, flags: Iterable[str], arguments: Iterable[str]) -> None:
-    """Redact the values of confidential ``flags`` in what a logger records of a command line.
+    """Redact the values of ``flags`` and every external ID that a rotation made in what a logger records.
 
+    :param flags: those whose values are confidential, or may quote something that is.
     :param arguments: the command line.
     """
     import logging
 
-    from venue_access.masked import Secret, scrub
+    from venue_access.masked import MASK, redact
 
-    names, values, words = {f"--{flag}" for flag in flags}, [], list(arguments)
+    names, values, words = {f"--{flag}" for flag in flags}, set[str](), list(arguments)
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, separator, value = word.partition("=")
         if name in names:
             given = value if separator else following
-            if given != "-":  # standard input
-                values += [Secret(given), Secret(repr(given)[1:-1])]
+            if given not in ("", "-"):  # standard input
+                values |= {given, repr(given)[1:-1]}
 
-    def redact(record: logging.LogRecord) -> bool:
-        record.msg, record.args = scrub(record.getMessage(), *values), ()
+    def redact_record(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        for value in sorted(values, key=len, reverse=True):  # one may be the beginning of another
+            text = text.replace(value, MASK)
+        record.msg, record.args = redact(text), ()
         return True
 
-    if values:
-        logging.getLogger(logger).addFilter(redact)
+    logging.getLogger(logger).addFilter(redact_record)

@@ -17,6 +17,8 @@ from venue_access.masked import Masked, Secret
 
 _gone: list[TextIO] = []
 """The streams that whatever read them has closed."""
+_failed: dict[TextIO, OSError] = {}
+"""The streams that could not be written, and why: what follows on one is lost too."""
 
 
 def reader_gone() -> bool:
@@ -282,6 +284,8 @@ def _write(stream: TextIO | None, text: str) -> None:
     """Write and flush; a stream that takes no more is one nobody reads, and what the command does goes on."""
     if stream is None:  # the process was started with it closed
         return
+    if text and stream in _failed:
+        raise _failed[stream]
     try:
         stream.write(text)
         stream.flush()
@@ -291,5 +295,6 @@ def _write(stream: TextIO | None, text: str) -> None:
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
         if not isinstance(error, BrokenPipeError):
+            _failed[stream] = error
             raise
         _gone.append(stream)

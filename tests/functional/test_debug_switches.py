@@ -78,21 +78,22 @@ def test_no_debug_switch_shows_a_credential_or_an_external_id(loud: Kit, provisi
         run(loud, [*OURS, *issue, "--external-id", "-", "--debug"], external_id),
         run(loud, [*OURS, "--debug", *issue, "--external-id", external_id]),
         run(loud, [*OURS, "--debug", *issue, f"--external-id={external_id}"]),
+        run(loud, [*OURS, "--debug", *issue, "--reason", f"her ID is {external_id}"]),
         run(loud, [sys.executable, "-X", "dev", "-v", *process]),
     ]
     checks = [
         run(loud, [*KIT, "--debug", "provision", *at, "verify", *at, "status", *at]),
         run(loud, [*KIT, *issue, "--external-id", "wrong-external-id"]),
     ]
-    assert [each.code for each in printed] == [0] * 5, printed[-1].err[-2000:]
+    assert [each.code for each in printed] == [0] * 6, printed[-1].err[-2000:]
     assert [each.code for each in checks] == [0, 5], checks[0].err[-2000:]
     assert "invoke" in printed[1].err  # Invoke's own debug log is there
 
     tokens: list[dict[str, Any]] = [json.loads(each.out[each.out.index("{") :]) for each in printed]
     credentials = [token.get("Credentials", token) for token in tokens]
     canaries = {keys[name] for keys in credentials for name in ("SecretAccessKey", "SessionToken")}
-    assert len(canaries) == 10
-    canaries.add(external_id)
+    assert len(canaries) == 12
+    canaries |= {external_id, "her ID is"}
     said = [each.err.encode() for each in (*printed, *checks)] + [each.out.encode() for each in checks]
     assert found(canaries, *said) == set()
     assert not re.findall(rb"SecretAccessKey|SessionToken|X-Amz-Security-Token|TF_LOG", b"".join(said), re.IGNORECASE)

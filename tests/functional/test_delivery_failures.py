@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -176,6 +177,16 @@ KIT = (sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT))
 def test_a_token_for_a_closed_standard_output_is_exit_6_and_named(redirections: str, watched: Kit) -> None:
     result = closed(watched, redirections, *KIT, *ISSUE)
     assert names_the_token_that_is_out(watched, result.code, result.err)
+
+
+@pytest.mark.parametrize("redirections", [">&-", ">/dev/full"])
+def test_each_of_several_tokens_for_a_standard_output_that_fails_is_named(redirections: str, watched: Kit) -> None:
+    several = ("issue-token", "--user", "alice,bob,carol", "--venue", "shared-dev")
+    result = closed(watched, redirections, *KIT, *several)
+    assert result.code == 6
+    named = re.findall(r"error: the token (\w+)-\S+ of shared-dev is out and was not delivered: the result", result.err)
+    assert named == ["alice", "bob", "carol"]
+    assert result.err.count("error: ") == 3
 
 
 def test_no_file_takes_the_place_of_a_closed_stream(watched: Kit) -> None:

@@ -106,6 +106,8 @@ def test_a_result_that_cannot_be_written_is_an_error_and_a_word_that_cannot_is_n
         monkeypatch.setattr(sys, "stdout", full)
         with pytest.raises(DeliveryError, match="standard output: no space left on device"):
             ui.result("a token")
+        with pytest.raises(DeliveryError, match="standard output: no space left on device"):
+            ui.result("another token")
 
 
 def test_elsewhere_than_on_a_terminal_a_status_is_a_line_once_and_its_details_are_left_out(

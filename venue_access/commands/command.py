@@ -40,7 +40,7 @@ _LISTS_KEYS_AND_SECRETS = {
 """Flags that may be longer than ``_LONGEST``; whatever reads one checks it."""
 SIMILAR_USER = "take --user as given, though it is one slip away from a known user's name"
 LOCK_TIMEOUT = "how long to wait for another run on the stack: 5m, 0"
-CONFIDENTIAL = ("code", "external-id", "token")
+CONFIDENTIAL = ("code", "external-id", "reason", "token")
 """The flags whose values Invoke's debug log must not show."""
 
 hardening.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)

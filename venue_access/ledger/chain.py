@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from venue_access.errors import printable
 from venue_access.ledger.record import Record, canonical
 
 NOTHING = "0" * 64
@@ -69,9 +70,13 @@ class Entry:
         return self.number - self.skipped - 1
 
     def named(self) -> str:
-        """Where it stands, when it was written and by whom."""
+        """Where it stands, when it was written and by whom, on one line whatever it says."""
         when, operator = self.document.get("when"), self.document.get("operator")
-        told = [str(each) for each in (self.document.get("kind"), when, f"by {operator}" if operator else None) if each]
+        told = [
+            printable(str(each))
+            for each in (self.document.get("kind"), when, f"by {operator}" if operator else None)
+            if each
+        ]
         return f"{self.where} (record {self.number}: {', '.join(told)})" if told else f"{self.where}"
 
     def record(self) -> Record | None:

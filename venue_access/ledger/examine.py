@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from venue_access.errors import printable
 from venue_access.ledger.chain import NOTHING, Entry
 
 
@@ -67,7 +68,7 @@ def _passed_over(entries: Sequence[Entry], found: Examination) -> set[int]:
                 text = f"{before.named()} was changed, or {other.where} was put there, which does not carry its hash"
                 found.fault(text)
         if not behind:
-            told = ", ".join(map(str, entry.document.get("found", [])))
+            told = ", ".join(printable(str(each)) for each in entry.document.get("found", []))
             found.notes.append(f"{entry.named()} goes on after damage that is gone now: {told}")
     return passed
 
@@ -115,11 +116,11 @@ def _in_order(entries: Iterable[Entry], found: Examination) -> dict[int, Entry]:
 
 def _find_gaps(entries: dict[int, Entry], found: Examination) -> None:
     before = 0
-    last = max(entries, default=0)
+    last = max((number for number, entry in entries.items() if entry.intact), default=0)
     for number in sorted(entries):
         entry = entries[number]
         # What is no record says nothing of how many should stand before it.
-        if number - entry.skipped > before + 1 and (entry.intact or number != last):
+        if number - entry.skipped > before + 1 and number <= last:
             until = number - entry.skipped - 1
             missing = f"record {before + 1}" if until == before + 1 else f"records {before + 1} to {until}"
             verb = "was" if until == before + 1 else "were"

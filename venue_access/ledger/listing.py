@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access.durations import length
-from venue_access.errors import RequestError
+from venue_access.errors import RequestError, printable
 from venue_access.ledger.record import Kind, Record
 
 UNDO = "undo"
@@ -30,9 +30,9 @@ class ListedToken:
         return {**self.record.document(), "state": self.state, "delivered": delivered}
 
     def cells(self) -> tuple[str, ...]:
-        """The row of the table, as ``HEADINGS`` has it."""
+        """The row of the table, as ``HEADINGS`` has it; a forged record cannot add another row."""
         record = self.record
-        return (
+        cells = (
             f"{record.when:%Y-%m-%d %H:%M}",
             "" if record.expires is None else f"{record.expires:%Y-%m-%d %H:%M}",
             self.state,
@@ -42,6 +42,7 @@ class ListedToken:
             record.delivery or "",
             record.operator.rpartition(":")[2],
         )
+        return tuple(printable(str(cell)) for cell in cells)
 
 
 HEADINGS = ("ISSUED (UTC)", "EXPIRES (UTC)", "STATE", "VENUE", "RECIPIENT", "SESSION", "DELIVERY", "OPERATOR")

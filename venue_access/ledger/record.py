@@ -104,15 +104,30 @@ class Record:
             given["kind"] = Kind(given["kind"])
             for key in ("key_fingerprints", "proof_session_names", "proof_access_key_ids"):
                 given[key] = tuple(given.get(key, ()))
-            return cls(**given)
+            record = cls(**given)
         except (KeyError, TypeError) as error:
             raise ValueError(f"no record: {error}") from error
+        for field in fields(cls):
+            if not _is_of_type(getattr(record, field.name), str(field.type)):
+                raise ValueError(f"no record: {field.name} is not {field.type}")
+        return record
 
 
 _OF_FEW_KINDS = {
     *("parameter_version", "error", "policy", "scope", "issued_before", "stage"),
     *("command", "proof_session_names", "proof_access_key_ids"),
 }
+
+
+_TYPES = {"str": str, "int": int, "datetime": datetime, "Kind": Kind}
+
+
+def _is_of_type(value: object, annotation: str) -> bool:
+    """Return whether a value is what a field of ``Record`` is annotated with: anybody may have written it."""
+    if isinstance(value, tuple):
+        return annotation.startswith("tuple") and all(isinstance(each, str) for each in value)
+    name, _, optional = annotation.partition(" | ")
+    return isinstance(value, _TYPES[name]) or (value is None and optional == "None")
 
 
 def canonical(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from venue_access.errors import DifferenceFound, RequestError
+from venue_access.errors import DifferenceFound, RequestError, printable
 from venue_access.ledger.book import Kept
 from venue_access.ledger.chain import read_all
 from venue_access.ledger.examine import examine
@@ -86,7 +86,7 @@ def verify(ledgers: Sequence[Kept], head: str | None = None) -> Verified:
 
 
 def _of_strays(names: Sequence[str]) -> list[str]:
-    found = [f"{name} is not a record: the ledger passes it over" for name in names[:_MOST_STRAYS]]
+    found = [f"{printable(name)} is not a record: the ledger passes it over" for name in names[:_MOST_STRAYS]]
     more = len(names) - _MOST_STRAYS
     return [*found, f"{more} more objects are not records"] if more > 0 else found
 

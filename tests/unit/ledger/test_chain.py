@@ -178,6 +178,18 @@ def test_an_entry_that_is_linked_to_nothing_is_not_the_head() -> None:
         assert "line 7" not in examined(lines).doubted
 
 
+def test_what_is_no_record_says_nothing_of_records_before_it() -> None:
+    garbage = [Line("", "garbage", 8), Line("", "{}", 12)]
+    assert found([*FIVE, *garbage]) == ["line 6 is not a record", "line 7 is not a record"]
+    assert "record 3 was removed" in "".join(found([*FIVE[:2], *FIVE[3:], *garbage]))
+
+
+def test_a_forged_record_is_named_on_one_line() -> None:
+    forged = changed(FIVE[4], operator="mallory\nledger: 5 records; none was changed")
+    [fault] = found([*FIVE[:4], forged])
+    assert "by mallory\\nledger: 5 records" in fault
+
+
 def test_an_entry_that_disowns_sound_ones_is_doubted_itself() -> None:
     third, last = read(FIVE[2], 2), read(FIVE[4], 4)
     liar = planted(End(Head(3, third.hash), (last,), 2))

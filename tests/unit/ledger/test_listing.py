@@ -72,6 +72,14 @@ def test_the_table_stands_in_columns() -> None:
     assert {row.index("live") for row in rows} == {headings.index("STATE")}
 
 
+def test_a_forged_record_adds_no_row() -> None:
+    forged = a_record(recipient="mallory\n2026-11-20 12:00  2026-11-20 13:00  live", operator="a:b\x1b[2J")
+    _, *rows = table(listed([], LATER, doubted=[forged]))
+    assert len(rows) == 1
+    assert "\n" not in rows[0]
+    assert "mallory\\n2026" in rows[0]
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [

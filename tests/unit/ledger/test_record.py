@@ -53,7 +53,21 @@ def test_keys_of_a_later_version_are_left_out() -> None:
     assert Record.of({**ISSUE.document(), "weather": "fine"}) == ISSUE
 
 
-@pytest.mark.parametrize("document", [{}, {"kind": "tea"}, {**ISSUE.document(), "when": "yesterday"}])
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"kind": "tea"},
+        {**ISSUE.document(), "when": "yesterday"},
+        {**ISSUE.document(), "when": None},
+        {**ISSUE.document(), "operator": 5},
+        {**ISSUE.document(), "operator": None},
+        {**ISSUE.document(), "recipient": ["alice"]},
+        {**ISSUE.document(), "parameter_version": "1"},
+        {**ISSUE.document(), "proof_session_names": [1]},
+        {**ISSUE.document(), "reason": []},
+    ],
+)
 def test_what_is_no_record_is_refused(document: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Record.of(document)
