@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
 from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, RequestError
+from venue_access.errors import AccessRefused, RequestError, VenueAccessError
 from venue_access.inventory import checks
 from venue_access.inventory.bucket_uses import other_use_of_found
 from venue_access.inventory.model import Venue
@@ -59,3 +62,21 @@ def find_buckets(aws: Aws, venue: Venue) -> tuple[str, ...]:
     if reason is not None:
         raise BucketInUse(venue, bucket, reason)
     return (bucket,)
+
+
+def find_buckets_of_others(aws: Aws, venues: Sequence[Venue], inventory: Iterable[Venue]) -> None:
+    """Find the data buckets of the account's other venues, for ``find_buckets`` to compare those of ``venues`` with.
+
+    What this caller may not read, or is not there, is left out.
+    """
+    if all(venue.s3_buckets is not None for venue in venues):
+        return  # what the inventory names was compared when it was read
+    account, names = _account(venues[0]), {venue.name for venue in venues}
+    for other in inventory:
+        if other.s3_buckets is None and other.name not in names and _account(other) == account:
+            with suppress(VenueAccessError):
+                find_buckets(aws.in_region(other.region), other)
+
+
+def _account(venue: Venue) -> tuple[object, ...]:
+    return (venue.partition, venue.account_id, venue.embedded_aws, venue.aws_endpoint_url)

@@ -69,6 +69,11 @@ def test_buckets_from_parameters_of_two_venues_differ(kit: Kit) -> None:
     assert looked.code == 7
     refusals = [f"the bucket '{one}-both', which the SSM parameter" in line for line in looked.out.splitlines()]
     assert refusals.count(True) == 1
+    for name, other in ((one, two), (two, one)):  # each in a run of its own
+        refused = kit("provision", "--venue", name, "--check")
+        assert refused.code == 2
+        assert f"{name}: the bucket '{one}-both', which the SSM parameter" in refused.err
+        assert f"is the data bucket of {other}" in refused.err
 
 
 def test_verify_reports_a_data_bucket_that_got_another_use(provisioned: tuple[Kit, str], kit: Kit) -> None:

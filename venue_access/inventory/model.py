@@ -36,6 +36,9 @@ class StateBackend:
     region: str | None = None
     kms_key_id: str | None = None
 
+    def __str__(self) -> str:
+        return "local" if self.bucket is None else f"s3://{self.bucket}/{self.key_prefix}"
+
 
 @dataclass(frozen=True)
 class EmulatorSeed:

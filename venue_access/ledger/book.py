@@ -124,8 +124,8 @@ class Ledger:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
             goes_on = "the next record names that and goes on" if end.damaged else "it is passed over"
             self._warn(
-                f"the ledger {self._store.name} is damaged at its end: {found[0].named()}{more} is not a record that is"
-                f" linked to it; {goes_on}; see: invoke ledger.verify"
+                f"the ledger {self._store.name} is damaged at its end: {found[0].named()}{more}; {goes_on};"
+                " see: invoke ledger.verify"
             )
 
 

@@ -44,7 +44,6 @@ def provision(
         for stack in group_into_stacks(venues.values())
     ]
     stacks = [(stack, tallies) for stack, tallies in stacks if tallies]
-    elsewhere = {venue.name: venue.stack for venue in venues.values()}
     looked_at: set[str | None] = set()
     runs = []
     for stack, tallies in stacks:
@@ -63,7 +62,7 @@ def provision(
                 options,
                 told,
                 open_ledger=open_ledger,
-                elsewhere=elsewhere,
+                inventory=venues,
                 looks_at_bucket=new,
             )
             runs.append(partial(_run, stack, tallies, run, told))

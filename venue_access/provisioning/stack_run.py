@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from venue_access.aws import Aws, Caller
-from venue_access.buckets import find_buckets
+from venue_access.buckets import find_buckets, find_buckets_of_others
 from venue_access.callers import caller_in_account
 from venue_access.config import Settings
 from venue_access.errors import RequestError, TerraformError
@@ -72,7 +72,7 @@ class StackRun:
 
     :param tallies: the chosen venues, and where what becomes of them is written down.
     :param open_ledger: opens a venue's ledger, for a record of the proofs; one that cannot be written is a warning.
-    :param elsewhere: the stack of every venue of the inventory, by the venue's name.
+    :param inventory: every venue of the inventory by its name.
     :param looks_at_bucket: whether to see that the bucket of the state is fit for it.
     """
 
@@ -86,7 +86,7 @@ class StackRun:
         reporter: Reporter,
         *,
         open_ledger: OpenLedger,
-        elsewhere: Mapping[str, str],
+        inventory: Mapping[str, Venue],
         looks_at_bucket: bool,
     ) -> None:
         self._settings = settings
@@ -102,7 +102,7 @@ class StackRun:
         self._patience = Patience(timeout=_SETTLED, sleep=pause)
         self._told = False
         self._open_ledger = open_ledger
-        self._elsewhere = elsewhere
+        self._inventory = inventory
         self._looks_at_bucket = looks_at_bucket
 
     def run(self) -> None:
@@ -115,6 +115,7 @@ class StackRun:
             if self._looks_at_bucket:
                 for doubt in doubts(self._stack.state_place, self._aws):
                     self._reporter.warn(doubt)
+            find_buckets_of_others(self._aws, self._tallies.going(), self._inventory.values())
             buckets = self._tallies.each(self._prerequisites, at_once=_AT_ONCE)
             if self._options.check:
                 if (planned := self._plan(buckets)) is not None:
@@ -180,7 +181,8 @@ class StackRun:
             buckets=buckets, external_ids=ids, imports=imports, known=known, parameter_types=types
         )
         self._expect(known, imports)
-        told = left_alone(going, ids, types, {name: self._elsewhere.get(name) for name in departed}, self._stack.name)
+        now_in = {name: self._inventory[name].stack if name in self._inventory else None for name in departed}
+        told = left_alone(going, ids, types, now_in, self._stack.name)
         self._say_what_is_left_alone(told, state)
         self._reporter.now(f"{self._stack.name}: planning")
         for tally in self._tallies.values():

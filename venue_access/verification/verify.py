@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from venue_access.aws import Aws
 from venue_access.aws_values import SECURE_STRING
-from venue_access.buckets import BucketInUse, find_buckets
+from venue_access.buckets import BucketInUse, find_buckets, find_buckets_of_others
 from venue_access.callers import caller_in_account, why_not_trusted
 from venue_access.errors import AccessRefused
 from venue_access.inventory.model import Venue
@@ -37,6 +37,7 @@ def verify(
     :raises Unreachable: AWS does not answer, or the keys are of another account.
     """
     caller = caller_in_account(aws, venue)  # in another account everything would seem not to exist
+    find_buckets_of_others(aws, [venue], venues)
     try:
         live = read_live(aws, venue)
         buckets, checks = _buckets(aws, venue) if live.role is not None else ((), [])
