@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from venue_access.commands.surface import namespace
+from venue_access.cli.surface import namespace
 
 __all__ = ["namespace"]

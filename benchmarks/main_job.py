@@ -23,12 +23,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from tests.functional.kit import REGION, Kit, embedded
-from venue_access.accounts import Accounts
-from venue_access.aws import Aws
+from venue_access.aws.client import AwsClient
+from venue_access.aws.sessions import Accounts
+from venue_access.emulator.server import local_aws
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import build_venues
-from venue_access.local_aws import local_aws
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_environment
 
 VENUE = "bench-dev"
@@ -96,7 +96,7 @@ class Bench:
         bare_terraform(self.root, self.operator, *arguments)
 
 
-def bare_terraform(root: Path, operator: Aws, *arguments: str) -> None:
+def bare_terraform(root: Path, operator: AwsClient, *arguments: str) -> None:
     """Terraform as a person runs it in a rendered root."""
     found = cli_config_environment(os.environ, Path.home(), CHECKOUT / ".venue-access")
     environment = {

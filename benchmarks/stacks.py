@@ -20,10 +20,10 @@ sys.path.insert(0, str(CHECKOUT))
 
 from benchmarks.main_job import bare_terraform, seconds
 from tests.functional.kit import Kit, embedded
-from venue_access.accounts import Accounts
+from venue_access.aws.sessions import Accounts
+from venue_access.emulator.server import local_aws
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.venues import build_venues
-from venue_access.local_aws import local_aws
 
 SAMPLE, FORTY = 5, 40
 

@@ -27,7 +27,7 @@ sys.path.insert(0, str(CHECKOUT))  # nothing is installed yet
 
 from scripts import bootstrap_terraform as terraform
 from scripts.bootstrap_terraform import say
-from venue_access.errors import RequestError, VenueAccessError
+from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import write_private
 
 VENV = CHECKOUT / ".venv"
@@ -37,9 +37,9 @@ WORK = CHECKOUT / ".venue-access"
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 LAYERS = ("runtime", "embedded", "dev")
 ENTRY_POINTS = {
-    "venue-access": "venue_access.commands.program:run_venue_access",
-    "venue-access-credentials": "venue_access.own_keys.credentials:main",
-    **dict.fromkeys(("invoke", "inv"), "venue_access.commands.program:run_invoke"),
+    "venue-access": "venue_access.cli.program:run_venue_access",
+    "venue-access-credentials": "venue_access.accounts.credentials:main",
+    **dict.fromkeys(("invoke", "inv"), "venue_access.cli.program:run_invoke"),
 }
 """The programs of .venv/bin that are ours; the first two are also in pyproject.toml."""
 
@@ -90,7 +90,7 @@ def main() -> int:
         return error.exit_code
     except OSError as error:
         say(f"error: {error.filename or CHECKOUT}: {(error.strerror or str(error)).lower()}")
-        return RequestError.exit_code
+        return UsageError.exit_code
     except KeyboardInterrupt:
         say("interrupted; run it again to go on")
         return 130
@@ -171,7 +171,7 @@ def install_packages(layers: Sequence[str], lock: int) -> None:
         pip(layers, lock, "--no-build-isolation", "--use-pep517")
         stamp["layers"].update({layer: digest(layer) for layer in layers})
         stamp["distributions"] = sorted(distributions())
-    except RequestError:  # pip changes nothing before it has everything: what there was is still good
+    except UsageError:  # pip changes nothing before it has everything: what there was is still good
         write_private(STAMP, json.dumps(stamp, indent=1))
         raise
     write_private(STAMP, json.dumps(stamp, indent=1))
@@ -209,7 +209,7 @@ def make_venv(lock: int) -> None:
         shutil.rmtree(VENV)
     done = run([python, "-I", "-m", "venv", str(VENV)], lock)
     if done.returncode != 0:
-        raise RequestError(
+        raise UsageError(
             f"{python} cannot make a virtual environment: {last_line(done.stdout)}",
             hint="its venv or ensurepip module may be missing; on Debian: apt install python3-venv",
         )
@@ -225,7 +225,7 @@ def pip(layers: Sequence[str], lock: int, *options: str) -> None:
     hint = None
     if re.search("connection broken by|NewConnectionError|ConnectTimeout|NameResolution", done.stdout):
         hint = "the package index could not be reached: see to the network, or to pip's configuration (pip config list)"
-    raise RequestError(f"pip failed: {errors[0] if errors else last_line(done.stdout)}", hint=hint)
+    raise UsageError(f"pip failed: {errors[0] if errors else last_line(done.stdout)}", hint=hint)
 
 
 def run(command: list[str], lock: int) -> subprocess.CompletedProcess[str]:

@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from venue_access import ui
-from venue_access.errors import RequestError
+from venue_access import console
+from venue_access.errors import UsageError
 from venue_access.files import private_directory, write_private_if_changed
 from venue_access.provisioning.cli_config import terraform_program
 
@@ -26,13 +26,13 @@ ADD_ON_FOLDERS = (Path("/opt"), Path("/usr/local/share"), Path("/srv"))
 
 
 def say(text: str) -> None:
-    ui.say(f"bootstrap: {text}")
+    console.say(f"bootstrap: {text}")
 
 
 def provide(environ: Mapping[str, str], checkout: Path) -> None:
     """See that there is a Terraform that is new enough: download one where the ``PATH`` has none.
 
-    :raises RequestError: the one configured is not; a download failed.
+    :raises UsageError: the one configured is not; a download failed.
     """
     configured = environ.get("INVOKE_TERRAFORM") or "terraform"
     program = terraform_program(configured, checkout / ".venue-access")
@@ -41,7 +41,7 @@ def provide(environ: Mapping[str, str], checkout: Path) -> None:
         return
     found = f"{program} cannot be run" if version is None else f"{program} has version {version[0]}.{version[1]}"
     if configured != "terraform":
-        raise RequestError(found, hint="INVOKE_TERRAFORM must name Terraform or OpenTofu 1.11 or later")
+        raise UsageError(found, hint="INVOKE_TERRAFORM must name Terraform or OpenTofu 1.11 or later")
     say(f"{found}; downloading Terraform {PINNED}")
     download(environ.get("VENUE_ACCESS_TERRAFORM_MIRROR") or RELEASES, checkout)
 
@@ -67,7 +67,7 @@ def download(releases: str, checkout: Path) -> None:
     name = f"terraform_{PINNED}_{target()}.zip"
     sums = (checkout / "requirements" / f"terraform-{PINNED}.sha256").read_text(encoding="utf-8").split()
     if name not in sums:
-        raise RequestError(f"no checksum is known of Terraform {PINNED} for {target()}", hint=INSTEAD)
+        raise UsageError(f"no checksum is known of Terraform {PINNED} for {target()}", hint=INSTEAD)
     url = f"{releases.rstrip('/')}/terraform/{PINNED}/{name}"
     folder = private_directory(checkout / ".venue-access" / "bin")
     # In a folder of its own, so that a failure leaves nothing and the program appears whole.
@@ -77,9 +77,9 @@ def download(releases: str, checkout: Path) -> None:
             with urllib.request.urlopen(url, timeout=60) as response, archive.open("wb") as file:
                 shutil.copyfileobj(response, file)
         except (OSError, ValueError) as error:  # a URLError is an OSError; ValueError is for what is no URL
-            raise RequestError(f"cannot download {url}: {getattr(error, 'reason', error)}", hint=INSTEAD) from error
+            raise UsageError(f"cannot download {url}: {getattr(error, 'reason', error)}", hint=INSTEAD) from error
         if hashlib.sha256(archive.read_bytes()).hexdigest() != sums[sums.index(name) - 1]:
-            raise RequestError(f"{url} does not have the checksum that is committed here; discarded", hint=INSTEAD)
+            raise UsageError(f"{url} does not have the checksum that is committed here; discarded", hint=INSTEAD)
         with zipfile.ZipFile(archive) as release:
             program = Path(release.extract("terraform", scratch))
         program.chmod(0o700)

@@ -18,7 +18,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))  # the package is not installed
 
-from venue_access.local_aws import LocalAws, local_aws
+from venue_access.emulator.server import LocalAws, local_aws
 
 VENUE, ACCOUNT, REGION = "unity-dev", "111122223333", "us-west-2"
 PARAMETER = "/unity/unity/dev/cs/sts/role/external-id"

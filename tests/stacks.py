@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any
 
 from venue_access.inventory.model import Venue
-from venue_access.masked import ExternalId
-from venue_access.policies import ExternalIds
+from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.render import Import, Rendering, render
 from venue_access.provisioning.stack import Stack, group_into_stacks
+from venue_access.sensitive import ExternalId
 
 PORTAL = "arn:aws:iam::111122223333:role/portal-admin"
 OTHER_ACCOUNT = "arn:aws:iam::444455556666:root"

@@ -15,46 +15,34 @@ import pytest
 
 import tasks
 from scripts.docs import arguments_of
-from venue_access.masked import MASK, ExternalId, Masked, Secret
+from venue_access.sensitive import REDACTED, ExternalId, Secret, SensitiveStr
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-ROOMS = (
-    ("base", ("errors", "ui", "masked", "files", "lines", "config", "hardening", "deadline", "durations")),
+LAYERS = (
+    ("base", ("errors", "console", "sensitive", "files", "jsonl", "config", "hardening", "deadline", "durations")),
     ("inventory", ("inventory",)),
-    (
-        "the ways to AWS",
-        (
-            *(
-                "aws",
-                "aws_faults",
-                "aws_refusals",
-                "aws_sessions",
-                "aws_values",
-                "certificate",
-                "local_aws",
-                "accounts",
-            ),
-            *("operator_policy", "policies", "policy_meaning", "inline_policies", "buckets", "callers", "parameters"),
-        ),
-    ),
-    ("the ledger", ("ledger",)),
+    ("AWS", ("aws", "emulator", "policies")),
+    ("ledger", ("ledger",)),
     ("provisioning and tokens", ("provisioning", "tokens")),
-    ("proof of both", ("verification",)),
-    ("what the commands share", ("kit",)),
-    ("the operator's own keys", ("own_keys",)),
-    ("the doctor", ("doctor",)),
-    ("the commands", ("commands",)),
+    ("audit", ("audit",)),
+    ("application context", ("app",)),
+    ("accounts", ("accounts",)),
+    ("doctor", ("doctor",)),
+    ("commands", ("cli",)),
 )
-"""From the ground up: a module imports from its own room and from those before it."""
+"""From the bottom up: a module imports from its own layer and from those before it."""
 
-DOORS = {
-    "boto3": ("aws",),
-    "botocore": ("aws", "aws_faults", "aws_sessions"),
-    "cryptography": ("certificate", "tokens.seal.smime"),  # one makes a certificate of ours, the other reads others'
-    "keyring": ("own_keys.system_keyring",),
+ADAPTERS = {
+    "boto3": ("aws.client",),
+    "botocore": ("aws.client", "aws.faults", "aws.role_session"),
+    "cryptography": (
+        "emulator.certificate",
+        "tokens.encryption.smime",
+    ),  # one makes a certificate of ours, the other reads others'
+    "keyring": ("accounts.system_keyring",),
     "jinja2": ("provisioning.render",),
-    "pyrage": ("tokens.seal.age",),
+    "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
     "yaml": ("inventory.loader",),
 }
@@ -69,10 +57,10 @@ class Module:
     tree: ast.Module
 
     @property
-    def room(self) -> int:
-        rooms = [number for number, (_, members) in enumerate(ROOMS) if self.name.split(".")[0] in members]
-        assert rooms, f"{self.name} is in no room; add it to ROOMS"
-        return rooms[0]
+    def layer(self) -> int:
+        layers = [number for number, (_, members) in enumerate(LAYERS) if self.name.split(".")[0] in members]
+        assert layers, f"{self.name} is in no layer; add it to LAYERS"
+        return layers[0]
 
     def imports(self) -> Iterator[str]:
         """The modules it imports, anywhere in it."""
@@ -117,7 +105,7 @@ def package() -> list[Module]:
 
 
 PACKAGE = package()
-COMMANDS = tuple(module.name for module in PACKAGE if module.name.startswith("commands"))
+COMMANDS = tuple(module.name for module in PACKAGE if module.name.startswith("cli"))
 """The outermost edge: only here Invoke is known, the clock is read, a flag's text is not yet what it stands for."""
 
 
@@ -135,7 +123,7 @@ def files(*endings: str) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names if name.endswith(endings or ("",)))
 
 
-# -- rooms and doors -------------------------------------------------------------------------------------------------
+# -- layers and doors -------------------------------------------------------------------------------------------------
 
 
 @each_module()
@@ -144,7 +132,7 @@ def test_imports_point_one_way(module: Module) -> None:
     for imported in module.imports():
         if imported.startswith("venue_access."):
             other = modules[imported.removeprefix("venue_access.")]
-            assert other.room <= module.room, f"{module.name} imports {other.name}, which stands above it"
+            assert other.layer <= module.layer, f"{module.name} imports {other.name}, which is in a layer above it"
 
 
 @each_module()
@@ -159,8 +147,8 @@ def test_a_package_from_outside_is_imported_in_one_module(module: Module) -> Non
     for imported in module.imports():
         outside = imported.split(".")[0]
         if outside != "venue_access" and outside not in sys.stdlib_module_names:
-            doors = COMMANDS if outside == "invoke" else DOORS.get(outside, ())
-            assert module.name in doors, f"{module.name} imports {outside}"
+            adapters = COMMANDS if outside == "invoke" else ADAPTERS.get(outside, ())
+            assert module.name in adapters, f"{module.name} imports {outside}"
 
 
 def test_the_packages_own_modules_import_nothing_of_ours_before_they_are_asked() -> None:
@@ -176,43 +164,43 @@ def test_the_packages_own_modules_import_nothing_of_ours_before_they_are_asked()
 PURE = (
     "doctor.check",
     "durations",
-    "inventory.arns",
-    "inventory.checks",
-    "inventory.crosschecks",
+    "inventory.arn_validators",
+    "inventory.validators",
+    "inventory.cross_validation",
     "inventory.find",
     "inventory.model",
     "inventory.ranges",
     "inventory.recipients",
-    "inventory.tree",
+    "inventory.groups",
     "ledger.chain",
     "ledger.examine",
     "ledger.listing",
     "ledger.record",
-    "operator_policy",
-    "own_keys.account",
-    "own_keys.shell",
+    "policies.operator",
+    "accounts.account",
+    "accounts.shell",
     "provisioning.diagnostics",
     "provisioning.diff",
     "provisioning.dynamic",
     "provisioning.outcome",
-    "policies",
-    "policy_meaning",
+    "policies.documents",
+    "policies.compare",
     "provisioning.progress",
     "provisioning.stack",
     "tokens.console.credentials",
     "tokens.console.site",
-    "tokens.denies",
+    "policies.revocation",
     "tokens.durations",
-    "tokens.narrowing",
-    "tokens.narrowing_flags",
-    "tokens.policy_file",
+    "policies.session",
+    "policies.session_flags",
+    "policies.session_file",
     "tokens.shells",
-    "verification.report",
-    "verification.statements",
+    "audit.report",
+    "audit.statements",
     *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
-    "tokens.seal.note",
-    "tokens.seal.parcel",
-    "tokens.seal.passphrase",
+    "tokens.encryption.instructions",
+    "tokens.encryption.bundle",
+    "tokens.encryption.passphrase",
 )
 
 
@@ -224,20 +212,20 @@ def test_what_decides_touches_nothing(name: str) -> None:
     assert not [call for call, _ in module.calls() if call.rpartition(".")[2] in ("read_text", "write_text", "open")]
 
 
-@each_module(but=("ui", "own_keys.credentials", "hardening"))  # credentials is done before ui is imported
+@each_module(but=("console", "accounts.credentials", "hardening"))  # credentials is done before ui is imported
 def test_only_ui_talks_to_the_person(module: Module) -> None:
     names = {ast.unparse(node) for node in ast.walk(module.tree) if isinstance(node, (ast.Attribute, ast.Name))}
     assert not names & {"print", "input", "getpass", "logging", "sys.stdin", "sys.stdout", "sys.stderr"}
 
 
 PAYLOADS = {
-    ("commands.account", "account_clear"),  # statements for a shell
-    ("commands.account", "account_role_token"),  # a format
-    ("commands.account", "set_keys"),  # statements for a shell
-    ("commands.console", "show"),  # a URL, with whatever is not ASCII in it encoded
-    ("commands.tokens", "external_id_send"),  # the path of a file: Place.of refuses what cannot be printed
-    ("own_keys.credentials_anew", "answer_anew"),  # JSON
-    ("tokens.entries", "hand_over"),  # a format, or the path of a file
+    ("cli.account", "account_clear"),  # statements for a shell
+    ("cli.account", "account_role_token"),  # a format
+    ("cli.account", "set_keys"),  # statements for a shell
+    ("cli.console_url", "show"),  # a URL, with whatever is not ASCII in it encoded
+    ("cli.tokens", "external_id_send"),  # the path of a file: Place.of refuses what cannot be printed
+    ("accounts.credential_process", "answer_anew"),  # JSON
+    ("tokens.ledger_recording", "hand_over"),  # a format, or the path of a file
 }
 """Where a program reads the result, byte for byte; everywhere else control characters are escaped."""
 
@@ -259,7 +247,7 @@ def test_nothing_ends_the_process(module: Module) -> None:
     assert found <= ENDINGS
 
 
-@each_module(but=("files", "lines"))
+@each_module(but=("files", "jsonl"))
 def test_only_files_writes_files(module: Module) -> None:
     """It makes them with mode 0600 and replaces them at one stroke."""
     calls = [call for call, _ in module.calls()]
@@ -272,8 +260,8 @@ AMBIENT = re.compile(
 )
 AMBIENT_ALLOWED = {
     ("files", "write_private"),  # a name that is gone a moment later
-    ("local_aws", "_wait"),  # for a process of its own, which is nowhere faked
-    ("provisioning.stages", "new_external_id"),  # to be unpredictable is all it is for
+    ("emulator.server", "_wait"),  # for a process of its own, which is nowhere faked
+    ("provisioning.rotation_state", "new_external_id"),  # to be unpredictable is all it is for
 }
 
 
@@ -301,12 +289,12 @@ def _ambient(function: ast.FunctionDef) -> Iterator[str]:
 # -- what is kept from eyes ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [Masked, ExternalId, Secret])
-def test_a_confidential_value_prints_masked(kind: type[Masked]) -> None:
+@pytest.mark.parametrize("kind", [SensitiveStr, ExternalId, Secret])
+def test_a_confidential_value_prints_masked(kind: type[SensitiveStr]) -> None:
     value = kind("hunter2hunter2")
     shown = [str(value), repr(value), f"{value}", f"{value!r:>20}", str([value, {1: value}])]
     shown.append(operator.mod("%s %r", (value, value)))
-    assert all(MASK in text and "hunter2" not in text for text in shown)
+    assert all(REDACTED in text and "hunter2" not in text for text in shown)
 
 
 CONFIDENTIAL = re.compile(r"(secret|token|password|external_ids?|mfa_code)|\w+_(secret|token|external_id)", re.ASCII)
@@ -327,7 +315,7 @@ def test_what_is_named_like_a_secret_has_a_type_that_is_masked(module: Module) -
 
 # -- what people read ------------------------------------------------------------------------------------------------
 
-NAMED_AFTER_THE_VALUE = ("inventory.checks",)
+NAMED_AFTER_THE_VALUE = ("inventory.validators",)
 """Each function there checks what it is named after, as its module says."""
 
 

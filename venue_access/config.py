@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.files import private_directory, user_path
 
 
@@ -59,16 +59,16 @@ def settings(
     :param configured: ``inventory``, ``workdir`` and ``terraform``, as Invoke merged them.
     :param root: the folder of ``invoke.yaml``, to which the paths in it are relative. What comes from the
         environment or the command line is relative to where one stands.
-    :raises RequestError: one is no text, or is empty, as a shell variable that was never set: it would be the folder
+    :raises UsageError: one is no text, or is empty, as a shell variable that was never set: it would be the folder
         one stands in.
     """
 
     def given(key: str) -> str:
         value = configured[key]
         if value is not None and not isinstance(value, str):
-            raise RequestError(f"{key}: {value!r} is not text", hint="put its value in quotes in your invoke.yaml")
+            raise UsageError(f"{key}: {value!r} is not text", hint="put its value in quotes in your invoke.yaml")
         if not value:
-            raise RequestError(f"INVOKE_{key.upper()} is empty", hint="unset it for the default, or give it a value")
+            raise UsageError(f"INVOKE_{key.upper()} is empty", hint="unset it for the default, or give it a value")
         return value
 
     def path(key: str) -> Path:
@@ -77,7 +77,7 @@ def settings(
         return (base / user_path(text)).absolute()
 
     if inventory == "":
-        raise RequestError("--inventory is empty", hint="leave it out for the default, or name a file or folder")
+        raise UsageError("--inventory is empty", hint="leave it out for the default, or name a file or folder")
     return Settings(
         inventory=path("inventory") if inventory is None else user_path(inventory).absolute(),
         work_directory=path("workdir"),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from venue_access.errors import RequestError, Unreachable
+from venue_access.errors import Unreachable, UsageError
 
 DEFAULT = "5m"
 """The limit of a command that is given none."""
@@ -112,10 +112,10 @@ def time_limit(seconds: float | None, text: str = "") -> Iterator[None]:
     """Limit everything that is asked of AWS in this context, in any thread.
 
     :param text: the limit as the person gave it with ``--timeout``.
-    :raises RequestError: it leaves no time.
+    :raises UsageError: it leaves no time.
     """
     if seconds == 0:
-        raise RequestError(f"--timeout {text} leaves no time", hint="write 30s, 5m or 1h")
+        raise UsageError(f"--timeout {text} leaves no time", hint="write 30s, 5m or 1h")
     _limits.append(Deadline(seconds, text))
     try:
         yield

@@ -1,18 +1,18 @@
 """The failures that a person is meant to read, each with the exit code of the command.
 
     VenueAccessError
-     +-- RequestError        2   what was asked for cannot be
+     +-- UsageError        2   what was asked for cannot be
      |    +-- InventoryError     the inventory is wrong; carries every problem found
      +-- RenderError         3   a template could not be rendered
      +-- TerraformError      4   Terraform failed, or AWS refused something to it
      |    +-- StateLocked        somebody else holds the lock of its state
      +-- AwsError            5   AWS refused the kit, or could not be reached
-     |    +-- AccessRefused      AWS knows the caller and says no
-     |    +-- Unavailable        AWS throttles or fails, also after retries
+     |    +-- AccessDenied      AWS knows the caller and says no
+     |    +-- ServiceUnavailable        AWS throttles or fails, also after retries
      |    +-- Unreachable        no keys, keys that do not work, the wrong account, no network
      +-- DeliveryError       6   a token was issued but could not be handed over
-     +-- DifferenceFound     7   a check found a difference
-     +-- Stopped           130   Ctrl-C
+     +-- CheckFailed     7   a check found a difference
+     +-- Interrupted           130   Ctrl-C
 
 Anything else that escapes is a bug, and shows its traceback (exit 1).
 """
@@ -53,7 +53,7 @@ class VenueAccessError(Exception):
         return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
 
 
-class RequestError(VenueAccessError):
+class UsageError(VenueAccessError):
     """What was asked for cannot be: a wrong name, a value AWS would refuse."""
 
     exit_code = 2
@@ -74,7 +74,7 @@ class Problem:
         return ": ".join(printable(_shortened(part)) for part in [*filter(None, where), self.message])
 
 
-class InventoryError(RequestError):
+class InventoryError(UsageError):
     """The inventory is wrong; every problem found is in ``problems``."""
 
     def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
@@ -116,11 +116,11 @@ class AwsError(VenueAccessError):
         self.code = code
 
 
-class AccessRefused(AwsError):
+class AccessDenied(AwsError):
     """AWS knows the caller and does not allow the call."""
 
 
-class Unavailable(AwsError):
+class ServiceUnavailable(AwsError):
     """AWS throttles or fails, also after retries: neither the request nor the keys are to blame."""
 
 
@@ -134,18 +134,18 @@ class DeliveryError(VenueAccessError):
     exit_code = 6
 
 
-class DifferenceFound(VenueAccessError):
+class CheckFailed(VenueAccessError):
     """A check found a difference."""
 
     exit_code = 7
 
 
-class Stopped(VenueAccessError):
+class Interrupted(VenueAccessError):
     """Ctrl-C ended the run; the message says how things were left."""
 
     exit_code = 130
 
 
-def of_the_system(error: OSError) -> RequestError:
+def of_the_system(error: OSError) -> UsageError:
     """What the system refuses of a file that nobody foresaw, such as a folder where a file was."""
-    return RequestError(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    return UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error))

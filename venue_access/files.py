@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 
 
 def private_directory(path: Path) -> Path:
     """Make ``path`` and its missing parents with mode 0700, and return it.
 
-    :raises RequestError: it cannot be made, or was there and somebody else may write in it: what they put there would
+    :raises UsageError: it cannot be made, or was there and somebody else may write in it: what they put there would
         be run by Terraform, with the operator's keys.
     """
     try:
@@ -33,7 +33,7 @@ def private_directory(path: Path) -> Path:
     except OSError as error:
         raise unwritable(path, error) from error
     if about.st_mode & 0o022 or about.st_uid not in (os.geteuid(), 0):
-        raise RequestError(
+        raise UsageError(
             f"somebody else may write in {path}", hint=f"make it yours alone: chmod go-w {shlex.quote(str(path))}"
         )
     return path
@@ -45,7 +45,7 @@ def write_private(path: Path, text: str) -> None:
     The new file is made beside the old one with its final mode, so that no moment shows it to others, and a
     symbolic link at ``path`` is replaced, never followed.
 
-    :raises RequestError: it cannot be written (a full disk, a read-only folder).
+    :raises UsageError: it cannot be written (a full disk, a read-only folder).
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -77,7 +77,7 @@ def write_private_if_changed(path: Path, text: str) -> bool:
 def create_private(path: Path, content: bytes) -> None:
     """Make a file with mode 0600 where nothing stands, not even a symbolic link; on the disk when this returns.
 
-    :raises RequestError: something stands there, or it cannot be written; nothing is left of it then.
+    :raises UsageError: something stands there, or it cannot be written; nothing is left of it then.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -97,7 +97,7 @@ def create_private(path: Path, content: bytes) -> None:
 def check_creatable(path: Path) -> None:
     """See that ``create_private`` can make ``path``, before there is what is to be in it.
 
-    :raises RequestError: something stands there, or its folder takes no file.
+    :raises UsageError: something stands there, or its folder takes no file.
     """
     try:
         try:
@@ -113,7 +113,7 @@ def check_creatable(path: Path) -> None:
 def check_takes_files(folder: Path, *, room: int = 65_536) -> None:
     """See that a file of ``room`` bytes can be made in a folder, by making one that has no name.
 
-    :raises RequestError: it cannot: it is missing, read-only or full.
+    :raises UsageError: it cannot: it is missing, read-only or full.
     """
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -132,15 +132,15 @@ def user_path(text: str) -> Path:
 def read_small(path: Path, *, what: str, hint: str, most: int = 65_536) -> bytes:
     """The content of a file that somebody named for a ``what``.
 
-    :raises RequestError: it cannot be read, or is longer than any such file.
+    :raises UsageError: it cannot be read, or is longer than any such file.
     """
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
     except OSError as error:
-        raise RequestError(f"the {what} file {str(path)!r} cannot be read: {_words(error)}", hint=hint) from error
+        raise UsageError(f"the {what} file {str(path)!r} cannot be read: {_words(error)}", hint=hint) from error
     if len(content) > most:
-        raise RequestError(f"the {what} file {str(path)!r} is longer than any {what}", hint=hint)
+        raise UsageError(f"the {what} file {str(path)!r} is longer than any {what}", hint=hint)
     return content
 
 
@@ -165,19 +165,17 @@ def read_regular(path: Path, *, most: int) -> bytes:
 def check_private(path: Path) -> None:
     """See that a file or folder with secrets in it is its owner's alone.
 
-    :raises RequestError: others may read it, with the command that mends that; or it is somebody else's.
+    :raises UsageError: others may read it, with the command that mends that; or it is somebody else's.
     """
     try:
         about = path.stat()
     except OSError as error:
-        raise RequestError(f"{path} cannot be looked at: {_words(error)}") from error
+        raise UsageError(f"{path} cannot be looked at: {_words(error)}") from error
     if about.st_uid not in (os.geteuid(), 0):
-        raise RequestError(f"{path} belongs to somebody else", hint="keep keys in files of your own")
+        raise UsageError(f"{path} belongs to somebody else", hint="keep keys in files of your own")
     if about.st_mode & 0o077:
         mode = "700" if path.is_dir() else "600"
-        raise RequestError(
-            f"others can read {path}", hint=f"make it yours alone: chmod {mode} {shlex.quote(str(path))}"
-        )
+        raise UsageError(f"others can read {path}", hint=f"make it yours alone: chmod {mode} {shlex.quote(str(path))}")
 
 
 @contextmanager
@@ -192,7 +190,7 @@ def locked(
     """Hold the machine-wide lock at ``path``; the system drops it when the process ends, however it ends.
 
     :param timeout: seconds to wait for another holder; ``waiting`` is called once when the wait begins.
-    :raises RequestError: someone else held it to the end of ``timeout``, or it cannot be made.
+    :raises UsageError: someone else held it to the end of ``timeout``, or it cannot be made.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -220,7 +218,7 @@ def take_lock(
 
     :param shared: let other shared locks be held beside this one.
     :param quiet: seconds to wait before ``waiting`` is called: many writers each wait for a moment.
-    :raises RequestError: another process, which is named, held it to the end of ``timeout`` (seconds).
+    :raises UsageError: another process, which is named, held it to the end of ``timeout`` (seconds).
     """
     began, pause, said = clock(), 0.001, False
     while True:
@@ -252,12 +250,12 @@ def _lock_holder(descriptor: int) -> int | None:
     return None
 
 
-def _held(path: Path, holder: int | None, timeout: float) -> RequestError:
+def _held(path: Path, holder: int | None, timeout: float) -> UsageError:
     """Return the error for a lock that stays held. It shows no arguments: a credential may be among them."""
     named = holder is not None and holder != os.getpid()
     who = f"process {holder}" if named else "another process" if holder is None else "another thread of this process"
     look = f"ps -o pid,stat,etime,comm -p {holder}" if named else f"lsof {shlex.quote(str(path))}"
-    return RequestError(
+    return UsageError(
         f"{who} has held the lock of {path} for more than {timeout:.0f} s",
         hint=f"wait for it to end, or see whether it hangs: {look}",
     )
@@ -276,17 +274,17 @@ def _words(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _not_made(path: Path, error: OSError) -> RequestError:
+def _not_made(path: Path, error: OSError) -> UsageError:
     if isinstance(error, FileExistsError):
-        return RequestError(f"{path} exists already, and nothing is overwritten", hint="name another, or remove it")
-    return RequestError(
+        return UsageError(f"{path} exists already, and nothing is overwritten", hint="name another, or remove it")
+    return UsageError(
         f"cannot write {path}: {_words(error)}", hint="its folder must exist, be writable and have free space"
     )
 
 
-def unwritable(path: Path, error: OSError) -> RequestError:
+def unwritable(path: Path, error: OSError) -> UsageError:
     """The error for a file or folder of the kit's own that cannot be written."""
-    return RequestError(
+    return UsageError(
         f"cannot write {path}: {_words(error)}",
         hint="the work directory must be a writable folder with free space; choose another with INVOKE_WORKDIR",
     )

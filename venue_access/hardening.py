@@ -46,7 +46,7 @@ def redact_debug_log(logger: str, flags: Iterable[str], arguments: Iterable[str]
     """
     import logging
 
-    from venue_access.masked import MASK, redact
+    from venue_access.sensitive import REDACTED, redact_all
 
     names, values, words = {f"--{flag}" for flag in flags}, set[str](), list(arguments)
     for word, following in zip(words, [*words[1:], ""], strict=True):
@@ -59,8 +59,8 @@ def redact_debug_log(logger: str, flags: Iterable[str], arguments: Iterable[str]
     def redact_record(record: logging.LogRecord) -> bool:
         text = record.getMessage()
         for value in sorted(values, key=len, reverse=True):  # one may be the beginning of another
-            text = text.replace(value, MASK)
-        record.msg, record.args = redact(text), ()
+            text = text.replace(value, REDACTED)
+        record.msg, record.args = redact_all(text), ()
         return True
 
     logging.getLogger(logger).addFilter(redact_record)

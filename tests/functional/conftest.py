@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.functional.kit import Kit, embedded, hang_up, new_venue
 from tests.functional.live_role import Role, provisioned_role
 from tests.functional.proxy import Proxy, proxy_before
-from venue_access.local_aws import local_aws
+from venue_access.emulator.server import local_aws
 
 TOGETHER = {
     **{name: name for name in ("accounts", "aws_faults", "bootstrap", "console", "issue_token", "ledger", "mfa")},

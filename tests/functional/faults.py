@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from xml.sax.saxutils import escape
 
-Answer = tuple[int, bytes]
+AwsResponse = tuple[int, bytes]
 """A status and a body."""
 
 
@@ -88,7 +88,7 @@ _SAID = {
 }
 
 
-def answer(fault: Fault, headers: Mapping[str, str]) -> Answer:
+def answer(fault: Fault, headers: Mapping[str, str]) -> AwsResponse:
     """What AWS answers in place of carrying a call out, in the protocol that it was asked in."""
     protocol = _protocol(headers)
     if fault is Fault.UNAVAILABLE:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.functional.kit import ACCOUNT, Kit, embedded
-from venue_access.aws import Aws
-from venue_access.errors import AccessRefused
+from venue_access.aws.client import AwsClient
+from venue_access.errors import AccessDenied
 from venue_access.inventory.model import embedded_operator_arn
 
 KNOWN = FIRST, SECOND, THIRD = "first-id-0001", "second-id-0002", "third-id-0003"
@@ -40,7 +40,7 @@ class Guard:
         self.put(FIRST)
 
     @property
-    def root(self) -> Aws:
+    def root(self) -> AwsClient:
         return self.kit.root()
 
     @property
@@ -99,7 +99,7 @@ class Guard:
         arn = f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
         try:
             operator.call("sts", "assume_role", RoleArn=arn, RoleSessionName="prober", **request)
-        except AccessRefused:
+        except AccessDenied:
             return False
         return True
 

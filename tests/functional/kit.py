@@ -13,9 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from venue_access.aws import Aws, Endpoint, Keys
-from venue_access.local_aws import local_aws
-from venue_access.masked import Secret
+from venue_access.aws.client import AwsClient, Credentials, Endpoint
+from venue_access.emulator.server import local_aws
+from venue_access.sensitive import Secret
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ACCOUNT, OTHER_ACCOUNT, REGION = "111122223333", "444455556666", "us-west-2"
@@ -102,15 +102,15 @@ class Kit:
         assert result.code == 0, f"{arguments}: exit {result.code}\n{result.out}\n{result.err}"
         return result
 
-    def root(self, account: str = ACCOUNT, region: str = REGION) -> Aws:
+    def root(self, account: str = ACCOUNT, region: str = REGION) -> AwsClient:
         """The root of an account on the embedded AWS, to look at what the kit did and to meddle with it."""
         return _root(account, region, local_aws(self.work_directory).endpoint())
 
-    def session(self, token: dict[str, Any], region: str = REGION) -> Aws:
+    def session(self, token: dict[str, Any], region: str = REGION) -> AwsClient:
         """What a recipient does with a token: the JSON document of ``issue-token``."""
         given = token["Credentials"]
-        keys = Keys(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
-        return Aws(region=region, keys=keys, endpoint=local_aws(self.work_directory).endpoint())
+        keys = Credentials(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
+        return AwsClient(region=region, keys=keys, endpoint=local_aws(self.work_directory).endpoint())
 
 
 def hang_up() -> None:
@@ -120,5 +120,5 @@ def hang_up() -> None:
 
 
 @cache  # making boto3's clients takes thirty times what a call takes
-def _root(account: str, region: str, endpoint: Endpoint) -> Aws:
-    return Aws(region=region, keys=Keys(account, Secret("test")), endpoint=endpoint)
+def _root(account: str, region: str, endpoint: Endpoint) -> AwsClient:
+    return AwsClient(region=region, keys=Credentials(account, Secret("test")), endpoint=endpoint)

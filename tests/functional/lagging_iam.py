@@ -52,7 +52,7 @@ class LaggingIam:
             content = _DOCUMENT.sub(lambda found: found[1] + document + found[2], content)
         return status, answered, content
 
-    def settle(self) -> None:
+    def wait_until_effective(self) -> None:
         """Wait until everything is seen."""
         for timer in self._timers:
             timer.join()

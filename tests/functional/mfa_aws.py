@@ -21,8 +21,8 @@ from ministack import app as ministack
 from ministack.core import iam_evaluator
 from ministack.services import iam, sts
 
-from venue_access.aws import Endpoint
-from venue_access.local_aws import HOST
+from venue_access.aws.client import Endpoint
+from venue_access.emulator.server import HOST
 
 CODE = "123456"
 _with_mfa: dict[str, float] = {}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.functional.kit import CHECKOUT, Result
-from venue_access.aws import Aws, Endpoint, Keys
-from venue_access.masked import Secret
+from venue_access.aws.client import AwsClient, Credentials, Endpoint
+from venue_access.sensitive import Secret
 
 WORK, PERSONAL = "012123456789", "987654321012"
 ROLE = "work-temporary-escalation"
@@ -70,7 +70,7 @@ def make_home(folder: Path, endpoint: Endpoint) -> Home:
     home = Home(folder, endpoint)
     home.credentials.mkdir(mode=0o700)
     for name, account in (("work", WORK), ("personal", PERSONAL)):
-        root = Aws(region="us-east-1", keys=Keys(account, Secret("test")), endpoint=endpoint)
+        root = AwsClient(region="us-east-1", keys=Credentials(account, Secret("test")), endpoint=endpoint)
         root.ensure("iam", "create_user", UserName="jbrowne")
         document = json.dumps(_ANYTHING)
         root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="own", PolicyDocument=document)

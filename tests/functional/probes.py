@@ -14,7 +14,7 @@ from venue_access.inventory.model import Venue
 
 MATRIX = Path(__file__).parents[1] / "data" / "permissions.yml"
 
-Answer = Literal["allowed", "denied"]
+AwsResponse = Literal["allowed", "denied"]
 
 _DIGEST = "sha256:" + "0" * 64
 _UPLOAD = "00000000-0000-0000-0000-000000000000"
@@ -35,7 +35,7 @@ class Row:
 
     action: str
     resource: str
-    expected: Answer
+    expected: AwsResponse
     given: str | None = None
 
     @property
@@ -80,7 +80,7 @@ def resources(venue: Venue, bucket: str) -> dict[str, str]:
     }
 
 
-def probe(row: Row, clients: Mapping[str, Any], arns: Mapping[str, str]) -> Answer:
+def probe(row: Row, clients: Mapping[str, Any], arns: Mapping[str, str]) -> AwsResponse:
     """Try a row with a real call: denied only where the service says so, allowed whatever else it says.
 
     :param clients: boto3 clients made from a token, by service.

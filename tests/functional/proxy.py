@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.functional import faults
 from tests.functional.faults import Fault, FaultOf, refusal
 from tests.functional.lagging_iam import Answered, LaggingIam
-from venue_access.aws import Endpoint
+from venue_access.aws.client import Endpoint
 
 _READS = ("Get", "List", "Describe", "Assume", "BatchGet", "BatchCheck", "Simulate")
 

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from venue_access.certificate import write_certificate
+from venue_access.emulator.certificate import write_certificate
 
 SIGNIN_TOKEN = "Very+long/and=odd&token?"
 HTML = b"<!DOCTYPE html><html><title>Amazon Web Services Sign-In</title>Bad Request</html>"

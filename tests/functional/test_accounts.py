@@ -14,10 +14,10 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, CHECKOUT, REGION, Kit
 from tests.functional.own_accounts import PERSONAL, ROLE, WORK, Home, make_home
-from venue_access.aws import Aws, Keys
+from venue_access.aws.client import AwsClient, Credentials
+from venue_access.emulator.server import local_aws
 from venue_access.inventory.model import embedded_operator_arn
-from venue_access.local_aws import local_aws
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PROGRAM = Path(sys.executable).parent / "venue-access-credentials"
@@ -173,7 +173,7 @@ def test_the_cache_survives_two_at_once_and_a_kill(home: Home) -> None:
     (session,) = home.sessions
     whole = session.read_text()
     killing = (
-        "import os, signal\nfrom venue_access import files\nfrom venue_access.own_keys import cache\n"
+        "import os, signal\nfrom venue_access import files\nfrom venue_access.accounts import cache\n"
         "os.replace = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "files.write_private(__import__('pathlib').Path(os.sys.argv[1]), 'half')\n"
     )
@@ -313,7 +313,7 @@ def test_source_profile_overrides_exported_credentials(home: Home, venue: dict[s
         "trusted_principals": [embedded_operator_arn(ACCOUNT)],
     }
     inventory.write_text(json.dumps({"all": {"hosts": {"shared-dev": found}}}))
-    root = Aws(region=REGION, keys=Keys(ACCOUNT, Secret("test")), endpoint=endpoint)
+    root = AwsClient(region=REGION, keys=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
     operator = root.assume_role(embedded_operator_arn(ACCOUNT), "operator").keys.environment()
     settings = "".join(f"{name.lower()} = {value}\n" for name, value in operator.items() if name in CREDENTIALS)
     config = tmp_path / "config"

@@ -10,8 +10,8 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, embedded
 from tests.functional.test_provision import REST, iam_documents, live_ids, parameter_of, role_of
-from venue_access.masked import ExternalId
-from venue_access.parameters import overwrite_parameter
+from venue_access.aws.parameters import overwrite_parameter
+from venue_access.sensitive import ExternalId
 
 BY_HAND = "made-by-hand:2024"
 SOMEBODYS_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/somebodys"

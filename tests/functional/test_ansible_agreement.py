@@ -24,10 +24,10 @@ from ansible.vars.manager import VariableManager
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
+from venue_access.inventory.groups import ANSIBLES_OWN, Inventory
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.patterns import Selection, select
-from venue_access.inventory.tree import ANSIBLES_OWN, Inventory
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests/data/inventories"
@@ -215,7 +215,7 @@ def outcome(inventory: Inventory, pattern: str) -> Sequence[str] | None:
     """The hosts that a limit leaves; None where it is refused."""
     try:
         selection: Selection = select(inventory, pattern)
-    except RequestError:
+    except UsageError:
         return None
     return list(selection.hosts)
 

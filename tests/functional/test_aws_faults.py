@@ -340,7 +340,7 @@ def test_a_rotation_waits_until_iam_sees_each_change_and_tokens_can_be_issued_me
     assert "proved that the old one, a wrong one and none are refused" in err
     assert len(issued) > 2
     assert not any(issued)
-    proxy.lagging.settle()
+    proxy.lagging.wait_until_effective()
     guard.check_stable(FIRST)
 
 
@@ -359,7 +359,7 @@ def test_a_fresh_venue_is_proved_when_iam_has_seen_it(kit: Kit, venue: str, prox
 def test_a_rotation_bears_an_iam_that_takes_a_minute(guard: Guard, proxy: Proxy) -> None:
     proxy.lagging = LaggingIam(60.0)
     assert run(guard.kit, "rotate-external-id").code == 0
-    proxy.lagging.settle()
+    proxy.lagging.wait_until_effective()
     guard.check_stable(FIRST)
 
 
@@ -370,7 +370,7 @@ def test_an_iam_that_does_not_see_a_change_in_time_leaves_the_old_id_in_use(guar
     assert result.code == 5
     assert "the role does not accept the new external ID after 120 s; the one in use stays in use" in result.err
     assert guard.published() == FIRST
-    proxy.lagging.settle()
+    proxy.lagging.wait_until_effective()
     proxy.lagging = None
     ends_right(guard, "rotate-external-id")
 

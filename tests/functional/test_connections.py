@@ -12,8 +12,8 @@ import pytest
 from tests.functional.kit import Kit
 from tests.functional.proxy import Proxy
 from tests.functional.test_not_aws import LEDGER, PAGE, Impostor, away, impostor
-from venue_access.certificate import write_certificate
-from venue_access.local_aws import local_aws
+from venue_access.emulator.certificate import write_certificate
+from venue_access.emulator.server import local_aws
 
 __all__ = ["impostor"]
 LOCATION = {"Location": "http://portal.example/login?next=x"}

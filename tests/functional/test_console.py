@@ -21,14 +21,14 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, Result, embedded
 from tests.functional.sign_in_service import HTML, SIGNIN_TOKEN, SignInService, sign_in_service
-from venue_access.aws import Aws, Keys
+from venue_access.aws.client import AwsClient, Credentials
+from venue_access.emulator.server import local_aws
 from venue_access.errors import AwsError, DeliveryError, Unreachable
-from venue_access.local_aws import local_aws
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 from venue_access.tokens.console.browser import open_in_browser
 from venue_access.tokens.console.sign_in import signin_token
 
-KEYS = Keys("ASIAEXAMPLEEXAMPLE00", Secret('se"cret/k&y%41'), Secret("session+token==&Action=logout"))
+KEYS = Credentials("ASIAEXAMPLEEXAMPLE00", Secret('se"cret/k&y%41'), Secret("session+token==&Action=logout"))
 EXTERNAL_ID = "chosen-by-the-venue"
 
 
@@ -164,14 +164,14 @@ class Across:
     """A venue whose role trusts the root of another account with an external ID, and a user there."""
 
     kit: Kit
-    keys: Keys
+    keys: Credentials
     ca_file: Path
 
-    def user(self) -> Aws:
+    def user(self) -> AwsClient:
         """Made anew each time: a connection that is left open keeps the embedded AWS from ending."""
         return self.kit.root(OTHER_ACCOUNT).with_keys(self.keys)
 
-    def environment(self, keys: Keys | None = None) -> dict[str, str]:
+    def environment(self, keys: Credentials | None = None) -> dict[str, str]:
         return {**(keys or self.keys).environment(), "AWS_CA_BUNDLE": str(self.ca_file), "AWS_REGION": REGION}
 
     def console(
@@ -220,7 +220,7 @@ def across(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Ac
     root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="across", PolicyDocument=document)
     key = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
     assert endpoint.ca_file is not None
-    return Across(kit, Keys(key["AccessKeyId"], Secret(key["SecretAccessKey"])), endpoint.ca_file)
+    return Across(kit, Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"])), endpoint.ca_file)
 
 
 def test_another_accounts_keys_get_a_token_with_the_external_id_and_with_no_other(across: Across) -> None:
@@ -340,7 +340,7 @@ def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, ser
     held = held.get("Credentials", held)
     endpoint = {"AWS_ENDPOINT_URL": local_aws(across.kit.work_directory).endpoint().url}
     if way == "environment":
-        keys = Keys(held["AccessKeyId"], Secret(held["SecretAccessKey"]), Secret(held["SessionToken"]))
+        keys = Credentials(held["AccessKeyId"], Secret(held["SecretAccessKey"]), Secret(held["SessionToken"]))
         made = across.console(service, "--from-env", **endpoint, **keys.environment())
         assert "the session lasts as long as the credentials" in made.err
     else:
@@ -353,7 +353,7 @@ def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, ser
 
 def test_a_users_mfa_session_is_refused_before_anything_is_sent(across: Across, service: SignInService) -> None:
     given = across.user().call("sts", "get_session_token")["Credentials"]
-    keys = Keys(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
+    keys = Credentials(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
     endpoint = local_aws(across.kit.work_directory).endpoint().url
     refused = across.console(service, "--from-env", AWS_ENDPOINT_URL=endpoint, **keys.environment())
     assert (refused.code, refused.out, service.asked) == (2, "", [])

@@ -116,7 +116,7 @@ def test_a_command_and_what_it_starts_leave_no_core_dump(loud: Kit, provisioned:
             time.sleep(0.02)
         process.stdin.close()
     assert shut
-    script = "import resource; from venue_access.own_keys.credentials import main; main();"
+    script = "import resource; from venue_access.accounts.credentials import main; main();"
     script += "print(resource.getrlimit(resource.RLIMIT_CORE))"
     done = run(loud, [sys.executable, "-c", script])
     assert done.out == "(0, 0)\n"

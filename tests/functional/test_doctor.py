@@ -10,8 +10,8 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded
 from tests.functional.proxy import Proxy
+from venue_access.emulator.server import local_aws
 from venue_access.inventory.model import embedded_operator_arn
-from venue_access.local_aws import local_aws
 
 
 def checks(kit: Kit, *arguments: str, code: int, **environment: str) -> dict[str, list[dict[str, Any]]]:

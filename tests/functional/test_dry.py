@@ -12,8 +12,8 @@ import tasks
 from tests.functional.kit import Kit, Result, embedded
 from tests.functional.own_accounts import Home, make_home
 from tests.functional.processes import working_in
-from venue_access.aws import Aws
-from venue_access.local_aws import local_aws
+from venue_access.aws.client import AwsClient
+from venue_access.emulator.server import local_aws
 
 SETTINGS = ("INVOKE_INVENTORY", "INVOKE_WORKDIR")
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
@@ -98,7 +98,7 @@ def files(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
     return found
 
 
-def in_aws(root: Aws) -> list[Any]:
+def in_aws(root: AwsClient) -> list[Any]:
     """What an account has: IAM with its documents, parameters and their versions, buckets, repositories."""
     return [
         {**root.call("iam", "get_account_authorization_details"), "ResponseMetadata": None},

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import CHECKOUT, Kit, embedded, new_venue
+from venue_access.app import App as OurKit
 from venue_access.config import Settings
-from venue_access.kit import Kit as OurKit
-from venue_access.provisioning.root import StackRoot
+from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.stack import group_into_stacks
 
 
@@ -28,9 +28,9 @@ class Stacks:
         settings = Settings(kit.inventory, kit.work_directory, CHECKOUT, terraform=str(program))
         ours = OurKit.open(settings)
         stacks = group_into_stacks(ours.venues.values())
-        self.roots = [StackRoot(settings, stack, ours.aws(stack.venues[0])) for stack in stacks]
+        self.roots = [RootModule(settings, stack, ours.aws(stack.venues[0])) for stack in stacks]
 
-    def asked_to_write(self, root: StackRoot) -> list[str]:
+    def asked_to_write(self, root: RootModule) -> list[str]:
         """What Terraform was asked for as the root was written."""
         self._asked.write_text("")
         root.write_for(buckets={}, external_ids={})

@@ -12,13 +12,13 @@ from tests.functional.kit import ACCOUNT, REGION, Kit, embedded, new_venue
 from tests.functional.test_provision import REST, role_of
 from tests.stacks import a_stack, a_venue
 from tests.unit.ledger.records import a_record
-from venue_access.aws import LiveRole
+from venue_access.aws.client import LiveRole
 from venue_access.config import Settings
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.inventory.model import LedgerBucket, StateBackend
 from venue_access.ledger.s3 import S3Ledger
-from venue_access.provisioning.live import LiveVenue
-from venue_access.provisioning.state_moves import refuse_moved
+from venue_access.provisioning.state_migration import refuse_moved
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
 
 
 def names_bucket(kit: Kit, venue: str, bucket: str) -> str:
@@ -118,11 +118,11 @@ def test_a_tag_of_the_platforms_is_not_taken_for_the_place_of_a_state(kit: Kit, 
     settings = Settings(tmp_path, tmp_path / "work", tmp_path)
     settings.folder("stacks")
 
-    def live(**tags: str) -> LiveVenue:
-        return LiveVenue(LiveRole(venue.role_arn, "AROA1", "/", {}, 3600, None, tags), None)
+    def live(**tags: str) -> VenueSnapshot:
+        return VenueSnapshot(LiveRole(venue.role_arn, "AROA1", "/", {}, 3600, None, tags), None)
 
     refuse_moved(settings, a_stack(venue), venue, live(Stack="elsewhere"), root)
-    with pytest.raises(RequestError, match="but the state of stack elsewhere holds it"):
+    with pytest.raises(UsageError, match="but the state of stack elsewhere holds it"):
         refuse_moved(settings, a_stack(venue), venue, live(**{"venue-access:stack": "elsewhere"}), root)
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from tests.functional.kit import CHECKOUT, REGION, Kit
 from tests.functional.shells import QUOTED, UNQUOTED, environments
-from venue_access.aws import Aws, Keys
-from venue_access.local_aws import local_aws
-from venue_access.masked import Secret
+from venue_access.aws.client import AwsClient, Credentials
+from venue_access.emulator.server import local_aws
+from venue_access.sensitive import Secret
 
 
 def issued(kit: Kit, name: str, form: str, *flags: str) -> str:
@@ -25,8 +25,8 @@ def issued(kit: Kit, name: str, form: str, *flags: str) -> str:
 
 def whose(kit: Kit, access_key: str, secret_key: str, token: str) -> str:
     """The ARN that the embedded AWS knows these keys by."""
-    keys = Keys(access_key, Secret(secret_key), Secret(token))
-    return Aws(region=REGION, keys=keys, endpoint=local_aws(kit.work_directory).endpoint()).caller().arn
+    keys = Credentials(access_key, Secret(secret_key), Secret(token))
+    return AwsClient(region=REGION, keys=keys, endpoint=local_aws(kit.work_directory).endpoint()).caller().arn
 
 
 @pytest.mark.parametrize(("form", "shell", "way"), [("env", "dash", UNQUOTED), ("fish", "fish", "source {file}")])

@@ -18,10 +18,10 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
-from venue_access.aws import Aws, Keys
+from venue_access.aws.client import AwsClient, Credentials
+from venue_access.emulator.server import local_aws
 from venue_access.inventory.model import embedded_operator_arn
-from venue_access.local_aws import local_aws
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 
 FIELDS = {
     "AssumedRoleUser": ["AssumedRoleId", "Arn"],
@@ -281,14 +281,14 @@ def desk_venue(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -
     return kit, name, f"arn:aws:iam::{ACCOUNT}:role/unity-desk-dev-sts"
 
 
-def iam_user(root: Aws, name: str, *, allow: dict[str, str]) -> dict[str, str]:
+def iam_user(root: AwsClient, name: str, *, allow: dict[str, str]) -> dict[str, str]:
     """An IAM user who may do no more than ``allow`` says, action by resource: the environment with their keys."""
     root.ensure("iam", "create_user", UserName=name)
     statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in allow.items()]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
     root.call("iam", "put_user_policy", UserName=name, PolicyName="desk", PolicyDocument=document)
     made = root.call("iam", "create_access_key", UserName=name)["AccessKey"]
-    return Keys(made["AccessKeyId"], Secret(made["SecretAccessKey"])).environment()
+    return Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"])).environment()
 
 
 class TestTheDesk:
@@ -369,8 +369,11 @@ class TestTheDesk:
             ({}, "no AWS keys were found"),
             ({"AWS_PROFILE": "nowhere"}, "your AWS configuration is not usable"),
             ({"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"}, "your AWS configuration is not usable"),
-            (Keys("AKIAIOSFODNN7EXAMPLE", Secret("wrong")).environment(), "AWS does not accept your keys"),
-            (Keys("ASIAIOSFODNN7EXAMPLE", Secret("w"), Secret("t")).environment(), "AWS does not accept your keys"),
+            (Credentials("AKIAIOSFODNN7EXAMPLE", Secret("wrong")).environment(), "AWS does not accept your keys"),
+            (
+                Credentials("ASIAIOSFODNN7EXAMPLE", Secret("w"), Secret("t")).environment(),
+                "AWS does not accept your keys",
+            ),
         ],
     )
     def test_keys_that_do_not_work_are_told_with_where_to_get_others(
@@ -385,7 +388,7 @@ class TestTheDesk:
         away = Kit(tmp_path, kit.work_directory)
         hosts = json.loads(kit.inventory.read_text())["all"]["hosts"]
         away.write_inventory({venue: {**hosts[venue], "aws_endpoint_url": "http://127.0.0.1:9"}})
-        keys = Keys("AKIAIOSFODNN7EXAMPLE", Secret("any")).environment()
+        keys = Credentials("AKIAIOSFODNN7EXAMPLE", Secret("any")).environment()
         assert "http://127.0.0.1:9 could not be reached" in refused(away, "--user", "alice", code=5, **keys)
 
 

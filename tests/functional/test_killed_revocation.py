@@ -14,8 +14,8 @@ import pytest
 from tests.functional.kit import Kit
 from tests.functional.proxy import Proxy
 from tests.functional.test_ledger import alone, lines, through
-from venue_access import inline_policies
-from venue_access.errors import AccessRefused
+from venue_access.errors import AccessDenied
+from venue_access.policies import inline as inline_policies
 
 ROLE = "unity-shared-dev-sts"
 
@@ -53,7 +53,7 @@ def revocations(kit: Kit) -> list[tuple[str, str]]:
 def works(provisioned: tuple[Kit, str], token: dict[str, Any]) -> bool:
     try:
         provisioned[0].session(token).call("s3", "list_objects_v2", Bucket="shared-dev-data")
-    except AccessRefused:
+    except AccessDenied:
         return False
     return True
 

@@ -17,11 +17,11 @@ import pytest
 from tests.functional.kit import ACCOUNT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from tests.functional.test_issue_token import iam_user, stored_id
-from venue_access import inline_policies
 from venue_access.config import Settings
+from venue_access.emulator.server import local_aws
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Record
-from venue_access.local_aws import local_aws
+from venue_access.policies import inline as inline_policies
 
 WRITERS = 20
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"

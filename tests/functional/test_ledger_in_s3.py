@@ -12,20 +12,20 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, REGION, Kit, new_venue
 from tests.unit.ledger.records import ISSUE, a_record
-from venue_access.aws import Aws, Keys
-from venue_access.errors import AccessRefused, DifferenceFound, printable
+from venue_access.aws.client import AwsClient, Credentials
+from venue_access.errors import AccessDenied, CheckFailed, printable
 from venue_access.inventory.model import LedgerBucket
 from venue_access.ledger.book import Kept
 from venue_access.ledger.chain import End, Head, link, read, read_all
 from venue_access.ledger.s3 import S3Ledger
 from venue_access.ledger.verify import head, read_ledgers, verify
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 
 
 class Bucket:
     """A bucket with a ledger under ``kit/``, and whoever may write there."""
 
-    def __init__(self, root: Aws, name: str) -> None:
+    def __init__(self, root: AwsClient, name: str) -> None:
         self.root, self.name = root, name
         root.call("s3", "create_bucket", Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
 
@@ -81,7 +81,7 @@ def test_a_foreign_object_blocks_nobody_and_is_named_with_the_way_out(bucket: Bu
     assert (end.head.number, end.damaged, end.apart, is_writable) == (3, (), (), True)
     bucket.issue("dave")
     assert bucket.numbers() == [1, 2, 3, 4]
-    with pytest.raises(DifferenceFound, match=re.escape(f"{printable(key)} is not a record")) as raised:
+    with pytest.raises(CheckFailed, match=re.escape(f"{printable(key)} is not a record")) as raised:
         verify(bucket.kept())
     assert f"aws s3 rm s3://{bucket.name}/NAME" in str(raised.value)
     bucket.remove(key)
@@ -110,7 +110,7 @@ def test_a_future_number_is_passed_over(bucket: Bucket, number: int, well_formed
     assert [each.recipient for each in reading.doubted] == ["mallory"] * well_formed
     assert key in reading.warnings[0]
     assert head(bucket.kept()) == read(bucket.ledger().lines()[3], 0).hash
-    with pytest.raises(DifferenceFound, match=key):
+    with pytest.raises(CheckFailed, match=key):
         verify(bucket.kept())
     bucket.remove(key)
     check_whole(bucket, 4)
@@ -131,7 +131,7 @@ def test_an_empty_object_and_a_large_one_under_the_next_numbers(bucket: Bucket) 
     bucket.issue("dave")
     assert bucket.numbers() == [1, 2, 3, 4, 5, 6]
     assert all(len(line.text) <= 65_536 for line in bucket.ledger().lines())
-    with pytest.raises(DifferenceFound, match=f"{keys[1]} is not a record: "):
+    with pytest.raises(CheckFailed, match=f"{keys[1]} is not a record: "):
         verify(bucket.kept())
 
 
@@ -154,7 +154,7 @@ def test_an_object_that_aws_does_not_give_blocks_nobody_but_one_who_may_read_non
         text = json.dumps(document)
         bucket.root.call("iam", "put_user_policy", UserName=name, PolicyName="p", PolicyDocument=text)
         made = bucket.root.call("iam", "create_access_key", UserName=name)["AccessKey"]
-        aws = bucket.root.with_keys(Keys(made["AccessKeyId"], Secret(made["SecretAccessKey"])))
+        aws = bucket.root.with_keys(Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"])))
         return S3Ledger(LedgerBucket(bucket.name, "kit/", REGION), lambda: aws)
 
     kept_from_one = operator(f"{bucket.name}-one", key)
@@ -163,7 +163,7 @@ def test_an_object_that_aws_does_not_give_blocks_nobody_but_one_who_may_read_non
     kept_from_one.append(a_record(recipient="dave"))
     assert len(read_ledgers([Kept(kept_from_one, ())]).records) == 4
     for act in (S3Ledger.prepare, S3Ledger.lines, S3Ledger.end):
-        with pytest.raises(AccessRefused, match="cannot be used"):
+        with pytest.raises(AccessDenied, match="cannot be used"):
             act(operator(f"{bucket.name}-{act.__name__}", "*"))
 
 
@@ -184,7 +184,7 @@ def test_the_next_number_taken_is_named_by_the_record_that_goes_on(
     dave = next(read(line, 0) for line in bucket.ledger().lines() if '"recipient":"dave"' in line.text)
     assert dave.after == 3
     assert [each.split(" ")[0] for each in dave.document["found"]] == keys[:16]
-    with pytest.raises(DifferenceFound, match=f"{keys[0]}.* goes on after it"):
+    with pytest.raises(CheckFailed, match=f"{keys[0]}.* goes on after it"):
         verify(bucket.kept())
     for key in keys:
         bucket.remove(key)
@@ -209,7 +209,7 @@ def test_what_was_removed_in_the_middle_stops_nobody(bucket: Bucket) -> None:
     bucket.remove(f"kit/{named(2)}")
     bucket.issue("erin")
     assert bucket.numbers() == [1, 3, 4, 5]
-    with pytest.raises(DifferenceFound, match="record 2 was removed, between"):
+    with pytest.raises(CheckFailed, match="record 2 was removed, between"):
         verify(bucket.kept())
 
 

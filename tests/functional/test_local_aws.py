@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, embedded, hang_up
-from venue_access.certificate import is_fit, write_certificate
-from venue_access.local_aws import LocalAws, local_aws
+from venue_access.emulator.certificate import is_fit, write_certificate
+from venue_access.emulator.server import LocalAws, local_aws
 
 LISTENING = "0A"  # the state of a socket in /proc/net/tcp
 

@@ -12,10 +12,10 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, REGION, Kit, Result
 from tests.functional.mfa_aws import CODE, mfa_aws
-from venue_access.aws import Aws, Endpoint, Keys
-from venue_access.errors import AccessRefused, AwsError
-from venue_access.masked import ExternalId, Secret
-from venue_access.policies import ExternalIds, trust_policy
+from venue_access.aws.client import AwsClient, Credentials, Endpoint
+from venue_access.errors import AccessDenied, AwsError
+from venue_access.policies.documents import ExternalIds, trust_policy
+from venue_access.sensitive import ExternalId, Secret
 
 EXTERNAL_ID = "chosen-by-the-venue"
 
@@ -26,17 +26,17 @@ class Desk:
 
     kit: Kit
     endpoint: Endpoint
-    user: Aws
+    user: AwsClient
     serial: str
 
-    def issue(self, operator: Aws) -> Result:
+    def issue(self, operator: AwsClient) -> Result:
         arguments = ("issue-token", "--user", "alice", "--external-id", "-")
         return self.kit(*arguments, typed=EXTERNAL_ID, timeout=60, **operator.keys().environment())
 
-    def session(self, code: str = CODE) -> Aws:
+    def session(self, code: str = CODE) -> AwsClient:
         answer = self.user.call("sts", "get_session_token", SerialNumber=self.serial, TokenCode=code)["Credentials"]
         return self.user.with_keys(
-            Keys(answer["AccessKeyId"], Secret(answer["SecretAccessKey"]), Secret(answer["SessionToken"]))
+            Credentials(answer["AccessKeyId"], Secret(answer["SecretAccessKey"]), Secret(answer["SessionToken"]))
         )
 
 
@@ -49,7 +49,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with mfa_aws(folder, port) as endpoint:
         kit = Kit(folder, folder / "work")
         kit.write_inventory({"unity-dev": _venue(endpoint)})
-        root = Aws(region=REGION, keys=Keys(ACCOUNT, Secret("test")), endpoint=endpoint)
+        root = AwsClient(region=REGION, keys=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
         _wait_for(endpoint)
         root.call("iam", "create_user", UserName="jbrowne")
         policy = kit.done("operator-policy", "--desk", "--require-mfa").out
@@ -64,7 +64,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             AuthenticationCode2="654321",
         )
         key = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
-        user = root.with_keys(Keys(key["AccessKeyId"], Secret(key["SecretAccessKey"])))
+        user = root.with_keys(Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"])))
         _make_role(kit, root)
         yield Desk(kit, endpoint, user, serial)
 
@@ -81,7 +81,7 @@ def _venue(endpoint: Endpoint) -> dict[str, object]:
     }
 
 
-def _make_role(kit: Kit, root: Aws) -> None:
+def _make_role(kit: Kit, root: AwsClient) -> None:
     """As ``provision`` does, with the Python twin of the module's trust policy."""
     from venue_access.inventory.loader import load_inventory
     from venue_access.inventory.venues import build_venues
@@ -105,10 +105,10 @@ def _wait_for(endpoint: Endpoint) -> None:
 def test_without_mfa_the_permissions_do_not_hold(desk: Desk) -> None:
     bare = desk.user.call("sts", "get_session_token")["Credentials"]
     without = desk.user.with_keys(
-        Keys(bare["AccessKeyId"], Secret(bare["SecretAccessKey"]), Secret(bare["SessionToken"]))
+        Credentials(bare["AccessKeyId"], Secret(bare["SecretAccessKey"]), Secret(bare["SessionToken"]))
     )
     for aws in (desk.user, without):
-        with pytest.raises(AccessRefused):
+        with pytest.raises(AccessDenied):
             aws.parameter("/unity/unity/dev/cs/sts/role/external-id")
 
 

@@ -12,15 +12,15 @@ import pytest
 from tests.functional.kit import ACCOUNT, REGION, Kit, embedded
 from tests.functional.proxy import Proxy
 from tests.functional.test_issue_token import ledger, refused
-from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, AwsError
+from venue_access.aws.client import AwsClient
+from venue_access.errors import AccessDenied, AwsError
 
 VENUE = "shared-dev"
 BUCKET = f"{VENUE}-data"
 HERE, ELSEWHERE = "127.0.0.0/8", "198.51.100.0/24"
 INSIDE, OUTSIDE, BESIDE = "incoming/a", "private/a", "incoming2/a"
 
-Call = Callable[[Aws], Any]
+Call = Callable[[AwsClient], Any]
 
 
 def get(key: str) -> Call:
@@ -32,7 +32,7 @@ def put(key: str) -> Call:
 
 
 def multipart(key: str) -> Call:
-    def call(aws: Aws) -> None:
+    def call(aws: AwsClient) -> None:
         where: dict[str, Any] = {"Bucket": BUCKET, "Key": key}
         upload: dict[str, Any] = {**where, "UploadId": aws.call("s3", "create_multipart_upload", **where)["UploadId"]}
         aws.call("s3", "upload_part", **upload, PartNumber=1, Body=b"x")
@@ -47,15 +47,15 @@ def listing(prefix: str | None) -> Call:
     return lambda aws: aws.call("s3", "list_objects_v2", Bucket=BUCKET, **given)
 
 
-def location(aws: Aws) -> None:
+def location(aws: AwsClient) -> None:
     aws.call("s3", "get_bucket_location", Bucket=BUCKET)
 
 
-def uploads(aws: Aws) -> None:
+def uploads(aws: AwsClient) -> None:
     aws.call("s3", "list_multipart_uploads", Bucket=BUCKET)
 
 
-def login(aws: Aws) -> None:
+def login(aws: AwsClient) -> None:
     aws.call("ecr", "get_authorization_token")
 
 
@@ -71,11 +71,11 @@ def create(name: str) -> Call:
     return lambda aws: aws.ensure("ecr", "create_repository", repositoryName=f"{VENUE}/{name}")
 
 
-def works(aws: Aws, call: Call) -> bool:
+def works(aws: AwsClient, call: Call) -> bool:
     """Whether AWS lets a call through; that something does not exist is said only to who may know."""
     try:
         call(aws)
-    except AccessRefused:
+    except AccessDenied:
         return False
     except AwsError as error:
         if error.code not in ("RepositoryAlreadyExistsException",):
@@ -151,11 +151,11 @@ def furnished(provisioned: tuple[Kit, str]) -> Kit:
     return kit
 
 
-def token(kit: Kit, *flags: str) -> Aws:
+def token(kit: Kit, *flags: str) -> AwsClient:
     return kit.session(kit.done("issue-token", "--user", "alice", "--venue", VENUE, *flags).document())
 
 
-def what_works(aws: Aws) -> set[str]:
+def what_works(aws: AwsClient) -> set[str]:
     return {name for name, call in ALL.items() if works(aws, call)}
 
 
@@ -184,10 +184,10 @@ def test_a_token_of_one_venue_is_narrowed_by_its_own_names(furnished: Kit, tmp_p
         aws.call("s3", "put_object", Bucket=f"{name}-data", Key="in/a", Body=b"x")
         aws.call("ecr", "create_repository", repositoryName=f"{name}/a")
         for bucket, key in ((f"{name}-data", "out/a"), (f"{other}-data", "in/a")):
-            with pytest.raises(AccessRefused):
+            with pytest.raises(AccessDenied):
                 aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=b"x")
         for repository in (f"{name}/b", f"{other}/a"):
-            with pytest.raises(AccessRefused):
+            with pytest.raises(AccessDenied):
                 aws.call("ecr", "create_repository", repositoryName=repository)
         assert "has the repositories under" in refused(
             kit, "--user", "alice", "--venue", name, "--ecr-repository", f"{other}/a", code=2

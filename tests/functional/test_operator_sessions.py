@@ -15,9 +15,9 @@ from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, REGION, Kit, embedded, 
 from tests.functional.lagging_iam import Answered, LaggingIam
 from tests.functional.operators import remote
 from tests.functional.proxy import Proxy
-from venue_access.aws import Keys
+from venue_access.aws.client import Credentials
 from venue_access.inventory.model import embedded_operator_arn
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def seeded(kit: Kit) -> Kit:
     return kit
 
 
-def use(kit: Kit, keys: Keys) -> None:
+def use(kit: Kit, keys: Credentials) -> None:
     kit.environment |= keys.environment()
 
 
@@ -40,7 +40,7 @@ def operator_of(kit: Kit) -> str:
     return str(re.findall(r"arn:[^ ,;\"]+", json.dumps(found))[0])
 
 
-def iam_user(kit: Kit, name: str) -> Keys:
+def iam_user(kit: Kit, name: str) -> Credentials:
     """Long-term keys of a user who may assume the operator's role."""
     root = kit.root()
     root.ensure("iam", "create_user", UserName=name)
@@ -48,10 +48,10 @@ def iam_user(kit: Kit, name: str) -> Keys:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     root.call("iam", "put_user_policy", UserName=name, PolicyName="operate", PolicyDocument=policy)
     made = root.call("iam", "create_access_key", UserName=name)["AccessKey"]
-    return Keys(made["AccessKeyId"], Secret(made["SecretAccessKey"]))
+    return Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"]))
 
 
-def portal_session(kit: Kit, name: str) -> Keys:
+def portal_session(kit: Kit, name: str) -> Credentials:
     """Keys as an account portal gives them."""
     root = kit.root()
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
@@ -65,7 +65,7 @@ def portal_session(kit: Kit, name: str) -> Keys:
 
 @pytest.mark.parametrize(("keys_of", "name"), [(iam_user, "alice"), (portal_session, "bob@example.org")])
 def test_a_session_is_named_after_the_person(
-    seeded: Kit, proxy: Proxy, keys_of: Callable[[Kit, str], Keys], name: str
+    seeded: Kit, proxy: Proxy, keys_of: Callable[[Kit, str], Credentials], name: str
 ) -> None:
     venue = new_venue()
     use(seeded, keys_of(seeded, name))

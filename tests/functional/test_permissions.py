@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 
 from tests.functional.probes import EMBEDDED_AWS_MISJUDGES, Row, matrix, probe, resources
 from tests.stacks import a_venue, some_ids
-from venue_access.aws import Endpoint
+from venue_access.aws.client import Endpoint
+from venue_access.emulator.server import LocalAws
 from venue_access.inventory.model import embedded_operator_arn
-from venue_access.local_aws import LocalAws
-from venue_access.policies import ecr_policy, s3_policy, trust_policy
+from venue_access.policies.documents import ecr_policy, s3_policy, trust_policy
 
 BUCKET = "unity-dev-data"
 OPERATOR = embedded_operator_arn("111122223333")

@@ -86,7 +86,7 @@ def test_a_broken_runtime_configuration_is_one_message(content: bytes | None, me
 
 
 def test_a_broken_project_configuration_is_one_message(kit: Kit) -> None:
-    (kit.folder / "tasks.py").write_text("from venue_access.commands.surface import namespace\n")
+    (kit.folder / "tasks.py").write_text("from venue_access.cli.surface import namespace\n")
     (kit.folder / "invoke.yaml").write_text("a: [")
     result = run(kit, [str(PROGRAMS / "invoke"), "inventory.names"])
     is_one_message(result, 2, f"{kit.folder}/invoke.yaml cannot be read")
@@ -129,7 +129,7 @@ def test_installed_without_a_checkout_it_reads_no_configuration_of_the_current_f
     shutil.copytree(CHECKOUT / "venue_access", kit.folder / "site" / "venue_access")
     (kit.folder / "invoke.py").write_text("raise SystemExit('this was run')")
     program = kit.folder / "site" / "program"
-    program.write_text("import sys; from venue_access.commands import program; sys.exit(program.run_venue_access())")
+    program.write_text("import sys; from venue_access.cli import program; sys.exit(program.run_venue_access())")
     installed = [sys.executable, str(program)]  # beside which Python looks first
     assert run(kit, [*installed, "inventory.names"]) == Result(0, "unity-dev\nunity-test\n", "")
     del kit.environment["INVOKE_INVENTORY"]

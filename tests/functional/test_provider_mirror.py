@@ -16,7 +16,7 @@ from venue_access.provisioning.cli_config import cli_config_environment
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-class Places:
+class AccountSources:
     """Folders where a mirror may be, and the configuration that bootstrap writes for what it finds there."""
 
     def __init__(self, folder: Path) -> None:
@@ -37,8 +37,8 @@ class Places:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(tmp_path)
+def places(tmp_path: Path) -> AccountSources:
+    return AccountSources(tmp_path)
 
 
 def a_mirror(folder: Path, version: str = "5.100.0", target: str = bootstrap_terraform.target()) -> Path:
@@ -51,38 +51,38 @@ def a_mirror(folder: Path, version: str = "5.100.0", target: str = bootstrap_ter
     return folder
 
 
-def test_a_mirror_among_the_systems_add_ons_is_named_to_terraform(places: Places) -> None:
+def test_a_mirror_among_the_systems_add_ons_is_named_to_terraform(places: AccountSources) -> None:
     mirror = a_mirror(places.add_ons / "plug ins")
     assert f'path    = "{mirror}"' in places.look()
 
 
-def test_a_mirror_of_release_archives_counts_too(places: Places) -> None:
+def test_a_mirror_of_release_archives_counts_too(places: AccountSources) -> None:
     folder = places.add_ons / "plugins" / "registry.terraform.io" / "hashicorp" / "aws"
     folder.mkdir(parents=True)
     (folder / f"terraform-provider-aws_5.100.0_{bootstrap_terraform.target()}.zip").touch()
     assert f'path    = "{places.add_ons / "plugins"}"' in places.look()
 
 
-def test_the_checkouts_own_mirror_goes_before_the_add_ons(places: Places) -> None:
+def test_the_checkouts_own_mirror_goes_before_the_add_ons(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plugins")
     mirror = a_mirror(places.checkout / "terraform.d" / "plugins")
     assert f'path    = "{mirror}"' in places.look()
 
 
-def test_a_mirror_without_the_locked_version_or_this_platform_is_passed_over(places: Places) -> None:
+def test_a_mirror_without_the_locked_version_or_this_platform_is_passed_over(places: AccountSources) -> None:
     a_mirror(places.add_ons / "a", version="5.99.0")
     a_mirror(places.add_ons / "b", target="plan9_386")
     assert places.look() == ""
 
 
-def test_a_mirror_that_terraform_finds_by_itself_needs_no_configuration(places: Places) -> None:
+def test_a_mirror_that_terraform_finds_by_itself_needs_no_configuration(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plugins")
     assert places.look() != ""
     a_mirror(places.home / ".terraform.d" / "plugins")
     assert places.look() == ""
 
 
-def test_a_configuration_goes_with_its_mirror(places: Places) -> None:
+def test_a_configuration_goes_with_its_mirror(places: AccountSources) -> None:
     mirror = a_mirror(places.add_ons / "plugins")
     assert places.look() != ""
     shutil.rmtree(mirror)
@@ -108,7 +108,7 @@ def test_the_folders_that_terraform_searches_by_itself(
 ROOT = 'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws" }\n  }\n}\n'
 
 
-def terraform_init(places: Places) -> subprocess.CompletedProcess[str]:
+def terraform_init(places: AccountSources) -> subprocess.CompletedProcess[str]:
     """Real Terraform, as the kit starts it: with what ``cli_config_environment`` adds."""
     root = places.checkout / "stack"
     root.mkdir()
@@ -121,7 +121,7 @@ def terraform_init(places: Places) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_terraform_installs_the_provider_from_the_mirror_found(places: Places) -> None:
+def test_terraform_installs_the_provider_from_the_mirror_found(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plug ins")
     places.look()
     done = terraform_init(places)
@@ -129,7 +129,7 @@ def test_terraform_installs_the_provider_from_the_mirror_found(places: Places) -
     assert "Installed hashicorp/aws v5.100.0 (unauthenticated)" in done.stdout
 
 
-def test_terraform_takes_the_users_own_configuration_before_ours(places: Places) -> None:
+def test_terraform_takes_the_users_own_configuration_before_ours(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plugins")
     places.look()
     theirs = a_mirror(places.home / "theirs", version="6.0.0")

@@ -12,9 +12,9 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
-from venue_access.aws import Keys
+from venue_access.aws.client import Credentials
+from venue_access.emulator.server import local_aws
 from venue_access.inventory.model import embedded_operator_arn
-from venue_access.local_aws import local_aws
 
 REST = "unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/venue-boundary"
@@ -279,11 +279,11 @@ def embedded_as_if_real(kit: Kit, name: str, **variables: Any) -> dict[str, Any]
     return made
 
 
-def operator_keys(kit: Kit, account: str = ACCOUNT) -> Keys:
+def operator_keys(kit: Kit, account: str = ACCOUNT) -> Credentials:
     return kit.root(account).assume_role(embedded_operator_arn(account), "operator").keys
 
 
-def environment(kit: Kit, keys: Keys | None) -> dict[str, str]:
+def environment(kit: Kit, keys: Credentials | None) -> dict[str, str]:
     ca_file = str(local_aws(kit.work_directory).endpoint().ca_file)
     return {"AWS_CA_BUNDLE": ca_file, **({} if keys is None else keys.environment())}
 
@@ -296,7 +296,7 @@ def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_
     for url, given, told, remedy in (
         (
             made["aws_endpoint_url"],
-            Keys("ASIAINVALID", keys.secret_access_key),
+            Credentials("ASIAINVALID", keys.secret_access_key),
             "does not accept your keys",
             "new keys",
         ),
@@ -336,7 +336,7 @@ def test_an_operators_role_that_cannot_be_assumed_makes_the_account_unreachable(
     assert f"operator_role_arn: {role} cannot be assumed with your keys" in result.err
 
 
-def operator_keys_of_another_account(kit: Kit) -> Keys:
+def operator_keys_of_another_account(kit: Kit) -> Credentials:
     name = new_venue()
     there = Kit(kit.folder, kit.work_directory)
     there.inventory = kit.folder / "elsewhere.yml"

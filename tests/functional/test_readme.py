@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import CHECKOUT
-from venue_access.local_aws import local_aws
+from venue_access.emulator.server import local_aws
 
 VARIABLE_PARTS = (
     (r"https://127\.0\.0\.1:\d+", "https://127.0.0.1:PORT"),

@@ -13,11 +13,11 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, Result, embedded
 from tests.functional.proxy import Proxy
-from venue_access import inline_policies
-from venue_access.errors import AccessRefused
-from venue_access.local_aws import local_aws
-from venue_access.policies import REVOCATION_PREFIX
-from venue_access.tokens import denies
+from venue_access.emulator.server import local_aws
+from venue_access.errors import AccessDenied
+from venue_access.policies import inline as inline_policies
+from venue_access.policies import revocation as denies
+from venue_access.policies.documents import REVOCATION_PREFIX
 
 VENUE = "revoked-dev"
 ROLE = "unity-revoked-dev-sts"
@@ -69,7 +69,7 @@ def name_of(token: dict[str, Any]) -> str:
 def works(desk: Kit, token: dict[str, Any]) -> bool:
     try:
         desk.session(token).call("s3", "put_object", Bucket=f"{VENUE}-data", Key="a", Body=b"a")
-    except AccessRefused:
+    except AccessDenied:
         return False
     return True
 
@@ -119,7 +119,7 @@ class TestWhatIsDenied:
         session = desk.root().as_session(made)
         session.call("s3", "list_objects_v2", Bucket=f"{VENUE}-data")
         revoke(kit, "--session", "unityuser12252025")
-        with pytest.raises(AccessRefused):
+        with pytest.raises(AccessDenied):
             session.call("s3", "list_objects_v2", Bucket=f"{VENUE}-data")
 
     def test_what_is_taken_back_works_again(self, desk: Kit, kit: Kit) -> None:

@@ -21,8 +21,8 @@ import pytest
 from tests.certificates import Card
 from tests.functional.kit import CHECKOUT, Kit, Result
 from tests.functional.terminal import at_terminal
-from venue_access.tokens.seal.age import read_key
-from venue_access.tokens.seal.smime import read_certificate
+from venue_access.tokens.encryption.age import read_key
+from venue_access.tokens.encryption.smime import read_certificate
 
 needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="needs age")
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")

@@ -31,10 +31,10 @@ from tests.functional.shells import (
     need,
 )
 from tests.stacks import a_venue
-from venue_access.aws import AssumedRole, Endpoint, Keys
-from venue_access.masked import Secret
-from venue_access.own_keys.shell import nothing, statements
-from venue_access.tokens.formats import FORMATS, Terms, aws_json, writer
+from venue_access.accounts.shell import nothing, statements
+from venue_access.aws.client import AssumedRole, Credentials, Endpoint
+from venue_access.sensitive import Secret
+from venue_access.tokens.formats import FORMATS, FormatOptions, aws_json, writer
 from venue_access.tokens.shells import ENDPOINT_VARIABLES
 
 STS2ENV = CHECKOUT / "scripts" / "sts2env"
@@ -105,7 +105,7 @@ UNQUOTING = (
 def a_token(value: str) -> AssumedRole:
     """A token all of whose parts that AWS makes up are ``value``."""
     until = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
-    return AssumedRole("arn", "AROA:a", Keys(value, Secret(value), Secret(value)), until)
+    return AssumedRole("arn", "AROA:a", Credentials(value, Secret(value), Secret(value)), until)
 
 
 def loaded(value: str, region: str | None = "us-west-2") -> dict[str, str]:
@@ -256,7 +256,7 @@ def test_a_users_own_endpoint_and_ca_bundle_outlive_a_token_of_the_emulator(
     value = "FwoGZXIvYXdzEBYaD/+a=="
     endpoints = [Endpoint("https://127.0.0.1:1", Path(ca_file)), Endpoint("https://127.0.0.1:2", Path("/x")), None]
     write = FORMATS[name].write
-    local, other, remote = (write(a_token(value), Terms("us-west-2", "x", endpoint=each)) for each in endpoints)
+    local, other, remote = (write(a_token(value), FormatOptions("us-west-2", "x", endpoint=each)) for each in endpoints)
     clear = statements(nothing(), name)
 
     known = FORMATS[name].shell

@@ -11,7 +11,7 @@ from tests.functional.kit import CHECKOUT
 from tests.functional.own_accounts import ROLE, Home, make_home
 from tests.functional.shells import need
 from tests.functional.terminal import at_terminal
-from venue_access.local_aws import local_aws
+from venue_access.emulator.server import local_aws
 
 SH, FISH = CHECKOUT / "scripts" / "venue-access.sh", CHECKOUT / "scripts" / "venue-access.fish"
 SHELLS = [("bash", SH), ("zsh", SH), ("fish", FISH)]

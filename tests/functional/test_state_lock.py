@@ -11,11 +11,11 @@ from tests.functional.faults import Fault
 from tests.functional.kit import Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from tests.stacks import a_venue
-from venue_access.aws import Aws, Endpoint
-from venue_access.errors import RequestError
+from venue_access.aws.client import AwsClient, Endpoint
+from venue_access.errors import UsageError
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.venues import build_venues
-from venue_access.provisioning.stack import Stack, StatePlace, stack_of
+from venue_access.provisioning.stack import Stack, StateLocation, stack_of
 from venue_access.provisioning.state_object import StateObject
 
 
@@ -28,7 +28,7 @@ def bucket(kit: Kit) -> str:
     return name
 
 
-def lock(aws: Aws, bucket: str, key: str, lock_id: str, who: str) -> None:
+def lock(aws: AwsClient, bucket: str, key: str, lock_id: str, who: str) -> None:
     held = {"ID": lock_id, "Who": who, "Created": "2026-11-20T22:15:00Z"}
     aws.call("s3", "put_object", Bucket=bucket, Key=f"{key}.tflock", Body=json.dumps(held).encode())
 
@@ -48,7 +48,7 @@ def test_a_lock_that_was_taken_meanwhile_is_left(kit: Kit, proxy: Proxy, bucket:
     state = {"backend": "s3", "bucket": bucket, "region": kit.root().region}
     kit.write_inventory({name: embedded(name, aws_endpoint_url=proxy.url, state=state)})
     venues = build_venues(load_inventory(kit.inventory))
-    key = stack_of(venues, venues[name]).state_place.key
+    key = stack_of(venues, venues[name]).state_location.key
     lock(kit.root(), bucket, key, "first", "alice@here")
     first_delete(proxy, lambda: lock(kit.root(), bucket, key, "second", "bob@there"))
     raced = kit("state.unlock", "--venue", name, "--lock", "first")
@@ -61,7 +61,7 @@ def test_a_lock_that_was_taken_meanwhile_is_left(kit: Kit, proxy: Proxy, bucket:
 
 def test_the_kits_own_lock_is_freed_and_no_other(kit: Kit, bucket: str) -> None:
     aws = kit.root()
-    place = StatePlace(bucket, "a.tfstate", aws.region)
+    place = StateLocation(bucket, "a.tfstate", aws.region)
     state = StateObject(Stack("unity-dev", (a_venue(),)), place, aws)
     with state.locked():
         assert state.lock() is not None
@@ -80,15 +80,15 @@ def test_a_write_whose_answer_was_lost_is_the_kits_own(kit: Kit, proxy: Proxy, b
         lost[operation] = lost.get(operation, 0) + 1
         return Fault.LOST if operation == "S3:PUT" and lost[operation] == 1 else None
 
-    aws = Aws(region=kit.root().region, keys=kit.root().keys(), endpoint=Endpoint(proxy.url))
-    state = StateObject(Stack("unity-dev", (a_venue(),)), StatePlace(bucket, "c.tfstate", aws.region), aws)
+    aws = AwsClient(region=kit.root().region, keys=kit.root().keys(), endpoint=Endpoint(proxy.url))
+    state = StateObject(Stack("unity-dev", (a_venue(),)), StateLocation(bucket, "c.tfstate", aws.region), aws)
     proxy.fault_of = first_put
     with state.locked():
         assert lost["S3:PUT"] == 2
         lost.clear()
         state.create({"version": 4, "serial": 1, "resources": []})
         assert lost["S3:PUT"] == 2
-        with pytest.raises(RequestError, match="exists already"):
+        with pytest.raises(UsageError, match="exists already"):
             state.create({"version": 4, "serial": 2, "resources": []})
     assert state.lock() is None
     assert state.read()["serial"] == 1
@@ -96,11 +96,11 @@ def test_a_write_whose_answer_was_lost_is_the_kits_own(kit: Kit, proxy: Proxy, b
 
 def test_a_state_that_was_written_since_it_was_read_is_not_removed(kit: Kit, bucket: str) -> None:
     aws = kit.root()
-    state = StateObject(Stack("unity-dev", (a_venue(),)), StatePlace(bucket, "b.tfstate", aws.region), aws)
+    state = StateObject(Stack("unity-dev", (a_venue(),)), StateLocation(bucket, "b.tfstate", aws.region), aws)
     state.create({"version": 4, "serial": 1, "resources": []})
     assert state.read()["serial"] == 1
     aws.call("s3", "put_object", Bucket=bucket, Key="b.tfstate", Body=b'{"version": 4, "serial": 2, "resources": []}')
-    with pytest.raises(RequestError, match="was changed since it was read"):
+    with pytest.raises(UsageError, match="was changed since it was read"):
         state.remove()
     assert state.read()["serial"] == 2
     state.remove()

@@ -12,8 +12,8 @@ import pytest
 from tests.functional.guard import FIRST, KNOWN, SECOND, Guard
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
 from tests.functional.test_ledger import AGE
-from venue_access import inline_policies
-from venue_access.local_aws import local_aws
+from venue_access.emulator.server import local_aws
+from venue_access.policies import inline as inline_policies
 
 
 @pytest.fixture(scope="module")

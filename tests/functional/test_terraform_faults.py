@@ -11,10 +11,10 @@ import pytest
 from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, embedded, new_venue
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST
+from venue_access.app import App as OurKit
 from venue_access.config import Settings
 from venue_access.errors import TerraformError
-from venue_access.kit import Kit as OurKit
-from venue_access.provisioning.root import StackRoot
+from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.stack import group_into_stacks
 
 HELD = {
@@ -28,11 +28,11 @@ HELD = {
 }
 
 
-def the_root(kit: Kit, name: str) -> StackRoot:
+def the_root(kit: Kit, name: str) -> RootModule:
     settings = Settings(kit.inventory, kit.work_directory, CHECKOUT)
     ours = OurKit.open(settings)
     (stack,) = group_into_stacks(ours.venues.values())
-    return StackRoot(settings, stack, ours.aws(ours.venues[name]), lock_timeout=0)
+    return RootModule(settings, stack, ours.aws(ours.venues[name]), lock_timeout=0)
 
 
 def test_a_lock_says_who_holds_it_since_when_and_how_to_break_it(kit: Kit, venue: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.stacks import OTHER_ACCOUNT, PORTAL, a_full_venue, a_rendering, a_venue, buckets_of, some_ids
 from venue_access.inventory.model import StateBackend, Venue
-from venue_access.policies import ecr_policy, s3_policy, trust_policy
+from venue_access.policies.documents import ecr_policy, s3_policy, trust_policy
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
 from venue_access.provisioning.render import assets, hcl_literal, managed_resources, venue_data
 

@@ -6,8 +6,8 @@ import pytest
 
 import tasks
 from scripts.docs import arguments_of
-from venue_access.commands.command import check_text
-from venue_access.errors import RequestError
+from venue_access.cli.command import check_text
+from venue_access.errors import UsageError
 
 FREE_TEXTS = ("destination", "issuer", "profile_name", "reason", "resource", "service", "source_profile")
 
@@ -15,7 +15,7 @@ FREE_TEXTS = ("destination", "issuer", "profile_name", "reason", "resource", "se
 @pytest.mark.parametrize("flag", [*FREE_TEXTS, "session", "undo", "venue", "duration"])
 def test_a_text_of_more_than_1000_characters_is_refused_without_being_repeated(flag: str) -> None:
     check_text(flag, "x" * 1_000)
-    with pytest.raises(RequestError) as refused:
+    with pytest.raises(UsageError) as refused:
         check_text(flag, "x" * 1_001)
     assert str(refused.value) == f"--{flag.replace('_', '-')} has 1,001 characters\n  it may have 1,000"
 
@@ -23,7 +23,7 @@ def test_a_text_of_more_than_1000_characters_is_refused_without_being_repeated(f
 @pytest.mark.parametrize("flag", FREE_TEXTS)
 @pytest.mark.parametrize("char", ["\n", "\t", "\x1b", "\x85", "\u202e", "\u2028", "\udcff"])
 def test_free_text_with_a_control_or_direction_character_is_refused(flag: str, char: str) -> None:
-    with pytest.raises(RequestError, match="direction mark: character 5"):
+    with pytest.raises(UsageError, match="direction mark: character 5"):
         check_text(flag, f"case{char}7")
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from venue_access.config import default_settings, settings
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.files import user_path
 
 DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
@@ -51,12 +51,12 @@ def test_a_tilde_is_the_home_wherever_a_path_comes_from(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("key", DEFAULTS)
 def test_an_empty_setting_is_refused_rather_than_taken_for_the_folder_one_stands_in(key: str) -> None:
-    with pytest.raises(RequestError, match=f"INVOKE_{key.upper()} is empty"):
+    with pytest.raises(UsageError, match=f"INVOKE_{key.upper()} is empty"):
         settings({**DEFAULTS, key: ""}, root=ROOT, environ={f"INVOKE_{key.upper()}": ""})
 
 
 def test_an_empty_flag_is_refused() -> None:
-    with pytest.raises(RequestError, match="--inventory is empty"):
+    with pytest.raises(UsageError, match="--inventory is empty"):
         settings(DEFAULTS, root=ROOT, inventory="", environ={})
 
 

@@ -12,7 +12,7 @@ from scripts.docs import arguments_of
 from tasks import namespace
 from venue_access import deadline
 from venue_access.deadline import Deadline
-from venue_access.errors import RequestError, Unreachable
+from venue_access.errors import Unreachable, UsageError
 
 
 class Clock:
@@ -81,7 +81,7 @@ def test_without_a_limit_each_call_has_its_own() -> None:
 
 
 def test_a_limit_that_leaves_no_time_is_refused() -> None:
-    with pytest.raises(RequestError, match="--timeout 0m leaves no time"), deadline.time_limit(0, "0m"):
+    with pytest.raises(UsageError, match="--timeout 0m leaves no time"), deadline.time_limit(0, "0m"):
         pass
 
 

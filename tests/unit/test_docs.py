@@ -16,16 +16,16 @@ import tasks
 from scripts import docs
 from tests.stacks import a_venue
 from venue_access import __version__, errors
+from venue_access.audit.report import Report
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.loader import load_inventory, parse
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.patterns import select
 from venue_access.inventory.venues import KNOWN, build_venues
 from venue_access.provisioning.outcome import Outcome
+from venue_access.provisioning.rotation_state import Stage
 from venue_access.provisioning.rotation_terms import Rotation
-from venue_access.provisioning.stages import Stage
 from venue_access.provisioning.status import VenueStatus
-from venue_access.verification.report import Report
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md")]

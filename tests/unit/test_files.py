@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from venue_access import files
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.files import locked, private_directory, take_lock, write_private, write_private_if_changed
-from venue_access.lines import WholeLines, append_private, look_at_lines, read_lines
+from venue_access.jsonl import WholeLines, append_private, look_at_lines, read_lines
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_a_folder_and_its_missing_parents_are_made_for_the_owner_alone(tmp_path:
 
 def test_a_folder_where_a_file_stands_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
-    with pytest.raises(RequestError, match=r"cannot write .*/b: not a directory"):
+    with pytest.raises(UsageError, match=r"cannot write .*/b: not a directory"):
         private_directory(tmp_path / "a" / "b")
 
 
@@ -89,7 +89,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, m
     path = tmp_path / "secret"
     write_private(path, "old")
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(RequestError, match=r"cannot write .*secret: no space left"):
+    with pytest.raises(UsageError, match=r"cannot write .*secret: no space left"):
         write_private(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["secret"]
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
 
 def test_a_pipe_in_the_place_of_lines_is_told_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "ledger")
-    with pytest.raises(RequestError, match="it is no file"):
+    with pytest.raises(UsageError, match="it is no file"):
         read_lines(tmp_path / "ledger")
 
 
@@ -136,7 +136,7 @@ def test_a_line_that_could_not_be_added_whole_leaves_nothing(tmp_path: Path, mon
     path = tmp_path / "ledger"
     append_private(path, always("one"))
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(RequestError, match="no space left"):
+    with pytest.raises(UsageError, match="no space left"):
         append_private(path, always("two"))
     assert path.read_text() == "one\n"
 
@@ -144,9 +144,9 @@ def test_a_line_that_could_not_be_added_whole_leaves_nothing(tmp_path: Path, mon
 def test_lines_are_not_added_through_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("")
     (tmp_path / "ledger").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RequestError, match="cannot write"):
+    with pytest.raises(UsageError, match="cannot write"):
         append_private(tmp_path / "ledger", always("line"))
-    with pytest.raises(RequestError, match="cannot write"):
+    with pytest.raises(UsageError, match="cannot write"):
         last_line(tmp_path / "ledger")
     assert (tmp_path / "elsewhere").read_text() == ""
 
@@ -182,7 +182,7 @@ def test_waiting_for_a_lock_ends_and_says_who_to_look_for(tmp_path: Path) -> Non
     times = iter([0.0, 0.5, 2.0])
     with (
         locked(tmp_path / "lock", timeout=1),
-        pytest.raises(RequestError, match=r"this process has held the lock of .*lock for more than 1 s"),
+        pytest.raises(UsageError, match=r"this process has held the lock of .*lock for more than 1 s"),
         locked(tmp_path / "lock", timeout=1, clock=lambda: next(times), sleep=lambda pause: None),
     ):
         pytest.fail("it was got twice")
@@ -200,7 +200,7 @@ def test_a_wait_for_a_lock_is_told_once_it_lasts(tmp_path: Path) -> None:
     with (
         locked(tmp_path / "lock", timeout=1),
         (tmp_path / "lock").open("a") as file,
-        pytest.raises(RequestError, match="for more than 5 s"),
+        pytest.raises(UsageError, match="for more than 5 s"),
     ):
         take_lock(
             file.fileno(),
@@ -215,7 +215,7 @@ def test_a_wait_for_a_lock_is_told_once_it_lasts(tmp_path: Path) -> None:
 
 
 def test_a_lock_in_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="cannot write"), locked(tmp_path / "no" / "lock", timeout=1):
+    with pytest.raises(UsageError, match="cannot write"), locked(tmp_path / "no" / "lock", timeout=1):
         pytest.fail("it was got")
 
 
@@ -229,7 +229,7 @@ def test_a_folder_that_somebody_else_may_write_in_is_refused(tmp_path: Path) -> 
     folder = tmp_path / "work"
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.raises(RequestError, match="somebody else may write in") as told:
+    with pytest.raises(UsageError, match="somebody else may write in") as told:
         private_directory(folder)
     assert told.value.hint == f"make it yours alone: chmod go-w {folder}"
     folder.chmod(0o755)

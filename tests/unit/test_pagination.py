@@ -11,11 +11,11 @@ import pytest
 from tests.test_architecture import PACKAGE, Module
 
 ONE_PAGE = {
-    "verification.probes": "each probe asks whether a call is allowed, not what it lists",
+    "audit.probes": "each probe asks whether a call is allowed, not what it lists",
     "tokens.revocation_proof": "it asks whether a call is refused",
     "ledger.s3": "reads pages of its own: the newest entry needs one, and a whole ledger all",
 }
-"""Where a listing is not read by ``Aws.pages``, and why."""
+"""Where a listing is not read by ``AwsClient.pages``, and why."""
 _PAGED = ("pages", "get_paginator")
 
 

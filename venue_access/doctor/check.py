@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from venue_access.errors import DifferenceFound, VenueAccessError
+from venue_access.errors import CheckFailed, VenueAccessError
 
 
 class Grade(Enum):
@@ -45,8 +45,8 @@ def wrong(what: str, error: VenueAccessError) -> Check:
 def conclude(checks: Sequence[Check]) -> None:
     """Say how it all stands.
 
-    :raises DifferenceFound: something is wrong.
+    :raises CheckFailed: something is wrong.
     """
     count = sum(check.grade is Grade.WRONG for check in checks)
     if count:
-        raise DifferenceFound("something is wrong" if count == 1 else f"{count} things are wrong")
+        raise CheckFailed("something is wrong" if count == 1 else f"{count} things are wrong")

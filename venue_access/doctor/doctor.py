@@ -7,22 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
-from venue_access.aws import Aws
+from venue_access.app import App
+from venue_access.aws.client import AwsClient
 from venue_access.config import Settings
+from venue_access.doctor.aws_checks import clock, data_bucket, keys
 from venue_access.doctor.check import Check, Grade, wrong
-from venue_access.doctor.machine import files, provider, python, recipients, terraform
-from venue_access.doctor.reach import clock, data_bucket, keys
+from venue_access.doctor.host_checks import files, provider, python, recipients, terraform
+from venue_access.emulator.server import local_aws
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import warnings
-from venue_access.kit import Kit
-from venue_access.local_aws import local_aws
 
 
 def examine(
     settings: Settings,
-    opened: Callable[[], Kit],
-    chosen: Callable[[Kit], Sequence[Venue]],
+    opened: Callable[[], App],
+    chosen: Callable[[App], Sequence[Venue]],
     environ: Mapping[str, str],
     home: Path,
     *,
@@ -32,7 +32,7 @@ def examine(
 
     :param opened: reads the inventory.
     :param chosen: chooses its venues.
-    :raises RequestError: there are no such venues.
+    :raises UsageError: there are no such venues.
     """
     with ThreadPoolExecutor(8) as pool:
         version = pool.submit(_whatever, "Terraform", lambda: terraform(settings, environ, home))
@@ -59,9 +59,9 @@ def examine(
 
 
 def _inventory(
-    opened: Callable[[], Kit], chosen: Callable[[Kit], Sequence[Venue]], now: datetime
-) -> tuple[list[Check], Sequence[Venue], Callable[[Venue], Aws]]:
-    def nowhere(venue: Venue) -> Aws:
+    opened: Callable[[], App], chosen: Callable[[App], Sequence[Venue]], now: datetime
+) -> tuple[list[Check], Sequence[Venue], Callable[[Venue], AwsClient]]:
+    def nowhere(venue: Venue) -> AwsClient:
         raise AssertionError(venue.name)
 
     try:
@@ -88,7 +88,7 @@ def _ways(venues: Sequence[Venue]) -> Iterator[list[Venue]]:
     yield from found.values()
 
 
-def _clock(venues: Sequence[Venue], reach: Callable[[Venue], Aws], now: Callable[[], datetime]) -> Check:
+def _clock(venues: Sequence[Venue], reach: Callable[[Venue], AwsClient], now: Callable[[], datetime]) -> Check:
     venue = next((each for each in venues if not each.embedded_aws), venues[0])
     try:
         aws = reach(venue)

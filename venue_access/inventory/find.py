@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
-from venue_access.inventory.nearby import did_you_mean
 from venue_access.inventory.recipients import is_called, may_use
+from venue_access.inventory.suggestions import did_you_mean
 
 
 def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | None = None) -> Venue:
@@ -15,7 +15,7 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
 
     None is the one venue of the inventory, or the one that lists ``user`` (name or email).
 
-    :raises RequestError: none or several; lists the candidates.
+    :raises UsageError: none or several; lists the candidates.
     """
     if wanted is None:
         return _inferred(venues, user)
@@ -25,9 +25,9 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
     if len(bare) == 1:
         return bare[0]
     if bare:
-        raise RequestError(f"several projects have a venue {wanted!r}", hint=f"choose one of: {_names(bare)}")
+        raise UsageError(f"several projects have a venue {wanted!r}", hint=f"choose one of: {_names(bare)}")
     names = [*venues, *(venue.venue for venue in venues.values())]
-    raise RequestError(
+    raise UsageError(
         f"the inventory has no venue {wanted!r}{did_you_mean(wanted, names)}", hint=f"it has: {_names(venues.values())}"
     )
 
@@ -35,24 +35,22 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
 def find_venue_of(venues: Mapping[str, Venue], wanted: str | None, users: Iterable[str]) -> Venue:
     """As ``find_venue`` for several users, whom the inference must lead to the same venue.
 
-    :raises RequestError: it leads to several.
+    :raises UsageError: it leads to several.
     """
     found = {venue.name: venue for venue in (find_venue(venues, wanted, user=user) for user in users)}
     if len(found) > 1:
-        raise RequestError(
-            "these users are of several venues", hint=f"choose one with --venue: {_names(found.values())}"
-        )
+        raise UsageError("these users are of several venues", hint=f"choose one with --venue: {_names(found.values())}")
     return next(iter(found.values()))
 
 
 def _inferred(venues: Mapping[str, Venue], user: str | None) -> Venue:
     candidates = list(venues.values())
     if not candidates:
-        raise RequestError("the inventory has no venue")
+        raise UsageError("the inventory has no venue")
     if len(candidates) > 1 and user is not None:
         candidates = [venue for venue in candidates if _lists(venue, user)] or candidates
     if len(candidates) > 1:
-        raise RequestError("which venue?", hint=f"choose one with --venue: {_names(candidates)}")
+        raise UsageError("which venue?", hint=f"choose one with --venue: {_names(candidates)}")
     return candidates[0]
 
 

@@ -19,12 +19,12 @@ LONGEST_NAME = 255
 """Of a host or group: it is also the name of a file."""
 
 
-class TooMuch(ValueError):
+class LimitExceeded(ValueError):
     """The inventory goes beyond a limit; there is no sense in reading on."""
 
 
 @dataclass
-class Allowance:
+class Limits:
     """What is left of the limits while an inventory is read."""
 
     files: int = MOST_FILES
@@ -35,17 +35,17 @@ class Allowance:
     def take_files(self, count: int = 1) -> None:
         self.files -= count
         if self.files < 0:
-            raise TooMuch(f"the inventory has more than {MOST_FILES} files; is this the right folder?")
+            raise LimitExceeded(f"the inventory has more than {MOST_FILES} files; is this the right folder?")
 
     def take_bytes(self, count: int) -> None:
         self.size -= count
         if self.size < 0:
-            raise TooMuch(f"the inventory's files are larger than {MOST_BYTES // 1024 // 1024} MiB together")
+            raise LimitExceeded(f"the inventory's files are larger than {MOST_BYTES // 1024 // 1024} MiB together")
 
     def take_values(self, count: int) -> None:
         self.values -= count
         if self.values < 0:
-            raise TooMuch(f"the inventory has more than {MOST_VALUES} values")
+            raise LimitExceeded(f"the inventory has more than {MOST_VALUES} values")
 
 
 def weight(value: object) -> int:

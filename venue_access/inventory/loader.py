@@ -17,11 +17,11 @@ import yaml
 
 from venue_access.errors import InventoryError, Problem
 from venue_access.files import read_regular
-from venue_access.inventory.builder import DEEPEST, Builder
-from venue_access.inventory.folders import VarsFolder, sources
-from venue_access.inventory.limits import LARGEST_FILE, LONGEST_NUMBER, MOST_VALUES, Allowance, TooMuch
-from venue_access.inventory.tree import Inventory
+from venue_access.inventory.group_builder import DEEPEST, Builder
+from venue_access.inventory.groups import Inventory
+from venue_access.inventory.limits import LARGEST_FILE, LONGEST_NUMBER, MOST_VALUES, LimitExceeded, Limits
 from venue_access.inventory.values import UnsafeText, Vaulted
+from venue_access.inventory.vars_files import VarsFolder, sources
 
 _MOST_DIRECTIVES = 100
 
@@ -38,7 +38,7 @@ def load_inventory(path: Path) -> Inventory:
     try:
         inventory = _loaded(path, builder)
         inventory.check_size()
-    except TooMuch as error:
+    except LimitExceeded as error:
         raise InventoryError([*builder.problems, Problem(str(error), file=path)]) from error
     if builder.problems:
         raise InventoryError(builder.problems)
@@ -46,7 +46,7 @@ def load_inventory(path: Path) -> Inventory:
 
 
 def _loaded(path: Path, builder: Builder) -> Inventory:
-    problems, allowance = builder.problems, Allowance()
+    problems, allowance = builder.problems, Limits()
     read = partial(_read, problems=problems, allowance=allowance)
     documents = [(read(file), file) for file in sources(path, problems, allowance)]
     for document, file in documents:
@@ -62,19 +62,19 @@ def _loaded(path: Path, builder: Builder) -> Inventory:
     return Inventory(path, groups, hosts, unused=(*group_vars.unused(), *host_vars.unused()))
 
 
-def _read(file: Path, problems: list[Problem], allowance: Allowance) -> Any:
+def _read(file: Path, problems: list[Problem], allowance: Limits) -> Any:
     """The document in ``file``; None, and a problem, where there is none to be had."""
     try:
         return parse(_text(file, allowance), allowance)
-    except TooMuch as error:
-        raise TooMuch(f"cannot be read: {file.name}: {error}") from error
+    except LimitExceeded as error:
+        raise LimitExceeded(f"cannot be read: {file.name}: {error}") from error
     except (OSError, ValueError) as error:
         message = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
         problems.append(Problem(f"cannot be read: {message}", file=file))
     return None
 
 
-def _text(file: Path, allowance: Allowance) -> str:
+def _text(file: Path, allowance: Limits) -> str:
     content = read_regular(file, most=LARGEST_FILE)
     allowance.take_bytes(len(content))
     try:
@@ -83,13 +83,13 @@ def _text(file: Path, allowance: Allowance) -> str:
         raise ValueError(f"it is not UTF-8 text (byte {error.start})") from error
 
 
-def parse(text: str, allowance: Allowance | None = None) -> Any:
+def parse(text: str, allowance: Limits | None = None) -> Any:
     """The one document of a YAML or JSON text, as Ansible reads it: JSON where it is JSON, or else YAML 1.1.
 
     :param allowance: what is left of the limits of the inventory that it belongs to.
     :raises ValueError: it is malformed, vaulted, has a key twice, or would blow up.
     """
-    allowance = allowance or Allowance()
+    allowance = allowance or Limits()
     if text.startswith("$ANSIBLE_VAULT"):
         raise ValueError("it is encrypted with Ansible Vault, and vaulted files are not decrypted here")
     document = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else None
@@ -134,7 +134,7 @@ def _parse_yaml(text: str, most: int) -> Any:
             return loader.get_single_data()
         finally:
             loader.dispose()
-    except TooMuch:
+    except LimitExceeded:
         raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -159,7 +159,7 @@ def _count(document: object) -> int:
         if depth > DEEPEST:
             raise ValueError("it is nested too deep, or within itself")
         if count > MOST_VALUES:
-            raise TooMuch(f"its aliases (*name) multiply it to more than {MOST_VALUES} values")
+            raise LimitExceeded(f"its aliases (*name) multiply it to more than {MOST_VALUES} values")
         if isinstance(value, dict):
             waiting.extend((part, depth + 1) for part in value.values())
         elif isinstance(value, (list, tuple, set)):
@@ -188,7 +188,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         if self._depth > DEEPEST + 2:
             raise RecursionError
         if self._most < 0:
-            raise TooMuch(f"it has more than {MOST_VALUES} values")
+            raise LimitExceeded(f"it has more than {MOST_VALUES} values")
 
     def ascend_resolver(self) -> None:
         """Called after each node."""
@@ -219,7 +219,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             self._merging.discard(id(node))
             self._merged += len(node.value)
             if len(node.value) > 10_000 or self._merged > MOST_VALUES:
-                raise TooMuch("its merges (<<) multiply it to too many keys")
+                raise LimitExceeded("its merges (<<) multiply it to too many keys")
 
 
 def _whole_number(loader: Any, node: yaml.ScalarNode) -> Any:

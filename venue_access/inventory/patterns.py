@@ -16,10 +16,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.files import read_regular, user_path
-from venue_access.inventory.nearby import did_you_mean
-from venue_access.inventory.tree import Inventory
+from venue_access.inventory.groups import Inventory
+from venue_access.inventory.suggestions import did_you_mean
 
 _LARGEST_FILE = 4 * 1024 * 1024
 _LONGEST_PIECE = 1_000
@@ -62,7 +62,7 @@ def select(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
     ``@file`` with a pattern a line; ``a,b`` or ``a:b`` is the union, ``:&`` the intersection, ``:!`` the exclusion.
     Whatever the writing order, unions come first, then ``&``, then ``!``. Colons separate only where no comma does.
 
-    :raises RequestError: a bad regex or one that takes too long, a subscript outside its group, a bracket without its
+    :raises UsageError: a bad regex or one that takes too long, a subscript outside its group, a bracket without its
         other, a file that cannot be read.
     """
     pieces = [(piece[:1], piece[1:]) if piece[0] in "&!" else ("", piece) for piece in _pieces(pattern)]
@@ -86,18 +86,18 @@ def select(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
 def limit(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
     """As ``select``, but a pattern that leaves no host is an error.
 
-    :raises RequestError: no host is left, and what the names could have been; or the pattern is empty, which to
+    :raises UsageError: no host is left, and what the names could have been; or the pattern is empty, which to
         Ansible is no limit at all and here is rather a shell variable that was never set.
     """
     if not _split(pattern):
-        raise RequestError("the limit is empty", hint="leave it out, or write 'all', to mean every venue")
+        raise UsageError("the limit is empty", hint="leave it out, or write 'all', to mean every venue")
     selection = select(inventory, pattern)
     if selection.hosts:
         return selection
     shown = pattern if isinstance(pattern, str) else ",".join(pattern)
     names = [*inventory.hosts, *inventory.groups]
     hints = [did_you_mean(piece, names) for piece in selection.unmatched]
-    raise RequestError(
+    raise UsageError(
         f"the limit {shown!r} leaves no venue{next(filter(None, hints), '')}",
         hint=f"hosts: {_shown(inventory.hosts)}; groups: {_shown(inventory.groups)}",
     )
@@ -111,14 +111,14 @@ def _shown(names: Iterable[str], most: int = 20) -> str:
 def _pieces(pattern: str | Sequence[str]) -> list[str]:
     """Return the pieces of a pattern in the order in which they count.
 
-    :raises RequestError: a piece is empty or too long, or there are too many wildcards.
+    :raises UsageError: a piece is empty or too long, or there are too many wildcards.
     """
     pieces = _ordered(dict.fromkeys(_from_files(_split(pattern))))
     for piece in pieces:
         if len(piece) > _LONGEST_PIECE:
-            raise RequestError(f"the limit has a piece of {len(piece)} characters: {piece[:20]!r}...")
+            raise UsageError(f"the limit has a piece of {len(piece)} characters: {piece[:20]!r}...")
     if sum(map(_is_wildcard, pieces)) > _MOST_WILDCARDS:
-        raise RequestError(f"the limit has more than {_MOST_WILDCARDS} wildcards", hint="name groups or hosts instead")
+        raise UsageError(f"the limit has more than {_MOST_WILDCARDS} wildcards", hint="name groups or hosts instead")
     return pieces
 
 
@@ -143,7 +143,7 @@ def _split(pattern: str | Sequence[str]) -> list[str]:
         pieces = _PIECES.findall(pattern)
         left = set(_PIECES.sub("", pattern)) & set("[]")
         if left:
-            raise RequestError(
+            raise UsageError(
                 f"the limit {pattern!r} has a {left.pop()!r} without its other",
                 hint="a regular expression with a ':' or unequal brackets takes a comma at its end",
             )
@@ -168,7 +168,7 @@ def _lines(file: Path) -> list[str]:
         reason = (
             "it is no text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or str(error)
         )
-        raise RequestError(f"the limit file {str(file)!r} cannot be read: {reason.lower()}") from error
+        raise UsageError(f"the limit file {str(file)!r} cannot be read: {reason.lower()}") from error
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
@@ -177,9 +177,9 @@ def _ordered(pieces: Iterable[str]) -> list[str]:
     pieces = list(pieces)
     for piece in pieces:
         if piece in ("&", "!"):
-            raise RequestError(f"the limit has a {piece!r} with no name after it")
+            raise UsageError(f"the limit has a {piece!r} with no name after it")
         if piece.lstrip("&!") == "~":
-            raise RequestError("the limit has a '~' with no regular expression after it", hint="write 'all' for all")
+            raise UsageError("the limit has a '~' with no regular expression after it", hint="write 'all' for all")
     unions = [piece for piece in pieces if piece[0] not in "&!"] or ["all"]
     return [
         *unions,
@@ -210,7 +210,7 @@ class _Patterns:
         try:
             return _subscripted(hosts, subscript)
         except (IndexError, ValueError) as error:
-            raise RequestError(f"the limit {piece!r} is out of range: {name!r} has {len(hosts)} hosts") from error
+            raise UsageError(f"the limit {piece!r} is out of range: {name!r} has {len(hosts)} hosts") from error
 
     def _named(self, name: str) -> Sequence[str] | None:
         """The hosts of the groups that a name, glob or ``~regex`` matches, and the hosts that it matches itself.
@@ -233,14 +233,14 @@ class _Patterns:
         try:
             wanted = re.compile(fnmatch.translate(name))
         except re.error as error:
-            raise RequestError(f"the limit {name!r} is not a pattern: {error}") from error
+            raise UsageError(f"the limit {name!r} is not a pattern: {error}") from error
         return [each for each in names if wanted.match(each)]
 
 
 def _regex_matches(expressions: Sequence[str], names: Sequence[str]) -> dict[str, frozenset[str]]:
     """Return the names that each regular expression matches from their beginning.
 
-    :raises RequestError: one is not valid, or takes too long.
+    :raises UsageError: one is not valid, or takes too long.
     """
     if not expressions:
         return {}
@@ -253,9 +253,9 @@ def _regex_matches(expressions: Sequence[str], names: Sequence[str]) -> dict[str
         check=False,
     )
     if done.returncode > 0:
-        raise RequestError(f"the limit {told} cannot be tried: {done.stderr.strip()[-200:]}")
+        raise UsageError(f"the limit {told} cannot be tried: {done.stderr.strip()[-200:]}")
     if done.returncode != 0:  # a signal: the time was up
-        raise RequestError(
+        raise UsageError(
             f"the limit {told} takes too long: more than {_REGEX_SECONDS} s",
             hint="write the regular expression without repetitions of repetitions, such as (a+)+",
         )
@@ -263,7 +263,7 @@ def _regex_matches(expressions: Sequence[str], names: Sequence[str]) -> dict[str
     for expression, matched in zip(expressions, found, strict=True):
         if isinstance(matched, str):
             hint = "a ':' separates patterns; to have one in an expression, end the limit with a comma"
-            raise RequestError(f"the limit {'~' + expression!r} is no regular expression: {matched}", hint=hint)
+            raise UsageError(f"the limit {'~' + expression!r} is no regular expression: {matched}", hint=hint)
     return {each: frozenset(matched) for each, matched in zip(expressions, found, strict=True)}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from venue_access.inventory import arns, checks
-from venue_access.inventory.builder import kind
+from venue_access.inventory import arn_validators as arns
+from venue_access.inventory import validators as checks
+from venue_access.inventory.group_builder import kind
 from venue_access.inventory.model import EmulatorSeed, LedgerBucket, StateBackend
-from venue_access.inventory.nearby import did_you_mean
+from venue_access.inventory.suggestions import did_you_mean
 
 KEYS = ("backend", "bucket", "key_prefix", "region", "kms_key_id")
 LEDGER_KEYS = ("bucket", "prefix", "region", "kms_key_id")
@@ -26,18 +27,20 @@ def read_state(region: str | None, named: str | None = None) -> Callable[[Any], 
 
     def checked(value: Any) -> StateBackend:
         if not isinstance(value, dict):
-            raise checks.Unfit(f"expected a mapping such as {{backend: s3, bucket: <name>}}, found {kind(value)}")
+            raise checks.InvalidValue(
+                f"expected a mapping such as {{backend: s3, bucket: <name>}}, found {kind(value)}"
+            )
         _refuse_others(value, KEYS)
         given = {key: part for key, part in value.items() if part is not None}
         backend = given.pop("backend", None)
         if backend == "local":
             if given:
-                raise checks.Unfit(f"a local state has no {', '.join(given)}")
+                raise checks.InvalidValue(f"a local state has no {', '.join(given)}")
             return StateBackend()
         if backend != "s3":
-            raise checks.Unfit(f"backend must be local or s3, found {backend!r}")
+            raise checks.InvalidValue(f"backend must be local or s3, found {backend!r}")
         if "bucket" not in given:
-            raise checks.Unfit("bucket is required for the s3 backend")
+            raise checks.InvalidValue("bucket is required for the s3 backend")
         prefix = _part("key_prefix", _key_prefix, given.get("key_prefix"))
         return StateBackend(
             backend="s3",
@@ -57,18 +60,20 @@ def read_emulator_seed(partition: str | None, account_id: str | None) -> Callabl
     def own(value: Any) -> str:
         name = boundary(value)
         if ":iam::aws:" in name:
-            raise checks.Unfit(f"{name!r} is AWS's own policy, which the emulator cannot be given")
+            raise checks.InvalidValue(f"{name!r} is AWS's own policy, which the emulator cannot be given")
         return name
 
     def checked(value: Any) -> EmulatorSeed:
         if not isinstance(value, dict):
-            raise checks.Unfit(f"expected a mapping such as {{permissions_boundaries: [<name>]}}, found {kind(value)}")
+            raise checks.InvalidValue(
+                f"expected a mapping such as {{permissions_boundaries: [<name>]}}, found {kind(value)}"
+            )
         _refuse_others(value, SEED_KEYS)
         names = value.get("permissions_boundaries")
         try:
             return EmulatorSeed(() if names is None else checks.several(own)(names))
-        except checks.Unfit as unfit:
-            raise checks.Unfit(f"permissions_boundaries: {unfit}") from unfit
+        except checks.InvalidValue as unfit:
+            raise checks.InvalidValue(f"permissions_boundaries: {unfit}") from unfit
 
     return checked
 
@@ -83,12 +88,12 @@ def read_ledger(region: str | None, named: str | None = None) -> Callable[[Any],
     def checked(value: Any) -> LedgerBucket:
         if not isinstance(value, dict) or list(value) != ["s3"] or not isinstance(value["s3"], dict):
             found = f"the keys {', '.join(map(str, value))}" if isinstance(value, dict) else kind(value)
-            raise checks.Unfit(f"expected {{s3: {{bucket: <name>, prefix: <path>}}}}, found {found}")
+            raise checks.InvalidValue(f"expected {{s3: {{bucket: <name>, prefix: <path>}}}}, found {found}")
         _refuse_others(value["s3"], LEDGER_KEYS)
         given = {key: part for key, part in value["s3"].items() if part is not None}
         bucket = _part("bucket", checks.bucket, given.get("bucket"))
         if bucket is None:
-            raise checks.Unfit("bucket is required")
+            raise checks.InvalidValue("bucket is required")
         prefix = _part("prefix", _key_prefix, given.get("prefix"))
         where = _part("region", checks.region(named), given.get("region")) or region or ""
         key = _part("kms_key_id", checks.kms_key_id, given.get("kms_key_id"))
@@ -100,11 +105,11 @@ def read_ledger(region: str | None, named: str | None = None) -> Callable[[Any],
 def _refuse_others(given: dict[Any, Any], keys: tuple[str, ...]) -> None:
     for key in given:
         if key not in keys:
-            raise checks.Unfit(f"has no key {key!r}{did_you_mean(str(key), keys)} (it has {', '.join(keys)})")
+            raise checks.InvalidValue(f"has no key {key!r}{did_you_mean(str(key), keys)} (it has {', '.join(keys)})")
 
 
 def _part(key: str, check: Callable[[Any], str], value: Any) -> str | None:
     try:
         return None if value is None else check(value)
-    except checks.Unfit as unfit:
-        raise checks.Unfit(f"{key}: {unfit}") from unfit
+    except checks.InvalidValue as unfit:
+        raise checks.InvalidValue(f"{key}: {unfit}") from unfit

@@ -13,7 +13,7 @@ JINJA = ("{{", "{%", "{#")
 """What makes Ansible evaluate a text."""
 
 
-class Setting(NamedTuple):
+class SourcedValue(NamedTuple):
     """A variable's value and the file it stands in."""
 
     value: Any

@@ -7,16 +7,17 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from venue_access.errors import InventoryError, Problem
-from venue_access.inventory import arns, checks
+from venue_access.inventory import arn_validators as arns
+from venue_access.inventory import validators as checks
 from venue_access.inventory.bucket_uses import register_uses
-from venue_access.inventory.crosschecks import conflicts
+from venue_access.inventory.cross_validation import conflicts
+from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import BucketUses, EmulatorSeed, Recipient, StateBackend, Venue, embedded_operator_arn
-from venue_access.inventory.nearby import misspelt
 from venue_access.inventory.recipients import read_users
 from venue_access.inventory.regions import partition_by_name
 from venue_access.inventory.state import read_emulator_seed, read_ledger, read_state
-from venue_access.inventory.tree import Inventory
-from venue_access.inventory.values import Setting
+from venue_access.inventory.suggestions import misspelt
+from venue_access.inventory.values import SourcedValue
 
 T = TypeVar("T")
 Default = TypeVar("Default")
@@ -98,7 +99,7 @@ class _Reader:
         self._host = host
         self._inventory = inventory
         self._uses = uses
-        self._settings: Mapping[str, Setting] = inventory.settings(host)
+        self._settings: Mapping[str, SourcedValue] = inventory.settings(host)
 
     def venue(self) -> Venue | None:
         """The venue; None where there is a problem."""
@@ -176,7 +177,7 @@ class _Reader:
         try:
             checks.evaluated(setting.value)
             return check(setting.value)
-        except checks.Unfit as unfit:
+        except checks.InvalidValue as unfit:
             self._problem(str(unfit), key)
             return default
 
@@ -206,7 +207,7 @@ class _Reader:
         else:
             try:
                 return checks.segment(self._host[len(prefix) :])
-            except checks.Unfit as unfit:
+            except checks.InvalidValue as unfit:
                 self._problem(f"the venue in the host name: {unfit}")
         return None
 
@@ -238,7 +239,7 @@ class _Reader:
         if prefixes is None and project and venue and (given is None or given.value is None):
             try:
                 return (checks.ecr_prefix(default),)
-            except checks.Unfit as unfit:
+            except checks.InvalidValue as unfit:
                 self._problem(f"is required, as the default does not do: {unfit}", key)
         return prefixes or (default,)
 
@@ -246,12 +247,14 @@ class _Reader:
 def _ecr_prefixes(value: Any) -> tuple[str, ...]:
     prefixes = checks.several(checks.ecr_prefix)(value)
     if not prefixes:
-        raise checks.Unfit("is empty; name a prefix, or leave it out for the default")
+        raise checks.InvalidValue("is empty; name a prefix, or leave it out for the default")
     return prefixes
 
 
 def _buckets(value: Any) -> tuple[str, ...]:
     buckets = checks.several(checks.bucket)(value)
     if not buckets:
-        raise checks.Unfit("is empty; name a bucket, or leave it out for the one the platform's SSM parameter holds")
+        raise checks.InvalidValue(
+            "is empty; name a bucket, or leave it out for the one the platform's SSM parameter holds"
+        )
     return buckets

@@ -9,15 +9,15 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol
 
-from venue_access import deadline, ui
-from venue_access.aws import Aws
+from venue_access import console, deadline
+from venue_access.aws.client import AwsClient
 from venue_access.config import Settings
 from venue_access.errors import AwsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.chain import End, Line
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind, Record
-from venue_access.masked import redact
+from venue_access.sensitive import redact_all
 
 _WRITTEN_BY_PEOPLE = ("reason", "narrowing")
 """The fields that hold what somebody typed: sensitive values are redacted in them."""
@@ -67,10 +67,10 @@ class Ledger:
         self,
         venue: Venue,
         store: Store,
-        reach: Callable[[], Aws],
+        reach: Callable[[], AwsClient],
         *,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-        warn: Callable[[str], None] = ui.warn,
+        warn: Callable[[str], None] = console.warn,
     ) -> None:
         self._venue = venue
         self._store = store
@@ -85,7 +85,7 @@ class Ledger:
         if not is_writable:
             self.record(Kind.START)
 
-    def aws(self) -> Aws:
+    def aws(self) -> AwsClient:
         """The way to the venue's account; who calls is being found out meanwhile."""
         aws = self._reach()
         with self._lock:
@@ -102,7 +102,7 @@ class Ledger:
         self.aws()
         assert self._operator is not None
         typed = [field for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None]
-        details |= {field: redact(details[field]) for field in typed}  # the operator's credentials are known by now
+        details |= {field: redact_all(details[field]) for field in typed}  # the operator's credentials are known by now
         record = Record(
             kind=kind,
             when=when or self._now(),
@@ -134,13 +134,13 @@ OpenLedger = Callable[[Venue, Callable[[str], None]], Ledger]
 
 
 def open_ledger(
-    settings: Settings, venue: Venue, reach: Callable[[], Aws], warn: Callable[[str], None] = ui.warn
+    settings: Settings, venue: Venue, reach: Callable[[], AwsClient], warn: Callable[[str], None] = console.warn
 ) -> Ledger:
     """The ledger of a venue: see ``Ledger``."""
     return Ledger(venue, store_of(settings, venue, reach), reach, warn=warn)
 
 
-def store_of(settings: Settings, venue: Venue, reach: Callable[[], Aws]) -> Store:
+def store_of(settings: Settings, venue: Venue, reach: Callable[[], AwsClient]) -> Store:
     """Where a venue's ledger is kept."""
     if venue.ledger is None:
         return LocalLedger(settings)
@@ -158,7 +158,7 @@ class Kept:
     venues: tuple[str, ...]
 
 
-def stores_of(settings: Settings, venues: Iterable[Venue], reach: Callable[[Venue], Aws]) -> list[Kept]:
+def stores_of(settings: Settings, venues: Iterable[Venue], reach: Callable[[Venue], AwsClient]) -> list[Kept]:
     """The ledgers of these venues, each once."""
     shared: dict[Any, list[Venue]] = {}
     for venue in venues:
@@ -172,7 +172,7 @@ def stores_of(settings: Settings, venues: Iterable[Venue], reach: Callable[[Venu
 class _Operator:
     """Who calls: known, or being asked for in a thread of its own."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: AwsClient) -> None:
         self.access_key_id = aws.keys().access_key_id
         self._aws = aws
         self._asking: threading.Thread | None = None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access.durations import length
-from venue_access.errors import RequestError, printable
+from venue_access.errors import UsageError, printable
 from venue_access.ledger.record import Kind, Record
 
 UNDO = "undo"
@@ -112,7 +112,7 @@ def table(tokens: Sequence[ListedToken]) -> list[str]:
 def since(text: str, now: datetime) -> datetime:
     """The time that ``--since`` means: ``7d``, ``12h`` or ``30m`` ago, or a day in UTC, ``2026-11-20``.
 
-    :raises RequestError: it is none of these.
+    :raises UsageError: it is none of these.
     """
     for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"):
         try:
@@ -121,9 +121,9 @@ def since(text: str, now: datetime) -> datetime:
             continue
     try:
         ago = length("" if text.isdecimal() else text, "--since")  # a bare number is rather a year than seconds
-    except RequestError as error:
+    except UsageError as error:
         message = f"--since {text!r} is neither a length of time nor a day"
-        raise RequestError(message, hint="write 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z") from error
+        raise UsageError(message, hint="write 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z") from error
     try:
         return now - timedelta(seconds=ago)
     except OverflowError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from shlex import quote
 
-from venue_access import ui
+from venue_access import console
 from venue_access.config import Settings
+from venue_access.jsonl import TIMEOUT, WholeLines, append_private, look_at_lines, read_lines
 from venue_access.ledger.chain import End, Line, end_of, link, read_all
 from venue_access.ledger.record import Record
-from venue_access.lines import TIMEOUT, WholeLines, append_private, look_at_lines, read_lines
 
 
 class LocalLedger:
@@ -19,7 +19,9 @@ class LocalLedger:
     :param say: takes a line for the person, once a wait begins.
     """
 
-    def __init__(self, settings: Settings, *, timeout: float = TIMEOUT, say: Callable[[str], None] = ui.say) -> None:
+    def __init__(
+        self, settings: Settings, *, timeout: float = TIMEOUT, say: Callable[[str], None] = console.say
+    ) -> None:
         self._settings = settings
         self._path = settings.work_directory / "ledger.jsonl"
         self._timeout = timeout
@@ -39,7 +41,7 @@ class LocalLedger:
     def prepare(self) -> tuple[End, bool]:
         """Return where it ends, having seen that a record can be added, which the disk always shows.
 
-        :raises RequestError: none can be added.
+        :raises UsageError: none can be added.
         """
         self._settings.folder()
         return look_at_lines(self._path, self._end, timeout=self._timeout, waiting=self._waiting), True
@@ -52,7 +54,7 @@ class LocalLedger:
         """Add a record; on the disk when this returns.
 
         :returns: what it was linked to.
-        :raises RequestError: it cannot be written; the ledger is as it was.
+        :raises UsageError: it cannot be written; the ledger is as it was.
         """
         self._settings.folder()
         ends: list[End] = []

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 
-from venue_access import ui
-from venue_access.aws import AssumedRole, Aws
+from venue_access import console
+from venue_access.aws.client import AssumedRole, AwsClient
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
 from venue_access.ledger.record import Kind
-from venue_access.masked import ExternalId
+from venue_access.sensitive import ExternalId
 
 SHORTEST = 900
 """Seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
@@ -33,7 +33,7 @@ class ProofSessions:
     def __init__(
         self,
         command: str,
-        aws: Aws,
+        aws: AwsClient,
         venue: Venue,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
@@ -49,7 +49,7 @@ class ProofSessions:
         """Assume the venue's role as for a token, for fifteen minutes.
 
         :param name: the role session name, where it must be another than this run's.
-        :raises AccessRefused: the role does not accept the external ID, or (None) the lack of one.
+        :raises AccessDenied: the role does not accept the external ID, or (None) the lack of one.
         """
         name = name or self.name
         token = self.aws.assume_role(
@@ -64,13 +64,13 @@ class ProofSessions:
         self._opened.append((name, token))
         return token
 
-    def assume_with(self, role_arn: str, external_id: ExternalId, token: Aws) -> None:
+    def assume_with(self, role_arn: str, external_id: ExternalId, token: AwsClient) -> None:
         """Try to assume a role with a token, which should be refused."""
         assumed = token.assume_role(role_arn, self.name, external_id=external_id, duration=SHORTEST)
         self._opened.append((self.name, assumed))
 
     @contextmanager
-    def recorded(self, open_ledger: OpenLedger, warn: Callable[[str], None] = ui.warn) -> Iterator[ProofSessions]:
+    def recorded(self, open_ledger: OpenLedger, warn: Callable[[str], None] = console.warn) -> Iterator[ProofSessions]:
         """Enter the sessions that are opened meanwhile into the ledger, also after an error or Ctrl-C.
 
         What was proved holds also where they cannot be entered: that is a warning.

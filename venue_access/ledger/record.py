@@ -133,6 +133,6 @@ def _is_of_type(value: object, annotation: str) -> bool:
 def canonical(document: Mapping[str, Any]) -> str:
     """The one text of a JSON document: sorted keys, no spaces, ASCII, no line break.
 
-    :raises TypeError: it holds what JSON has not; a ``Masked`` value above all.
+    :raises TypeError: it holds what JSON has not; a ``SensitiveStr`` value above all.
     """
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

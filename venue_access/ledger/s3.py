@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from venue_access.aws import Aws
-from venue_access.errors import AwsError, Unavailable, Unreachable
+from venue_access.aws.client import AwsClient
+from venue_access.errors import AwsError, ServiceUnavailable, Unreachable
 from venue_access.inventory.model import LedgerBucket
 from venue_access.ledger.chain import End, Entry, Head, Line, is_linked, link, read
 from venue_access.ledger.record import Record
@@ -43,10 +43,10 @@ class S3Ledger:
     :param reach: the way to an account from which the bucket may be read and written.
     """
 
-    def __init__(self, place: LedgerBucket, reach: Callable[[], Aws]) -> None:
+    def __init__(self, place: LedgerBucket, reach: Callable[[], AwsClient]) -> None:
         self._place = place
         self._reach = reach
-        self._made: Aws | None = None
+        self._made: AwsClient | None = None
         self._end: End | None = None
         self._lock = threading.Lock()
         key = place.kms_key_id
@@ -123,7 +123,7 @@ class S3Ledger:
         return [key for key in keys if key != self._place.prefix and self._number(key) is None]
 
     @property
-    def _aws(self) -> Aws:
+    def _aws(self) -> AwsClient:
         if self._made is None:
             self._made = self._reach().in_region(self._place.region)
         return self._made
@@ -192,7 +192,7 @@ class S3Ledger:
         try:
             with self._using():
                 return self._aws.read_object(self._place.bucket, name, most=_LARGEST).decode(errors="replace")
-        except (Unavailable, Unreachable):
+        except (ServiceUnavailable, Unreachable):
             raise
         except AwsError as error:
             if error.code == _GONE:

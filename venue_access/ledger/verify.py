@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from venue_access.errors import DifferenceFound, RequestError, printable
+from venue_access.errors import CheckFailed, UsageError, printable
 from venue_access.ledger.book import Kept
 from venue_access.ledger.chain import read_all
 from venue_access.ledger.examine import examine
@@ -58,14 +58,14 @@ def verify(ledgers: Sequence[Kept], head: str | None = None) -> Verified:
     """Verify that no record of the ledgers was changed, removed, moved or put there.
 
     :param head: what ``head`` gave once, written down elsewhere.
-    :raises DifferenceFound: it does not hold; each place is named, with the way out.
-    :raises RequestError: ``head`` is none, or could be of several ledgers.
+    :raises CheckFailed: it does not hold; each place is named, with the way out.
+    :raises UsageError: ``head`` is none, or could be of several ledgers.
     """
     if head is not None:
         _only(ledgers)
         head = head.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", head):
-            raise RequestError("--head is no hash of 64 hexadecimal digits", hint="invoke ledger.head prints one")
+            raise UsageError("--head is no hash of 64 hexadecimal digits", hint="invoke ledger.head prints one")
     lines, notes, faults, ways_out = [], [], [], []
     for kept in ledgers:
         entries = read_all(kept.store.lines())
@@ -81,7 +81,7 @@ def verify(ledgers: Sequence[Kept], head: str | None = None) -> Verified:
             since = f", {entries[-1].number - after[0] if after else len(entries)} of them since that head"
         lines.append(f"{kept.store.name}: {count}{since}; none was changed, removed or moved")
     if faults:
-        raise DifferenceFound("\n  ".join(["the ledger is damaged:", *faults]), hint="\n  ".join(ways_out))
+        raise CheckFailed("\n  ".join(["the ledger is damaged:", *faults]), hint="\n  ".join(ways_out))
     return Verified(lines, notes)
 
 
@@ -94,21 +94,21 @@ def _of_strays(names: Sequence[str]) -> list[str]:
 def head(ledgers: Sequence[Kept]) -> str:
     """The hash that the next record will carry, to be written down where this ledger's keepers do not reach.
 
-    :raises DifferenceFound: the end is damaged.
-    :raises RequestError: there are several ledgers.
+    :raises CheckFailed: the end is damaged.
+    :raises UsageError: there are several ledgers.
     """
     store = _only(ledgers).store
     end = store.end()
     if end.damaged:
         what = f"{store.name}: {end.damaged[0].named()} is not a record that is linked to the ledger"
-        raise DifferenceFound(what, hint="see what invoke ledger.verify finds")
+        raise CheckFailed(what, hint="see what invoke ledger.verify finds")
     return end.head.hash
 
 
 def _only(ledgers: Sequence[Kept]) -> Kept:
     if len(ledgers) > 1:
         names = "; ".join(f"{kept.store.name} of {', '.join(kept.venues[:5])}" for kept in ledgers)
-        raise RequestError("the venues of this inventory have several ledgers", hint=f"choose with --venue: {names}")
+        raise UsageError("the venues of this inventory have several ledgers", hint=f"choose with --venue: {names}")
     if not ledgers:
-        raise RequestError("the inventory has no venue")
+        raise UsageError("the inventory has no venue")
     return ledgers[0]

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from venue_access.aws import Endpoint, Keys
+from venue_access.aws.client import Credentials, Endpoint
 
 # What names credentials in Terraform's environment: only the venue's own may be there.
 _CREDENTIALS = (
@@ -68,7 +68,7 @@ def has_own_config(home: Path) -> bool:
 
 
 def terraform_environment(
-    environ: Mapping[str, str], keys: Keys, region: str, endpoint: Endpoint | None
+    environ: Mapping[str, str], keys: Credentials, region: str, endpoint: Endpoint | None
 ) -> dict[str, str]:
     """The environment for Terraform: the operator's own, with this stack's keys and nothing that bends the run."""
     kept = {

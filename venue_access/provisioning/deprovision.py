@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from venue_access.aws import Aws
-from venue_access.callers import caller_in_account
+from venue_access.aws.client import AwsClient
+from venue_access.aws.identity import caller_in_account
 from venue_access.config import Settings
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
-from venue_access.masked import ExternalId
 from venue_access.provisioning import progress
 from venue_access.provisioning.facts import forget_facts
-from venue_access.provisioning.live import LiveVenue, existing, read_live
-from venue_access.provisioning.render import Departed
+from venue_access.provisioning.render import OrphanedVenue
 from venue_access.provisioning.reporter import Reporter
-from venue_access.provisioning.root import StackRoot, last_rendering
+from venue_access.provisioning.root_module import RootModule, last_rendering
 from venue_access.provisioning.stack import Stack, group_into_stacks
-from venue_access.provisioning.state_moves import module_of
+from venue_access.provisioning.state_migration import module_of
 from venue_access.provisioning.terraform import Event, Plan
+from venue_access.provisioning.venue_snapshot import VenueSnapshot, existing, read_snapshot
+from venue_access.sensitive import ExternalId
 
 
 def stack_of_departed(settings: Settings, venues: Mapping[str, Venue], name: str) -> Stack | None:
@@ -31,7 +31,13 @@ def stack_of_departed(settings: Settings, venues: Mapping[str, Venue], name: str
 
 
 def deprovision(
-    settings: Settings, stack: Stack, name: str, aws: Aws, reporter: Reporter, *, lock_timeout: float | None = None
+    settings: Settings,
+    stack: Stack,
+    name: str,
+    aws: AwsClient,
+    reporter: Reporter,
+    *,
+    lock_timeout: float | None = None,
 ) -> int:
     """Destroy what Terraform manages of a venue; how many resources that were.
 
@@ -39,7 +45,7 @@ def deprovision(
 
     :param name: of a venue of the stack, or of one that left the inventory.
     :param lock_timeout: seconds to wait for another run on the stack; None for what is usual.
-    :raises RequestError: the venue exists in AWS, and Terraform's state does not know all of it.
+    :raises UsageError: the venue exists in AWS, and Terraform's state does not know all of it.
     """
 
     destroyed: list[str] = []
@@ -54,10 +60,10 @@ def deprovision(
             reporter.detail(text)
 
     caller_in_account(aws, stack.venues[0])
-    root = StackRoot(settings, stack, aws, hear, waiting=reporter.line, lock_timeout=lock_timeout)
+    root = RootModule(settings, stack, aws, hear, waiting=reporter.line, lock_timeout=lock_timeout)
     with root.locked():
         venue = next((venue for venue in stack.venues if venue.name == name), None)
-        live = None if venue is None else read_live(aws, venue)
+        live = None if venue is None else read_snapshot(aws, venue)
         if not root.is_rendered() and stack.state.backend != "local":
             root.write_for(buckets={}, external_ids={})  # the state is elsewhere, whoever made the venue
         known = root.addresses() if root.is_rendered() else frozenset()
@@ -65,7 +71,7 @@ def deprovision(
         unknown = [] if venue is None or live is None else existing(aws, venue, live, frozenset(mine))
         if unknown:
             what = ", ".join(progress.venue_of(each.address)[1] for each in unknown)
-            raise RequestError(
+            raise UsageError(
                 f"{name} exists in AWS, and Terraform's state does not know its {what}; nothing was destroyed",
                 hint=f"adopt it first with: invoke provision --venue {name}",
             )
@@ -81,7 +87,7 @@ def deprovision(
     return len(destroyed)
 
 
-def _ids(live: LiveVenue | None, rendered: Departed | None) -> list[ExternalId]:
+def _ids(live: VenueSnapshot | None, rendered: OrphanedVenue | None) -> list[ExternalId]:
     """Every external ID that could stand in what Terraform says."""
     found = [] if live is None else list(live.every_id)
     if rendered is not None:
@@ -93,7 +99,7 @@ def _refuse_others(name: str, plan: Plan) -> None:
     others = [change.address for change in plan.changes if progress.venue_of(change.address)[0] != name]
     if others:
         plan.file.unlink(missing_ok=True)
-        raise RequestError(
+        raise UsageError(
             f"{name}: the plan would destroy {', '.join(others)} too; nothing was done",
             hint="have the stack rendered anew first, with: invoke provision --limit all --check",
         )

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.aws_refusals import NEW_KEYS, SET_THE_CLOCK
+from venue_access.aws.errors import NEW_KEYS, SET_THE_CLOCK
 from venue_access.errors import StateLocked, TerraformError
-from venue_access.masked import Masked, scrub
 from venue_access.provisioning.progress import venue_of
+from venue_access.sensitive import SensitiveStr, redact
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def failure(
     *,
     stack: str,
     venue: str,
-    hide: Sequence[Masked] = (),
+    hide: Sequence[SensitiveStr] = (),
     now: datetime | None = None,
 ) -> TerraformError:
     """The error for a Terraform that ended with ``code``.
@@ -127,7 +127,7 @@ def failure(
         errors = [_from_box(talk)] if talk.strip() else [Diagnostic("error", f"terraform {command} ended with {code}")]
     venues = [venue_of(each.address or "")[0] for each in errors]
     everything = "\n".join(f"{each.summary}\n{each.detail}" for each in errors)
-    message = scrub(_message(stack, errors), *hide)
+    message = redact(_message(stack, errors), *hide)
     if _LOCKED in everything:
         return StateLocked(message, hint=_unlocking(everything, venue, now or datetime.now(timezone.utc)))
     remedy = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, everything)), None)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from venue_access.masked import MASK, Masked, scrub
+from venue_access.sensitive import REDACTED, SensitiveStr, redact
 
 _MARKS = {
     ("create",): "+",
@@ -45,7 +45,7 @@ class Difference:
         ]
 
 
-def differences(plan: Mapping[str, Any], hide: Sequence[Masked]) -> list[Difference]:
+def differences(plan: Mapping[str, Any], hide: Sequence[SensitiveStr]) -> list[Difference]:
     """The changes in ``terraform show -json`` of a plan.
 
     :param hide: every external ID there is, old or new.
@@ -57,7 +57,7 @@ def differences(plan: Mapping[str, Any], hide: Sequence[Masked]) -> list[Differe
         adopted = bool(change.get("importing"))
         if resource.get("mode") != "managed" or (actions == ("no-op",) and not adopted):
             continue
-        attributes = tuple(scrub(line, *hide) for line in _attributes(change))
+        attributes = tuple(redact(line, *hide) for line in _attributes(change))
         found.append(Difference(_MARKS.get(actions, "?"), resource["address"], adopted, attributes))
     return found
 
@@ -78,7 +78,7 @@ def _attributes(change: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}:"
             yield from (f"  {line}" for line in _policy_lines(old, new))
         elif _is_sensitive(change, name):
-            yield f"{name}: {MASK}"
+            yield f"{name}: {REDACTED}"
         elif not before:
             yield f"{name}: {_text(new)}"
         elif all(each is None or isinstance(each, dict) for each in (old, new)):
@@ -113,13 +113,15 @@ def _pretty(policy: str | None) -> list[str]:
     try:
         return json.dumps(_without_ids(json.loads(policy)), indent=2).splitlines()
     except ValueError:
-        return [MASK]  # whatever it is, it may hold an ID
+        return [REDACTED]  # whatever it is, it may hold an ID
 
 
 def _without_ids(part: Any) -> Any:
     """A part of a policy document with the external IDs in it masked, whatever operator compares them."""
     if isinstance(part, dict):
-        return {key: MASK if key.lower() == "sts:externalid" else _without_ids(value) for key, value in part.items()}
+        return {
+            key: REDACTED if key.lower() == "sts:externalid" else _without_ids(value) for key, value in part.items()
+        }
     return [_without_ids(each) for each in part] if isinstance(part, list) else part
 
 

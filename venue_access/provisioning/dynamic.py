@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from venue_access.provisioning.stages import Stage
+from venue_access.provisioning.rotation_state import Stage
 from venue_access.provisioning.status import VenueStatus
 
 

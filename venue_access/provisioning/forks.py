@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.provisioning.process import begin_again, interrupt_all
 
 _MEMORY_OF_A_PLAN = 800 * 2**20
@@ -22,12 +22,12 @@ def forks(given: str | None) -> int:
 
     A plan keeps a core busy and takes 0.8 GiB; more of them than cores gain nothing.
 
-    :raises RequestError: it is no number of stacks.
+    :raises UsageError: it is no number of stacks.
     """
     if given is None:
         return max(1, min(_cores(), _memory() // _MEMORY_OF_A_PLAN))
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 64):
-        raise RequestError(f"--forks takes a number from 1 to 64, not {given!r}")
+        raise UsageError(f"--forks takes a number from 1 to 64, not {given!r}")
     return int(given)
 
 

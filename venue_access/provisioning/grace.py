@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from venue_access.aws import Aws
-from venue_access.errors import RequestError
+from venue_access.aws.client import AwsClient
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
-from venue_access.provisioning.live import LiveVenue
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
 
 GRACE_TAG = "venue-access:grace-until"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _CLOCKS = timedelta(minutes=5)  # AWS takes no call by a clock that is further off than this
 
 
-def grace_until(live: LiveVenue) -> datetime | None:
+def grace_until(live: VenueSnapshot) -> datetime | None:
     """Return when the grace period of a venue ends, in UTC; None where no end is known."""
     text = None if live.role is None else live.role.tags.get(GRACE_TAG)
     try:
@@ -27,25 +27,25 @@ def grace_until(live: LiveVenue) -> datetime | None:
         return None  # edited by hand
 
 
-def set_grace(aws: Aws, venue: Venue, until: datetime) -> None:
+def set_grace(aws: AwsClient, venue: Venue, until: datetime) -> None:
     """Write the end of the grace period to the venue's role."""
     tag = {"Key": GRACE_TAG, "Value": f"{until.astimezone(timezone.utc):{_TIME}}"}
     aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[tag])
 
 
-def clear_grace(aws: Aws, venue: Venue, live: LiveVenue) -> None:
+def clear_grace(aws: AwsClient, venue: Venue, live: VenueSnapshot) -> None:
     """Take the end of a grace period that is over off the venue's role."""
     if live.role is not None and GRACE_TAG in live.role.tags:
         aws.call("iam", "untag_role", RoleName=venue.role_name, TagKeys=[GRACE_TAG])
 
 
-def in_grace(live: LiveVenue, now: datetime) -> bool:
+def in_grace(live: VenueSnapshot, now: datetime) -> bool:
     """Return whether the grace period of a venue has not ended yet."""
     until = grace_until(live)
     return until is not None and now < until
 
 
-def settle_grace(aws: Aws, venue: Venue, live: LiveVenue, grace: timedelta | None, now: datetime) -> datetime:
+def settle_grace(aws: AwsClient, venue: Venue, live: VenueSnapshot, grace: timedelta | None, now: datetime) -> datetime:
     """Return the end of the grace period, after writing it where ``grace`` makes it another.
 
     :param grace: how long it lasts from when the parameter was written; None takes the end that is there.
@@ -67,14 +67,14 @@ def grace_line(until: datetime, now: datetime) -> str:
     return f"both external IDs are accepted; the time to change over {verb} until {until:%Y-%m-%d %H:%M} UTC{due}"
 
 
-def check_grace_over(venue: Venue, live: LiveVenue, now: datetime) -> None:
+def check_grace_over(venue: Venue, live: VenueSnapshot, now: datetime) -> None:
     """Refuse to end a grace period before its time.
 
-    :raises RequestError: it has not ended yet.
+    :raises UsageError: it has not ended yet.
     """
     until = grace_until(live)
     if until is not None and now < until:
-        raise RequestError(
+        raise UsageError(
             f"{venue.name}: a rotation is under way: the old external ID is accepted until {until:%Y-%m-%d %H:%M} UTC",
             hint=f"take it out of use before that with: invoke rotate-external-id --venue {venue.name} --finish",
         )

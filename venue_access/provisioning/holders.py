@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from venue_access.aws import Aws, Parameter
+from venue_access.aws.client import AwsClient, Parameter
 from venue_access.errors import AwsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.record import Kind, Record
-from venue_access.masked import ExternalId
+from venue_access.sensitive import ExternalId
 
 _CLOCKS = timedelta(minutes=5)  # AWS takes no call by a clock that is further off than this
 
@@ -62,10 +62,10 @@ def holders(records: Sequence[Record], venue: Venue, parameter: Parameter, histo
     return Holders(tuple(old), tuple(unknown), reason)
 
 
-def read_history(aws: Aws, venue: Venue) -> History:
+def read_history(aws: AwsClient, venue: Venue) -> History:
     """Read the versions of a venue's external-ID parameter; SSM keeps the last hundred.
 
-    :raises AccessRefused: the caller may not read them.
+    :raises AccessDenied: the caller may not read them.
     """
     pages = aws.pages("ssm", "get_parameter_history", Name=venue.external_id_parameter, WithDecryption=True)
     found = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from venue_access.errors import AwsError, DifferenceFound, Stopped, TerraformError, Unreachable, VenueAccessError
+from venue_access.errors import AwsError, CheckFailed, Interrupted, TerraformError, Unreachable, VenueAccessError
 from venue_access.inventory.model import Venue, names_of
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Outcome:
 
 
 @dataclass
-class Tally:
+class VenueResult:
     """What is counted of one venue while a run is under way."""
 
     venue: Venue
@@ -89,13 +89,13 @@ class Tally:
         )
 
 
-class Tallies(Mapping[str, Tally]):
+class RunResult(Mapping[str, VenueResult]):
     """The venues of one stack in a run, by name: what was done to each, and which have failed."""
 
     def __init__(self, venues: Iterable[Venue]) -> None:
-        self._tallies = {venue.name: Tally(venue) for venue in venues}
+        self._tallies = {venue.name: VenueResult(venue) for venue in venues}
 
-    def __getitem__(self, name: str) -> Tally:
+    def __getitem__(self, name: str) -> VenueResult:
         return self._tallies[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -104,7 +104,7 @@ class Tallies(Mapping[str, Tally]):
     def __len__(self) -> int:
         return len(self._tallies)
 
-    def going(self) -> tuple[Venue, ...]:
+    def active(self) -> tuple[Venue, ...]:
         """The venues that have not failed."""
         return tuple(tally.venue for tally in self.values() if tally.error is None)
 
@@ -114,10 +114,10 @@ class Tallies(Mapping[str, Tally]):
         :param at_once: for how many venues side by side; the step must bear that.
         :raises Unreachable: as ``step`` did: the account is every venue's.
         """
-        going = self.going()
+        active = self.active()
         given = {}
-        with ThreadPoolExecutor(min(at_once, len(going))) if min(at_once, len(going)) > 1 else nullcontext() as pool:
-            begun = [(venue, pool.submit(step, venue).result if pool else partial(step, venue)) for venue in going]
+        with ThreadPoolExecutor(min(at_once, len(active))) if min(at_once, len(active)) > 1 else nullcontext() as pool:
+            begun = [(venue, pool.submit(step, venue).result if pool else partial(step, venue)) for venue in active]
             for venue, result in begun:
                 try:
                     given[venue.name] = result()
@@ -128,13 +128,13 @@ class Tallies(Mapping[str, Tally]):
         return given
 
     @contextmanager
-    def failing(self) -> Iterator[None]:
+    def record_errors(self) -> Iterator[None]:
         """Lay an error upon the venues it is about, which for most errors is all that have not failed."""
         try:
             yield
         except VenueAccessError as error:
             about = error.venues if isinstance(error, TerraformError) else frozenset()
-            for venue in self.going():
+            for venue in self.active():
                 if not about or venue.name in about:
                     self[venue.name].error = error
 
@@ -142,7 +142,7 @@ class Tallies(Mapping[str, Tally]):
         return [tally.outcome() for tally in self.values()]
 
 
-def errors_told(errors: Sequence[tuple[Venue, VenueAccessError | None]]) -> list[str]:
+def error_messages(errors: Sequence[tuple[Venue, VenueAccessError | None]]) -> list[str]:
     """Each error once, with the venues it is about where there are others and it does not say so itself.
 
     :param errors: of every venue of the run.
@@ -226,8 +226,8 @@ def exit_code(outcomes: Sequence[Outcome], *, fail_on_change: bool = False) -> i
     """The exit code of a run: 130 after Ctrl-C, the first of 4, 5 and 7 that occurred, else what went wrong first."""
     codes = [outcome.error.exit_code for outcome in outcomes if outcome.error is not None]
     if fail_on_change and any(outcome.changed for outcome in outcomes):
-        codes.append(DifferenceFound.exit_code)
-    for code in (Stopped.exit_code, TerraformError.exit_code, AwsError.exit_code, DifferenceFound.exit_code):
+        codes.append(CheckFailed.exit_code)
+    for code in (Interrupted.exit_code, TerraformError.exit_code, AwsError.exit_code, CheckFailed.exit_code):
         if code in codes:
             return code
     return codes[0] if codes else 0

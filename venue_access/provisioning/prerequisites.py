@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, RequestError
-from venue_access.inventory import arns, checks
+from venue_access.aws.client import AwsClient
+from venue_access.errors import AccessDenied, UsageError
+from venue_access.inventory import arn_validators as arns
+from venue_access.inventory import validators as checks
 from venue_access.inventory.model import FROM_PARAMETER, Venue
-from venue_access.provisioning.render import Departed
+from venue_access.provisioning.render import OrphanedVenue
 from venue_access.provisioning.stack import Stack
 
 
-def with_boundary(aws: Aws, venue: Venue) -> Venue:
+def with_boundary(aws: AwsClient, venue: Venue) -> Venue:
     """Return the venue with its permissions boundary read from the SSM parameter that the inventory names, if any.
 
-    :raises RequestError: the parameter does not exist, or does not hold a policy's name or ARN.
-    :raises AccessRefused: it may not be read.
+    :raises UsageError: the parameter does not exist, or does not hold a policy's name or ARN.
+    :raises AccessDenied: it may not be read.
     """
     name = venue.boundary_parameter
     if name is None:
@@ -25,41 +26,41 @@ def with_boundary(aws: Aws, venue: Venue) -> Venue:
     where = f"{venue.name}: permissions_boundary: the SSM parameter {name}"
     try:
         found = aws.parameter(name)
-    except AccessRefused as error:
-        raise AccessRefused(
+    except AccessDenied as error:
+        raise AccessDenied(
             f"{where}: {error.message}",
             hint=f"reading it is part of: invoke operator-policy --venue {venue.name}",
             code=error.code,
         ) from error
     if found is None:
-        raise RequestError(
+        raise UsageError(
             f"{where} does not exist in {venue.region} of {venue.account_id}",
             hint="ask the account's owner for the name of its boundary, and set permissions_boundary to it",
         )
     try:
         boundary = arns.permissions_boundary(venue.partition, venue.account_id)(found.value.reveal())
         if boundary.startswith(FROM_PARAMETER):
-            raise checks.Unfit(f"{boundary!r} must be the name or ARN of a policy, not another parameter")
-    except checks.Unfit as unfit:
-        raise RequestError(f"{where}: {unfit}", hint="ask the account's owner to correct it") from unfit
+            raise checks.InvalidValue(f"{boundary!r} must be the name or ARN of a policy, not another parameter")
+    except checks.InvalidValue as unfit:
+        raise UsageError(f"{where}: {unfit}", hint="ask the account's owner to correct it") from unfit
     return replace(venue, permissions_boundary=boundary)
 
 
-def check_boundary(aws: Aws, venue: Venue) -> None:
+def check_boundary(aws: AwsClient, venue: Venue) -> None:
     """See that the permissions boundary exists: AWS would refuse the role only after other things were made.
 
     :param venue: as ``with_boundary`` returns it.
-    :raises RequestError: it does not.
+    :raises UsageError: it does not.
     """
     boundary = venue.permissions_boundary_arn
     if boundary is not None and not aws.managed_policy_exists(boundary):
-        raise RequestError(
+        raise UsageError(
             f"{venue.name}: permissions_boundary: there is no policy {boundary}",
             hint="ask the account's owner for the name of its boundary",
         )
 
 
-def with_known_boundaries(stack: Stack, read: Mapping[str, str | None], last: Mapping[str, Departed]) -> Stack:
+def with_known_boundaries(stack: Stack, read: Mapping[str, str | None], last: Mapping[str, OrphanedVenue]) -> Stack:
     """Return the stack with the permissions boundaries that parameters hold.
 
     :param read: those that were read in this run, by venue.

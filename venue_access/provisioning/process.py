@@ -24,15 +24,15 @@ FINISHING = 60.0
 """Seconds that a program is given to save its state."""
 
 
-class Interrupted(KeyboardInterrupt):
+class ProcessInterrupted(KeyboardInterrupt):
     """Ctrl-C came while the process ran; it was let finish what it was doing."""
 
 
 class Process:
     """A running program whose output, with its errors, is read line by line; to be used as a context.
 
-    Ctrl-C asks the program to finish, once for each time; at the end of the context it becomes ``Interrupted``. In a
-    thread, which no Ctrl-C reaches, ``interrupt_all`` stands for it.
+    Each Ctrl-C asks the program to finish; at the end of the context it becomes ``ProcessInterrupted``. In a thread,
+    which no Ctrl-C reaches, ``interrupt_all`` stands for it.
 
     :param deadline: seconds after which it is asked to finish, and a while later killed.
     :ivar overdue: whether that happened.
@@ -88,7 +88,7 @@ class Process:
         os.close(self._lifeline)
         self._output.close()
         if self._interrupted:
-            raise Interrupted
+            raise ProcessInterrupted
 
     def _watch(self, deadline: float) -> None:
         if self._ended.wait(deadline):
@@ -146,4 +146,4 @@ def pause(seconds: float) -> None:
     :raises Interrupted: ``interrupt_all`` was called, now or before.
     """
     if _stopping.wait(seconds):
-        raise Interrupted
+        raise ProcessInterrupted

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from venue_access.accounts import Accounts
+from venue_access.aws.sessions import Accounts
 from venue_access.config import Settings
-from venue_access.errors import RequestError, Stopped, of_the_system
+from venue_access.errors import Interrupted, UsageError, of_the_system
 from venue_access.files import write_private
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
 from venue_access.provisioning.forks import side_by_side
-from venue_access.provisioning.outcome import Outcome, Tallies
+from venue_access.provisioning.outcome import Outcome, RunResult
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.stack import Stack, group_into_stacks
-from venue_access.provisioning.stack_run import Options, StackRun
+from venue_access.provisioning.stack_run import Options, StackProvisioner
 
 
 def provision(
@@ -40,21 +40,21 @@ def provision(
     """
     wanted = {venue.name for venue in chosen}
     stacks = [
-        (stack, Tallies(venue for venue in stack.venues if venue.name in wanted))
+        (stack, RunResult(venue for venue in stack.venues if venue.name in wanted))
         for stack in group_into_stacks(venues.values())
     ]
     stacks = [(stack, tallies) for stack, tallies in stacks if tallies]
     looked_at: set[str | None] = set()
     runs = []
     for stack, tallies in stacks:
-        with tallies.failing():
+        with tallies.record_errors():
             aws = accounts.aws(stack.venues[0])
             aws.keys()  # here, where the person can be asked: a profile may want an MFA code
             told = reporter()
-            bucket = stack.state_place.bucket
+            bucket = stack.state_location.bucket
             new = bucket is not None and bucket not in looked_at
             looked_at.add(bucket)
-            run = StackRun(
+            run = StackProvisioner(
                 settings,
                 stack,
                 tallies,
@@ -78,14 +78,14 @@ def note_failed(settings: Settings, outcomes: Sequence[Outcome]) -> Path | None:
     try:
         file = settings.folder() / "failed"
         write_private(file, "".join(f"{name}\n" for name in failed))
-    except RequestError:
+    except UsageError:
         return None  # a full disk, perhaps the very reason; what was done is yet to be told
     return file
 
 
-def _run(stack: Stack, tallies: Tallies, run: StackRun, reporter: Reporter) -> None:
+def _run(stack: Stack, tallies: RunResult, run: StackProvisioner, reporter: Reporter) -> None:
     begun = False
-    with tallies.failing():
+    with tallies.record_errors():
         try:
             pause(0)
             begun = True
@@ -94,8 +94,8 @@ def _run(stack: Stack, tallies: Tallies, run: StackRun, reporter: Reporter) -> N
             raise of_the_system(error) from error
         except KeyboardInterrupt:
             if not begun:
-                raise Stopped(f"stack {stack.name}: interrupted before it began") from None
-            raise Stopped(
+                raise Interrupted(f"stack {stack.name}: interrupted before it began") from None
+            raise Interrupted(
                 f"stack {stack.name}: interrupted", hint="run the command again: it goes on where this run stopped"
             ) from None
     reporter.done()

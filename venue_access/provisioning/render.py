@@ -16,14 +16,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
-from venue_access import policies
-from venue_access.aws_values import SECURE_STRING
+from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
-from venue_access.masked import ExternalId
-from venue_access.policies import ExternalIds
+from venue_access.policies import documents as policies
+from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.tags import tags
+from venue_access.sensitive import ExternalId
 
 DATA_FILE = "stack.auto.tfvars.json"
 EXTERNAL_IDS_FILE = "external_ids.auto.tfvars.json"
@@ -46,7 +46,7 @@ class Import:
 
 
 @dataclass(frozen=True)
-class Departed:
+class OrphanedVenue:
     """A venue that left the inventory, as it was last rendered."""
 
     data: Mapping[str, Any]
@@ -71,7 +71,7 @@ def render(
     buckets: Mapping[str, Sequence[str]],
     external_ids: Mapping[str, ExternalIds],
     imports: Sequence[Import] = (),
-    departed: Mapping[str, Departed] = MappingProxyType({}),
+    departed: Mapping[str, OrphanedVenue] = MappingProxyType({}),
     parameter_types: Mapping[str, str] = MappingProxyType({}),
 ) -> Rendering:
     """Render the Terraform root of a stack.

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from venue_access.errors import DeliveryError, RequestError, VenueAccessError
+from venue_access.errors import DeliveryError, UsageError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
-from venue_access.provisioning.stages import Stage
+from venue_access.provisioning.rotation_state import Stage
 
 
 @dataclass(frozen=True)
 class RotationOptions:
     """How to rotate.
 
-    :raises RequestError: two of these exclude each other.
+    :raises UsageError: two of these exclude each other.
     """
 
     grace: timedelta | None = None
@@ -33,7 +33,7 @@ class RotationOptions:
 
     def __post_init__(self) -> None:
         if self.finish and (self.grace is not None or self.repair):
-            raise RequestError(f"--finish and {'--repair' if self.repair else '--grace'} exclude each other")
+            raise UsageError(f"--finish and {'--repair' if self.repair else '--grace'} exclude each other")
 
     @property
     def action(self) -> str:

@@ -22,7 +22,7 @@ _SHARED = (
 
 
 @dataclass(frozen=True)
-class StatePlace:
+class StateLocation:
     """Where a stack's state is: an object in S3, or the stack's folder in the work directory."""
 
     bucket: str | None = None
@@ -82,12 +82,12 @@ class Stack:
         return "/".join(filter(None, [self.state.key_prefix.strip("/"), self.name, "terraform.tfstate"]))
 
     @property
-    def state_place(self) -> StatePlace:
+    def state_location(self) -> StateLocation:
         """Where the inventory has the stack's state."""
         state = self.state
         if state.bucket is None:
-            return StatePlace()
-        return StatePlace(state.bucket, self.state_key, state.region or self.region, state.kms_key_id)
+            return StateLocation()
+        return StateLocation(state.bucket, self.state_key, state.region or self.region, state.kms_key_id)
 
 
 def stack_of(venues: Mapping[str, Venue], venue: Venue) -> Stack:

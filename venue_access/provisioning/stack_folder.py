@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.files import write_private_if_changed
 from venue_access.provisioning.render import DATA_FILE
 from venue_access.provisioning.stack import Stack
@@ -54,13 +54,13 @@ def check_folder(folder: Path, stack: Stack) -> None:
 
     A folder of an earlier release has no record: its local state counts then, or else what was last rendered in it.
 
-    :raises RequestError: it does.
+    :raises UsageError: it does.
     """
     wanted, recorded = StackAccount.of(stack), _recorded(folder)
     if recorded is None:
         recorded = next((other for other in _unrecorded(folder) if not other.agrees_with(stack)), wanted)
     if recorded != wanted:
-        raise RequestError(
+        raise UsageError(
             f"stack {stack.name}: {folder} belongs to {recorded}, and the inventory has the stack in {wanted}",
             hint="two inventories need a work directory each: set INVOKE_WORKDIR. If the stack has moved, move that"
             " folder aside: provision adopts what exists",
@@ -70,12 +70,12 @@ def check_folder(folder: Path, stack: Stack) -> None:
 def check_state(stack: Stack, state: Mapping[str, Any]) -> None:
     """Refuse a state that holds resources of another account or region.
 
-    :raises RequestError: it does.
+    :raises UsageError: it does.
     """
     for account in accounts_in(state):
         if not account.agrees_with(stack):
-            raise RequestError(
-                f"stack {stack.name}: its state, in {stack.state_place}, holds resources of {account}, and the"
+            raise UsageError(
+                f"stack {stack.name}: its state, in {stack.state_location}, holds resources of {account}, and the"
                 f" inventory has the stack in {StackAccount.of(stack)}",
                 hint="two inventories need a state each: another work directory (INVOKE_WORKDIR), or another bucket or"
                 " key_prefix in state",

@@ -6,33 +6,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from venue_access.aws import Aws, Caller
-from venue_access.buckets import find_buckets, find_buckets_of_others
-from venue_access.callers import caller_in_account
+from venue_access.aws.buckets import find_buckets, find_buckets_of_others
+from venue_access.aws.client import AwsClient, CallerIdentity
+from venue_access.aws.identity import caller_in_account
 from venue_access.config import Settings
-from venue_access.errors import RequestError, TerraformError
+from venue_access.errors import TerraformError, UsageError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.masked import ExternalId
-from venue_access.policies import ExternalIds
+from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning import progress
 from venue_access.provisioning.diff import Difference, differences
 from venue_access.provisioning.facts import write_facts
-from venue_access.provisioning.guard import Patience, prove_guard
-from venue_access.provisioning.live import LiveVenue, adoptable, read_live
-from venue_access.provisioning.outcome import Tallies
+from venue_access.provisioning.outcome import RunResult
+from venue_access.provisioning.pending_changes import left_alone, outdated_siblings
 from venue_access.provisioning.prerequisites import check_boundary, with_boundary
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.reporter import Reporter
-from venue_access.provisioning.root import StackRoot
-from venue_access.provisioning.siblings import left_alone, outdated_siblings
+from venue_access.provisioning.root_module import RootModule
+from venue_access.provisioning.rotation_state import ids_for_provisioning
 from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.stages import ids_for_provisioning
 from venue_access.provisioning.state_bucket import doubts
-from venue_access.provisioning.state_moves import module_of, refuse_moved
+from venue_access.provisioning.state_migration import module_of, refuse_moved
 from venue_access.provisioning.terraform import Event, Plan, Terraform, kept_in
+from venue_access.provisioning.trust_check import RetryPolicy, verify_trust_policy
+from venue_access.provisioning.venue_snapshot import VenueSnapshot, importable, read_snapshot
+from venue_access.sensitive import ExternalId
 
 _AT_ONCE = 8  # venues that are looked at side by side
 _SETTLED = 15.0  # seconds to prove what was not changed: by the run before, perhaps, and just now
@@ -61,11 +61,11 @@ class _Planned:
 
     plan: Plan
     terraform: Terraform
-    live: Mapping[str, LiveVenue]
+    live: Mapping[str, VenueSnapshot]
     ids: Mapping[str, ExternalIds]
 
 
-class StackRun:
+class StackProvisioner:
     """One run on the chosen venues of one stack; a venue that fails at a step is left out of those that follow.
 
     Its siblings are not looked at: they may be another operator's. Targets keep the plan to the chosen.
@@ -80,8 +80,8 @@ class StackRun:
         self,
         settings: Settings,
         stack: Stack,
-        tallies: Tallies,
-        aws: Aws,
+        tallies: RunResult,
+        aws: AwsClient,
         options: Options,
         reporter: Reporter,
         *,
@@ -95,11 +95,11 @@ class StackRun:
         self._aws = aws
         self._options = options
         self._reporter = reporter
-        self._root = StackRoot(
+        self._root = RootModule(
             settings, stack, aws, self._hear, waiting=reporter.line, lock_timeout=options.lock_timeout
         )
         # Where nothing is changed there is little that IAM could still have to hear of.
-        self._patience = Patience(timeout=_SETTLED, sleep=pause)
+        self._patience = RetryPolicy(timeout=_SETTLED, sleep=pause)
         self._told = False
         self._open_ledger = open_ledger
         self._inventory = inventory
@@ -111,11 +111,11 @@ class StackRun:
         :raises VenueAccessError: what concerns all of the venues that are left.
         """
         with self._root.locked():
-            caller = caller_in_account(self._aws, self._tallies.going()[0])
+            caller = caller_in_account(self._aws, self._tallies.active()[0])
             if self._looks_at_bucket:
-                for doubt in doubts(self._stack.state_place, self._aws):
+                for doubt in doubts(self._stack.state_location, self._aws):
                     self._reporter.warn(doubt)
-            find_buckets_of_others(self._aws, self._tallies.going(), self._inventory.values())
+            find_buckets_of_others(self._aws, self._tallies.active(), self._inventory.values())
             buckets = self._tallies.each(self._prerequisites, at_once=_AT_ONCE)
             if self._options.check:
                 if (planned := self._plan(buckets)) is not None:
@@ -130,8 +130,8 @@ class StackRun:
         self._root.boundaries[venue.name] = bounded.permissions_boundary
         return find_buckets(self._aws, venue)
 
-    def _read(self, venue: Venue) -> LiveVenue:
-        return read_live(self._aws, venue)
+    def _read(self, venue: Venue) -> VenueSnapshot:
+        return read_snapshot(self._aws, venue)
 
     def _settle(self, buckets: Buckets) -> Mapping[str, ExternalIds]:
         """Apply a plan that nobody has overtaken; the external IDs that the venues then have."""
@@ -145,8 +145,8 @@ class StackRun:
             if planned.live.keys() == again.keys() and all(
                 again[name].same_ids_as(live) for name, live in planned.live.items()
             ):
-                self._patience = Patience(sleep=pause)
-                with self._tallies.failing():
+                self._patience = RetryPolicy(sleep=pause)
+                with self._tallies.record_errors():
                     planned.terraform.apply(planned.plan)
                 return planned.ids
             self._reporter.line(f"{self._stack.name}: the external ID was changed meanwhile; planning anew")
@@ -157,23 +157,23 @@ class StackRun:
 
     def _plan(self, buckets: Buckets) -> _Planned | None:
         """A plan for the venues that are going, made anew without one that fails on the way; None if none is left."""
-        while going := self._going:
-            planned = self._plan_for(going, buckets)
-            if planned is not None and self._going == going:
+        while active := self._going:
+            planned = self._plan_for(active, buckets)
+            if planned is not None and self._going == active:
                 return planned
         return None
 
-    def _plan_for(self, going: tuple[Venue, ...], buckets: Buckets) -> _Planned | None:
+    def _plan_for(self, active: tuple[Venue, ...], buckets: Buckets) -> _Planned | None:
         live = self._tallies.each(self._read, at_once=_AT_ONCE)
         ids = self._tallies.each(lambda venue: ids_for_provisioning(venue, live[venue.name]))
-        if self._going != going:
+        if self._going != active:
             return None
         self._root.write_for(buckets=buckets, external_ids=ids)
         state = self._root.state()
         kept = kept_in(state)
         known = kept.addresses
         adopted = self._tallies.each(lambda venue: self._adoptable(venue, live[venue.name], known), at_once=_AT_ONCE)
-        if self._going != going:
+        if self._going != active:
             return None
         imports = [each for found in adopted.values() for each in found]
         types = {name: each.parameter.type for name, each in live.items() if each.parameter is not None}
@@ -182,21 +182,21 @@ class StackRun:
         )
         self._expect(known, imports)
         now_in = {name: self._inventory[name].stack if name in self._inventory else None for name in departed}
-        told = left_alone(going, ids, types, now_in, self._stack.name)
+        told = left_alone(active, ids, types, now_in, self._stack.name)
         self._say_what_is_left_alone(told, state)
         self._reporter.now(f"{self._stack.name}: planning")
         for tally in self._tallies.values():
             tally.differences.clear()  # of a plan that was thrown away
         hide = _every_id(live, ids)
         terraform = self._root.terraform(hide)
-        partly = bool(departed) or len(going) < len(self._stack.venues)
-        with self._tallies.failing():
+        partly = bool(departed) or len(active) < len(self._stack.venues)
+        with self._tallies.record_errors():
             if not self._options.check:
                 # What a run that was killed had begun to make is there: it is mended, and not made anew.
                 for address in sorted(kept.tainted):
                     if progress.venue_of(address)[0] in live:
                         terraform.untaint(address)
-            plan = terraform.plan(targets=[module_of(venue.name) for venue in going] if partly else ())
+            plan = terraform.plan(targets=[module_of(venue.name) for venue in active] if partly else ())
             if self._options.check:
                 plan = plan.mending(kept.tainted)
             if self._options.diff and plan:
@@ -205,15 +205,15 @@ class StackRun:
             return _Planned(plan, terraform, live, ids)
         return None
 
-    def _adoptable(self, venue: Venue, live: LiveVenue, known: frozenset[str]) -> list[Import]:
-        found = adoptable(self._aws, venue, live, known)
+    def _adoptable(self, venue: Venue, live: VenueSnapshot, known: frozenset[str]) -> list[Import]:
+        found = importable(self._aws, venue, live, known)
         if any(each.address.endswith(".aws_iam_role.this") for each in found):
             refuse_moved(self._settings, self._stack, venue, live, self._aws)
         return found
 
     @property
     def _going(self) -> tuple[Venue, ...]:
-        return self._tallies.going()
+        return self._tallies.active()
 
     def _tell_differences(self, found: Sequence[Difference]) -> None:
         for each in found:
@@ -258,8 +258,8 @@ class StackRun:
             told = f"{name or self._stack.name}: the plan destroys {', '.join(resources)}; nothing was done"
             look = "look at it with --check --diff; if that is what you want, "
             if name not in self._tallies:
-                raise RequestError(told, hint=f"somebody else changed stack {self._stack.name}: run the command again")
-            self._tallies[name].error = RequestError(told, hint=f"{look}add --allow-destroy")
+                raise UsageError(told, hint=f"somebody else changed stack {self._stack.name}: run the command again")
+            self._tallies[name].error = UsageError(told, hint=f"{look}add --allow-destroy")
 
     def _count(self, plan: Plan, only: frozenset[str] | None = None) -> None:
         for change in plan.changes:
@@ -268,11 +268,11 @@ class StackRun:
                 actions = ("delete", "create") if change.action == "replace" else (change.action,)
                 self._tallies[venue].counts.update(actions)
 
-    def _prove(self, venue: Venue, caller: Caller, ids: ExternalIds, buckets: Sequence[str]) -> None:
+    def _prove(self, venue: Venue, caller: CallerIdentity, ids: ExternalIds, buckets: Sequence[str]) -> None:
         self._reporter.now(f"{venue.name}: proving the guard")
         write_facts(self._settings, venue, buckets)
         with ProofSessions("provision", self._aws, venue).recorded(self._open_ledger, self._reporter.warn) as own:
-            proofs = prove_guard(own, ids.current, caller=caller, patience=self._patience)
+            proofs = verify_trust_policy(own, ids.current, caller=caller, retry_policy=self._patience)
         self._tallies[venue.name].proofs = proofs.held
         if proofs.skipped is not None:
             self._tallies[venue.name].skipped = 1
@@ -291,7 +291,7 @@ class StackRun:
             self._reporter.detail(text)
 
 
-def _every_id(live: Mapping[str, LiveVenue], ids: Mapping[str, ExternalIds]) -> list[ExternalId]:
+def _every_id(live: Mapping[str, VenueSnapshot], ids: Mapping[str, ExternalIds]) -> list[ExternalId]:
     """Every external ID that could stand in what Terraform says."""
     hide = [each for venue in live.values() for each in venue.every_id]
     hide += [own.current for own in ids.values()]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from venue_access.aws import Aws
+from venue_access.aws.client import AwsClient
 from venue_access.errors import AwsError, VenueAccessError
-from venue_access.provisioning.stack import StatePlace
+from venue_access.provisioning.stack import StateLocation
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
-def doubts(place: StatePlace, aws: Aws) -> list[str]:
+def doubts(place: StateLocation, aws: AwsClient) -> list[str]:
     """What is wrong with a state's bucket, each with its remedy; nothing where these keys may not look.
 
     It should be versioned, encrypted and closed to the public (Terraform documentation, "Backend Type: s3"; Amazon S3
@@ -25,7 +25,7 @@ def doubts(place: StatePlace, aws: Aws) -> list[str]:
         return []  # Terraform tells what is wrong with the way to it
 
 
-def _doubts(bucket: str, aws: Aws) -> Iterator[str]:
+def _doubts(bucket: str, aws: AwsClient) -> Iterator[str]:
     put = f"aws s3api put-{{}} --bucket {bucket} --{{}}"
     if aws.call("s3", "get_bucket_versioning", Bucket=bucket).get("Status") != "Enabled":
         remedy = put.format("bucket-versioning", "versioning-configuration Status=Enabled")
@@ -42,7 +42,7 @@ def _doubts(bucket: str, aws: Aws) -> Iterator[str]:
         yield f"the state's bucket {bucket} does not block public access: {remedy}"
 
 
-def _found(aws: Aws, operation: str, bucket: str, absent: str) -> dict[str, Any]:
+def _found(aws: AwsClient, operation: str, bucket: str, absent: str) -> dict[str, Any]:
     try:
         return aws.call("s3", operation, Bucket=bucket)
     except AwsError as error:

@@ -17,10 +17,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from venue_access.aws import Aws
-from venue_access.errors import AwsError, RequestError, StateLocked, printable
+from venue_access.aws.client import AwsClient
+from venue_access.errors import AwsError, StateLocked, UsageError, printable
 from venue_access.files import write_private
-from venue_access.provisioning.stack import Stack, StatePlace
+from venue_access.provisioning.stack import Stack, StateLocation
 from venue_access.provisioning.terraform import kept_in
 
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
@@ -48,8 +48,8 @@ class StateObject:
     def __init__(
         self,
         stack: Stack,
-        place: StatePlace,
-        aws: Aws,
+        place: StateLocation,
+        aws: AwsClient,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         new_id: Callable[[], object] = uuid.uuid4,
@@ -72,7 +72,7 @@ class StateObject:
             state: dict[str, Any] = json.loads(text or "{}")
             kept_in(state)
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise RequestError(
+            raise UsageError(
                 f"{self._place} is no state that Terraform wrote",
                 hint="put back an older version of that object; or remove it: what exists is then adopted by provision",
             ) from None
@@ -81,18 +81,18 @@ class StateObject:
     def create(self, state: Mapping[str, Any]) -> None:
         """Put a state where there is none.
 
-        :raises RequestError: there is one, and nothing is overwritten.
+        :raises UsageError: there is one, and nothing is overwritten.
         """
         if not self._put(self._key, json.dumps(state)):
-            raise RequestError(f"{self._place} exists already, and nothing is overwritten")
+            raise UsageError(f"{self._place} exists already, and nothing is overwritten")
 
     def remove(self) -> None:
         """Delete the state that was read; a bucket with versions keeps it.
 
-        :raises RequestError: somebody has written it since, without the lock.
+        :raises UsageError: somebody has written it since, without the lock.
         """
         if not self._delete(self._key):
-            raise RequestError(f"{self._place} was changed since it was read", hint="run the command again")
+            raise UsageError(f"{self._place} was changed since it was read", hint="run the command again")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -132,15 +132,15 @@ class StateObject:
     def unlock(self, lock_id: str) -> Lock | None:
         """Take away the lock with this ID, and no other; whose it was, None where there is none.
 
-        :raises RequestError: somebody else holds it, or took it while this was deciding.
+        :raises UsageError: somebody else holds it, or took it while this was deciding.
         """
         held = self.lock()
         if held is not None and held.id != lock_id:
-            raise RequestError(
+            raise UsageError(
                 f"{self._stack.name}: its state is locked by {held}, with another lock", hint=self._unlocking(held)
             )
         if held is not None and not self._delete(self._lock_key):
-            raise RequestError(
+            raise UsageError(
                 f"{self._stack.name}: its state was freed from {held} meanwhile, and locked again",
                 hint="run the command again to see by whom",
             )
@@ -198,7 +198,7 @@ class StateObject:
 _MOVED = "moved-to.json"
 
 
-def note_place(folder: Path, place: StatePlace) -> None:
+def note_location(folder: Path, place: StateLocation) -> None:
     """Note where the state of a root has been moved to, until Terraform is told."""
     write_private(folder / _MOVED, json.dumps(asdict(place)))
 
@@ -208,15 +208,15 @@ def forget_note(folder: Path) -> None:
     (folder / _MOVED).unlink(missing_ok=True)
 
 
-def place_of_state(folder: Path) -> StatePlace | None:
+def location_of_state(folder: Path) -> StateLocation | None:
     """Where the state of a root was moved to, or else as Terraform was last told; None for one that it has not seen."""
     with suppress(OSError, ValueError, TypeError):
-        return StatePlace(**json.loads((folder / _MOVED).read_text(encoding="utf-8")))
+        return StateLocation(**json.loads((folder / _MOVED).read_text(encoding="utf-8")))
     try:
         backend = json.loads((folder / ".terraform" / "terraform.tfstate").read_text(encoding="utf-8"))["backend"]
         if backend["type"] == "local":
-            return StatePlace()
+            return StateLocation()
         config = backend["config"]
-        return StatePlace(config["bucket"], config["key"], config["region"], config.get("kms_key_id"))
+        return StateLocation(config["bucket"], config["key"], config["region"], config.get("kms_key_id"))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from venue_access.aws import Aws
-from venue_access.aws_values import SECURE_STRING
-from venue_access.callers import caller_in_account
+from venue_access.aws.client import AwsClient
+from venue_access.aws.identity import caller_in_account
+from venue_access.aws.parameters import secure_string_steps
+from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.record import Record
-from venue_access.parameters import secure_string_steps
 from venue_access.provisioning.grace import grace_until
 from venue_access.provisioning.holders import Holders, holders, read_history
-from venue_access.provisioning.live import read_live
-from venue_access.provisioning.stages import Stage, standing
+from venue_access.provisioning.rotation_state import Stage, standing
+from venue_access.provisioning.venue_snapshot import read_snapshot
 
 _THREADS = 16
 
@@ -90,7 +90,7 @@ class VenueStatus:
 
 
 def venue_statuses(
-    reach: Callable[[Venue], Aws], venues: Sequence[Venue], now: datetime, records: Sequence[Record] = ()
+    reach: Callable[[Venue], AwsClient], venues: Sequence[Venue], now: datetime, records: Sequence[Record] = ()
 ) -> list[VenueStatus]:
     """How venues stand now, in their order; an account that cannot be reached is the ``error`` of its venues.
 
@@ -102,10 +102,10 @@ def venue_statuses(
         return list(pool.map(lambda venue: _status(reach, venue, now, records), venues))
 
 
-def _status(reach: Callable[[Venue], Aws], venue: Venue, now: datetime, records: Sequence[Record]) -> VenueStatus:
+def _status(reach: Callable[[Venue], AwsClient], venue: Venue, now: datetime, records: Sequence[Record]) -> VenueStatus:
     try:
         aws = reach(venue)
-        live = read_live(aws, venue)
+        live = read_snapshot(aws, venue)
         if live.role is None:
             caller_in_account(aws, venue)  # in another account everything seems not to exist
     except VenueAccessError as error:

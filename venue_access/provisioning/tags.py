@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from venue_access.inventory.checks import OWN_TAGS
 from venue_access.inventory.model import Venue
+from venue_access.inventory.validators import OWN_TAGS
 
 CAPABILITY_VERSION = "1"
 """Raised when what a role grants changes, and not with each release: a new tag is a change at every venue."""

@@ -17,10 +17,10 @@ from typing import Any
 import python_terraform
 from python_terraform import IsFlagged
 
-from venue_access.errors import RequestError, StateLocked, TerraformError
-from venue_access.masked import Masked
+from venue_access.errors import StateLocked, TerraformError, UsageError
 from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
 from venue_access.provisioning.process import Process, pause
+from venue_access.sensitive import SensitiveStr
 
 Event = Mapping[str, Any]
 """One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
@@ -86,7 +86,7 @@ class Terraform:
         program: str,
         environment: Callable[[], Mapping[str, str]],
         venue: str,
-        hide: Sequence[Masked] = (),
+        hide: Sequence[SensitiveStr] = (),
         told: Callable[[Event], None] = lambda event: None,
         lock_timeout: float = LOCK_TIMEOUT,
         waiting: Callable[[str], None] = lambda text: None,
@@ -240,7 +240,7 @@ def state_file(folder: Path) -> dict[str, Any] | None:
     except (ValueError, LookupError, TypeError, AttributeError):
         state = None
     except OSError as error:
-        raise RequestError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     if not isinstance(state, dict):
         path.replace(path.with_name("terraform.tfstate.unreadable"))
         return None
@@ -282,5 +282,5 @@ def _event(line: str) -> Event | None:
 def _find(program: str) -> str:
     found = shutil.which(program)
     if found is None:
-        raise RequestError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
+        raise UsageError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
     return found

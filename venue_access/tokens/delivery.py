@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from venue_access.aws import AssumedRole
-from venue_access.errors import RequestError
+from venue_access.aws.client import AssumedRole
+from venue_access.errors import UsageError
 from venue_access.files import check_creatable, check_takes_files, create_private, user_path
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.issue import Issued
@@ -28,13 +28,13 @@ class Delivery:
     """Of the keys that it was sealed to."""
 
 
-class Handover(Protocol):
+class DeliveryMethod(Protocol):
     """A way of handing tokens over. Making one, and ``prepare``, refuse whatever can be refused before a token is."""
 
     def prepare(self, recipient: Recipient) -> None:
         """See that a token for ``recipient`` could be handed over.
 
-        :raises RequestError: it could not.
+        :raises UsageError: it could not.
         """
 
     def account(self, recipient: Recipient) -> Delivery:
@@ -43,28 +43,28 @@ class Handover(Protocol):
     def deliver(self, issued: Issued) -> str:
         """Hand a token over, and return what is to be printed.
 
-        :raises RequestError: it cannot be written.
+        :raises UsageError: it cannot be written.
         """
 
 
 @dataclass(frozen=True)
-class Place:
+class OutputTarget:
     """Where files are made: in a folder under names of their own, or one under a given name."""
 
     folder: Path
     name: str | None = None
 
     @classmethod
-    def of(cls, out: str | None, *, several: bool) -> Place:
+    def of(cls, out: str | None, *, several: bool) -> OutputTarget:
         """What ``--out`` says; None is the folder one stands in.
 
-        :raises RequestError: something stands there, no file can be made there, its path cannot be printed, or
+        :raises UsageError: something stands there, no file can be made there, its path cannot be printed, or
             ``several`` are to be.
         """
         if out == "":
-            raise RequestError("--out is empty", hint="name a file that does not exist, or a folder")
+            raise UsageError("--out is empty", hint="name a file that does not exist, or a folder")
         if out is not None and not out.isprintable():
-            raise RequestError(
+            raise UsageError(
                 f"--out {out!r} has a character that cannot be printed: the result is the file's path",
                 hint="leave out line breaks, control characters and direction marks",
             )
@@ -73,14 +73,14 @@ class Place:
             check_takes_files(path)
             return cls(path)
         if several:
-            raise RequestError(f"--out {out} is no folder", hint="for several users give a folder that exists")
+            raise UsageError(f"--out {out} is no folder", hint="for several users give a folder that exists")
         check_creatable(path)
         return cls(path.parent, path.name)
 
     def write(self, own_name: str, content: bytes) -> Path:
         """Write a file, under ``own_name`` where none was given; mode 0600, and nothing is overwritten.
 
-        :raises RequestError: it cannot be written.
+        :raises UsageError: it cannot be written.
         """
         path = self.folder / (self.name or own_name)
         create_private(path, content)
@@ -108,7 +108,7 @@ class Written:
     """Tokens are written to files, in the clear."""
 
     text: Text
-    place: Place
+    place: OutputTarget
     ending: str = ".json"
 
     def prepare(self, recipient: Recipient) -> None:
@@ -123,7 +123,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class DeliveryOptions:
     """The flags of a delivery, as they were typed."""
 
     seal: bool = False

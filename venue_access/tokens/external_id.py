@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from venue_access.aws import Aws
-from venue_access.errors import DeliveryError, RequestError
+from venue_access.aws.client import AwsClient
+from venue_access.errors import DeliveryError, UsageError
 from venue_access.inventory.model import Recipient, Venue
-from venue_access.masked import ExternalId
+from venue_access.sensitive import ExternalId
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.seal.note import external_id_note
-from venue_access.tokens.seal.parcel import Parcel
-from venue_access.tokens.seal.sealed import Sealing
-from venue_access.tokens.stored_id import read_stored_id
+from venue_access.tokens.encryption.bundle import Bundle
+from venue_access.tokens.encryption.encrypted import Sealing
+from venue_access.tokens.encryption.instructions import external_id_instructions
+from venue_access.tokens.external_id_store import read_stored_id
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,24 @@ class HandedOut:
     path: Path
 
 
-def hand_out(aws: Aws, recipient: Recipient, sealing: Sealing) -> HandedOut:
+def hand_out(aws: AwsClient, recipient: Recipient, sealing: Sealing) -> HandedOut:
     """Seal the ID that tokens of ``sealing``'s venue are issued with to a recipient who was prepared, and write it.
 
-    :raises RequestError: the venue is not provisioned.
+    :raises UsageError: the venue is not provisioned.
     :raises DeliveryError: it cannot be written.
     """
     venue, when = sealing.venue, sealing.now()
     stored = read_stored_id(aws, venue, may_be_supplied=False)
-    parcel = Parcel(
+    parcel = Bundle(
         name=f"{recipient.name}-{venue.name}-external-id-{when:%Y%m%dT%H%M%SZ}",
         subject=f"For your requests for access to {venue.name}",
-        note=external_id_note(venue, recipient),
+        note=external_id_instructions(venue, recipient),
         file_name="external-id.txt",
         content=ExternalId(stored.value.reveal() + "\n"),
         made=when,
     )
     try:
         path = sealing.deliver(recipient, parcel)
-    except RequestError as error:
+    except UsageError as error:
         raise DeliveryError(f"the external ID was not handed over: {error.message}", hint=error.hint) from error
     return HandedOut(venue, recipient, when, stored.version, sealing.account(recipient), path)

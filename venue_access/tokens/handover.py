@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
-from venue_access.tokens.delivery import Handover, Place, Printed, Text, Wishes, Written
+from venue_access.tokens.delivery import DeliveryMethod, DeliveryOptions, OutputTarget, Printed, Text, Written
 
 
-def handover(wishes: Wishes, venue: Venue, *, several: bool, text: Text, keys_folder: Path) -> Handover:
+def handover(wishes: DeliveryOptions, venue: Venue, *, several: bool, text: Text, keys_folder: Path) -> DeliveryMethod:
     """The way of handing over that was asked for.
 
     :param text: the format of what is not sealed.
     :param keys_folder: the inventory's folder, to which the keys' files that it names are relative.
-    :raises RequestError: the wishes contradict each other, or there is no such place.
+    :raises UsageError: the wishes contradict each other, or there is no such place.
     """
     if not wishes.seal:
         for flag, given in (("--to", wishes.to is not None), ("--passphrase", wishes.passphrase)):
             if given:
-                raise RequestError(f"{flag} says how to seal, and nothing is to be sealed", hint="say --seal too")
-        return Printed(text) if wishes.out is None else Written(text, Place.of(wishes.out, several=several))
+                raise UsageError(f"{flag} says how to seal, and nothing is to be sealed", hint="say --seal too")
+        return Printed(text) if wishes.out is None else Written(text, OutputTarget.of(wishes.out, several=several))
     if wishes.format != "json":
-        raise RequestError(
+        raise UsageError(
             "what is sealed holds the AWS JSON, in whatever --format", hint="its note says how to load it in each shell"
         )
     if several and wishes.to is not None:
-        raise RequestError("--to is of one recipient, and there are several", hint="list their keys in the inventory")
+        raise UsageError("--to is of one recipient, and there are several", hint="list their keys in the inventory")
 
-    from venue_access.tokens.seal.sealed import Sealing
-    from venue_access.tokens.seal.tokens import SealedTokens
+    from venue_access.tokens.encryption.encrypted import Sealing
+    from venue_access.tokens.encryption.tokens import SealedTokens
 
     return SealedTokens(Sealing.of(wishes, venue, several=several, keys_folder=keys_folder))

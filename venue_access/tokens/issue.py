@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from venue_access import ui
-from venue_access.aws import AssumedRole, Aws
-from venue_access.buckets import find_buckets
-from venue_access.callers import why_not_trusted
-from venue_access.errors import AccessRefused, AwsError, RequestError, Stopped, VenueAccessError
+from venue_access import console
+from venue_access.aws.buckets import find_buckets
+from venue_access.aws.client import AssumedRole, AwsClient
+from venue_access.aws.identity import why_not_trusted
+from venue_access.aws.session_names import role_session_name
+from venue_access.errors import AccessDenied, AwsError, Interrupted, UsageError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.inventory.recipients import find_recipient
-from venue_access.masked import ExternalId
+from venue_access.policies.session import TokenScope
+from venue_access.sensitive import ExternalId
 from venue_access.tokens import durations
-from venue_access.tokens.names import role_session_name
-from venue_access.tokens.narrowing import Narrowing
-from venue_access.tokens.stored_id import StoredId, not_trusted
+from venue_access.tokens.external_id_store import ExternalIdStore, not_trusted
 
 _THREADS = 16
 
@@ -36,14 +36,14 @@ class TokenRequest:
     """Seconds."""
     external_id: ExternalId | None = None
     """As the requester supplied it; None takes the stored one."""
-    narrowing: Narrowing = field(default_factory=Narrowing)
+    narrowing: TokenScope = field(default_factory=TokenScope)
     accept_similar: bool = False
     """Take a name that is one slip away from a listed user's as it is."""
 
     def check(self) -> None:
         """Refuse a narrowing that will not do, as far as it can be told without AWS.
 
-        :raises RequestError: it names what the role lacks, or AWS would not take it.
+        :raises UsageError: it names what the role lacks, or AWS would not take it.
         """
         self.narrowing.check(self.venue)
 
@@ -58,7 +58,7 @@ class Issued:
     issued: datetime
     """UTC."""
     token: AssumedRole
-    narrowing: Narrowing = field(default_factory=Narrowing)
+    narrowing: TokenScope = field(default_factory=TokenScope)
 
     def summary(self) -> str:
         """For whom, where, which role, until when and narrowed to what, in a line or two."""
@@ -96,11 +96,11 @@ Record = Callable[[Issued | Refused], Outcome]
 def supplied_external_id(text: str) -> ExternalId:
     """An external ID as a requester supplied it, passed on as given.
 
-    :raises RequestError: AWS would not take it; the message does not show it.
+    :raises UsageError: AWS would not take it; the message does not show it.
     """
     external_id = ExternalId(text)
     if not external_id.fits:
-        raise RequestError(
+        raise UsageError(
             f"the external ID given ({len(text)} characters) is not one that AWS takes",
             hint="it is 2 to 1224 ASCII letters, digits or _+=,.@:/-, without spaces or a line's end",
         )
@@ -110,12 +110,12 @@ def supplied_external_id(text: str) -> ExternalId:
 def users_named(text: str) -> tuple[str, ...]:
     """The names or emails of ``--user``, separated by commas.
 
-    :raises RequestError: one is empty: a variable that is not set, or a comma too many.
+    :raises UsageError: one is empty: a variable that is not set, or a comma too many.
     """
     users = tuple(name.strip(" ") for name in text.split(","))
     if "" in users:
         what = "is empty" if len(users) == 1 else f"{text!r} has an empty name"
-        raise RequestError(f"--user {what}", hint="say whom the token is for: alice, or several: alice,bob")
+        raise UsageError(f"--user {what}", hint="say whom the token is for: alice, or several: alice,bob")
     return users
 
 
@@ -124,7 +124,7 @@ def recipients(
 ) -> Iterator[Recipient | Refused]:
     """Whom the request is for, each once and in its order; who is nobody that the venue gives tokens to.
 
-    :param prepare: raises RequestError for somebody to whom no token could be handed over.
+    :param prepare: raises UsageError for somebody to whom no token could be handed over.
     """
     seen = set()
     for user in request.users:
@@ -134,14 +134,14 @@ def recipients(
                 continue
             seen.add(recipient.name)
             prepare(recipient)
-        except RequestError as error:
+        except UsageError as error:
             yield Refused(user, error)
         else:
             yield recipient
 
 
 def issue(
-    reach: Callable[[], Aws],
+    reach: Callable[[], AwsClient],
     request: TokenRequest,
     *,
     record: Record,
@@ -156,7 +156,7 @@ def issue(
 
     :param reach: the way to the venue's account; not asked for where every user is refused.
     :param prepare: as in ``recipients``; it is called for all before there is a token.
-    :raises RequestError: AWS would not give this duration, the narrowing will not do, or the venue is not provisioned.
+    :raises UsageError: AWS would not give this duration, the narrowing will not do, or the venue is not provisioned.
     """
     request.check()
     wanted = list(recipients(request, prepare))
@@ -164,7 +164,7 @@ def issue(
         yield from (each for each in wanted if isinstance(each, Refused))
         return
     try:
-        desk = _Desk(reach(), request, now, clock)
+        desk = _TokenIssuer(reach(), request, now, clock)
     except AwsError as error:  # of them all: the stored external ID may not be read
         for recipient in wanted:
             if isinstance(recipient, Recipient):
@@ -184,7 +184,7 @@ def issue(
         for each in serving:
             each.cancel()
         if not all(each.done() for each in serving):
-            ui.say("waiting for AWS to answer, so that every token is recorded; Ctrl-C again stops waiting")
+            console.say("waiting for AWS to answer, so that every token is recorded; Ctrl-C again stops waiting")
         try:
             pool.shutdown()
         except KeyboardInterrupt:
@@ -193,19 +193,19 @@ def issue(
             raise _unanswered(request.venue, names) from None
 
 
-def _unanswered(venue: Venue, users: Sequence[str]) -> Stopped:
+def _unanswered(venue: Venue, users: Sequence[str]) -> Interrupted:
     """Return the error for users whose AssumeRole was not waited for."""
-    return Stopped(
+    return Interrupted(
         f"interrupted: whether AWS has issued a token of {venue.name} for {', '.join(users)} is not known",
         hint=f"revoke what there may be with: invoke revoke-token --venue {venue.name} --user NAME",
     )
 
 
-class _Desk:
+class _TokenIssuer:
     """Serves the users of one request, from several threads."""
 
     def __init__(
-        self, aws: Aws, request: TokenRequest, now: Callable[[], datetime], clock: Callable[[], float]
+        self, aws: AwsClient, request: TokenRequest, now: Callable[[], datetime], clock: Callable[[], float]
     ) -> None:
         self._aws = aws
         self._venue = request.venue
@@ -215,7 +215,7 @@ class _Desk:
         _check_duration(aws, request)
         self._policy = request.narrowing.session_policy(request.venue, lambda: find_buckets(aws, request.venue))
         self._stored = (
-            StoredId(aws, self._venue, now=now, clock=clock, wait=self._closing.wait)
+            ExternalIdStore(aws, self._venue, now=now, clock=clock, wait=self._closing.wait)
             if request.external_id is None
             else None
         )
@@ -255,11 +255,11 @@ class _Desk:
         """Asked once: another answer would need another external ID."""
         try:
             return assume(external_id)
-        except AccessRefused as error:
+        except AccessDenied as error:
             against = why_not_trusted(self._venue, self._aws.caller())
             if against is not None:
                 raise not_trusted(self._venue, against, error) from error
-            raise AccessRefused(
+            raise AccessDenied(
                 f"AWS refused the role of {self._venue.name}: the external ID that was supplied does not match, or the"
                 " venue is not provisioned",
                 hint="ask the requester for the venue's present external ID; it may have been rotated",
@@ -267,7 +267,7 @@ class _Desk:
             ) from error
 
 
-def _check_duration(aws: Aws, request: TokenRequest) -> None:
+def _check_duration(aws: AwsClient, request: TokenRequest) -> None:
     if request.duration <= durations.CHAINED:
         return  # what everybody is granted needs no look at the caller
     caller = aws.caller()
@@ -275,7 +275,7 @@ def _check_duration(aws: Aws, request: TokenRequest) -> None:
     durations.check_for_role(request.duration, _role_maximum(aws, request.venue, caller.account_id))
 
 
-def _role_maximum(aws: Aws, venue: Venue, caller_account: str) -> int:
+def _role_maximum(aws: AwsClient, venue: Venue, caller_account: str) -> int:
     """The role's maximum as AWS has it where that may be read, else as the inventory has it."""
     if caller_account == venue.account_id:
         try:

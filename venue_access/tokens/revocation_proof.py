@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, AwsError
+from venue_access.aws.client import AwsClient
+from venue_access.aws.session_names import role_session_name
+from venue_access.errors import AccessDenied, AwsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.tokens.names import role_session_name
 
 DEADLINE = 60.0
 """Seconds in which AWS should deny: IAM is eventually consistent."""
@@ -32,7 +32,7 @@ class Wait:
 class Proof:
     """A token that should be denied, or why there is none."""
 
-    token: Aws | None
+    token: AwsClient | None
     venue: Venue
     unprovable: str | None = None
     denied_already: bool = False
@@ -71,11 +71,11 @@ class Proof:
         return None
 
 
-def _works(token: Aws, venue: Venue) -> bool:
+def _works(token: AwsClient, venue: Venue) -> bool:
     """Whether a token is let through: it lists the images of a repository, which need not exist."""
     try:
         token.call("ecr", "list_images", repositoryName=f"{venue.ecr_repository_prefixes[0]}venue-access-proof")
-    except AccessRefused:
+    except AccessDenied:
         return False
     except AwsError as error:
         return error.code == "RepositoryNotFoundException"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from venue_access import ui
+from venue_access import console
 from venue_access.errors import DeliveryError, VenueAccessError
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.listing import UNDO
@@ -56,7 +56,7 @@ class Entries:
     def warn(self) -> None:
         """Tell of a record that the ledger did not take, where something else ends the run."""
         if self._failed is not None:
-            ui.warn(self._failed.message)
+            console.warn(self._failed.message)
 
     def conclude(self) -> None:
         """Return if everything was recorded.

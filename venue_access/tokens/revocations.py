@@ -7,29 +7,29 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from venue_access import ui
-from venue_access.aws import Aws
-from venue_access.errors import AccessRefused, RequestError
-from venue_access.inventory import checks
+from venue_access import console
+from venue_access.aws.client import AwsClient
+from venue_access.aws.session_names import LONGEST_USER, is_of_a_token, user_part
+from venue_access.errors import AccessDenied, UsageError
+from venue_access.inventory import validators as checks
 from venue_access.inventory.model import Venue
-from venue_access.inventory.nearby import misspelt
 from venue_access.inventory.recipients import name_of, similar_user, unknown_user
+from venue_access.inventory.suggestions import misspelt
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.listing import UNDO, in_effect
 from venue_access.ledger.proofs import ProofSessions
 from venue_access.ledger.record import Kind, Record
-from venue_access.tokens.names import LONGEST_USER, is_of_a_token, user_part
 from venue_access.tokens.revocation_records import UNRECORDED, Entries
 from venue_access.tokens.revoke import Revoker, Standing
 
-HONESTLY = (
+CAVEATS = (
     "AWS may take some moments until it denies everywhere; GetCallerIdentity answers a revoked token still, and a"
     " Docker login that was made with it may work for up to 12 h"
 )
 
 
 @dataclass(frozen=True)
-class Wish:
+class RevocationRequest:
     """One of: a session, a user, all, what is revoked, and what is to be taken back."""
 
     session: str | None = None
@@ -42,23 +42,23 @@ class Wish:
     @classmethod
     def of(
         cls, venue: Venue, *, session: str | None, user: str | None, all: bool, list: bool, undo: str | None
-    ) -> Wish:
+    ) -> RevocationRequest:
         """What the flags mean.
 
-        :raises RequestError: none of them, or several, or a name that no token has.
+        :raises UsageError: none of them, or several, or a name that no token has.
         """
         flags = {"--session": session, "--user": user, "--all": all, "--list": list, "--undo": undo}
         given = [flag for flag, value in flags.items() if value is not None and value is not False]
         if len(given) != 1:
-            raise RequestError(
+            raise UsageError(
                 "which tokens?" if not given else f"{' and '.join(given)} exclude each other",
                 hint="say one of --session NAME, --user NAME, --all, --list, --undo NAME",
             )
         if session is not None:
             try:
                 session = checks.session_name(session)
-            except checks.Unfit as unfit:
-                raise RequestError(
+            except checks.InvalidValue as unfit:
+                raise UsageError(
                     f"the role session name {unfit}", hint="it is the last part of the token's ARN"
                 ) from unfit
         name = None if user is None else name_of(venue, user)
@@ -114,7 +114,7 @@ class Revoking:
     :param read_records: the records of the venue's ledger; read when they are first needed.
     """
 
-    wish: Wish
+    wish: RevocationRequest
     venue: Venue
     open_ledger: Callable[[], Ledger]
     read_records: Callable[[], Sequence[Record]]
@@ -125,7 +125,7 @@ class Revoking:
     def check(self) -> None:
         """Refuse a user or session that is unknown and probably a slip.
 
-        :raises RequestError: it names what is probably meant.
+        :raises UsageError: it names what is probably meant.
         """
         user, session = self.wish.user, self.wish.session
         if self.accept_similar or self._is_listed(user):
@@ -138,19 +138,19 @@ class Revoking:
         if session is not None and not self._issued():
             meant = misspelt(session, tuple(each.role_session_name or "" for each in self._tokens))
             if meant is not None:
-                raise RequestError(
+                raise UsageError(
                     f"{self.venue.name}: no token has the session name {session!r} (did you mean {meant!r}?)",
                     hint=f"if {session!r} is the right name, pass --yes",
                 )
 
-    def run(self, aws: Aws) -> Outcome:
+    def run(self, aws: AwsClient) -> Outcome:
         """Do what is wished, and enter it into the ledger.
 
         A ledger that cannot be written does not keep anybody from revoking: that is told afterwards, as an error.
 
-        :raises RequestError: there is no room for another revocation, or none of that name.
-        :raises AccessRefused: the caller may not change the role.
-        :raises DifferenceFound: AWS does not deny yet.
+        :raises UsageError: there is no room for another revocation, or none of that name.
+        :raises AccessDenied: the caller may not change the role.
+        :raises CheckFailed: AWS does not deny yet.
         :raises DeliveryError: it was done, and could not be entered.
         """
         try:
@@ -159,14 +159,14 @@ class Revoking:
                 if self.wish.list:
                     return self._list(revoker)
                 return self._undo(revoker, self.wish.undo) if self.wish.undo is not None else self._revoke(revoker)
-        except AccessRefused as error:
+        except AccessDenied as error:
             needed = f"revoking takes a provisioner's rights: invoke operator-policy --venue {self.venue.name}"
-            raise AccessRefused(f"{self.venue.name}: {error.message}", hint=needed, code=error.code) from error
+            raise AccessDenied(f"{self.venue.name}: {error.message}", hint=needed, code=error.code) from error
 
     def _list(self, revoker: Revoker) -> Outcome:
         found = revoker.standing()
         if not found:
-            ui.say(f"{self.venue.name}: nothing is revoked")
+            console.say(f"{self.venue.name}: nothing is revoked")
         return Outcome(self.venue, revocations=tuple(found))
 
     def _undo(self, revoker: Revoker, name: str) -> Outcome:
@@ -176,10 +176,10 @@ class Revoking:
         if name not in on_role and recorded is not None and recorded.expires and recorded.expires > entries.now():
             # An earlier run took it off, and did not come to record it.
             undone = Standing(name, recorded.expires, None)
-            ui.say(f"{self.venue.name}: {name} is not on the role any longer; the ledger has that now too")
+            console.say(f"{self.venue.name}: {name} is not on the role any longer; the ledger has that now too")
         else:
             undone = revoker.undo(name)
-            ui.say(f"{self.venue.name}: the tokens that it denied work again, unless they have expired")
+            console.say(f"{self.venue.name}: the tokens that it denied work again, unless they have expired")
         for each in revoker.found:
             if each.name not in self._recorded and each.name != name:
                 entries.add(each, reason=UNRECORDED)
@@ -191,12 +191,14 @@ class Revoking:
         wish, name = self.wish, self.venue.name
         if wish.user is not None and len(wish.user) >= LONGEST_USER:
             others = f", {', '.join(wish.alike)} among them" if wish.alike else ""
-            ui.warn(
+            console.warn(
                 f"a session name has the first {LONGEST_USER} characters of a user's: this revokes the tokens of"
                 f" everybody whose name begins with {user_part(wish.user)}{others}"
             )
         if wish.session is not None and not is_of_a_token(wish.session):
-            ui.warn(f"{wish.session} is not like the names that issue-token gives: see that it is the whole of one")
+            console.warn(
+                f"{wish.session} is not like the names that issue-token gives: see that it is the whole of one"
+            )
         revoked = revoker.revoke(session=wish.session, user=wish.user)
         entries = Entries(self.open_ledger, self.reason)
         # At once: a run that is killed while it waits for AWS has its record.
@@ -206,7 +208,7 @@ class Revoking:
         if revoked.standing.name not in self._recorded:
             entries.add(revoked.standing)
         try:
-            unproved = revoked.settle(self.venue)
+            unproved = revoked.wait_until_effective(self.venue)
         except BaseException:
             entries.warn()
             raise
@@ -218,14 +220,14 @@ class Revoking:
                 entries.add(each, scope=UNDO, reason=by)
         if not self._issued():
             unknown = wish.session if wish.session is not None else wish.user
-            ui.say(f"{name}: the ledger has no token of {unknown}")
+            console.say(f"{name}: the ledger has no token of {unknown}")
             if unproved is None and not self._is_listed(wish.user) and not self._is_listed(_user_of(wish.session)):
                 unproved = f"no token of {unknown} is known, so there is none to prove it of"
         if unproved is None:
-            ui.say(f"{name}: proved: a token of that kind is denied now")
+            console.say(f"{name}: proved: a token of that kind is denied now")
         else:
-            ui.warn(f"{name}: it was not proved: {unproved}")
-        ui.say(HONESTLY)
+            console.warn(f"{name}: it was not proved: {unproved}")
+        console.say(CAVEATS)
         entries.conclude()
         return Outcome(self.venue, revoked=revoked.standing, unproved=unproved, pruned=tuple(revoker.pruned))
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access import inline_policies
-from venue_access.errors import AwsError, DifferenceFound, RequestError, Unavailable, Unreachable
+from venue_access.aws.session_names import is_of_a_token
+from venue_access.errors import AwsError, CheckFailed, ServiceUnavailable, Unreachable, UsageError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.policies import INLINE_POLICIES_LIMIT, Policy, size
-from venue_access.tokens import denies
-from venue_access.tokens.denies import Revocation
-from venue_access.tokens.names import is_of_a_token
+from venue_access.policies import inline as inline_policies
+from venue_access.policies import revocation as denies
+from venue_access.policies.documents import INLINE_POLICIES_LIMIT, Policy, size
+from venue_access.policies.revocation import Revocation
 from venue_access.tokens.revocation_proof import Proof, Wait
 
 _LIMIT_EXCEEDED = "LimitExceeded"
@@ -60,7 +60,7 @@ class Revoker:
     """Revokes the tokens of one venue.
 
     :param sessions: the venue, the way to its account as provisioner, and the sessions of its proof.
-    :raises RequestError: the venue is not provisioned.
+    :raises UsageError: the venue is not provisioned.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Revoker:
         self._unique = unique
         role = aws.role(venue.role_name)
         if role is None:
-            raise RequestError(
+            raise UsageError(
                 f"{venue.name} is not provisioned", hint=f"there is no role {venue.role_name}, and no token of it"
             )
         self._role_id = role.role_id
@@ -100,7 +100,7 @@ class Revoker:
         revocation: a run that was killed leaves no second one when it is run again. Of a user's or all tokens there
         may be newer ones since, so there is a newer revocation; ``replace`` then takes the older ones off.
 
-        :raises RequestError: the role has no room for one more.
+        :raises UsageError: the role has no room for one more.
         """
         probe = Proof.begun(self._sessions, session=session, user=user, now=self._now)
         names, told = inline_policies.names_of(self._aws, self._venue.role_name)
@@ -129,7 +129,7 @@ class Revoker:
         except AwsError as error:
             if error.code == _LIMIT_EXCEEDED:  # somebody else was at it
                 raise self._no_room(revocation) from error
-            if isinstance(error, (Unavailable, Unreachable)):
+            if isinstance(error, (ServiceUnavailable, Unreachable)):
                 raise self._unknown(error) from error
             raise
         return Revoked(
@@ -151,13 +151,13 @@ class Revoker:
     def undo(self, name: str) -> Standing:
         """Take a revocation off the role: the tokens that it denied work again, unless they have expired.
 
-        :raises RequestError: there is none of this name.
+        :raises UsageError: there is none of this name.
         """
         names, told = inline_policies.names_of(self._aws, self._venue.role_name)
         ours = [each for each in names if denies.expiry(each) is not None]
         self.found = _standing(self._read(ours))
         if name not in ours:
-            raise RequestError(
+            raise UsageError(
                 f"{self._venue.name} has no revocation {name!r}",
                 hint=f"it has: {', '.join(ours)}" if ours else "it has none",
             )
@@ -195,11 +195,11 @@ class Revoker:
     def _make_room(self, kept: Mapping[str, Policy], policy: Policy, revocation: Revocation) -> None:
         """Where there is none, take off what a revocation of all tokens covers that stays: nothing is let through."""
         needed = size(policy) + (0 if revocation.scope == "all" else denies.room_for_all(self._role_id))
-        left, taken, covered = dict(kept), [], denies.covered(kept)
+        left, taken, superseded = dict(kept), [], denies.superseded(kept)
         while denies.room(left.values()) < needed:
-            if not covered:
+            if not superseded:
                 raise self._no_room(revocation)
-            taken.append(covered.pop(0))
+            taken.append(superseded.pop(0))
             del left[taken[-1]]
         self.pruned += [name for name in taken if inline_policies.remove(self._aws, self._venue.role_name, name)]
 
@@ -212,7 +212,7 @@ class Revoker:
             code=error.code,
         )
 
-    def _no_room(self, revocation: Revocation) -> RequestError:
+    def _no_room(self, revocation: Revocation) -> UsageError:
         name = self._venue.name
         if revocation.scope == "all":
             hint = (
@@ -220,7 +220,7 @@ class Revoker:
             )
         else:
             hint = f"revoke everybody's at once with: invoke revoke-token --venue {name} --all"
-        return RequestError(
+        return UsageError(
             f"{name}: the role {self._venue.role_name} has no room for one more revocation: its inline policies hold"
             f" {INLINE_POLICIES_LIMIT:,} characters together",
             hint=hint,
@@ -240,18 +240,18 @@ class Revoked:
     older: tuple[str, ...] = ()
     """The revocations on the role that deny no token that this one does not."""
 
-    def settle(self, venue: Venue) -> str | None:
+    def wait_until_effective(self, venue: Venue) -> str | None:
         """Wait until a token of its kind is denied, and until a new one would be spared.
 
         :returns: why that could not be proved; None where it was.
-        :raises DifferenceFound: the token is not denied, although AWS had time.
+        :raises CheckFailed: the token is not denied, although AWS had time.
         """
         if self.was_there and self._proof.denied_already:
             return None
         try:
             return self._proof.denied(self._wait)
         except TimeoutError as error:
-            raise DifferenceFound(
+            raise CheckFailed(
                 f"{venue.name}: {self.standing.name} is on the role, but AWS does not deny a token of it yet: {error}",
                 hint="AWS may take some minutes; look at the role's inline policies if it lasts",
             ) from error

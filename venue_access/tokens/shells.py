@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from venue_access.aws import AssumedRole, Endpoint
+from venue_access.aws.client import AssumedRole, Endpoint
 from venue_access.errors import DeliveryError
-from venue_access.tokens.formats import Format, Shell, Terms, utc
+from venue_access.tokens.formats import Format, FormatOptions, Shell, utc
 
 IN_THE_WAY = (
     "AWS_PROFILE",
@@ -60,7 +60,7 @@ def variables(token: AssumedRole, region: str) -> dict[str, str | None]:
 def shell_format(shell: Shell) -> Format:
     """The format of a shell: a statement a line for each variable."""
 
-    def write(token: AssumedRole, terms: Terms) -> str:
+    def write(token: AssumedRole, terms: FormatOptions) -> str:
         return statements(shell, variables(token, terms.region), terms.endpoint)
 
     return Format(write, shell=shell)
@@ -86,7 +86,7 @@ def statements(shell: Shell, given: Mapping[str, str | None], endpoint: Endpoint
     return "\n".join(lines)
 
 
-def assignments(token: AssumedRole, terms: Terms) -> dict[str, str]:
+def assignments(token: AssumedRole, terms: FormatOptions) -> dict[str, str]:
     """The variables that load a token, for a text that can only set: as ``variables``, but for those to be gone."""
     found = {name: value for name, value in variables(token, terms.region).items() if value is not None}
     for name, value in _endpoint_values(terms.endpoint).items():

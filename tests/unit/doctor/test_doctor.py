@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from venue_access.doctor.aws_checks import skew
 from venue_access.doctor.check import Check, Grade, conclude
-from venue_access.doctor.reach import skew
-from venue_access.errors import DifferenceFound
+from venue_access.errors import CheckFailed
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_a_line_says_what_to_do_below_it() -> None:
 
 def test_only_what_is_wrong_is_a_difference() -> None:
     conclude([Check("a", "b"), Check("a", "b", Grade.DOUBTFUL)])
-    with pytest.raises(DifferenceFound, match="2 things are wrong"):
+    with pytest.raises(CheckFailed, match="2 things are wrong"):
         conclude([Check("a", "b", Grade.WRONG), Check("a", "b", Grade.WRONG)])

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from venue_access.inventory.groups import Group, Host, Inventory
 from venue_access.inventory.model import Venue
-from venue_access.inventory.tree import Group, Host, Inventory
-from venue_access.inventory.values import Setting
+from venue_access.inventory.values import SourcedValue
 from venue_access.inventory.venues import build_venues
 
 FILE = Path("hosts.yml")
@@ -28,7 +28,7 @@ def inventory_of(**hosts: Mapping[str, Any]) -> Inventory:
     for name, given in hosts.items():
         variables = {key: value for key, value in {**USUAL, **given}.items() if value is not NOT_GIVEN}
         host = name.replace("_", "-")
-        entries[host] = Host(host, {key: Setting(value, FILE) for key, value in variables.items()})
+        entries[host] = Host(host, {key: SourcedValue(value, FILE) for key, value in variables.items()})
     groups = {"all": Group("all", children=("ungrouped",)), "ungrouped": Group("ungrouped", hosts=tuple(entries))}
     return Inventory(FILE, groups, entries)
 

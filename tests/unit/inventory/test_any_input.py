@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.inventory.builders import inventory_of
-from venue_access.errors import InventoryError, RequestError
+from venue_access.errors import InventoryError, UsageError
 from venue_access.inventory.loader import parse
 from venue_access.inventory.model import Venue
 from venue_access.inventory.patterns import select
@@ -51,7 +51,7 @@ def test_any_values_make_venues_or_an_inventory_error(variables: dict[str, Any],
     with suppress(InventoryError):
         for venue in build_venues(inventory_of(unity_dev=variables, unity_test={})).values():
             assert isinstance(venue, Venue)
-            with suppress(RequestError):
+            with suppress(UsageError):
                 find_recipient(venue, user)
 
 
@@ -72,5 +72,5 @@ def test_any_host_range_is_expanded_or_refused(name: str) -> None:
 @EXAMPLES
 @given(st.text(st.sampled_from("unity-dev*?[]!&:,~(@1|\\ "), max_size=12))
 def test_any_limit_selects_or_is_refused(pattern: str) -> None:
-    with suppress(RequestError):
+    with suppress(UsageError):
         select(inventory_of(unity_dev={}), pattern)

@@ -20,8 +20,8 @@ import pytest
 
 from tests import hostile
 from venue_access.errors import VenueAccessError
+from venue_access.inventory.groups import Inventory
 from venue_access.inventory.loader import load_inventory
-from venue_access.inventory.tree import Inventory
 from venue_access.inventory.venues import build_venues
 
 SOAK = bool(os.environ.get("VENUE_ACCESS_SOAK"))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
+from venue_access.inventory.groups import Group, Host, Inventory
 from venue_access.inventory.patterns import Selection, limit, select
-from venue_access.inventory.tree import Group, Host, Inventory
 
 HOSTS = ("unity-dev", "unity-test", "unity-prod", "sounder-dev")
 
@@ -86,7 +86,7 @@ def test_a_file_gives_a_pattern_a_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_pattern_that_makes_no_sense_is_an_error(pattern: str, message: str) -> None:
-    with pytest.raises(RequestError) as caught:
+    with pytest.raises(UsageError) as caught:
         select(inventory(), pattern)
     assert str(caught.value).startswith(message)
 
@@ -96,7 +96,7 @@ def test_an_expression_that_backtracks_for_ever_is_given_up(pattern: str) -> Non
     long = "x" * 200
     hosts = {name: Host(name) for name in (*HOSTS, long)}
     known = Inventory(Path("hosts.yml"), {**inventory().groups, "all": Group("all", hosts=tuple(hosts))}, hosts)
-    with pytest.raises(RequestError, match=r"takes too long: more than 2 s"):
+    with pytest.raises(UsageError, match=r"takes too long: more than 2 s"):
         select(known, pattern + ",")
 
 
@@ -106,14 +106,14 @@ def test_several_expressions_are_tried_with_the_rest() -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(RequestError, match="is no regular file"):
+    with pytest.raises(UsageError, match="is no regular file"):
         select(inventory(), f"@{tmp_path}/pipe")
 
 
 @pytest.mark.parametrize(("content", "why"), [(b"\xff", "it is no text"), (b"#" * 5_000_000, "larger than 4 mib")])
 def test_a_file_that_is_no_limit_is_an_error(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "limit").write_bytes(content)
-    with pytest.raises(RequestError, match=why):
+    with pytest.raises(UsageError, match=why):
         select(inventory(), f"@{tmp_path}/limit")
 
 
@@ -131,7 +131,7 @@ def test_a_file_may_be_below_the_home(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_limit_that_leaves_nothing_is_an_error_with_the_nearest_name_and_all() -> None:
-    with pytest.raises(RequestError) as caught:
+    with pytest.raises(UsageError) as caught:
         limit(inventory(), "unity-dve")
     assert str(caught.value) == (
         "the limit 'unity-dve' leaves no venue; did you mean 'unity-dev'?\n"
@@ -141,5 +141,5 @@ def test_a_limit_that_leaves_nothing_is_an_error_with_the_nearest_name_and_all()
 
 @pytest.mark.parametrize("pattern", ["", " , ", []])
 def test_an_empty_limit_is_an_error_and_not_everything(pattern: str | list[str]) -> None:
-    with pytest.raises(RequestError, match="the limit is empty"):
+    with pytest.raises(UsageError, match="the limit is empty"):
         limit(inventory(), pattern)

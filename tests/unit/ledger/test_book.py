@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.stacks import a_venue
-from venue_access import masked
-from venue_access.aws import Aws, Keys
-from venue_access.aws_values import Caller, LiveRole
+from venue_access import sensitive as masked
+from venue_access.aws.client import AwsClient, Credentials
+from venue_access.aws.types import CallerIdentity, LiveRole
 from venue_access.config import Settings
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind
-from venue_access.masked import ExternalId, Secret
+from venue_access.sensitive import ExternalId, Secret
 
-CALLER = Caller("111122223333", "arn:aws:sts::111122223333:assumed-role/portal/anna")
+CALLER = CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/portal/anna")
 
 
 @pytest.fixture
@@ -24,8 +24,10 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """A ledger of a process that has held no sensitive value but the operator's credentials."""
     monkeypatch.setattr(masked, "_held", {})
 
-    def reach() -> Aws:
-        aws = Aws(region="us-west-2", keys=Keys("ASIAOPERATOR", Secret("operators-secret"), Secret("operators-token")))
+    def reach() -> AwsClient:
+        aws = AwsClient(
+            region="us-west-2", keys=Credentials("ASIAOPERATOR", Secret("operators-secret"), Secret("operators-token"))
+        )
         aws.known_caller = CALLER
         return aws
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.config import Settings
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.ledger.chain import End, read_all
 from venue_access.ledger.examine import examine
 from venue_access.ledger.local import LocalLedger
@@ -90,7 +90,7 @@ def test_a_disk_that_is_full_leaves_the_ledger_as_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(RequestError, match="no space left"):
+        with pytest.raises(UsageError, match="no space left"):
             ledger.append(ISSUE)
     assert path(tmp_path).read_bytes() == before
 
@@ -181,7 +181,7 @@ def test_a_lock_that_stays_held_ends_in_an_error_that_names_the_holder(
     holder: int, tmp_path: Path, act: Callable[[LocalLedger], object]
 ) -> None:
     said: list[str] = []
-    with pytest.raises(RequestError, match=r"has held the lock of .*ledger\.jsonl for more than 2 s") as raised:
+    with pytest.raises(UsageError, match=r"has held the lock of .*ledger\.jsonl for more than 2 s") as raised:
         act(LocalLedger(settings(tmp_path), timeout=1.5, say=said.append))
     assert said == [f"waiting for another process to write {path(tmp_path)}"]
     assert raised.value.exit_code == 2
@@ -204,14 +204,14 @@ def test_threads_of_one_process_write_beside_one_another(ledger: LocalLedger, tm
 
 def test_a_ledger_that_cannot_be_written_is_refused_before_there_is_a_token(tmp_path: Path) -> None:
     path(tmp_path).mkdir(parents=True)
-    with pytest.raises(RequestError, match=r"cannot write .*ledger\.jsonl"):
+    with pytest.raises(UsageError, match=r"cannot write .*ledger\.jsonl"):
         LocalLedger(settings(tmp_path)).prepare()
 
 
 def test_a_symbolic_link_is_not_followed(ledger: LocalLedger, tmp_path: Path) -> None:
     path(tmp_path).unlink()
     path(tmp_path).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RequestError):
+    with pytest.raises(UsageError):
         ledger.append(ISSUE)
     assert not (tmp_path / "elsewhere").exists()
 

@@ -12,33 +12,33 @@ import pytest
 
 from tests.stacks import a_venue
 from tests.unit.ledger.records import NOON
-from venue_access.aws import AssumedRole, Aws, Caller, Keys
+from venue_access.app import App
+from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Credentials
 from venue_access.config import Settings
-from venue_access.errors import AccessRefused, RequestError
+from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory.model import Venue
-from venue_access.kit import Kit
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.masked import ExternalId, Secret
+from venue_access.sensitive import ExternalId, Secret
 
 OURS = ExternalId("va.ours")
 ANNA = "arn:aws:sts::111122223333:assumed-role/portal/anna"
 
 
-class Role(Aws):
+class Role(AwsClient):
     """A role that opens to one external ID."""
 
     def __init__(self) -> None:
-        super().__init__(region="us-west-2", keys=Keys("ASIAOPERATOR", Secret("secret"), Secret("token")))
-        self.known_caller = Caller("111122223333", ANNA)
+        super().__init__(region="us-west-2", keys=Credentials("ASIAOPERATOR", Secret("secret"), Secret("token")))
+        self.known_caller = CallerIdentity("111122223333", ANNA)
         self.count = 0
 
     def assume_role(self, role_arn: str, session_name: str, **request: Any) -> AssumedRole:
         if request["external_id"] != OURS:
-            raise AccessRefused("AWS refused sts:AssumeRole")
+            raise AccessDenied("AWS refused sts:AssumeRole")
         self.count += 1
-        keys = Keys(f"ASIA{self.count}", Secret("secret"), Secret("token"))
+        keys = Credentials(f"ASIA{self.count}", Secret("secret"), Secret("token"))
         return AssumedRole(role_arn, f"AROAEXAMPLE:{session_name}", keys, NOON + timedelta(minutes=15))
 
 
@@ -59,14 +59,14 @@ def entered(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "work" / "ledger.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("ends", [None, AccessRefused("no"), KeyboardInterrupt()])
+@pytest.mark.parametrize("ends", [None, AccessDenied("no"), KeyboardInterrupt()])
 def test_what_aws_gave_is_one_record_whatever_ends_the_run(
     tmp_path: Path, open_ledger: Any, ends: BaseException | None
 ) -> None:
     def run() -> None:
         with sessions().recorded(open_ledger) as own:
             own.assume(OURS)
-            with pytest.raises(AccessRefused):
+            with pytest.raises(AccessDenied):
                 own.assume(None)
             own.assume(OURS, name="alice-20261120T120000Z-00000000")
             if ends is not None:
@@ -91,7 +91,7 @@ def test_where_aws_gave_none_no_ledger_is_opened() -> None:
     def not_opened(venue: Venue, warn: Callable[[str], None]) -> Ledger:
         raise AssertionError("it was opened")
 
-    with sessions().recorded(not_opened) as own, pytest.raises(AccessRefused):
+    with sessions().recorded(not_opened) as own, pytest.raises(AccessDenied):
         own.assume(ExternalId("another"))
 
 
@@ -101,13 +101,13 @@ def test_a_ledger_that_cannot_be_written_is_a_warning_and_waited_for_once(tmp_pa
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
     (tmp_path / "work" / "ledger.jsonl").mkdir(parents=True, mode=0o700)
     (tmp_path / "work").chmod(0o700)
-    kit, warned = Kit.open(settings(tmp_path)), list[str]()
+    kit, warned = App.open(settings(tmp_path)), list[str]()
     with sessions().recorded(lambda venue, warn: kit.ledger(kit.venue(None)), warned.append) as own:
         own.assume(OURS)
     [warning] = warned
     assert "the sessions of venue-access-verify-20261120T120000Z-3f9c21ab could not be entered" in warning
     (tmp_path / "work" / "ledger.jsonl").rmdir()
-    with pytest.raises(RequestError, match="cannot write"):  # known by now, and not tried again
+    with pytest.raises(UsageError, match="cannot write"):  # known by now, and not tried again
         kit.ledger(kit.venue(None))
 
 

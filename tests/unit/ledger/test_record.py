@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.ledger.record import Kind, Record, canonical
-from venue_access.masked import ExternalId, Secret
+from venue_access.sensitive import ExternalId, Secret
 
 
 def test_a_record_says_who_issued_what_to_whom_and_how() -> None:

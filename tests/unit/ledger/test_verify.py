@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.config import Settings
-from venue_access.errors import DifferenceFound
+from venue_access.errors import CheckFailed
 from venue_access.ledger.book import Kept
 from venue_access.ledger.chain import link
 from venue_access.ledger.local import LocalLedger
@@ -54,9 +54,9 @@ def test_a_forged_token_at_the_end_is_doubted_with_the_record_that_it_does_not_c
     [warning] = reading.warnings
     assert "line 3 (record 3: issue, " in warning
     assert "or line 4 was put there" in warning
-    with pytest.raises(DifferenceFound, match="line 4 "):
+    with pytest.raises(CheckFailed, match="line 4 "):
         head(kept)
-    with pytest.raises(DifferenceFound, match=r"mv .*ledger\.jsonl") as raised:
+    with pytest.raises(CheckFailed, match=r"mv .*ledger\.jsonl") as raised:
         verify(kept)
     assert "line 4 was put there" in str(raised.value)
 

@@ -10,8 +10,8 @@ import pytest
 from botocore.retries.standard import ThrottledRetryableChecker
 
 from venue_access.errors import StateLocked
-from venue_access.masked import ExternalId
 from venue_access.provisioning.diagnostics import Diagnostic, failure
+from venue_access.sensitive import ExternalId
 
 NOW = datetime(2026, 11, 20, 22, 20, tzinfo=timezone.utc)
 WHERE: dict[str, Any] = {"stack": "unity-dev", "venue": "unity-dev", "now": NOW}

@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from venue_access.masked import ExternalId, Masked
 from venue_access.provisioning.diff import differences
+from venue_access.sensitive import ExternalId, SensitiveStr
 
 ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
 OLD, NEW = "va.old-one", "va.new-one"
 
 
-def diff_lines(plan: dict[str, Any], hide: list[Masked]) -> list[str]:
+def diff_lines(plan: dict[str, Any], hide: list[SensitiveStr]) -> list[str]:
     return [line for each in differences(plan, hide) for line in each.lines(each.address)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.stacks import a_venue
 from venue_access.provisioning.dynamic import provisioned_only
-from venue_access.provisioning.stages import Stage
+from venue_access.provisioning.rotation_state import Stage
 from venue_access.provisioning.status import VenueStatus
 
 DEV, TEST, PROD = a_venue("unity-dev"), a_venue("unity-test"), a_venue("unity-prod")

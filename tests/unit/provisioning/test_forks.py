@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.provisioning import forks as module
 from venue_access.provisioning.forks import forks, side_by_side
-from venue_access.provisioning.process import Interrupted, pause
+from venue_access.provisioning.process import ProcessInterrupted, pause
 
 
 @pytest.mark.parametrize("given", ["", "0", "-1", "two", "1.5", "65", "²"])
 def test_what_is_no_number_of_stacks_is_refused(given: str) -> None:
-    with pytest.raises(RequestError, match="a number from 1 to 64"):
+    with pytest.raises(UsageError, match="a number from 1 to 64"):
         forks(given)
 
 
@@ -67,9 +67,9 @@ def test_ctrl_c_ends_every_pause_and_the_next_run_is_as_if_nothing_had_been() ->
 
     def wait() -> None:
         begun.wait()
-        with pytest.raises(Interrupted):
+        with pytest.raises(ProcessInterrupted):
             pause(60)
-        with pytest.raises(Interrupted):
+        with pytest.raises(ProcessInterrupted):
             pause(0)
         ended.append(1)
 

@@ -8,9 +8,8 @@ from typing import Any, cast
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.aws import Aws, LiveRole, Parameter
-from venue_access.errors import RequestError
-from venue_access.masked import ExternalId
+from venue_access.aws.client import AwsClient, LiveRole, Parameter
+from venue_access.errors import UsageError
 from venue_access.provisioning.grace import (
     GRACE_TAG,
     check_grace_over,
@@ -20,7 +19,8 @@ from venue_access.provisioning.grace import (
     in_grace,
     settle_grace,
 )
-from venue_access.provisioning.live import LiveVenue
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
+from venue_access.sensitive import ExternalId
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -36,10 +36,10 @@ class Iam:
         self.calls.append((operation, request.get("Tags") or request.get("TagKeys")))
 
 
-def a_live(tag: str | None) -> LiveVenue:
+def a_live(tag: str | None) -> VenueSnapshot:
     tags = {} if tag is None else {GRACE_TAG: tag}
     role = LiveRole("arn", "AROA", "/", {}, 3600, None, tags)
-    return LiveVenue(role, Parameter(ExternalId("the-new-id"), 2, NOON))
+    return VenueSnapshot(role, Parameter(ExternalId("the-new-id"), 2, NOON))
 
 
 @pytest.mark.parametrize("tag", [None, "", "soon", "2026-11-20"])
@@ -53,7 +53,7 @@ def test_a_tag_that_is_missing_or_edited_is_no_end(tag: str | None) -> None:
 def test_a_grace_period_is_not_ended_before_its_time() -> None:
     live = a_live("2026-11-20T13:00:00Z")
     assert grace_until(live) == NOON + HOUR
-    with pytest.raises(RequestError, match=r"accepted until 2026-11-20 13:00 UTC\n.*--venue unity-dev --finish"):
+    with pytest.raises(UsageError, match=r"accepted until 2026-11-20 13:00 UTC\n.*--venue unity-dev --finish"):
         check_grace_over(a_venue(), live, NOON)
     assert in_grace(live, NOON)
     check_grace_over(a_venue(), live, NOON + HOUR)
@@ -74,16 +74,16 @@ def test_another_end_is_written_and_the_same_is_not(
     tag: str | None, grace: timedelta | None, until: str, written: bool
 ) -> None:
     aws = Iam()
-    found = settle_grace(cast(Aws, aws), a_venue(), a_live(tag), grace, NOON)
+    found = settle_grace(cast(AwsClient, aws), a_venue(), a_live(tag), grace, NOON)
     assert f"{found:%Y-%m-%dT%H:%M:%SZ}" == until
     assert aws.calls == ([("tag_role", [{"Key": GRACE_TAG, "Value": until}])] if written else [])
 
 
 def test_only_a_tag_that_is_there_is_taken_off() -> None:
     aws = Iam()
-    clear_grace(cast(Aws, aws), a_venue(), a_live(None))
+    clear_grace(cast(AwsClient, aws), a_venue(), a_live(None))
     assert aws.calls == []
-    clear_grace(cast(Aws, aws), a_venue(), a_live("2026-11-20T13:00:00Z"))
+    clear_grace(cast(AwsClient, aws), a_venue(), a_live("2026-11-20T13:00:00Z"))
     assert aws.calls == [("untag_role", [GRACE_TAG])]
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_stack, a_venue
-from tests.unit.provisioning.test_stages import live
-from venue_access.aws import Aws, Keys
+from tests.unit.provisioning.test_rotation_state import live
+from venue_access.aws.client import AwsClient, Credentials
 from venue_access.config import Settings
 from venue_access.errors import RenderError
 from venue_access.inventory.model import StateBackend
-from venue_access.masked import ExternalId, Secret
-from venue_access.policies import ExternalIds
-from venue_access.provisioning.id_change import IdChange
+from venue_access.policies.documents import ExternalIds
+from venue_access.provisioning.external_id_update import IdChange
 from venue_access.provisioning.reporter import Reporter
-from venue_access.provisioning.root import StackRoot
+from venue_access.provisioning.root_module import RootModule
+from venue_access.sensitive import ExternalId, Secret
 
 S3 = StateBackend("s3", bucket="states")
 
@@ -29,8 +29,8 @@ def test_a_rotation_with_a_local_state_warns_once(tmp_path: Path, variables: dic
     """On the emulator there is no other machine."""
     said: list[str] = []
     venue = a_venue(s3_buckets=(), **variables)
-    aws = Aws(region="us-west-2", keys=Keys("AKIA", Secret("none")))
-    root = StackRoot(Settings(tmp_path, tmp_path, tmp_path), a_stack(venue), aws)
+    aws = AwsClient(region="us-west-2", keys=Credentials("AKIA", Secret("none")))
+    root = RootModule(Settings(tmp_path, tmp_path, tmp_path), a_stack(venue), aws)
     change = IdChange(root, venue, aws, Reporter(warn=said.append), carry=False)
     for _ in range(2):
         with pytest.raises(RenderError, match="no data bucket is known"):

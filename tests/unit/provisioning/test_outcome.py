@@ -5,21 +5,21 @@ import pytest
 from tests.stacks import a_venue
 from venue_access.errors import (
     AwsError,
-    DifferenceFound,
+    CheckFailed,
+    Interrupted,
     RenderError,
-    RequestError,
-    Stopped,
     TerraformError,
     Unreachable,
+    UsageError,
     VenueAccessError,
 )
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.outcome import (
     Outcome,
-    Tallies,
+    RunResult,
     drift_document,
     drift_lines,
-    errors_told,
+    error_messages,
     exit_code,
     plan_summary,
     recap,
@@ -32,7 +32,7 @@ def test_the_recap_is_ansibles_with_names_aligned() -> None:
     outcomes = [
         Outcome(a_venue("unity-dev"), in_place=6, add=1, change=2, destroy=3, proofs=3),
         Outcome(a_venue("unity-longer"), error=Unreachable("no keys")),
-        Outcome(a_venue("unity-test"), in_place=6, skipped=1, error=RequestError("no bucket")),
+        Outcome(a_venue("unity-test"), in_place=6, skipped=1, error=UsageError("no bucket")),
     ]
     assert recap(outcomes) == [
         "unity-dev    : ok=9 changed=6 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0",
@@ -44,7 +44,7 @@ def test_the_recap_is_ansibles_with_names_aligned() -> None:
 
 def test_a_plan_is_summed_up_in_terraforms_words() -> None:
     fresh, kept = Outcome(DEV, add=6), Outcome(TEST, imported=6, change=4)
-    refused = Outcome(a_venue("unity-ops"), add=1, destroy=1, error=RequestError("the plan destroys"))
+    refused = Outcome(a_venue("unity-ops"), add=1, destroy=1, error=UsageError("the plan destroys"))
     unknown = Outcome(a_venue("unity-far"), error=Unreachable("no keys"))
     assert plan_summary([fresh]) == ["unity-dev: 6 to add, 0 to change, 0 to destroy"]
     assert plan_summary([fresh, kept]) == [
@@ -82,12 +82,12 @@ def test_drift_is_a_table_with_what_differs_below_each() -> None:
     ("errors", "code"),
     [
         ([], 0),
-        ([RequestError("")], 2),
+        ([UsageError("")], 2),
         ([RenderError("")], 3),
-        ([RequestError(""), AwsError("")], 5),
-        ([DifferenceFound(""), Unreachable(""), TerraformError("")], 4),
-        ([RequestError(""), DifferenceFound("")], 7),
-        ([TerraformError(""), Stopped("")], 130),
+        ([UsageError(""), AwsError("")], 5),
+        ([CheckFailed(""), Unreachable(""), TerraformError("")], 4),
+        ([UsageError(""), CheckFailed("")], 7),
+        ([TerraformError(""), Interrupted("")], 130),
     ],
 )
 def test_over_several_venues_the_exit_code_is_the_first_of_4_5_7(errors: list[VenueAccessError], code: int) -> None:
@@ -103,7 +103,7 @@ def test_a_change_is_exit_7_only_where_it_is_asked_for() -> None:
 
 
 def test_the_document_of_a_venue_says_what_the_recap_does() -> None:
-    document = Outcome(DEV, add=2, error=RequestError("no bucket", hint="name one")).document()
+    document = Outcome(DEV, add=2, error=UsageError("no bucket", hint="name one")).document()
     assert document == {
         "stack": "shared",
         "changed": True,
@@ -120,15 +120,15 @@ def test_the_document_of_a_venue_says_what_the_recap_does() -> None:
 
 def fail_dev(venue: Venue) -> str:
     if venue == DEV:
-        raise RequestError("not this one")
+        raise UsageError("not this one")
     return venue.venue
 
 
 @pytest.mark.parametrize("at_once", [1, 8])
 def test_a_venue_that_fails_a_step_is_left_out_of_the_next(at_once: int) -> None:
-    tallies = Tallies([DEV, TEST])
+    tallies = RunResult([DEV, TEST])
     assert tallies.each(fail_dev, at_once=at_once) == {"unity-test": "test"}
-    assert tallies.going() == (TEST,)
+    assert tallies.active() == (TEST,)
     assert tallies.each(lambda venue: venue.name) == {"unity-test": "unity-test"}
     assert [outcome.failed for outcome in tallies.outcomes()] == [True, False]
 
@@ -137,18 +137,18 @@ def test_an_account_that_cannot_be_reached_is_every_venues() -> None:
     def unreachable(venue: Venue) -> None:
         raise Unreachable("no keys")
 
-    tallies = Tallies([DEV, TEST])
-    with tallies.failing():
+    tallies = RunResult([DEV, TEST])
+    with tallies.record_errors():
         tallies.each(unreachable)
     assert [outcome.unreachable for outcome in tallies.outcomes()] == [True, True]
 
 
 def test_terraforms_error_is_laid_upon_the_venues_it_is_about() -> None:
-    tallies = Tallies([DEV, TEST])
-    with tallies.failing():
+    tallies = RunResult([DEV, TEST])
+    with tallies.record_errors():
         raise TerraformError("refused", venues=frozenset({"unity-dev"}))
-    assert tallies.going() == (TEST,)
-    with tallies.failing():
+    assert tallies.active() == (TEST,)
+    with tallies.record_errors():
         raise TerraformError("the state is locked")
     assert [str(outcome.error) for outcome in tallies.outcomes()] == ["refused", "the state is locked"]
 
@@ -156,11 +156,11 @@ def test_terraforms_error_is_laid_upon_the_venues_it_is_about() -> None:
 class TestErrorsTold:
     def test_each_is_told_once_with_the_venues_it_is_about(self) -> None:
         many = [a_venue(f"unity-n{number}") for number in range(5)]
-        errors = [(DEV, None), (TEST, RequestError("one")), *((each, AwsError("other", hint="so")) for each in many)]
-        assert errors_told(errors) == ["unity-test: one", "unity-n0, unity-n1, unity-n2 and 2 more: other\n  so"]
+        errors = [(DEV, None), (TEST, UsageError("one")), *((each, AwsError("other", hint="so")) for each in many)]
+        assert error_messages(errors) == ["unity-test: one", "unity-n0, unity-n1, unity-n2 and 2 more: other\n  so"]
 
     def test_one_that_is_about_all_or_names_a_venue_or_its_stack_is_told_as_it_is(self) -> None:
-        assert errors_told([(DEV, RequestError("one")), (TEST, RequestError("one"))]) == ["one"]
+        assert error_messages([(DEV, UsageError("one")), (TEST, UsageError("one"))]) == ["one"]
         stacked = a_venue("unity-stacked", stack="s")
-        errors = [(DEV, None), (TEST, RequestError("unity-test: is no venue")), (stacked, AwsError("stack s: no"))]
-        assert errors_told(errors) == ["unity-test: is no venue", "stack s: no"]
+        errors = [(DEV, None), (TEST, UsageError("unity-test: is no venue")), (stacked, AwsError("stack s: no"))]
+        assert error_messages(errors) == ["unity-test: is no venue", "stack s: no"]

@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, some_ids
-from venue_access import policies
 from venue_access.errors import InventoryError, RenderError
-from venue_access.inventory.checks import CONVENTIONAL_TAGS
 from venue_access.inventory.model import StateBackend, Venue
-from venue_access.masked import ExternalId
-from venue_access.policies import ExternalIds
+from venue_access.inventory.validators import CONVENTIONAL_TAGS
+from venue_access.policies import documents as policies
+from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning import render as rendering
 from venue_access.provisioning import tags as tagging
 from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.render import (
     DATA_FILE,
-    Departed,
     Import,
+    OrphanedVenue,
     assets,
     hcl_literal,
     managed_resources,
@@ -30,6 +29,7 @@ from venue_access.provisioning.render import (
 )
 from venue_access.provisioning.stack import group_into_stacks
 from venue_access.provisioning.tags import tags
+from venue_access.sensitive import ExternalId
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "stack"
 S3 = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east-1", kms_key_id="alias/state")
@@ -130,7 +130,8 @@ def test_boundaries_are_as_read_or_else_as_last_rendered() -> None:
     read, last, neither = (a_venue(f"unity-{name}", permissions_boundary="ssm:/b") for name in ("a", "b", "c"))
     named = a_venue("unity-d", permissions_boundary="own")
     theirs = {
-        name: Departed({"permissions_boundary": "arn:last"}, some_ids(a_venue())) for name in ("unity-a", "unity-b")
+        name: OrphanedVenue({"permissions_boundary": "arn:last"}, some_ids(a_venue()))
+        for name in ("unity-a", "unity-b")
     }
     stack = with_known_boundaries(a_stack(read, last, neither, named), {"unity-a": "read"}, theirs)
     assert [venue.permissions_boundary for venue in stack.venues] == ["read", "arn:last", None, "own"]
@@ -143,7 +144,7 @@ def test_venue_that_another_version_rendered_gets_the_attributes_of_this_one() -
         stack,
         buckets={"unity-dev": ("data",)},
         external_ids={"unity-dev": some_ids(a_venue())},
-        departed={"unity-old": Departed(earlier, some_ids(a_venue("unity-old")))},
+        departed={"unity-old": OrphanedVenue(earlier, some_ids(a_venue("unity-old")))},
     )
     venues = json.loads(rendered.files[rendering.DATA_FILE])["venues"]
     assert venues["unity-old"].keys() == venues["unity-dev"].keys()
@@ -303,7 +304,7 @@ def test_an_orphaned_venue_of_an_earlier_release_has_every_variable_that_terrafo
         a_stack(),
         buckets={"unity-dev": ("data",)},
         external_ids={"unity-dev": some_ids(a_venue())},
-        departed={"unity-gone": Departed(earlier, some_ids(gone))},
+        departed={"unity-gone": OrphanedVenue(earlier, some_ids(gone))},
     )
     venues = json.loads(rendered.files[DATA_FILE])["venues"]
     assert venues["unity-gone"].keys() == venues["unity-dev"].keys()

@@ -8,7 +8,7 @@ import pytest
 from tests.functional.probes import Row, matrix, resources
 from tests.stacks import OTHER_ACCOUNT, PORTAL, a_full_venue, a_venue, some_ids
 from venue_access.inventory.model import Venue
-from venue_access.policies import (
+from venue_access.policies.documents import (
     Policy,
     ecr_policy,
     principal_arn_patterns,

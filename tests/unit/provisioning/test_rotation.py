@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_venue
-from tests.unit.provisioning.test_stages import N, S, handmade, ours, together
-from venue_access.errors import RequestError
-from venue_access.provisioning.id_change import same_but_external_ids
+from tests.unit.provisioning.test_rotation_state import N, S, handmade, ours, together
+from venue_access.errors import UsageError
+from venue_access.provisioning.external_id_update import same_but_external_ids
+from venue_access.provisioning.rotation_state import Stage
 from venue_access.provisioning.rotation_terms import Rotation, RotationOptions
-from venue_access.provisioning.stages import Stage
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -60,7 +60,7 @@ def test_whatever_else_changes_is_noticed(after: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("other", [{"grace": timedelta(hours=1)}, {"repair": True}])
 def test_finishing_excludes_what_would_begin_or_stop_a_rotation(other: dict[str, Any]) -> None:
-    with pytest.raises(RequestError, match=r"--finish and --(grace|repair) exclude each other"):
+    with pytest.raises(UsageError, match=r"--finish and --(grace|repair) exclude each other"):
         RotationOptions(finish=True, **other)
 
 

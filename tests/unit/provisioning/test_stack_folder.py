@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_stack, a_venue
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.inventory.model import StateBackend
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.stack_folder import check_folder, check_state, record_account
@@ -42,14 +42,14 @@ def test_a_folder_is_refused_for_another_account_region_or_endpoint(
 ) -> None:
     record_account(tmp_path, stack())
     check_folder(tmp_path, stack(account_id=ACCOUNT, max_session_duration=7200))
-    with pytest.raises(RequestError, match="belongs to account") as refused:
+    with pytest.raises(UsageError, match="belongs to account") as refused:
         check_folder(tmp_path, stack(**other))
     assert told in refused.value.message
     assert "INVOKE_WORKDIR" in str(refused.value)
     (tmp_path / "account.json").unlink()
     record_account(tmp_path, stack(**other))
     check_folder(tmp_path, stack(**other))
-    with pytest.raises(RequestError):
+    with pytest.raises(UsageError):
         check_folder(tmp_path, stack())
 
 
@@ -66,14 +66,14 @@ def test_a_folder_without_a_record_is_taken_over_where_its_state_agrees(tmp_path
         (tmp_path / "account.json").write_text(record)
     rendered = tmp_path / "stack.auto.tfvars.json"
     rendered.write_text(json.dumps({"account_id": OTHER, "region": "us-west-2", "venues": {}}))
-    with pytest.raises(RequestError, match=f"belongs to account {OTHER} in us-west-2,"):
+    with pytest.raises(UsageError, match=f"belongs to account {OTHER} in us-west-2,"):
         check_folder(tmp_path, stack())
     state = tmp_path / "terraform.tfstate"
     state.write_text(json.dumps(a_state()))
     check_folder(tmp_path, stack())
     for account, region in ((OTHER, "us-west-2"), (ACCOUNT, "us-east-1")):
         state.write_text(json.dumps(a_state(account, region)))
-        with pytest.raises(RequestError, match="belongs to account"):
+        with pytest.raises(UsageError, match="belongs to account"):
             check_folder(tmp_path, stack())
     state.write_text('{"resources": [{"mode": "managed"')  # cut off, so that the rendering counts
     check_folder(tmp_path, stack(account_id=OTHER))
@@ -85,5 +85,5 @@ def test_a_shared_state_is_refused_for_another_account_or_region() -> None:
     check_state(mine, a_state())
     check_state(mine, {})
     for state in (a_state(OTHER), a_state(region="us-east-1")):
-        with pytest.raises(RequestError, match=r"its state, in s3://states/shared/terraform.tfstate, holds resources"):
+        with pytest.raises(UsageError, match=r"its state, in s3://states/shared/terraform.tfstate, holds resources"):
             check_state(mine, state)

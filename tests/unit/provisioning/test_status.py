@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from tests.stacks import a_venue
-from venue_access.aws import Parameter
-from venue_access.errors import AccessRefused
+from venue_access.aws.client import Parameter
+from venue_access.errors import AccessDenied
 from venue_access.ledger.record import Kind, Record
-from venue_access.masked import ExternalId
 from venue_access.provisioning.holders import History, Holders, holders
+from venue_access.sensitive import ExternalId
 
 VENUE = a_venue()
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -80,7 +80,7 @@ def test_what_the_history_does_not_show_is_not_known() -> None:
 
 def test_without_the_right_to_read_the_history_it_is_not_known() -> None:
     def refused() -> History:
-        raise AccessRefused("AWS refused ssm:GetParameterHistory: no")
+        raise AccessDenied("AWS refused ssm:GetParameterHistory: no")
 
     last = versions("an-id", "an-id")[2]
     told = holders([handed("alice", 1), handed("bob", 2)], VENUE, last, refused)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from venue_access.aws import Endpoint, Keys
-from venue_access.errors import RequestError
-from venue_access.masked import Secret
+from venue_access.aws.client import Credentials, Endpoint
+from venue_access.errors import UsageError
 from venue_access.provisioning.cli_config import terraform_environment
 from venue_access.provisioning.terraform import Change, Kept, Plan, Terraform, kept_in, state_file
+from venue_access.sensitive import Secret
 
-KEYS = Keys("ASIAVENUE", Secret("secret"), Secret("token"))
+KEYS = Credentials("ASIAVENUE", Secret("secret"), Secret("token"))
 ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
 
 
@@ -51,7 +51,7 @@ def test_a_state_that_is_cut_off_is_set_aside(tmp_path: Path, text: bytes) -> No
 
 def test_a_folder_in_the_place_of_a_state_is_told(tmp_path: Path) -> None:
     (tmp_path / "terraform.tfstate").mkdir()
-    with pytest.raises(RequestError, match=r"cannot read .*terraform.tfstate: is a directory"):
+    with pytest.raises(UsageError, match=r"cannot read .*terraform.tfstate: is a directory"):
         state_file(tmp_path)
 
 
@@ -98,7 +98,5 @@ def test_terraform_sees_this_venues_keys_and_nothing_that_bends_the_run() -> Non
 
 
 def test_a_terraform_that_is_not_there_is_told_before_anything_is_run(tmp_path: Path) -> None:
-    with pytest.raises(
-        RequestError, match=r"no-such-terraform is not on the PATH\n  set it up with: scripts/bootstrap"
-    ):
+    with pytest.raises(UsageError, match=r"no-such-terraform is not on the PATH\n  set it up with: scripts/bootstrap"):
         Terraform(tmp_path, program="no-such-terraform", environment=dict, venue="unity-dev")

@@ -10,22 +10,22 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.aws import Caller, Keys
-from venue_access.errors import RequestError
+from venue_access.aws.client import CallerIdentity, Credentials
+from venue_access.errors import UsageError
 from venue_access.inventory.regions import REGIONS
-from venue_access.masked import Secret
-from venue_access.tokens.console.credentials import Credentials, check_can_sign_in, from_environment, from_json
+from venue_access.sensitive import Secret
+from venue_access.tokens.console.credentials import ConsoleCredentials, check_can_sign_in, from_environment, from_json
 from venue_access.tokens.console.session import check_has_console, console_url
 from venue_access.tokens.console.site import Page, Site, check_issuer
 
 NOW = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
-KEYS = Keys("ASIAEXAMPLEEXAMPLE00", Secret("secret/key"), Secret("session+token=="))
+KEYS = Credentials("ASIAEXAMPLEEXAMPLE00", Secret("secret/key"), Secret("session+token=="))
 SESSION = {"AccessKeyId": KEYS.access_key_id, "SecretAccessKey": "secret/key", "SessionToken": "session+token=="}
 SITE = Site.of("us-west-2")
 
 
-def lasting(seconds: float, *, lends: bool = True) -> Credentials:
-    return Credentials(KEYS, NOW + timedelta(seconds=seconds), lends)
+def lasting(seconds: float, *, lends: bool = True) -> ConsoleCredentials:
+    return ConsoleCredentials(KEYS, NOW + timedelta(seconds=seconds), lends)
 
 
 # -- hosts -----------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def test_the_hosts_are_of_the_partition_and_the_region(region: str, signin: str,
 
 @pytest.mark.parametrize("region", ["moon-base-1", "", "us-west-2.evil.example/", *REGIONS["aws-iso"]])
 def test_a_partition_that_is_not_known_is_an_error_and_never_the_commercial_host(region: str) -> None:
-    with pytest.raises(RequestError, match="partition"):
+    with pytest.raises(UsageError, match="partition"):
         Site.of(region)
 
 
@@ -83,7 +83,7 @@ def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
     ],
 )
 def test_a_page_that_is_not_the_venues_is_refused(service: str, name: str | None) -> None:
-    with pytest.raises(RequestError):
+    with pytest.raises(UsageError):
         Page(service, name).url(SITE, a_venue(), lambda: ("first-data",))
 
 
@@ -104,7 +104,7 @@ def test_a_page_that_is_not_the_venues_is_refused(service: str, name: str | None
     ],
 )
 def test_a_destination_outside_this_partitions_console_is_refused(url: str) -> None:
-    with pytest.raises(RequestError, match="no page of this console"):
+    with pytest.raises(UsageError, match="no page of this console"):
         SITE.check_destination(url)
 
 
@@ -115,7 +115,7 @@ def test_a_destination_in_this_partitions_console_is_taken() -> None:
 
 @pytest.mark.parametrize("url", ["", "access.example.org", "javascript:alert(1)", "https://", "https://a b/"])
 def test_an_issuer_that_cannot_be_opened_is_refused(url: str) -> None:
-    with pytest.raises(RequestError, match="no URL"):
+    with pytest.raises(UsageError, match="no URL"):
         check_issuer(url)
 
 
@@ -143,13 +143,13 @@ def test_the_session_lasts_what_is_left_of_the_credentials(left: float, asked: i
 
 def test_it_is_not_asked_for_where_the_credentials_may_be_chained_or_federated_or_end_at_no_known_time() -> None:
     assert lasting(3600, lends=False).session_duration(NOW) is None
-    assert Credentials(KEYS).session_duration(NOW) is None
+    assert ConsoleCredentials(KEYS).session_duration(NOW) is None
 
 
 @pytest.mark.parametrize("lends", [True, False])
 @pytest.mark.parametrize(("left", "said"), [(899.9, "last 899 s more"), (0, "have expired"), (-60, "have expired")])
 def test_credentials_with_less_than_900_seconds_left_are_refused(left: float, said: str, lends: bool) -> None:
-    with pytest.raises(RequestError, match=said):
+    with pytest.raises(UsageError, match=said):
         lasting(left, lends=lends).session_duration(NOW)
 
 
@@ -176,7 +176,7 @@ def test_what_comes_of_it_tells_how_long_it_lasts() -> None:
     ],
 )
 def test_a_token_is_read_as_issue_token_and_a_credential_process_print_it(document: dict[str, object]) -> None:
-    assert from_json(Secret(json.dumps(document))) == Credentials(KEYS, NOW + timedelta(hours=1))
+    assert from_json(Secret(json.dumps(document))) == ConsoleCredentials(KEYS, NOW + timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
@@ -196,28 +196,28 @@ def test_a_token_is_read_as_issue_token_and_a_credential_process_print_it(docume
     ],
 )
 def test_what_is_no_token_is_refused_and_not_quoted(text: str) -> None:
-    with pytest.raises(RequestError) as refused:
+    with pytest.raises(UsageError) as refused:
         from_json(Secret(text))
     assert "hunter2" not in str(refused.value)
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 
 def test_long_term_keys_in_the_environment_are_refused() -> None:
-    with pytest.raises(RequestError, match="long-term keys cannot sign in"):
+    with pytest.raises(UsageError, match="long-term keys cannot sign in"):
         from_environment({"AWS_ACCESS_KEY_ID": "AKIAEXAMPLEEXAMPLE00", "AWS_SECRET_ACCESS_KEY": "x"})
-    with pytest.raises(RequestError, match="no access key ID in the environment"):
+    with pytest.raises(UsageError, match="no access key ID in the environment"):
         from_environment({})
 
 
 @pytest.mark.parametrize("who", ["iam::111122223333:user/jbrowne", "iam::111122223333:root"])
 def test_a_users_session_cannot_sign_in(who: str) -> None:
-    with pytest.raises(RequestError, match="cannot sign in"):
-        check_can_sign_in(Caller("111122223333", f"arn:aws:{who}"))
+    with pytest.raises(UsageError, match="cannot sign in"):
+        check_can_sign_in(CallerIdentity("111122223333", f"arn:aws:{who}"))
 
 
 @pytest.mark.parametrize("who", ["assumed-role/reader/alice", "federated-user/alice"])
 def test_a_roles_and_a_federated_users_session_can_sign_in(who: str) -> None:
-    check_can_sign_in(Caller("111122223333", f"arn:aws:sts::111122223333:{who}"))
+    check_can_sign_in(CallerIdentity("111122223333", f"arn:aws:sts::111122223333:{who}"))
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_a_roles_and_a_federated_users_session_can_sign_in(who: str) -> None:
     [({"embedded_aws": True}, "embedded AWS"), ({"aws_endpoint_url": "https://aws.example.org"}, "aws.example.org")],
 )
 def test_only_aws_itself_has_a_console(variables: dict[str, Any], named: str) -> None:
-    with pytest.raises(RequestError, match=named):
+    with pytest.raises(UsageError, match=named):
         check_has_console(a_venue(**variables), {})
-    with pytest.raises(RequestError, match="AWS_ENDPOINT_URL"):
+    with pytest.raises(UsageError, match="AWS_ENDPOINT_URL"):
         check_has_console(None, {"AWS_ENDPOINT_URL": "https://127.0.0.1:4566"})
     check_has_console(a_venue(), {})

@@ -15,10 +15,10 @@ import pytest
 
 from tests.stacks import a_venue
 from tests.unit.tokens.tokens import a_token
-from venue_access.aws import AssumedRole
-from venue_access.errors import RequestError
+from venue_access.aws.client import AssumedRole
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
-from venue_access.tokens.delivery import Place, Wishes
+from venue_access.tokens.delivery import DeliveryOptions, OutputTarget
 from venue_access.tokens.handover import handover
 from venue_access.tokens.issue import Issued
 
@@ -49,7 +49,7 @@ def full_disk() -> Iterator[None]:
 
 def test_a_file_is_made_where_it_was_asked_for_or_under_a_name_of_its_own(tmp_path: Path) -> None:
     for out, expected in ((None, NAME), ("token.json", "token.json"), (str(tmp_path), str(tmp_path / "other"))):
-        path = Place.of(out, several=False).write(NAME if out is None else "other", b"text")
+        path = OutputTarget.of(out, several=False).write(NAME if out is None else "other", b"text")
         assert str(path) == expected
         assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"text", 0o600)
 
@@ -70,33 +70,33 @@ def test_a_file_is_made_where_it_was_asked_for_or_under_a_name_of_its_own(tmp_pa
 def test_a_place_where_no_file_can_be_made_is_refused_beforehand(out: str, several: bool, message: str) -> None:
     Path("there").write_text("theirs")
     Path("link").symlink_to("nowhere")
-    with pytest.raises(RequestError) as refused:
-        Place.of(out, several=several)
+    with pytest.raises(UsageError) as refused:
+        OutputTarget.of(out, several=several)
     assert message in refused.value.message
     assert not Path("nowhere").exists()
 
 
 @pytest.mark.parametrize("out", [None, "token.json"])
 def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_path: Path) -> None:
-    with full_disk(), pytest.raises(RequestError, match="cannot write"):
-        Place.of(out, several=False)
-    with full_disk(), pytest.raises(RequestError, match="cannot write token: file too large"):
-        Place(Path()).write("token", b"text")
+    with full_disk(), pytest.raises(UsageError, match="cannot write"):
+        OutputTarget.of(out, several=False)
+    with full_disk(), pytest.raises(UsageError, match="cannot write token: file too large"):
+        OutputTarget(Path()).write("token", b"text")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("wishes", "several", "message"),
     [
-        (Wishes(to="age1"), False, "--to says how to seal, and nothing is to be sealed\n  say --seal too"),
-        (Wishes(passphrase=True), False, "--passphrase says how to seal"),
-        (Wishes(seal=True, to="age1"), True, "--to is of one recipient"),
-        (Wishes(seal=True, format="env"), False, "what is sealed holds the AWS JSON"),
-        (Wishes(seal=True, to="age1", passphrase=True), False, "--to and --passphrase exclude each other"),
+        (DeliveryOptions(to="age1"), False, "--to says how to seal, and nothing is to be sealed\n  say --seal too"),
+        (DeliveryOptions(passphrase=True), False, "--passphrase says how to seal"),
+        (DeliveryOptions(seal=True, to="age1"), True, "--to is of one recipient"),
+        (DeliveryOptions(seal=True, format="env"), False, "what is sealed holds the AWS JSON"),
+        (DeliveryOptions(seal=True, to="age1", passphrase=True), False, "--to and --passphrase exclude each other"),
     ],
 )
-def test_wishes_that_contradict_each_other_are_refused(wishes: Wishes, several: bool, message: str) -> None:
-    with pytest.raises(RequestError) as refused:
+def test_wishes_that_contradict_each_other_are_refused(wishes: DeliveryOptions, several: bool, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
         handover(wishes, a_venue(), several=several, text=plain, keys_folder=Path())
     assert message in str(refused.value)
 
@@ -105,7 +105,7 @@ def test_what_is_not_sealed_loads_no_package_for_it_and_each_seal_only_its_own()
     script = (
         "import sys, venue_access.tokens.handover, venue_access.tokens.external_id\n"
         "loaded = lambda: sorted({'pyrage', 'cryptography'} & set(sys.modules))\n"
-        "print(loaded())\nimport venue_access.tokens.seal.age\nprint(loaded())\n"
+        "print(loaded())\nimport venue_access.tokens.encryption.age\nprint(loaded())\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n['pyrage']\n"

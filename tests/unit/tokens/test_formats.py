@@ -12,7 +12,7 @@ import pytest
 from scripts.docs import arguments_of
 from tests.stacks import a_venue
 from tests.unit.tokens.tokens import ARN, a_token, written
-from venue_access.errors import DeliveryError, RequestError
+from venue_access.errors import DeliveryError, UsageError
 from venue_access.tokens.formats import FORMATS, Format, aws_json, writer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -53,14 +53,14 @@ def test_only_the_format_that_is_used_is_imported(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_format_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(RequestError, match="no format 'jsno'; did you mean 'json'") as raised:
+    with pytest.raises(UsageError, match="no format 'jsno'; did you mean 'json'") as raised:
         writer("jsno", a_venue())
     assert ", ".join(FORMATS) in str(raised.value)
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "ansible")])
 def test_several_tokens_are_refused_where_a_line_does_not_say_whose_it_is(name: str) -> None:
-    with pytest.raises(RequestError, match="one user at a time") as raised:
+    with pytest.raises(UsageError, match="one user at a time") as raised:
         writer(name, a_venue(), several=True)
     assert raised.value.hint == "for several take json or ansible"
 
@@ -75,7 +75,7 @@ def test_several_tokens_are_a_document_a_line_that_says_whose_it_is(name: str) -
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "ini"])
 def test_a_profile_name_is_refused_where_there_is_no_profile(name: str) -> None:
-    with pytest.raises(RequestError, match="has no profile"):
+    with pytest.raises(UsageError, match="has no profile"):
         written(name, profile_name="desk")
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.stacks import a_venue
 from tests.unit.tokens.tokens import a_token, written
-from venue_access.aws import Endpoint
-from venue_access.errors import DeliveryError, RequestError
+from venue_access.aws.client import Endpoint
+from venue_access.errors import DeliveryError, UsageError
 from venue_access.tokens.formats import writer
 from venue_access.tokens.shells import IN_THE_WAY
 
@@ -90,7 +90,7 @@ def test_cmd_has_nothing_but_what_a_for_loop_runs() -> None:
     ("name", "path"), [("dotenv", "/with space/ca.pem"), ("ini", "/a #b/ca.pem"), ("windows-cmd", '/a"b/ca.pem')]
 )
 def test_a_format_that_cannot_hold_the_ca_file_is_refused_before_a_token_is_issued(name: str, path: str) -> None:
-    with pytest.raises(RequestError, match=f"--format {name} cannot hold the path"):
+    with pytest.raises(UsageError, match=f"--format {name} cannot hold the path"):
         writer(name, a_venue(), endpoint=lambda: Endpoint(ENDPOINT.url, Path(path)))
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tokens.tokens import a_token, written
-from venue_access.errors import DeliveryError, RequestError
+from venue_access.errors import DeliveryError, UsageError
 
 
 def as_botocore_reads(text: str, folder: Path, profile: str) -> tuple[Any, ...]:
@@ -52,7 +52,7 @@ def test_botocore_finds_a_profile_by_the_name_it_was_given(name: str, tmp_path: 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a]", "[a", "DEFAULT", "-x", "a\nb", "a\n", "é", "#a", "x" * 129])
 def test_a_name_that_not_every_tool_takes_is_refused(name: str) -> None:
-    with pytest.raises(RequestError, match="is not a name that every AWS tool takes"):
+    with pytest.raises(UsageError, match="is not a name that every AWS tool takes"):
         written("ini", profile_name=name)
 
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.aws import Aws
-from venue_access.errors import RequestError
+from venue_access.aws.client import AwsClient
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.issue import (
     Issued,
@@ -31,7 +31,7 @@ def names(*users: str, users_only: bool = False) -> list[str | type]:
     return [each.name if isinstance(each, Recipient) else type(each) for each in recipients(request)]
 
 
-def unreached() -> Aws:
+def unreached() -> AwsClient:
     pytest.fail("AWS was asked")
 
 
@@ -49,7 +49,7 @@ def test_one_who_is_refused_does_not_stop_the_others() -> None:
 
 def test_one_to_whom_nothing_could_be_handed_over_is_refused_before_aws_is_asked() -> None:
     def prepare(recipient: Recipient) -> None:
-        raise RequestError(f"no key of {recipient.name}")
+        raise UsageError(f"no key of {recipient.name}")
 
     refused = list(
         issue(unreached, TokenRequest(LISTED, ("alice", "bob", "alice")), record=unrecorded, prepare=prepare)
@@ -71,7 +71,7 @@ def test_users_are_separated_by_commas_and_spaces_beside_them_do_not_count() -> 
     [("", "--user is empty"), (" ", "--user is empty"), ("alice,", "--user 'alice,' has an empty name"), (",", "','")],
 )
 def test_an_empty_name_is_refused_before_anybody_gets_a_token(text: str, said: str) -> None:
-    with pytest.raises(RequestError, match=said):
+    with pytest.raises(UsageError, match=said):
         users_named(text)
 
 
@@ -98,7 +98,7 @@ def test_a_name_that_aws_takes_is_taken_as_it_is(user: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "with space", "line\n", "secret*", "ümlaut"])
 def test_a_malformed_external_id_is_refused_without_being_shown(text: str) -> None:
-    with pytest.raises(RequestError, match=rf"the external ID given \({len(text)} characters\)") as refused:
+    with pytest.raises(UsageError, match=rf"the external ID given \({len(text)} characters\)") as refused:
         supplied_external_id(text)
     assert len(text) < 3 or text not in str(refused.value)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from tests.stacks import a_venue
-from venue_access.aws import AssumedRole, Keys
-from venue_access.masked import Secret
+from venue_access.aws.client import AssumedRole, Credentials
+from venue_access.sensitive import Secret
 from venue_access.tokens.formats import writer
 
 ARN = "arn:aws:sts::111122223333:assumed-role/unity-unity-dev-sts/alice-1"
@@ -16,7 +16,7 @@ def a_token(
     *, secret: str = "very-secret", session: str | None = "of-session", packed: int | None = None
 ) -> AssumedRole:
     """A token of alice's at unity-dev."""
-    keys = Keys("ASIAEXAMPLE", Secret(secret), None if session is None else Secret(session))
+    keys = Credentials("ASIAEXAMPLE", Secret(secret), None if session is None else Secret(session))
     until = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
     return AssumedRole(ARN, "AROAEXAMPLE:alice-1", keys, until, packed)
 

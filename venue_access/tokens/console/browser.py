@@ -17,7 +17,7 @@ from pathlib import Path
 
 from venue_access.errors import DeliveryError
 from venue_access.files import create_private, private_directory
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 
 DEADLINE = 60.0
 """Seconds for a browser to start."""

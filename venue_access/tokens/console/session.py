@@ -9,18 +9,18 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 
 from venue_access import deadline
-from venue_access.aws import Aws
-from venue_access.callers import caller_in_account
-from venue_access.errors import RequestError
+from venue_access.aws.client import AwsClient
+from venue_access.aws.identity import caller_in_account
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
-from venue_access.masked import ExternalId, Secret
-from venue_access.tokens.console.credentials import Credentials, check_can_sign_in
+from venue_access.sensitive import ExternalId, Secret
+from venue_access.tokens.console.credentials import ConsoleCredentials, check_can_sign_in
 from venue_access.tokens.console.sign_in import signin_token
 from venue_access.tokens.console.site import URL_LASTS, Site
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.entries import issued_for_one
 from venue_access.tokens.issue import Issued, TokenRequest
+from venue_access.tokens.ledger_recording import issued_for_one
 
 _DELIVERY = Delivery("console")
 
@@ -45,18 +45,16 @@ class ConsoleUrl:
 def check_has_console(venue: Venue | None, variables: Mapping[str, str]) -> None:
     """See that the credentials are AWS's own, for which there is a console.
 
-    :raises RequestError: the venue, or the environment, names another endpoint.
+    :raises UsageError: the venue, or the environment, names another endpoint.
     """
     hint = "a console is only at AWS itself; credentials of another service are not sent there"
     if venue is not None and venue.embedded_aws:
-        raise RequestError(
-            f"{venue.name} is on the embedded AWS, which has no sign-in service and no console", hint=hint
-        )
+        raise UsageError(f"{venue.name} is on the embedded AWS, which has no sign-in service and no console", hint=hint)
     if venue is not None and venue.aws_endpoint_url is not None:
-        raise RequestError(f"{venue.name} is at {venue.aws_endpoint_url}, which is not AWS", hint=hint)
+        raise UsageError(f"{venue.name} is at {venue.aws_endpoint_url}, which is not AWS", hint=hint)
     for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
         if variables.get(name):
-            raise RequestError(f"{name} is set: what it names has no sign-in service and no console", hint=hint)
+            raise UsageError(f"{name} is set: what it names has no sign-in service and no console", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -89,31 +87,31 @@ def issued_for_console(
     similar = asked.accept_similar or asked.user is None  # what AWS calls the operator is no slip
     request = TokenRequest(asked.venue, (user,), external_id=asked.external_id, accept_similar=similar)
     with issued_for_one(ledger, request, _DELIVERY, asked.reason) as issued:
-        credentials = Credentials(issued.token.keys, issued.token.expiration, lends_duration=not caller.chains)
+        credentials = ConsoleCredentials(issued.token.keys, issued.token.expiration, lends_duration=not caller.chains)
         yield console_url(credentials, site, destination, issuer), issued
 
 
 def check_given(
-    credentials: Credentials,
+    credentials: ConsoleCredentials,
     region: str,
     venue: Venue | None,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-) -> Aws:
+) -> AwsClient:
     """See that given credentials work, can sign in, and are of the venue's account; the way to AWS with them.
 
-    :raises RequestError: they do not last long enough, or cannot sign in.
+    :raises UsageError: they do not last long enough, or cannot sign in.
     :raises Unreachable: they do not work, or are of another account.
     """
     credentials.session_duration(now())  # what has run out needs no call
-    aws = Aws(region=region, keys=credentials.keys)
+    aws = AwsClient(region=region, keys=credentials.keys)
     hint = "leave --venue out, or give credentials of that account"
     check_can_sign_in(aws.caller() if venue is None else caller_in_account(aws, venue, hint=hint))
     return aws
 
 
 def console_url(
-    credentials: Credentials,
+    credentials: ConsoleCredentials,
     site: Site,
     destination: str,
     issuer: str | None = None,
@@ -123,7 +121,7 @@ def console_url(
 ) -> ConsoleUrl:
     """Sign in with credentials.
 
-    :raises RequestError: they do not last long enough.
+    :raises UsageError: they do not last long enough.
     :raises AwsError: AWS gives no sign-in token for them, or cannot be reached.
     """
     duration = credentials.session_duration(now())

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from venue_access.aws_values import Keys
+from venue_access.aws.types import Credentials
 from venue_access.errors import AwsError, Unreachable
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 
 DEADLINE = 20.0
 """Seconds."""
@@ -25,7 +25,7 @@ _REFUSED = "the credentials may have expired or been revoked, or the clock of th
 
 def signin_token(
     federation: str,
-    keys: Keys,
+    keys: Credentials,
     *,
     session_duration: int | None,
     tls: ssl.SSLContext | None = None,
@@ -70,7 +70,7 @@ def signin_token(
     return _token(f"the sign-in service {host}", status, kind, content)
 
 
-def _body(keys: Keys, session_duration: int | None) -> bytes:
+def _body(keys: Credentials, session_duration: int | None) -> bytes:
     assert keys.session_token is not None  # ``credentials`` takes no other
     session = {
         "sessionId": keys.access_key_id,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
-from venue_access.errors import RequestError
+from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.inventory.regions import PARTITIONS
-from venue_access.masked import Secret
+from venue_access.sensitive import Secret
 
 URL_LASTS = 900
 """Seconds that a sign-in token, and so the URL, can be used."""
@@ -41,17 +41,17 @@ class Site:
         """The console of a region.
 
         :param partition: the venue's, which the inventory may name for a region that is not listed.
-        :raises RequestError: its partition is not known, or has no sign-in host that AWS documents: credentials are
+        :raises UsageError: its partition is not known, or has no sign-in host that AWS documents: credentials are
             never sent to another partition's.
         """
         partition = partition or PARTITIONS.get(region)
         if partition is None:
-            raise RequestError(
+            raise UsageError(
                 f"region {region!r} is of no partition that is known, so neither is where its console is",
                 hint="name a region such as us-west-2",
             )
         if partition not in _DOMAINS:
-            raise RequestError(
+            raise UsageError(
                 f"{region} is in the partition {partition}, whose sign-in host AWS does not document",
                 hint=f"this works in: {', '.join(_DOMAINS)}",
             )
@@ -69,7 +69,7 @@ class Site:
     def check_destination(self, url: str) -> None:
         """See that a URL is a page of this partition's console.
 
-        :raises RequestError: it is not: AWS would refuse it, or lead the person elsewhere.
+        :raises UsageError: it is not: AWS would refuse it, or lead the person elsewhere.
         """
         home = f"console.{self.domain}"
         try:
@@ -80,7 +80,7 @@ class Site:
         plain = url.isascii() and url.isprintable() and not re.search(r"[\s\\\"<>]", url)
         ours = host == home or host.endswith(f".{home}")
         if not (plain and ours and parts.scheme == "https" and port in (None, 443) and "@" not in parts.netloc):
-            raise RequestError(
+            raise UsageError(
                 f"--destination {url!r} is no page of this console",
                 hint=f"it begins with https://{home}/ or https://{self.region}.{home}/",
             )
@@ -97,7 +97,7 @@ class Site:
 def check_issuer(url: str) -> None:
     """See that ``--issuer`` can be opened: there the console sends people whose session has ended.
 
-    :raises RequestError: it is no URL of the web.
+    :raises UsageError: it is no URL of the web.
     """
     try:
         parts = urlsplit(url)
@@ -105,7 +105,7 @@ def check_issuer(url: str) -> None:
     except ValueError:
         fits = False
     if not fits or not url.isprintable() or " " in url:
-        raise RequestError(f"--issuer {url!r} is no URL", hint="such as https://access.example.org/")
+        raise UsageError(f"--issuer {url!r} is no URL", hint="such as https://access.example.org/")
 
 
 @dataclass(frozen=True)
@@ -121,25 +121,25 @@ class Page:
 
     def __post_init__(self) -> None:
         if self.service is not None and self.destination is not None:
-            raise RequestError("--service and --destination exclude each other")
+            raise UsageError("--service and --destination exclude each other")
         if self.service is not None and _SERVICE.fullmatch(self.service) is None:
-            raise RequestError(
+            raise UsageError(
                 f"--service {self.service!r} is no service", hint="such as s3, ecr or cloudwatch, as its URL has it"
             )
         if self.resource is not None and self.service not in ("s3", "ecr"):
-            raise RequestError("--resource goes with --service s3 or ecr")
+            raise UsageError("--resource goes with --service s3 or ecr")
 
     def url(self, site: Site, venue: Venue | None, buckets: Callable[[], Sequence[str]]) -> str:
         """The page's URL: for ``s3`` and ``ecr`` the venue's own bucket or repository by name.
 
         :param buckets: the venue's; asked for ``s3`` only, and the first is taken unless one is named.
-        :raises RequestError: it is no page of this console, or none of the venue's.
+        :raises UsageError: it is no page of this console, or none of the venue's.
         """
         if self.destination is not None:
             site.check_destination(self.destination)
             return self.destination
         if self.resource is not None and venue is None:
-            raise RequestError("--resource goes with a venue", hint="name it with --venue")
+            raise UsageError("--resource goes with a venue", hint="name it with --venue")
         if self.service == "s3":
             return site.page(self._bucket_path(buckets()))
         if self.service == "ecr":
@@ -148,7 +148,7 @@ class Page:
 
     def _bucket_path(self, buckets: Sequence[str]) -> str:
         if self.resource is not None and self.resource not in buckets:
-            raise RequestError(f"{self.resource!r} is no bucket of the venue", hint=f"it has: {', '.join(buckets)}")
+            raise UsageError(f"{self.resource!r} is no bucket of the venue", hint=f"it has: {', '.join(buckets)}")
         return "/".join(["s3/buckets", *([self.resource] if self.resource else buckets[:1])])
 
     def _repository_path(self, venue: Venue | None) -> str:
@@ -156,5 +156,5 @@ class Page:
             return "ecr/private-registry/repositories"
         if not venue.has_repository(self.resource):
             begin = " or ".join(venue.ecr_repository_prefixes)
-            raise RequestError(f"{self.resource!r} is no repository of {venue.name}", hint=f"they begin with {begin}")
+            raise UsageError(f"{self.resource!r} is no repository of {venue.name}", hint=f"they begin with {begin}")
         return f"ecr/repositories/private/{venue.account_id}/{quote(self.resource)}"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from venue_access.aws import AssumedRole, Endpoint
+    from venue_access.aws.client import AssumedRole, Endpoint
     from venue_access.inventory.model import Venue
 
 
 @dataclass(frozen=True)
-class Terms:
+class FormatOptions:
     """What a text needs to know besides the token."""
 
     region: str
@@ -37,11 +37,11 @@ class Format:
     always can.
     """
 
-    write: Callable[[AssumedRole, Terms], str]
+    write: Callable[[AssumedRole, FormatOptions], str]
     several: bool = False
     """Whether texts may follow each other: each is one line, and says whose token it is."""
     check_profile_name: Callable[[str], None] | None = None
-    """Raises ``RequestError`` for a name that cannot be a profile's; None where the format has no profile."""
+    """Raises ``UsageError`` for a name that cannot be a profile's; None where the format has no profile."""
     shell: Shell | None = None
     """The shell whose statements it writes."""
 
@@ -98,42 +98,42 @@ def writer(
     :param several: whether it is to write more than one.
     :param endpoint: the venue's endpoint, asked for again when a token is written: the emulator chooses its port as it
         starts.
-    :raises RequestError: there is no such format, or it is not one for this.
+    :raises UsageError: there is no such format, or it is not one for this.
     """
-    from venue_access.errors import RequestError
+    from venue_access.errors import UsageError
 
     chosen = format_called(name)
     if several and not chosen.several:
         fit = " or ".join(each for each, other in FORMATS.items() if other.several)
-        raise RequestError(f"--format {name} is for one user at a time", hint=f"for several take {fit}")
+        raise UsageError(f"--format {name} is for one user at a time", hint=f"for several take {fit}")
     if profile_name is not None:
         if chosen.check_profile_name is None:
-            raise RequestError(f"--format {name} has no profile", hint="--profile-name goes with --format ini")
+            raise UsageError(f"--format {name} has no profile", hint="--profile-name goes with --format ini")
         chosen.check_profile_name(profile_name)
-    terms = Terms(venue.region, venue.name if profile_name is None else profile_name, several)
+    terms = FormatOptions(venue.region, venue.name if profile_name is None else profile_name, several)
     _check_endpoint(name, replace(terms, endpoint=endpoint()))
     return lambda token: chosen.write(token, replace(terms, endpoint=endpoint()))
 
 
-def _check_endpoint(name: str, terms: Terms) -> None:
+def _check_endpoint(name: str, terms: FormatOptions) -> None:
     """Check that a format can hold an endpoint, before a token is issued.
 
-    :raises RequestError: it cannot: the path of the CA file has a character that the format has no notation for.
+    :raises UsageError: it cannot: the path of the CA file has a character that the format has no notation for.
     """
     if terms.endpoint is None:
         return
     from datetime import datetime, timezone
 
-    from venue_access.aws import AssumedRole, Keys
-    from venue_access.errors import DeliveryError, RequestError
-    from venue_access.masked import Secret
+    from venue_access.aws.client import AssumedRole, Credentials
+    from venue_access.errors import DeliveryError, UsageError
+    from venue_access.sensitive import Secret
 
-    keys = Keys("id", Secret("x"), Secret("x"))
+    keys = Credentials("id", Secret("x"), Secret("x"))
     try:
         FORMATS[name].write(AssumedRole("arn", "id", keys, datetime(2000, 1, 1, tzinfo=timezone.utc)), terms)
     except DeliveryError as error:
         where = terms.endpoint.ca_file or terms.endpoint.url
-        raise RequestError(
+        raise UsageError(
             f"--format {name} cannot hold the path {str(where)!r}, which the token needs",
             hint="use --format json, or another work directory",
         ) from error
@@ -142,14 +142,14 @@ def _check_endpoint(name: str, terms: Terms) -> None:
 def format_called(name: str) -> Format:
     """The format of ``--format``.
 
-    :raises RequestError: there is no such one.
+    :raises UsageError: there is no such one.
     """
-    from venue_access.errors import RequestError
+    from venue_access.errors import UsageError
 
     if name not in FORMATS:
-        from venue_access.inventory.nearby import did_you_mean
+        from venue_access.inventory.suggestions import did_you_mean
 
-        raise RequestError(
+        raise UsageError(
             f"there is no format {name!r}{did_you_mean(name, FORMATS)}", hint=f"the formats are: {', '.join(FORMATS)}"
         )
     return FORMATS[name]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from venue_access.aws import AssumedRole
-from venue_access.tokens.formats import Format, Terms, aws_json
+from venue_access.aws.client import AssumedRole
+from venue_access.tokens.formats import Format, FormatOptions, aws_json
 
 
-def _write(token: AssumedRole, terms: Terms) -> str:
+def _write(token: AssumedRole, terms: FormatOptions) -> str:
     credentials = aws_json(token)["Credentials"]
     document = {
         "sts_creds": {

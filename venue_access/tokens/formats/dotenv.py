@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 
-from venue_access.aws import AssumedRole
-from venue_access.tokens.formats import Format, Terms
+from venue_access.aws.client import AssumedRole
+from venue_access.tokens.formats import Format, FormatOptions
 from venue_access.tokens.shells import assignments, unwritable
 
 _AGREED = re.compile(r"[\w+/.:,@%=-]*", re.ASCII)
 
 
-def _write(token: AssumedRole, terms: Terms) -> str:
+def _write(token: AssumedRole, terms: FormatOptions) -> str:
     found = assignments(token, terms)
     for name, value in found.items():
         if not _AGREED.fullmatch(value):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 
-from venue_access.aws import AssumedRole
-from venue_access.tokens.formats import Format, Terms
+from venue_access.aws.client import AssumedRole
+from venue_access.tokens.formats import Format, FormatOptions
 from venue_access.tokens.shells import assignments, posix_quoted
 
 _BARE = re.compile(r"[\w+/.:,@%-][\w+/.:,@%=-]*", re.ASCII)  # zsh takes a leading = for the path of a command
 
 
-def _write(token: AssumedRole, terms: Terms) -> str:
+def _write(token: AssumedRole, terms: FormatOptions) -> str:
     return "\n".join(
         f"{name}={value if _BARE.fullmatch(value) else posix_quoted(value)}"
         for name, value in assignments(token, terms).items()

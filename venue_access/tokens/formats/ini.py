@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from venue_access.aws import AssumedRole, Endpoint
-from venue_access.errors import RequestError
-from venue_access.tokens.formats import Format, Terms, utc
+from venue_access.aws.client import AssumedRole, Endpoint
+from venue_access.errors import UsageError
+from venue_access.tokens.formats import Format, FormatOptions, utc
 from venue_access.tokens.shells import unwritable
 
 _PROFILE_NAME = re.compile(r"(?!DEFAULT$)[\w./%@:+][\w./%@:+-]{0,127}", re.ASCII)
@@ -21,7 +21,7 @@ _REFUSED = re.compile(r"[\x00-\x1f\x7f]|\s[#;]|^\s|\s$|[\u0085\u2028\u2029]")
 
 def _check_profile_name(name: str) -> None:
     if not _PROFILE_NAME.fullmatch(name):
-        raise RequestError(
+        raise UsageError(
             f"--profile-name {name!r} is not a name that every AWS tool takes",
             hint="it is up to 128 ASCII letters, digits and _ - . / % @ : +, no - at its beginning, and not DEFAULT,"
             " whose settings are every profile's",
@@ -41,7 +41,7 @@ def endpoint_settings(endpoint: Endpoint | None) -> dict[str, str]:
     return {"endpoint_url": endpoint.url, **ca_bundle}
 
 
-def _write(token: AssumedRole, terms: Terms) -> str:
+def _write(token: AssumedRole, terms: FormatOptions) -> str:
     keys = token.keys
     settings = {
         "aws_access_key_id": keys.access_key_id,

@@ -1,0 +1,158 @@
+"""A profile is put into a configuration without touching anything else in it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from botocore.configloader import load_config
+
+from venue_access.accounts.profile_writer import Profile, with_profile, write_profile
+from venue_access.aws.client import Endpoint
+from venue_access.errors import UsageError
+
+OURS = Profile("desk", ["/with space/venue-access-credentials", "--venue", "it's"], "us-west-2")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[default]\nregion = eu-west-1\n", "# no line's end", "[profile desk2]\r\na=b\r\n"]
+)
+def test_it_is_added_at_the_end_and_the_rest_stays_to_the_letter(text: str) -> None:
+    written = with_profile(text, OURS)
+    assert written.startswith(text)
+    assert written.endswith(f"[profile desk]\n{OURS.text().partition(chr(10))[2]}")
+    assert with_profile(written, OURS) == written
+
+
+def test_one_of_ours_is_replaced_where_it_stands() -> None:
+    before = with_profile("[default]\n", Profile("desk", OURS.command, "eu-west-1")) + "\n[profile last]\nregion = x\n"
+    after = with_profile(before, OURS)
+    assert after == before.replace("region = eu-west-1", "region = us-west-2")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[profile desk]",
+        '[profile "desk"]',
+        "[ profile  desk ]",
+        "[profile desk] # mine",
+        "[profile desk]; mine",
+        "  [profile desk]",
+        "\t[profile desk]\r",
+        "[profiles desk]",
+    ],
+)
+def test_somebody_elses_of_that_name_is_refused(header: str) -> None:
+    with pytest.raises(UsageError, match="which is not the kit's"):
+        with_profile(f"{header}\nregion = us-east-1\n", OURS)
+
+
+def test_the_command_is_one_for_tools_that_split_it_and_for_those_that_use_a_shell() -> None:
+    line = OURS.text().splitlines()[1].removeprefix("credential_process = ")
+    assert shlex.split(line) == list(OURS.command)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x]\n[default", "x" * 65, "-x", "naïve", "x\n"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a profile's"):
+        Profile(name, OURS.command, "us-west-2")
+
+
+@pytest.mark.parametrize("name", ["default", "DEFAULT", "Default"])
+def test_the_profile_of_every_tool_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="every AWS tool without a profile"):
+        Profile(name, OURS.command, "us-west-2")
+
+
+@pytest.mark.parametrize("word", ["a\nregion = x", "a\r", "a #b", "\u2028", "a\x85", "\udcff", "\x1b[2J"])
+def test_a_command_that_would_be_read_as_another_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="cannot hold"):
+        Profile("desk", ["program", "--source-profile", word], "us-west-2")
+
+
+REJECTED = {
+    "[default]\n[default]\n": "line 2: a section that it has already",
+    "[profile desk]\na = 1\na = 2\n": "line 3: a setting that its section has already",
+    "\ufeff[default]\n": "line 1: a line before the first section",
+    "[default]\ns3 =\n  a\n": r"\[default\] s3: an indented line without a =",
+    "[default]\naws_secret_access_key\n": "line 2: a line that is neither a section nor a setting",
+}
+
+
+@pytest.mark.parametrize(("text", "why"), REJECTED.items())
+def test_a_file_that_the_aws_cli_rejects_is_left_as_it_is(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why) as raised:
+        with_profile(text, OURS)
+    assert "secret" not in str(raised.value)
+
+
+def test_two_profiles_of_the_name_are_refused() -> None:
+    with pytest.raises(UsageError, match="defines the profile desk twice"):
+        with_profile(f"{OURS.text()}[profile 'desk']\n", OURS)
+
+
+@pytest.mark.parametrize("setting", ["role_arn", "source_profile", "aws_access_key_id", "sso_session"])
+def test_a_setting_of_all_profiles_that_overrides_a_process_is_refused(setting: str) -> None:
+    with pytest.raises(UsageError, match=rf"the section \[DEFAULT\] sets {setting}"):
+        with_profile(f"[DEFAULT]\n{setting} = x\n", OURS)
+
+
+KEPT = {
+    "a comment with brackets": "[default] ; see [profile desk]\nregion = x\n",
+    "a nested setting": "[default]\ns3 =\n  [profile desk] = x\n",
+    "a setting of two lines": "[default]\nregion = x\n  [profile desk]\n",
+    "other line ends": "[default]\r\nregion = x\r\n",
+    "old line ends": "[default]\rregion = x\r",
+    "sections that are no profiles": "[desk]\nregion = x\n[sso-session desk]\nsso_region = x\n[preview]\na = true\n",
+    "harmless settings of all profiles": "[DEFAULT]\noutput = json\nregion = eu-west-1\n",
+    "a comment after ours": f"{OURS.text()}\n# of the next\n; one\n[profile next]\nregion = x\n",
+    "quotes": "[profile 'a b']\nregion = x\n",
+}
+
+
+@pytest.mark.parametrize("text", KEPT.values(), ids=KEPT)
+def test_botocore_reads_the_profile_and_the_rest_as_before(text: str, tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.write_bytes(text.encode())
+    after.write_bytes(with_profile(text, OURS).encode())
+    read, was = load_config(str(after)), load_config(str(before))
+    own = read["profiles"].pop("desk")
+    was["profiles"].pop("desk", None)
+    assert read == was
+    assert shlex.split(own["credential_process"]) == list(OURS.command)
+    assert own["region"] == "us-west-2"
+    assert not [line for line in text.splitlines() if line.startswith(("#", ";")) and line not in after.read_text()]
+
+
+def written_in(home: Path, profile: Profile = OURS, *, source: str | None = None) -> bool:
+    return write_profile({}, home, profile, source=source)[1]
+
+
+def test_a_section_of_the_credentials_file_that_overrides_it_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / ".aws"
+    folder.mkdir(mode=0o700)
+    (folder / "credentials").write_text("[desk]  # mine\naws_access_key_id = x\n")
+    with pytest.raises(UsageError, match=r"has a section \[desk\], which overrides a profile"):
+        written_in(tmp_path)
+    assert not (folder / "config").exists()
+    (folder / "credentials").write_text("[desk2]\n")
+    assert written_in(tmp_path)
+    assert not written_in(tmp_path)
+
+
+def test_a_source_profile_has_to_exist_and_to_be_another(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such profile"):
+        written_in(tmp_path, source="work")
+    with pytest.raises(UsageError, match="is the profile that is to be written"):
+        written_in(tmp_path, source="desk")
+    folder = tmp_path / ".aws"
+    folder.mkdir(mode=0o700)
+    (folder / "config").write_text("[profile 'my work']\n")
+    assert written_in(tmp_path, source="my work")
+
+
+def test_a_profile_for_another_endpoint_leads_there() -> None:
+    there = Profile("desk", OURS.command, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/x y/ca.pem")))
+    assert there.text().endswith("endpoint_url = https://127.0.0.1:1\nca_bundle = /x y/ca.pem\n")

@@ -1,0 +1,189 @@
+"""Where a venue's external ID stands: each row of the table, and what is in none of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from tests.stacks import a_venue
+from venue_access.aws.client import LiveRole, Parameter
+from venue_access.errors import UsageError
+from venue_access.policies.documents import ExternalIds, trust_policy
+from venue_access.provisioning.rotation_state import (
+    Stage,
+    ids_for_provisioning,
+    is_importable,
+    new_external_id,
+    standing,
+)
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
+from venue_access.sensitive import ExternalId
+
+S, N, OTHER = "id-of-old", "id-of-new", "id-of-nobody"
+MOMENT = datetime(2026, 11, 20, tzinfo=timezone.utc)
+
+
+def live(policy: dict[str, Any] | None, published: str | None) -> VenueSnapshot:
+    role = None
+    if policy is not None:
+        role = LiveRole(a_venue().role_arn, "AROAEXAMPLE", "/", policy, 3600, None)
+    return VenueSnapshot(role, None if published is None else Parameter(ExternalId(published), 1, MOMENT))
+
+
+def ours(current: str, incoming: str | None = None) -> dict[str, Any]:
+    return trust_policy(a_venue(), ExternalIds(ExternalId(current), (incoming and ExternalId(incoming)) or None))
+
+
+def handmade(*ids: str, sid: str | None = None, operator: str = "StringEquals") -> dict[str, Any]:
+    """A role's trust policy as people write it."""
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "sts:AssumeRole",
+    }
+    if sid:
+        statement["Sid"] = sid
+    if ids:
+        statement["Condition"] = {operator: {"sts:ExternalId": ids[0] if len(ids) == 1 else list(ids)}}
+    return {"Version": "2012-10-17", "Statement": statement}
+
+
+def trusting(policy: dict[str, Any], principals: str | list[str]) -> dict[str, Any]:
+    statements = [{**each, "Principal": {"AWS": principals}} for each in policy["Statement"]]
+    return {**policy, "Statement": statements}
+
+
+def together(*policies: dict[str, Any]) -> dict[str, Any]:
+    statements = [
+        each
+        for policy in policies
+        for each in (policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]])
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+@pytest.mark.parametrize(
+    ("policy", "published", "stage", "ids"),
+    [
+        (None, None, Stage.ABSENT, None),
+        (None, S, Stage.ABSENT, None),
+        (ours(S), S, Stage.STABLE, (S, None)),
+        (ours(S, N), S, Stage.ANNOUNCED, (S, N)),
+        (ours(S, N), N, Stage.PUBLISHED, (S, N)),
+        (ours(S), None, Stage.PARAMETER_LOST, (S, None)),
+        (ours(S, N), None, Stage.PARAMETER_LOST, (S, N)),
+        (ours(S, S), S, Stage.PUBLISHED, (S, S)),
+    ],
+)
+def test_each_row_of_the_table(
+    policy: dict[str, Any] | None, published: str | None, stage: Stage, ids: tuple[str, str | None] | None
+) -> None:
+    stands = standing(live(policy, published))
+    assert stands.stage is stage
+    expected = ids and ExternalIds(ExternalId(ids[0]), ExternalId(ids[1]) if ids[1] else None)
+    assert stands.ids == expected
+
+
+BROKEN = {
+    "P in neither": (ours(S), OTHER, "the trust policy does not accept what the parameter holds"),
+    "P in neither of two": (ours(S, N), OTHER, "the trust policy does not accept what the parameter holds"),
+    "no condition": (handmade(), S, "without an external ID"),
+    "one of two without": (together(ours(S), handmade()), S, "without an external ID"),
+    "if exists": (handmade(S, sid="Current", operator="StringEqualsIfExists"), S, "without an external ID"),
+    "any of a set": (handmade(S, sid="Current", operator="ForAnyValue:StringEquals"), S, "without an external ID"),
+    "no Sid": (handmade(S), S, "not written by this kit, or was edited by hand"),
+    "another Sid": (together(ours(S), handmade(OTHER, sid="Mine")), S, "edited by hand"),
+    "two IDs in one": (handmade(S, OTHER, sid="Current"), S, "edited by hand"),
+    "Incoming alone": (handmade(S, sid="Incoming"), S, "no statement Current"),
+    "who was deleted": (trusting(ours(S), "AROAEXAMPLEOFADELETED"), S, "trusts somebody who was deleted"),
+    "users who were": (trusting(ours(S), ["AIDAEXAMPLEONE", "AIDAEXAMPLETWO"]), S, "trusts somebody who was deleted"),
+    "nothing": ({"Version": "2012-10-17", "Statement": []}, S, "no statement Current"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_in_no_row_is_broken_and_says_how_without_an_id(case: str) -> None:
+    policy, published, reason = BROKEN[case]
+    stands = standing(live(policy, published))
+    assert stands.stage is Stage.BROKEN
+    assert reason in stands.reason
+    assert not re.search("id-of", stands.reason)
+    assert stands.ids is None
+
+
+def test_somebody_deleted_beside_somebody_trusted_breaks_nothing() -> None:
+    both = trusting(ours(S), ["AROAEXAMPLEOFADELETED", "arn:aws:iam::111122223333:root"])
+    assert standing(live(both, S)).stage is Stage.STABLE
+
+
+def test_what_is_left_of_a_venue_whose_role_is_missing_is_told() -> None:
+    assert "its role is missing, though its SSM parameter is there" in standing(live(None, S)).reason
+    assert standing(live(None, None)).reason == ""
+
+
+def test_what_only_lets_a_session_be_tagged_is_no_way_in() -> None:
+    session = handmade(sid="Session")
+    session["Statement"]["Action"] = ["sts:SetSourceIdentity", "sts:TagSession"]
+    assert standing(live(together(ours(S), session), S)).stage is Stage.STABLE
+
+
+@pytest.mark.parametrize(
+    ("policy", "published", "expected"),
+    [
+        (ours(S), S, (S, None)),
+        (ours(S, N), S, (S, N)),
+        (ours(S, N), N, (S, N)),
+        (ours(S), None, (S, None)),
+        (None, S, (S, None)),
+        (handmade(S), None, (S, None)),
+        (handmade(S), S, (S, None)),
+        (handmade(S, OTHER), S, (S, None)),
+        (handmade(), S, (S, None)),
+    ],
+)
+def test_provisioning_keeps_the_id_that_is_in_use(
+    policy: dict[str, Any] | None, published: str | None, expected: tuple[str, str | None]
+) -> None:
+    current, incoming = expected
+    kept = ids_for_provisioning(a_venue(), live(policy, published))
+    assert kept == ExternalIds(ExternalId(current), ExternalId(incoming) if incoming else None)
+    if policy is not None and standing(live(policy, published)).stage is Stage.BROKEN:
+        assert is_importable(live(policy, published))
+
+
+@pytest.mark.parametrize("policy", [None, handmade()])
+def test_where_no_id_is_in_use_provisioning_makes_one(policy: dict[str, Any] | None) -> None:
+    made = ids_for_provisioning(a_venue(), live(policy, None))
+    assert made.incoming is None
+    assert made != ids_for_provisioning(a_venue(), live(policy, None))
+
+
+@pytest.mark.parametrize(
+    ("policy", "published"),
+    [(ours(S), OTHER), (handmade(S), OTHER), (handmade(S, OTHER), None), (handmade(S, N), OTHER)],
+)
+def test_where_it_cannot_be_told_which_is_in_use_provisioning_points_to_the_repair(
+    policy: dict[str, Any], published: str | None
+) -> None:
+    with pytest.raises(UsageError, match="--repair") as refused:
+        ids_for_provisioning(a_venue(), live(policy, published))
+    assert "id-of" not in str(refused.value)
+    assert not is_importable(live(policy, published))
+
+
+def test_a_new_id_is_one_that_aws_and_every_shell_take_and_no_two_are_alike() -> None:
+    made = [new_external_id() for _ in range(100)]
+    assert len(set(made)) == 100
+    for each in made:
+        assert each.fits
+        assert re.fullmatch(r"va\.[\w-]{40}", each.reveal())
+
+
+def test_no_stage_prints_an_id() -> None:
+    shown = repr(standing(live(ours(S, N), N))) + repr(live(ours(S), S))
+    assert json.dumps(shown)
+    assert N not in repr(standing(live(ours(S, N), N)))

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from tests.stacks import a_venue
+from tests.unit.ledger.records import NOON
+from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Credentials
+from venue_access.errors import AccessDenied, CheckFailed, Unreachable
+from venue_access.inventory.model import Venue
+from venue_access.ledger.proofs import ProofSessions
+from venue_access.provisioning.trust_check import PROOFS, RetryPolicy, verify_trust_policy
+from venue_access.sensitive import ExternalId, Secret
+
+OURS = ExternalId("va.ours")
+PORTAL = CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/portal-admin/ana")
+STRANGER = CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/somebody/ana")
+
+
+class Time:
+    """A clock that only waiting moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def retry_policy(self, timeout: float = 120.0) -> RetryPolicy:
+        return RetryPolicy(timeout, clock=lambda: self.now, sleep=self.sleep)
+
+
+class Role(AwsClient):
+    """A role that ``accepts`` some external IDs, and remembers what it was asked for."""
+
+    def __init__(self, accepts: Callable[[ExternalId | None], bool]) -> None:
+        super().__init__(region="us-west-2")
+        self.asked: list[ExternalId | None] = []
+        self.sent: list[tuple[str | None, Mapping[str, str] | None]] = []
+        self._accepts = accepts
+
+    def assume_role(
+        self,
+        role_arn: str,
+        session_name: str,
+        *,
+        external_id: ExternalId | None = None,
+        duration: int | None = None,
+        source_identity: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        policy: str | None = None,
+    ) -> AssumedRole:
+        self.asked.append(external_id)
+        self.sent.append((source_identity, tags))
+        if not self._accepts(external_id):
+            raise AccessDenied("AWS refused sts:AssumeRole")
+        keys = Credentials("ASIAEXAMPLE", Secret("secret"), Secret("token"))
+        return AssumedRole(role_arn, "AROAEXAMPLE:x", keys, datetime(2026, 11, 20, tzinfo=timezone.utc))
+
+
+def sessions(role: Role, venue: Venue) -> ProofSessions:
+    return ProofSessions("provision", role, venue, now=lambda: NOON, unique=lambda: "3f9c21ab")
+
+
+def test_the_id_opens_the_role_and_a_wrong_one_and_none_do_not() -> None:
+    role = Role(lambda given: given == OURS)
+    proofs = verify_trust_policy(sessions(role, a_venue()), OURS, caller=PORTAL, retry_policy=Time().retry_policy())
+    assert (proofs.held, proofs.skipped) == (PROOFS, None)
+    assert role.asked[:2] == [OURS, None]
+    assert len(role.asked) == 3
+
+
+def test_an_id_that_was_taken_out_of_use_is_tried_too() -> None:
+    old = ExternalId("va.old")
+    role = Role(lambda given: given in (OURS, old))
+    with pytest.raises(CheckFailed, match="with an external ID that was taken out of use"):
+        verify_trust_policy(
+            sessions(role, a_venue()), OURS, caller=PORTAL, refused=(old,), retry_policy=Time().retry_policy()
+        )
+
+
+def test_iam_is_given_time_to_see_a_change() -> None:
+    time = Time()
+    role = Role(lambda given: given == OURS and time.now > 30)
+    assert (
+        verify_trust_policy(sessions(role, a_venue()), OURS, caller=PORTAL, retry_policy=time.retry_policy()).held
+        == PROOFS
+    )
+    assert 30 < time.now < 40
+
+
+def test_a_role_that_stays_shut_is_a_difference_once_time_is_up() -> None:
+    time = Time()
+    with pytest.raises(CheckFailed, match="120 s after the change") as told:
+        verify_trust_policy(
+            sessions(Role(lambda given: False), a_venue()), OURS, caller=PORTAL, retry_policy=time.retry_policy()
+        )
+    assert time.now <= 120
+    assert "va.ours" not in str(told.value)
+
+
+@pytest.mark.parametrize("open_to", ["none", "any"])
+def test_a_role_that_stays_open_is_a_difference(open_to: str) -> None:
+    role = Role(lambda given: given == OURS or open_to == "any" or given is None)
+    with pytest.raises(CheckFailed, match="can be assumed with"):
+        verify_trust_policy(sessions(role, a_venue()), OURS, caller=PORTAL, retry_policy=Time().retry_policy())
+
+
+def test_who_is_not_trusted_proves_nothing_and_asks_nothing() -> None:
+    role = Role(lambda given: True)
+    proofs = verify_trust_policy(sessions(role, a_venue()), OURS, caller=STRANGER, retry_policy=Time().retry_policy())
+    assert proofs.held == 0
+    assert "is not one of the venue's trusted_principals" in str(proofs.skipped)
+    assert role.asked == []
+
+
+@pytest.mark.parametrize("option", [{"source_cidrs": ("192.0.2.0/24",)}, {"principal_org_id": "o-a1b2c3d4e5"}])
+def test_who_may_be_outside_the_venues_network_or_organization_is_told_so(option: dict[str, Any]) -> None:
+    role = Role(lambda given: False)
+    proofs = verify_trust_policy(
+        sessions(role, a_venue(**option)), OURS, caller=PORTAL, retry_policy=Time().retry_policy(1.0)
+    )
+    assert f"may be outside the venue's {next(iter(option))}" in str(proofs.skipped)
+
+
+def test_what_a_token_sends_is_sent_with_the_proofs() -> None:
+    role = Role(lambda given: given == OURS)
+    venue = a_venue(source_identity=True, session_tags={"purpose": "review"})
+    verify_trust_policy(sessions(role, venue), OURS, caller=PORTAL, retry_policy=Time().retry_policy())
+    assert set(map(str, role.sent)) == {"('venue-access-provision-20261120T120000Z-3f9c21ab', {'purpose': 'review'})"}
+
+
+def test_keys_that_expire_meanwhile_prove_nothing_either_way() -> None:
+    class Expired(Role):
+        def assume_role(self, *arguments: object, **named: object) -> AssumedRole:
+            raise Unreachable("your AWS keys have expired")
+
+    with pytest.raises(Unreachable):
+        verify_trust_policy(
+            sessions(Expired(lambda given: False), a_venue()), OURS, caller=PORTAL, retry_policy=Time().retry_policy()
+        )

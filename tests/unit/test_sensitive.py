@@ -1,0 +1,139 @@
+"""What is kept from eyes does not show, whatever one does with it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import operator
+import pickle
+import traceback
+from dataclasses import dataclass
+
+import pytest
+
+from venue_access import sensitive as masked
+from venue_access.provisioning.rotation_state import new_external_id
+from venue_access.sensitive import REDACTED, ExternalId, Secret, SensitiveStr, redact, redact_all
+
+TEXT = "do-not-show-me"
+VALUES = [ExternalId(TEXT), Secret(TEXT)]
+
+
+@dataclass(frozen=True)
+class _Holder:
+    value: SensitiveStr
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize(
+    "shown",
+    [
+        str,
+        repr,
+        "{}".format,
+        "{:>20}".format,
+        "{!r}".format,
+        lambda value: operator.mod("%s %r", (value, value)),
+        lambda value: f"{value} {[value]} { ({'key': value}) }",
+        lambda value: str(_Holder(value)),
+        lambda value: f"{ValueError(value)} {ValueError(value)!r}",
+    ],
+)
+def test_it_prints_as_a_mask(value: SensitiveStr, shown: object) -> None:
+    assert callable(shown)
+    assert TEXT not in shown(value)
+    assert REDACTED in shown(value)
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("written", [json.dumps, pickle.dumps, copy.copy, copy.deepcopy])
+def test_what_would_write_or_copy_it_fails_without_showing_it(value: SensitiveStr, written: object) -> None:
+    assert callable(written)
+    with pytest.raises(TypeError) as refused:
+        written({"key": value} if written is json.dumps else value)
+    assert TEXT not in "".join(traceback.format_exception(refused.value))
+
+
+def test_reveal_is_the_way_to_the_text() -> None:
+    assert ExternalId(TEXT).reveal() == TEXT
+
+
+def test_equal_texts_are_equal_and_go_by_one_key() -> None:
+    assert ExternalId("a") == ExternalId("a") != ExternalId("b")
+    assert len({ExternalId("a"), ExternalId("a"), ExternalId("b")}) == 2
+    assert ExternalId("a") != "a"
+
+
+def test_a_text_that_is_no_unicode_is_compared_without_being_shown() -> None:
+    assert ExternalId("\udcff") != ExternalId("\udcfe")
+
+
+def test_scrubbing_leaves_nothing_of_a_value_that_begins_like_another() -> None:
+    text = "the IDs are abcdef and abc"
+    assert redact(text, ExternalId("abc"), ExternalId("abcdef"), None) == f"the IDs are {REDACTED} and {REDACTED}"
+
+
+def test_scrubbing_an_empty_value_changes_nothing() -> None:
+    assert redact("as it was", Secret("")) == "as it was"
+
+
+@pytest.mark.parametrize("text", ["ab", "a" * 1224, "Az09_+=,.@:/-"])
+def test_an_external_id_that_aws_takes_fits(text: str) -> None:
+    assert ExternalId(text).fits
+
+
+@pytest.mark.parametrize("text", ["", "a", "a" * 1225, "a b", "ab\n", "é" * 3, "١٢٣", "a;b", "a*"])
+def test_an_external_id_that_aws_refuses_does_not_fit(text: str) -> None:
+    assert not ExternalId(text).fits
+
+
+@pytest.fixture
+def _nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has held no sensitive value yet."""
+    monkeypatch.setattr(masked, "_held", {})
+
+
+LONG = "platform/ID+of=2026"
+
+
+@pytest.mark.usefixtures("_nothing_held")
+@pytest.mark.parametrize(
+    ("written", "redacted"),
+    [
+        (f"they sent {LONG}", "they sent ****"),
+        (f"x{LONG}y and {LONG}", "x****y and ****"),
+        (f"shouted {LONG.upper()}", "shouted ****"),
+        ("from a URL: platform%2FID%2Bof%3D2026", "from a URL: ****"),
+        ("from a URL: id=platform/ID%2bof=2026&a=%20b", "from a URL: id=****&a= b"),
+        ("platform/ID+of=202", "platform/ID+of=202"),
+        ("100% sure", "100% sure"),
+    ],
+)
+def test_redact_finds_a_long_value_anywhere_in_any_case_and_url_encoded(written: str, redacted: str) -> None:
+    kept = [ExternalId(LONG), Secret(LONG + "-and-more")]
+    assert redact_all(written) == redacted
+    assert redact_all(kept[1].reveal()) == REDACTED  # the longer value first
+
+
+@pytest.mark.usefixtures("_nothing_held")
+def test_redact_leaves_the_words_that_a_short_value_is_part_of() -> None:
+    kept = [ExternalId("ab"), Secret("123456"), Secret("test")]
+    assert (
+        redact_all("ab: about cab, ab-1, 123456 and 1234567, a test")
+        == "****: about cab, ****-1, **** and 1234567, a test"
+    )
+    assert len(kept) == 3
+
+
+@pytest.mark.usefixtures("_nothing_held")
+def test_redact_knows_a_value_that_nobody_holds_any_longer() -> None:
+    ExternalId("of-an-earlier-call")
+    assert redact_all("it was of-an-earlier-call") == "it was ****"
+
+
+def test_redact_finds_an_external_id_that_a_rotation_made_though_it_was_never_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = new_external_id().reveal()
+    monkeypatch.setattr(masked, "_held", {})
+    assert redact_all(f"old ID: {text}, {text.upper()}") == "old ID: ****, ****"

@@ -1,0 +1,171 @@
+"""A profile in ``~/.aws/config`` whose ``credential_process`` issues a venue's token."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from configparser import RawConfigParser
+from dataclasses import dataclass
+from pathlib import Path
+
+from venue_access.accounts.profiles import aws_files, profile_names, read_sections, read_text
+from venue_access.aws.client import Endpoint
+from venue_access.errors import UsageError
+from venue_access.files import private_directory, write_private
+from venue_access.tokens.formats.ini import cannot_hold, endpoint_settings
+
+PROGRAM = "venue-access-credentials"
+_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,63}", re.ASCII)
+_HINT = "choose another name with --profile-name, or remove that profile"
+_BEFORE_A_PROCESS = re.compile(r"role_arn|source_profile|credential_source|web_identity_.*|sso_.*|aws_.*|login_session")
+"""The settings from which botocore takes credentials before it runs a ``credential_process``."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile as it is to be."""
+
+    name: str
+    command: Sequence[str]
+    region: str
+    endpoint: Endpoint | None = None
+
+    def __post_init__(self) -> None:
+        """Check that every AWS tool reads the profile as it is meant.
+
+        :raises UsageError: one would not.
+        """
+        if not _NAME.fullmatch(self.name):
+            raise UsageError(
+                f"--profile-name {self.name!r} cannot be a profile's",
+                hint="use letters, digits and _+=,.@:/-, and no - at its beginning",
+            )
+        if self.name.casefold() == "default":
+            raise UsageError(
+                "--profile-name default: every AWS tool without a profile would use the venue's token, and so would"
+                " venue-access-credentials itself",
+                hint="choose another name, and select it with AWS_PROFILE or --profile",
+            )
+        for word in (*self.command, *self.settings().values()):
+            if cannot_hold(word):
+                raise UsageError(
+                    f"an AWS configuration file cannot hold {word!r}: it has a line break, a control character or a"
+                    " comment sign after a space",
+                    hint="rename the profile of --source-profile, or the folder",
+                )
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings. Some AWS tools split the command themselves, others use a shell: it suits both."""
+        command = {"credential_process": shlex.join(self.command)}
+        return {**command, "region": self.region, **endpoint_settings(self.endpoint)}
+
+    def text(self) -> str:
+        """Return the profile's section."""
+        lines = (f"{name} = {value}\n" for name, value in self.settings().items())
+        return "".join([f"[profile {self.name}]\n", *lines])
+
+
+def program() -> str:
+    """The absolute path of ``venue-access-credentials``, which stands beside the Python that runs.
+
+    :raises UsageError: it is not there.
+    """
+    path = Path(sys.executable).parent / PROGRAM
+    if not path.exists():
+        raise UsageError(f"there is no {path}", hint="scripts/bootstrap, or installing the package, puts it there")
+    return str(path)
+
+
+def with_profile(text: str, profile: Profile, path: Path = Path("~/.aws/config")) -> str:
+    """Return a configuration with the profile in it: at its end, or in place of a profile of the kit of that name.
+
+    The result is read as botocore reads it: the profile must be the one that was wanted, and every other section what
+    it was.
+
+    :raises UsageError: the AWS CLI cannot read the file, a profile of that name is not the kit's, or a setting of
+        ``[DEFAULT]`` overrides it.
+    """
+    before = read_sections(text, path)
+    same = [section for section in before if profile.name in profile_names(section.strip())]  # some tools strip
+    if len(same) > 1:
+        raise UsageError(f"{path} defines the profile {profile.name} twice: {', '.join(same)}", hint=_HINT)
+    if same and PROGRAM not in before[same[0]].get("credential_process", ""):
+        raise UsageError(f"{path} has a profile {profile.name}, which is not the kit's", hint=_HINT)
+    after = _replaced(text, same[0], profile.text()) if same else _appended(text, profile.text())
+    found = read_sections(after, path)
+    own = found.pop(f"profile {profile.name}", {})
+    before.pop(same[0] if same else "", None)
+    overriding = [name for name in own if name not in profile.settings() and _BEFORE_A_PROCESS.fullmatch(name)]
+    if overriding:
+        raise UsageError(
+            f"{path}: the section [DEFAULT] sets {overriding[0]} for every profile, which AWS tools use instead of a"
+            " credential_process",
+            hint="move it from [DEFAULT] to the profiles that need it",
+        )
+    if found != before or not profile.settings().items() <= own.items():
+        raise UsageError(f"{path} cannot be extended without changing it", hint=f"add by hand:\n{profile.text()}")
+    return after
+
+
+def _appended(text: str, section: str) -> str:
+    between = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+    return f"{text}{between}{section}"
+
+
+def _replaced(text: str, name: str, section: str) -> str:
+    """Replace the section of a name, without the comments and empty lines between it and the next one."""
+    lines = list(io.StringIO(text, newline=""))
+    headers = {number: found["header"] for number, line in enumerate(lines) if (found := _header(line)) is not None}
+    [begin] = [number for number, header in headers.items() if header == name] or [len(lines)]
+    end = min((number for number in headers if number > begin), default=len(lines))
+    while end > begin + 1 and lines[end - 1].strip()[:1] in ("", "#", ";"):
+        end -= 1
+    return "".join([*lines[:begin], section, *lines[end:]])
+
+
+def _header(line: str) -> re.Match[str] | None:
+    return RawConfigParser.SECTCRE.match(line.strip())
+
+
+def write_profile(
+    environ: Mapping[str, str], home: Path, profile: Profile, *, source: str | None = None, check: bool = False
+) -> tuple[Path, bool]:
+    """Write the profile into the AWS configuration file; return the file, and whether it changes.
+
+    :param source: the profile whose credentials it issues with, where one is named.
+    :param check: change nothing.
+    :raises UsageError: AWS tools would not use the profile, or the file cannot be written.
+    """
+    path, credentials = files = aws_files(environ, home)
+    if source is not None:
+        _check_source(files, source, profile.name)
+    if profile.name in read_sections(read_text(credentials), credentials):
+        raise UsageError(
+            f"{credentials} has a section [{profile.name}], which overrides a profile of that name in {path}",
+            hint="choose another name with --profile-name, or remove that section",
+        )
+    path = path.resolve()  # a symbolic link stays one
+    before = read_text(path)
+    after = with_profile(before, profile, path)
+    if check or after == before:
+        return path, after != before
+    private_directory(path.parent)
+    write_private(path, after)
+    return path, True
+
+
+def _check_source(files: tuple[Path, Path], source: str, profile: str) -> None:
+    """Check the profile of ``--source-profile``.
+
+    :raises UsageError: there is none of that name, or it is the profile that is being written.
+    """
+    config, credentials = files
+    known = {name for section in read_sections(read_text(config), config) for name in profile_names(section)}
+    known |= read_sections(read_text(credentials), credentials).keys()
+    if source == profile:
+        raise UsageError(f"--source-profile {source!r} is the profile that is to be written", hint="name another")
+    if source not in known:
+        raise UsageError(f"--source-profile {source!r}: {config} and {credentials} have no such profile")

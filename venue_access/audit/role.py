@@ -1,0 +1,125 @@
+"""The live role, attribute by attribute, beside the one that the inventory would render."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from venue_access.audit.report import Check, compared
+from venue_access.audit.statements import compare_policies
+from venue_access.aws.client import AwsClient, LiveRole
+from venue_access.aws.parameters import parameter_metadata
+from venue_access.aws.types import SECURE_STRING
+from venue_access.errors import UsageError
+from venue_access.inventory.model import Venue
+from venue_access.policies import inline as inline_policies
+from venue_access.policies.compare import listed, without_external_ids
+from venue_access.policies.documents import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
+from venue_access.provisioning.prerequisites import with_boundary
+from venue_access.provisioning.rotation_state import Stage, standing
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
+from venue_access.sensitive import REDACTED, ExternalId
+
+_NONE = "none"
+_ACCEPTED = "accepted by the trust policy"
+
+
+def check_role(aws: AwsClient, venue: Venue, live: VenueSnapshot, buckets: Sequence[str]) -> Iterator[Check]:
+    """A check for each attribute of the live role; the first alone where there is no role.
+
+    :param buckets: the venue's data buckets.
+    """
+    role = live.role
+    yield compared(f"role {venue.role_name}", "present", "absent" if role is None else "present")
+    if role is None:
+        return
+    yield compared("role's path", venue.role_path, role.path)
+    yield compared("role's maximum session", f"{venue.max_session_duration} s", f"{role.max_session_duration} s")
+    yield _boundary(aws, venue, role)
+    yield from _trust(venue, live, role)
+    yield from _parameter(aws, venue, live)
+    yield from _attached(aws, venue, buckets)
+    yield from _inline(aws, venue)
+
+
+def _boundary(aws: AwsClient, venue: Venue, role: LiveRole) -> Check:
+    tried, found = "role's permissions boundary", role.permissions_boundary_arn or _NONE
+    try:
+        return compared(tried, with_boundary(aws, venue).permissions_boundary_arn or _NONE, found)
+    except UsageError as error:  # its parameter names none; the other checks are made all the same
+        return Check(tried, f"the policy that {venue.permissions_boundary} names", f"{found}; {error.message}", None)
+
+
+def _trust(venue: Venue, live: VenueSnapshot, role: LiveRole) -> Iterator[Check]:
+    stands = standing(live)
+    sound = stands.stage is Stage.STABLE or stands.stage.rotating
+    yield Check("external ID of the parameter", _ACCEPTED, _how(stands.stage, stands.reason), sound)
+    hidden = ExternalId(REDACTED)
+    ids = ExternalIds(hidden, hidden if stands.stage.rotating else None)
+    there = without_external_ids(role.trust_policy)
+    yield from compare_policies("trust policy", trust_policy(venue, ids), there, sids_matter=True)
+
+
+def _parameter(aws: AwsClient, venue: Venue, live: VenueSnapshot) -> Iterator[Check]:
+    """The parameter's type, which AWS does not change in place, and its key where the inventory names one."""
+    if live.parameter is None:
+        return
+    is_encrypted = live.parameter.type == SECURE_STRING
+    yield Check("type of the parameter", f"{SECURE_STRING}, or as it was found", live.parameter.type, True)
+    if venue.external_id_kms_key is not None:
+        key = parameter_metadata(aws, venue.external_id_parameter).get("KeyId") if is_encrypted else None
+        yield compared("KMS key of the parameter", venue.external_id_kms_key, key or _NONE)
+
+
+def _how(stage: Stage, reason: str) -> str:
+    if stage is Stage.STABLE:
+        return _ACCEPTED
+    if stage.rotating:
+        return f"{_ACCEPTED}; a rotation is under way ({stage.value})"
+    return reason or stage.value
+
+
+def _attached(aws: AwsClient, venue: Venue, buckets: Sequence[str]) -> Iterator[Check]:
+    attached = aws.attached_policies(venue.role_name)
+    rendered = {"s3": s3_policy(venue, buckets), "ecr": ecr_policy(venue)}
+    for service, policy in rendered.items():
+        arn, name = venue.policy_arn(service), f"policy {venue.policy_name(service)}"
+        yield compared(name, "attached", "attached" if arn in attached else "not attached")
+        document = _default_version(aws, arn)
+        if document is None:
+            yield Check(name, "present", "absent", False)
+        else:
+            yield from compare_policies(name, policy, document)
+    for arn in sorted(attached - {venue.policy_arn(service) for service in rendered}):
+        yield Check(f"policy {arn}", "not attached", "attached", False)
+
+
+def _inline(aws: AwsClient, venue: Venue) -> Iterator[Check]:
+    names, _ = inline_policies.names_of(aws, venue.role_name)
+    if not names:
+        yield compared("inline policies", _NONE, _NONE)
+    for name in sorted(names):
+        if not name.startswith(REVOCATION_PREFIX):
+            yield Check(f"inline policy {name}", _NONE, "present", False)
+            continue
+        answer = aws.call("iam", "get_role_policy", RoleName=venue.role_name, PolicyName=name)
+        effects = {each.get("Effect") for each in listed(_document(answer["PolicyDocument"]).get("Statement"))}
+        # The name alone proves nothing: anybody may choose it.
+        kinds = "denies only" if effects <= {"Deny"} else "an Allow"
+        yield compared(f"inline policy {name}, a revocation", "denies only", kinds)
+
+
+def _default_version(aws: AwsClient, arn: str) -> Mapping[str, Any] | None:
+    """The document of a managed policy that is in force."""
+    policy = aws.find("iam", "get_policy", PolicyArn=arn)
+    if policy is None:
+        return None
+    version = policy["Policy"]["DefaultVersionId"]
+    answer = aws.call("iam", "get_policy_version", PolicyArn=arn, VersionId=version)
+    return _document(answer["PolicyVersion"]["Document"])
+
+
+def _document(given: Any) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(given) if isinstance(given, str) else given
+    return document

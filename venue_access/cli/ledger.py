@@ -1,0 +1,77 @@
+"""What was issued: the tokens of the ledger, and the proof that it is whole."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from invoke.context import Context
+
+from venue_access import console
+from venue_access.cli.command import command, open_app
+
+
+@command(
+    live="only those that are neither expired nor revoked",
+    user="only of this recipient: a name or an email",
+    venue="only of this venue",
+    since="only those issued since: 7d, 12h, 30m, or a day as 2026-11-20 (UTC)",
+    proofs="also list the sessions that the kit opened to prove something",
+)
+def tokens(
+    context: Context,
+    live: bool = False,
+    user: str | None = None,
+    venue: str | None = None,
+    since: str | None = None,
+    proofs: bool = False,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """List the tokens that were issued, as the ledger has them."""
+    from venue_access.inventory.recipients import names_called
+    from venue_access.ledger.listing import listed, table
+    from venue_access.ledger.listing import since as time_of
+    from venue_access.ledger.verify import read_ledgers
+
+    app, now = open_app(context, inventory), datetime.now(timezone.utc)
+    reading = read_ledgers(app.ledgers(venue))
+    for text in reading.warnings:
+        console.warn(text)
+    found = listed(
+        reading.records,
+        now,
+        doubted=reading.doubted,
+        proofs=proofs,
+        live=live,
+        recipients=None if user is None else names_called(app.venues.values(), user),
+        venue=None if venue is None else app.venue(venue).name,
+        since=None if since is None else time_of(since, now),
+    )
+    if json:
+        console.result_json({"tokens": [each.document() for each in found]})
+    elif found:
+        console.result("\n".join(table(found)))
+    else:
+        console.say("no token was issued that fits")
+
+
+@command(called="verify", head="a hash that ledger.head printed once: finds an end that was cut off")
+def ledger_verify(
+    context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
+) -> None:
+    """Find a record of the ledger that was changed, removed, moved or put there."""
+    from venue_access.ledger.verify import verify
+
+    verified = verify(open_app(context, inventory).ledgers(venue), head)
+    for note in verified.notes:
+        console.warn(note)
+    for line in verified.lines:
+        console.result(line)
+
+
+@command(called="head")
+def ledger_head(context: Context, venue: str | None = None, inventory: str | None = None) -> None:
+    """Print the hash of the ledger's last record, to be written down elsewhere."""
+    from venue_access.ledger.verify import head
+
+    console.result(head(open_app(context, inventory).ledgers(venue)))

@@ -1,0 +1,80 @@
+"""The commands for what Terraform knows: where it is kept, which stack has a venue, who holds its lock."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from venue_access import console
+from venue_access.cli.command import command, dry, open_app, reporting
+
+
+@command(called="migrate", timeout=None)
+def state_migrate(
+    context: Context, venue: str | None = None, limit: str | None = None, inventory: str | None = None
+) -> None:
+    """Move the state of a venue's stack to where the inventory has it now: from this machine to S3, or back."""
+    from venue_access.provisioning.stack import stack_of
+    from venue_access.provisioning.state_migration import migrate
+
+    app = open_app(context, inventory)
+    stacks = {each.stack: stack_of(app.venues, each) for each in app.chosen(venue, limit)}
+    for stack in stacks.values():
+        if dry(context, f"move the state of stack {stack.name} to {stack.state_location}"):
+            continue
+        with reporting() as report:
+            done = migrate(app.settings, stack, app.aws(stack.venues[0]), report)
+        console.result(done)
+
+
+@command(called="forget", timeout=None, stack="the stack whose state it is taken out of")
+def state_forget(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
+    """Take a venue out of a stack's state and leave it in AWS: another stack's next provision adopts it."""
+    from dataclasses import replace
+
+    from venue_access.errors import UsageError
+    from venue_access.inventory import validators as checks
+    from venue_access.provisioning.stack import Stack, stack_of
+    from venue_access.provisioning.state_migration import forget
+
+    try:
+        checks.folder_name(stack)
+    except checks.InvalidValue as unfit:
+        raise UsageError(f"--stack: {unfit}") from unfit
+    app = open_app(context, inventory)
+    chosen = app.venue(venue)
+    member = next((each for each in app.venues.values() if each.stack == stack), None)
+    old = Stack(stack, (replace(chosen, stack=stack),)) if member is None else stack_of(app.venues, member)
+    if dry(context, f"take {chosen.name} out of the state of stack {stack}"):
+        return
+    with reporting() as report:
+        count = forget(app.settings, old, chosen, app.aws(old.venues[0]), report)
+    kept = f"{chosen.name}: stack {stack} has forgotten its {count} resources; they are in AWS as before"
+    console.result(kept if count else f"{chosen.name}: stack {stack} does not know it")
+
+
+@command(called="unlock", lock="the lock's ID, as the refusal named it")
+def state_unlock(context: Context, venue: str, lock: str, inventory: str | None = None) -> None:
+    """Free the state of a venue's stack from a lock that a killed run has left behind."""
+    from venue_access.errors import UsageError
+    from venue_access.provisioning.stack import stack_of
+    from venue_access.provisioning.stack_folder import check_folder
+    from venue_access.provisioning.state_object import StateObject, location_of_state
+
+    app = open_app(context, inventory)
+    chosen = app.venue(venue)
+    stack = stack_of(app.venues, chosen)
+    # A state that was being moved is locked where it was, too.
+    folder = app.settings.work_directory / "stacks" / stack.name
+    check_folder(folder, stack)
+    was = location_of_state(folder)
+    places = [place for place in dict.fromkeys((stack.state_location, was)) if place is not None and place.bucket]
+    if not places:
+        raise UsageError(
+            f"{chosen.name}: its state is on this machine, where a lock ends with the process that holds it",
+            hint="look for that process with: ps aux | grep terraform",
+        )
+    if dry(context, f"free {' and '.join(map(str, places))} from the lock {lock}"):
+        return
+    freed = (StateObject(stack, place, app.aws(chosen)).unlock(lock) for place in places)
+    held = next(filter(None, freed), None)
+    console.result(f"{stack.name}: nobody holds its state" if held is None else f"{stack.name}: freed from {held}")

@@ -1,0 +1,29 @@
+"""The command surface: every command under its name."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+
+from venue_access.cli import account, doctor, inventory, ledger, local, state, tokens, venues
+from venue_access.cli import console_url as console
+
+namespace = Collection(
+    *(venues.provision, venues.drift, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
+    *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, console.console_url, ledger.tokens),
+    doctor.doctor,
+)
+for room, commands in {
+    "account": (
+        *(account.account_list, account.account_use, account.account_mfa, account.account_now),
+        *(account.account_role_token, account.account_clear, account.account_profile),
+    ),
+    "external-id": (tokens.external_id_send,),
+    "ledger": (ledger.ledger_verify, ledger.ledger_head),
+    "inventory": (
+        *(inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
+        *(inventory.inventory_names, inventory.inventory_provisioned),
+    ),
+    "state": (state.state_migrate, state.state_forget, state.state_unlock),
+    "local": (local.local_up, local.local_down, local.local_status),
+}.items():
+    namespace.add_collection(Collection(room, *commands))

@@ -1,0 +1,245 @@
+"""The commands that make venues what the inventory says, and show and prove how they stand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from shlex import quote
+
+from invoke.context import Context
+
+from venue_access import console
+from venue_access.cli.command import LOCK_TIMEOUT, command, dry, open_app, reporters, reporting, seconds_of
+
+
+@command(
+    timeout=None,
+    check="only plan",
+    diff="show what changes, attribute by attribute",
+    forks="how many stacks to run side by side: as many as fit the machine, unless given",
+    allow_destroy="let the plan destroy or replace resources",
+    lock_timeout=LOCK_TIMEOUT,
+    fail_on_change="exit 7 where something changed, or would",
+)
+def provision(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    check: bool = False,
+    diff: bool = False,
+    forks: str | None = None,
+    allow_destroy: bool = False,
+    fail_on_change: bool = False,
+    lock_timeout: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> int:
+    """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
+    from venue_access.provisioning import forks as how_many
+    from venue_access.provisioning.outcome import error_messages, exit_code, plan_summary, recap
+    from venue_access.provisioning.provision import note_failed
+    from venue_access.provisioning.provision import provision as run
+    from venue_access.provisioning.stack_run import Options
+
+    at_once = how_many.forks(forks)
+    app = open_app(context, inventory)
+    chosen = app.chosen(venue, limit)
+    options = Options(
+        check=check or context.config.run.dry,
+        diff=diff,
+        allow_destroy=allow_destroy,
+        lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
+    )
+    with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
+        outcomes = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, reporter, forks=at_once)
+    for error in error_messages([(each.venue, each.error) for each in outcomes]):
+        console.error(error)
+    failed = note_failed(app.settings, outcomes)
+    if failed is not None:
+        console.say(f"what failed, once more: invoke provision --limit {quote(f'@{failed}')}")
+    for line in plan_summary(outcomes) if options.check else ():
+        console.say(line)
+    if json:
+        console.result_json({"venues": {outcome.venue.name: outcome.document() for outcome in outcomes}})
+    else:
+        for line in recap(outcomes):
+            console.result(line)
+    return exit_code(outcomes, fail_on_change=fail_on_change)
+
+
+@command(timeout=None, forks="how many stacks to look at side by side: as many as fit the machine, unless given")
+def drift(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    forks: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> int:
+    """Show which venues are as the inventory says, and what differs; all of them unless told which."""
+    from dataclasses import replace
+
+    from venue_access.provisioning import forks as how_many
+    from venue_access.provisioning.outcome import drift_document, drift_lines, error_messages, exit_code
+    from venue_access.provisioning.provision import provision as run
+    from venue_access.provisioning.stack_run import Options
+
+    at_once = how_many.forks(forks)
+    app = open_app(context, inventory)
+    chosen = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
+    options = Options(check=True, diff=True)
+    with reporters(side_by_side=at_once > 1) as reporter:
+        quiet = lambda: replace(reporter(), line=lambda text: None)  # noqa: E731 - what differs is the result
+        outcomes = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, quiet, forks=at_once)
+    for error in error_messages([(each.venue, each.error) for each in outcomes]):
+        console.error(error)
+    if json:
+        console.result_json(drift_document(outcomes))
+    else:
+        console.result("\n".join(drift_lines(outcomes)))
+    return exit_code(outcomes, fail_on_change=True)
+
+
+@command(timeout=None, lock_timeout=LOCK_TIMEOUT)
+def deprovision(
+    context: Context,
+    venue: str,
+    yes: bool = False,
+    lock_timeout: str | None = None,
+    inventory: str | None = None,
+) -> None:
+    """Take a venue's role, policies and parameter away; never its bucket or repositories."""
+    from venue_access.provisioning.deprovision import deprovision as run
+    from venue_access.provisioning.deprovision import stack_of_departed
+    from venue_access.provisioning.stack import stack_of
+
+    retry_policy = seconds_of(lock_timeout, "--lock-timeout")
+    app = open_app(context, inventory)
+    stack = None if venue in app.venues else stack_of_departed(app.settings, app.venues, venue)
+    if stack is not None:  # it left the inventory
+        name, what = venue, f"the role of {venue}"
+    else:
+        chosen = app.venue(venue)
+        name, what, stack = chosen.name, chosen.role_arn, stack_of(app.venues, chosen)
+    if dry(context, f"destroy {what}, its policies and its parameter"):
+        return
+    if not yes:
+        console.confirm(f"This destroys {what}, its policies and its parameter.", name)
+    with reporting() as report:
+        count = run(app.settings, stack, name, app.aws(stack.venues[0]), report, lock_timeout=retry_policy)
+    console.result(f"{name}: {count} resources destroyed" if count else f"{name}: nothing to destroy")
+
+
+@command(
+    timeout=None,
+    grace="accept the old ID too for this long, such as 24h or 7d; until then only --finish takes it out of use",
+    finish="complete the rotation that is under way, also before its grace period ends, and begin no other",
+    repair="make a new ID and a stable state from whatever is there",
+    unproved="go on where these keys cannot prove that an ID works",
+    lock_timeout=LOCK_TIMEOUT,
+)
+def rotate_external_id(
+    context: Context,
+    venue: str | None = None,
+    grace: str | None = None,
+    finish: bool = False,
+    repair: bool = False,
+    unproved: bool = False,
+    lock_timeout: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Give a venue a new external ID, without a moment at which issuing fails."""
+    from venue_access.provisioning.rotation import rotate
+    from venue_access.provisioning.rotation_terms import RotationOptions
+    from venue_access.provisioning.stack import stack_of
+
+    given = seconds_of(grace, "--grace")
+    options = RotationOptions(
+        grace=None if given is None else timedelta(seconds=given),
+        finish=finish,
+        repair=repair,
+        unproved=unproved,
+        lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
+    )
+    app = open_app(context, inventory)
+    chosen = app.venue(venue)
+    if dry(context, f"{options.action} the external ID of {chosen.name}"):
+        return
+    with reporting() as report:
+        stack = stack_of(app.venues, chosen)
+        rotation = rotate(app.settings, stack, chosen, app.ledger(chosen), options, report)
+    if json:
+        console.result_json(rotation.document())
+    else:
+        console.result(rotation.line())
+
+
+@command()
+def status(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> int:
+    """Show how venues stand: provisioned, the age of the external ID, who holds an old one, a rotation under way."""
+    from venue_access.provisioning.outcome import error_messages
+    from venue_access.provisioning.status import venue_statuses
+
+    app = open_app(context, inventory)
+    chosen = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
+    found = venue_statuses(app.aws, chosen, datetime.now(timezone.utc), app.records(chosen))
+    for error in error_messages([(each.venue, each.error) for each in found]):
+        console.error(error)
+    for each in found:
+        if each.advice is not None:
+            console.say(f"warning: {each.advice}")
+    if json:
+        console.result_json({"venues": {each.venue.name: each.document() for each in found}})
+    else:
+        for each in found:
+            console.result(each.line())
+    return max((each.error.exit_code for each in found if each.error is not None), default=0)
+
+
+@command()
+def verify(context: Context, venue: str | None = None, json: bool = False, inventory: str | None = None) -> None:
+    """Prove that a venue's role is the inventory's, and that a token can do what it should and nothing else."""
+    from venue_access.audit.verify import verify as run
+
+    app = open_app(context, inventory)
+    chosen = app.venue(venue)
+    if dry(context, f"look at {chosen.role_arn} and try a token of it"):
+        return
+    report = run(app.aws(chosen), chosen, app.ledger, app.venues.values())
+    if report.advice is not None:
+        console.say(f"warning: {report.advice}")
+    if json:
+        console.result_json(report.document())
+    else:
+        console.result("\n".join(report.lines()))
+    report.conclude()
+
+
+@command(
+    timeout=None,
+    desk="only what issuing tokens needs",
+    require_mfa="have it hold only for a user who has signed in with MFA",
+)
+def operator_policy(
+    context: Context,
+    venue: str | None = None,
+    desk: bool = False,
+    require_mfa: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Print the IAM policy that an operator of a venue needs."""
+    from venue_access.policies.operator import operator_policy as policy
+
+    chosen = open_app(context, inventory).venue(venue)
+    document = policy(chosen, desk=desk)
+    if require_mfa:
+        from venue_access.provisioning.render import with_mfa_only
+
+        document = with_mfa_only(document, partition=chosen.partition, account_id=chosen.account_id)
+    console.result_json(document)

@@ -1,0 +1,289 @@
+"""Validators of single values.
+
+Each takes what YAML gave, and returns the typed value or raises ``InvalidValue`` with the reason.
+
+The limits are those of the AWS API references of IAM, STS, S3, ECR, SSM and KMS, unless a check names another source.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Hashable, Mapping
+from ipaddress import ip_address, ip_network
+from types import MappingProxyType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from venue_access.inventory.group_builder import kind
+from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, partition_by_name
+from venue_access.inventory.suggestions import did_you_mean
+from venue_access.inventory.values import UnsafeText, Vaulted, is_template, parts
+
+T = TypeVar("T", bound=Hashable)
+NAME_LENGTHS = "2 to 64"
+OWN_TAGS = "venue-access:"
+CONVENTIONAL_TAGS = 11
+"""How many tags the resources of a venue get besides the inventory's."""
+
+
+class InvalidValue(ValueError):
+    """A value that cannot be used; its text says what is wrong and what was expected."""
+
+
+def evaluated(value: Any) -> None:
+    """Refuse a value that only Ansible could evaluate: Jinja and vaulted texts."""
+    for part in parts(value):
+        if isinstance(part, Vaulted):
+            raise InvalidValue("is vaulted (!vault), and vaulted values are not decrypted here; write it in the clear")
+        if is_template(part):
+            raise InvalidValue(
+                "holds a Jinja expression, and those are not evaluated here; write the value out,"
+                " or tag it !unsafe where the braces are meant"
+            )
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f"expected a text, found {kind(value)}{_quoting(value)}")
+    if not value or not value.isprintable():
+        raise InvalidValue("is empty" if not value else "holds a control character")
+    return str(value) if isinstance(value, UnsafeText) else value
+
+
+def _quoting(value: Any) -> str:
+    return f" ({value}); put it in quotes" if isinstance(value, (bool, int, float)) else ""
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        written = f" {value!r}; write true or false without quotes" if isinstance(value, str) else ""
+        raise InvalidValue(f"expected true or false, found {kind(value)}{written}")
+    return value
+
+
+def several(check: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    """A check of a list whose every item passes ``check`` and is given once."""
+
+    def checked(value: Any) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            hint = "; write [ ] around it" if isinstance(value, str) else ""
+            raise InvalidValue(f"expected a list, found {kind(value)}{hint}")
+        items = tuple(check(item) for item in value)
+        seen: set[Hashable] = set()
+        for item in items:
+            if item in seen:
+                raise InvalidValue(f"{item} is given twice")
+            seen.add(item)
+        return items
+
+    return checked
+
+
+def matching(pattern: str, expected: str) -> Callable[[Any], str]:
+    """A check of a text that ``pattern`` matches whole, in ASCII."""
+    wanted = re.compile(pattern, re.ASCII)
+
+    def checked(value: Any) -> str:
+        if not wanted.fullmatch(text(value)):
+            raise InvalidValue(f"{value!r} must be {expected}")
+        return str(value)
+
+    return checked
+
+
+segment = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits and '_.-', the first a letter or digit")
+"""What may stand in a role name, an SSM path, a file name and a Terraform key alike."""
+
+folder_name = matching(
+    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "at most 64 letters, digits and '_.-', the first a letter or digit"
+)
+session_name = matching(r"[\w+=,.@-]{2,64}", f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-'")
+"""A role session name, and also a source identity. Source: AWS STS API, AssumeRole."""
+
+recipient_name = matching(
+    r"[A-Za-z0-9][\w+=,.@-]{1,63}",
+    f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-', the first a letter or digit",
+)
+"""A role session name that is also a file name: programs take one that begins with '-' for an option."""
+
+profile_name = matching(r"(?!-)[^\[\]]{1,128}", "the name of a profile of ~/.aws/config")
+email = matching(r"(?!-)[^@\s,;<>\"]+@[^@\s,;<>\"]+", "an email address")
+org_id = matching(r"o-[a-z0-9]{10,32}", "the ID of an AWS organization, such as o-a1b2c3d4e5")
+role_path = matching(r"/([\w+=,.@-]+/)*", "'/' or a path that begins and ends in '/', such as /ops/")
+ecr_prefix = matching(
+    r"(?=.{2,200}$)([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*/)+",
+    "an ECR name that ends in '/', such as unity-dev/, of lower-case letters and digits with single '.', '_' or '-'",
+)
+kms_key_id = matching(
+    r"[0-9a-f-]{36}|mrk-[0-9a-f]{32}|alias/[\w/-]+|arn:[\w-]+:kms:[\w-]+:\d{12}:(key|alias)/[\w/-]+",
+    "the ID, alias or ARN of a KMS key",
+)
+
+
+def role_prefix(value: Any) -> str:
+    """Also the first segment of the SSM names, where ``aws`` and ``ssm`` are AWS's own."""
+    prefix = segment(value)
+    if prefix.casefold().startswith(("aws", "ssm")):
+        raise InvalidValue(f"{prefix!r} must not begin with 'aws' or 'ssm': SSM keeps such parameter names for itself")
+    return prefix
+
+
+def account_id(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise InvalidValue(f"must be in quotes: YAML reads it as the number {value}{_as_written(value)}")
+    if not re.fullmatch(r"[0-9]{12}", text(value)):
+        raise InvalidValue(f'{value!r} must be 12 digits in quotes, such as "111122223333"')
+    return str(value)
+
+
+def _as_written(number: int) -> str:
+    """What somebody wrote unquoted for YAML to read ``number``: 12 digits, or octal where they begin with 0."""
+    if len(str(number)) == 12:
+        return f'; write "{number}"'
+    octal = f"{number:o}".zfill(12) if number > 8**8 else ""
+    return f' (12 digits that begin with 0 are octal to YAML); write "{octal}"' if len(octal) == 12 else ""
+
+
+def partition(value: Any) -> str:
+    if text(value) not in DNS_SUFFIXES:
+        raise InvalidValue(
+            f"{value!r} is no AWS partition{did_you_mean(value, DNS_SUFFIXES)} (known: {', '.join(DNS_SUFFIXES)})"
+        )
+    return str(value)
+
+
+def region(named: str | None) -> Callable[[Any], str]:
+    """Return a check of a region's name.
+
+    :param named: the partition that the inventory names; a region that is not listed is taken only with it.
+    """
+
+    def checked(value: Any) -> str:
+        found = partition_by_name(text(value))
+        if value in PARTITIONS:
+            if named not in (None, found):
+                raise InvalidValue(f"{value!r} is a region of the partition {found!r}, and 'partition' says {named!r}")
+        elif named is None or found is None:
+            remedy = "" if found is None else "; if it is a new region, set 'partition' too"
+            raise InvalidValue(f"{value!r} is no AWS region{did_you_mean(value, PARTITIONS)}{remedy}")
+        elif named != found:
+            raise InvalidValue(
+                f"{value!r} is named as the regions of the partition {found!r} are, and 'partition' says {named!r}"
+            )
+        return str(value)
+
+    return checked
+
+
+def bucket(value: Any) -> str:
+    """Source: Amazon S3 User Guide, general purpose bucket naming rules."""
+    name = text(value)
+    pasted = re.fullmatch(r"(?:arn:[\w-]+:s3:::|s3://)([^/]+)/?.*", name)
+    if pasted:
+        raise InvalidValue(f"{name!r} must be the name alone: {pasted[1]}")
+    is_address = re.fullmatch(r"(\d+\.){3}\d+", name)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name) or ".." in name or is_address:
+        raise InvalidValue(
+            f"{name!r} must be a bucket name: 3 to 63 lower-case letters, digits, '.' and '-',"
+            " a letter or digit at both ends, no '..', no IP address"
+        )
+    if name.startswith(("xn--", "sthree-", "amzn-s3-demo-")) or name.endswith(
+        ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+    ):
+        raise InvalidValue(f"{name!r} is of a form that S3 keeps for itself")
+    return name
+
+
+def session_seconds(value: Any) -> int:
+    """IAM takes 3600 to 43200 for a role, although a single session may be as short as 900."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 3600 <= value <= 43200:
+        raise InvalidValue(f"expected whole seconds from 3600 to 43200 (12 hours), found {value!r}")
+    return value
+
+
+def trust_policy_limit(value: Any) -> int:
+    """Source: IAM User Guide, "IAM and AWS STS quotas", Role trust policy length: 2,048 by default, 8,192 at most."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 2048 <= value <= 8192:
+        raise InvalidValue(f"expected a whole number of characters from 2048 to 8192, found {value!r}")
+    return value
+
+
+def cidr(value: Any) -> str:
+    try:
+        return str(ip_network(text(value)))
+    except ValueError as error:
+        raise InvalidValue(f"{value!r} is no address range such as 198.51.100.0/24: {error}") from error
+
+
+def tags(value: Any) -> Mapping[str, str]:
+    """At most 50, keys unequal without regard to case, as in IAM and STS."""
+    if not isinstance(value, dict):
+        raise InvalidValue(f"expected a mapping of names to texts, found {kind(value)}")
+    if len(value) > 50:
+        raise InvalidValue(f"has {len(value)} entries, and AWS takes 50 at most")
+    folded: dict[str, str] = {}
+    for key, content in value.items():
+        if not isinstance(key, str) or not 1 <= len(key) <= 128 or not _is_tag_text(key):
+            raise InvalidValue(f"the key {key!r} must be 1 to 128 letters, digits, spaces and '_.:/=+-@'")
+        if key.casefold().startswith("aws:"):
+            raise InvalidValue(f"the key {key!r} begins with 'aws:', which AWS keeps for itself")
+        if not isinstance(content, str):
+            raise InvalidValue(f"{key}: expected a text, found {kind(content)}{_quoting(content)}")
+        if len(content) > 256 or not _is_tag_text(content):
+            raise InvalidValue(f"{key}: must be at most 256 letters, digits, spaces and '_.:/=+-@'")
+        if key.casefold() in folded:
+            raise InvalidValue(f"the keys {folded[key.casefold()]!r} and {key!r} are one to AWS, which ignores case")
+        folded[key.casefold()] = key
+    return MappingProxyType({str(key): str(content) for key, content in value.items()})
+
+
+def resource_tags(value: Any) -> Mapping[str, str]:
+    """Those of the venue's resources, which get ``CONVENTIONAL_TAGS`` more."""
+    found = tags(value)
+    if len(found) > 50 - CONVENTIONAL_TAGS:
+        raise InvalidValue(f"has {len(found)} entries; AWS takes 50 at most, and {CONVENTIONAL_TAGS} more are added")
+    for key in found:
+        if key.casefold().startswith(OWN_TAGS):
+            raise InvalidValue(f"the key {key!r} begins with {OWN_TAGS!r}, which is reserved for the kit's own tags")
+    return found
+
+
+def _is_tag_text(content: str) -> bool:
+    return all(unicodedata.category(char)[0] in "LZN" or char in "_.:/=+-@" for char in content)
+
+
+def timezone(value: Any) -> str:
+    """A zone of the IANA database, as the system has it."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few inventories need it
+
+    try:
+        ZoneInfo(text(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidValue(f"{value!r} is no time zone that this machine knows, such as America/Los_Angeles") from error
+    return str(value)
+
+
+def endpoint_url(value: Any) -> str:
+    url = text(value)
+    try:
+        parsed = urlsplit(url)
+        parsed.port  # noqa: B018 - raises where the port is no number
+    except ValueError as error:
+        raise InvalidValue(f"is no URL: {error}") from error
+    if parsed.username is not None or parsed.password is not None:
+        raise InvalidValue("holds credentials; take them out of the URL")
+    is_address = _is_host(parsed.hostname or "") and not (parsed.query or parsed.fragment or " " in url)
+    if parsed.scheme not in ("http", "https") or not is_address:
+        raise InvalidValue(f"{url!r} must be an http or https URL, such as https://127.0.0.1:4566")
+    return url
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name can be a host's: what else is, botocore takes for a bug of its caller's."""
+    try:
+        ip_address(name)
+    except ValueError:
+        label = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+        return len(name) <= 253 and re.fullmatch(rf"({label}\.)*{label}", name) is not None
+    return True
