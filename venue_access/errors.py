@@ -1,17 +1,17 @@
 """The failures that a person is meant to read, each with the exit code of the command.
 
     VenueAccessError
-     +-- UsageError        2   what was asked for cannot be
-     |    +-- InventoryError     the inventory is wrong; carries every problem found
-     +-- RenderError         3   a template could not be rendered
-     +-- TerraformError      4   Terraform failed, or AWS refused something to it
-     |    +-- StateLocked        somebody else holds the lock of its state
-     +-- AwsError            5   AWS refused the kit, or could not be reached
-     |    +-- AccessDenied      AWS knows the caller and says no
-     |    +-- ServiceUnavailable        AWS throttles or fails, also after retries
-     |    +-- Unreachable        no keys, keys that do not work, the wrong account, no network
-     +-- DeliveryError       6   a token was issued but could not be handed over
-     +-- CheckFailed     7   a check found a difference
+     +-- UsageError              2   what was asked for cannot be
+     |    +-- InventoryError         the inventory is wrong; carries every problem found
+     +-- RenderError             3   a template could not be rendered
+     +-- TerraformError          4   Terraform failed, or AWS refused something to it
+     |    +-- StateLocked            another run holds the lock of its state
+     +-- AwsError                5   AWS refused the kit, or could not be reached
+     |    +-- AccessDenied           AWS knows the caller and does not allow the call
+     |    +-- ServiceUnavailable     AWS throttles or fails, also after retries
+     |    +-- Unreachable            no credentials, invalid credentials, the wrong account, no network
+     +-- DeliveryError           6   a token was issued but could not be delivered
+     +-- CheckFailed             7   a check found a difference
      +-- Interrupted           130   Ctrl-C
 
 Anything else that escapes is a bug, and shows its traceback (exit 1).

@@ -6,6 +6,8 @@ import re
 import stat
 from pathlib import Path
 
+import pytest
+
 from tests.functional.kit import CHECKOUT, Kit, embedded
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import live_ids
@@ -20,6 +22,7 @@ def holders(folder: Path, external_id: str) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file() and external_id.encode() in path.read_bytes()}
 
 
+@pytest.mark.soak
 def test_what_holds_an_external_id_is_documented_and_private_and_the_doctor_looks_at_it(
     kit: Kit, venue: str, proxy: Proxy
 ) -> None:

@@ -22,8 +22,13 @@ ROLE = "unity-shared-dev-sts"
 
 @pytest.fixture
 def kit(provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path) -> Iterator[Kit]:
-    """The provisioned venue, which lists alice and bob, through a proxy and with an empty ledger."""
+    """The provisioned venue, which lists alice and bob, through a proxy, with an empty ledger and nothing revoked."""
+    remove_revocations(provisioned)  # of other tests
     yield through(proxy, alone(provisioned, tmp_path))
+    remove_revocations(provisioned)
+
+
+def remove_revocations(provisioned: tuple[Kit, str]) -> None:
     for name in on_the_role(provisioned):
         inline_policies.remove(provisioned[0].root(), ROLE, name)
 

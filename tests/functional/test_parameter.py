@@ -36,6 +36,7 @@ def state_of_the_parameter(kit: Kit, venue: str) -> dict[str, Any]:
     return attributes
 
 
+@pytest.mark.soak
 def test_a_customers_key_is_kept_until_the_inventory_names_another(kit: Kit, venue: str) -> None:
     was = make_parameter(kit, venue, Type="SecureString", KeyId=KEY)
     checked = kit.done("provision", "--check", "--diff")
