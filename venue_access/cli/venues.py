@@ -81,6 +81,7 @@ def drift(
     from venue_access.provisioning import forks as how_many
     from venue_access.provisioning.outcome import drift_document, drift_lines, error_messages, exit_code
     from venue_access.provisioning.provision import provision as run
+    from venue_access.provisioning.reporter import Reporter
     from venue_access.provisioning.stack_run import Options
 
     at_once = how_many.forks(forks)
@@ -88,7 +89,10 @@ def drift(
     chosen = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
     options = Options(check=True, diff=True)
     with reporters(side_by_side=at_once > 1) as reporter:
-        quiet = lambda: replace(reporter(), line=lambda text: None)  # noqa: E731 - what differs is the result
+
+        def quiet() -> Reporter:  # what differs is the result
+            return replace(reporter(), line=lambda text: None)
+
         outcomes = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, quiet, forks=at_once)
     for error in error_messages([(each.venue, each.error) for each in outcomes]):
         console.error(error)

@@ -109,8 +109,8 @@ def _parse_json(text: str) -> Any:
 def _json_mapping(pairs: list[tuple[str, Any]]) -> Any:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        names = [name for name, _ in pairs]
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
         raise ValueError(f"it has the key {twice!r} twice")
     if isinstance(mapping.get("__ansible_unsafe"), str):
         return UnsafeText(mapping["__ansible_unsafe"])
