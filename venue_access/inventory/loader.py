@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,7 @@ def _parse_json(text: str) -> Any:
 def _json_mapping(pairs: list[tuple[str, Any]]) -> Any:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for number, name in enumerate(names) if name in names[:number])
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"it has the key {twice!r} twice")
     if isinstance(mapping.get("__ansible_unsafe"), str):
         return UnsafeText(mapping["__ansible_unsafe"])
