@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/main_job.py [issue] [hundred] [fresh] [unchanged] [--pairs 7]
 
-Everything runs on an embedded AWS in a temporary work directory. A ratio says more than a time: both sides of a pair
+Everything runs on an AWS emulator in a temporary work directory. A ratio says more than a time: both sides of a pair
 meet the same machine at the same moment.
 """
 
@@ -22,10 +22,10 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
-from tests.functional.kit import REGION, Kit, embedded
+from tests.functional.kit import REGION, Kit, emulated
 from venue_access.aws.client import AwsClient
 from venue_access.aws.sessions import Accounts
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import build_venues
@@ -37,11 +37,11 @@ Side = Callable[[], None]
 
 
 class Bench:
-    """An embedded AWS with one venue, and the plain tools pointed at it with the operator's keys."""
+    """An AWS emulator with one venue, and the plain tools pointed at it with the operator's keys."""
 
     def __init__(self, folder: Path) -> None:
         self.kit = Kit(folder, folder / "work")
-        self.kit.write_inventory({VENUE: embedded(VENUE)})
+        self.kit.write_inventory({VENUE: emulated(VENUE)})
         self.venue: Venue = build_venues(load_inventory(self.kit.inventory))[VENUE]
         self.operator = Accounts([self.venue], self.kit.work_directory).aws(self.venue)
         self.root = self.kit.work_directory / "stacks" / VENUE
@@ -76,7 +76,7 @@ class Bench:
         return run
 
     def _aws_pair(self) -> None:
-        endpoint = local_aws(self.kit.work_directory).endpoint()
+        endpoint = aws_emulator(self.kit.work_directory).endpoint()
         environment = {
             **self.kit.environment,
             **self.operator.keys().environment(),
@@ -152,7 +152,7 @@ def main() -> None:
                 ratio = theirs * times / ours if times > 1 else ours / theirs
                 print(f"{title:58} {ours:7.2f}s {theirs * times:7.2f}s {ratio:7.2f}   {wanted}", flush=True)
         finally:
-            local_aws(bench.kit.work_directory).down()
+            aws_emulator(bench.kit.work_directory).down()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the shell functions add to a shell's start, and what credential_process takes from its cache, as ratios.
 
-python benchmarks/shells.py; the embedded AWS is started, and the first venue of the local inventory provisioned.
+python benchmarks/shells.py; the AWS emulator is started, and the first venue of the local inventory provisioned.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/stacks.py [forty] [four] [drift] [thousand] [--rounds 3]
 
-The loop over forty roots is a sample of five, scaled. Everything runs on an embedded AWS in a temporary work directory.
+The loop over forty roots is a sample of five, scaled. Everything runs on an AWS emulator in a temporary work directory.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from benchmarks.main_job import bare_terraform, seconds
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import Kit, emulated
 from venue_access.aws.sessions import Accounts
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.venues import build_venues
 
@@ -40,7 +40,7 @@ class Many:
         names = [f"{prefix}{number:03}-dev" for number in range(count)]
         for number, name in enumerate(names):
             shared = {} if stacks is None else {"stack": f"{prefix}-{number * stacks // count}"}
-            self.hosts[name] = embedded(name, **shared)
+            self.hosts[name] = emulated(name, **shared)
         self.kit.write_inventory(self.hosts)
         return names
 
@@ -149,7 +149,7 @@ def main() -> None:
             try:
                 ROWS[name](many, options.rounds)
             finally:
-                local_aws(many.kit.work_directory).down()
+                aws_emulator(many.kit.work_directory).down()
 
 
 if __name__ == "__main__":

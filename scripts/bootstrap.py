@@ -35,7 +35,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "bootstrap.json"
 WORK = CHECKOUT / ".venue-access"
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-LAYERS = ("runtime", "embedded", "dev")
+LAYERS = ("runtime", "emulator", "dev")
 ENTRY_POINTS = {
     "venue-access": "venue_access.cli.program:run_venue_access",
     "venue-access-credentials": "venue_access.accounts.credentials:main",
@@ -70,10 +70,10 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--embedded", action="store_true", help="also install the embedded AWS")
+    parser.add_argument("--emulator", action="store_true", help="also install the AWS emulator")
     parser.add_argument("--dev", action="store_true", help="also install what tests and checks need")
     options = parser.parse_args()
-    layers = LAYERS if options.dev else LAYERS[:2] if options.embedded else LAYERS[:1]
+    layers = LAYERS if options.dev else LAYERS[:2] if options.emulator else LAYERS[:1]
     made_ready = False
     try:
         WORK.mkdir(mode=0o700, exist_ok=True)

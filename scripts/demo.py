@@ -1,7 +1,7 @@
-"""The main job on the embedded AWS, as a person would type it: provision, issue, use, refuse, rotate.
+"""The main job on the AWS emulator, as a person would type it: provision, issue, use, refuse, rotate.
 
 It works in the checkout's .venue-access, as the commands do by default, so that what it made can be looked at
-afterwards; it stops the embedded AWS unless that was up before.
+afterwards; it stops the AWS emulator unless that was up before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))  # the package is not installed
 
-from venue_access.emulator.server import LocalAws, local_aws
+from venue_access.emulator.server import AwsEmulator, aws_emulator
 
 VENUE, ACCOUNT, REGION = "unity-dev", "111122223333", "us-west-2"
 PARAMETER = "/unity/unity/dev/cs/sts/role/external-id"
@@ -28,7 +28,7 @@ _SECRETS = re.compile(r'("(?:SecretAccessKey|SessionToken)": )"[^"]*"')
 class Demo:
     """Shows commands and runs them, in a folder for the files that a person would have lying about."""
 
-    def __init__(self, folder: Path, local: LocalAws) -> None:
+    def __init__(self, folder: Path, local: AwsEmulator) -> None:
         self._folder = folder
         self._local = local
         # Nothing of the person's own AWS or settings: the demo is the same for everybody.
@@ -101,7 +101,7 @@ def show(demo: Demo) -> None:
 
 def main() -> int:
     work_directory = CHECKOUT / ".venue-access"
-    local = local_aws(work_directory)
+    local = aws_emulator(work_directory)
     was_up = local.is_running()
     try:
         # Below the checkout, where Invoke finds tasks.py upwards.
@@ -111,7 +111,7 @@ def main() -> int:
         return 130
     finally:
         if not was_up and local.down():
-            print("\nStopped the embedded AWS; its state is kept, and the next command starts it again.")
+            print("\nStopped the AWS emulator; its state is kept, and the next command starts it again.")
     print(
         "\nNext, in this folder:\n"
         "  . .venv/bin/activate\n"

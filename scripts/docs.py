@@ -19,8 +19,8 @@ STDOUT = {
     "drift": "a line a venue: `in sync`, `differs` or `unknown`, and below one that differs what does, attribute by "
     "attribute. With `--json` one document: `{venues: {NAME: {in_sync, differences, error}}}`. Never an external ID.",
     "state.migrate": "where each stack's state is now, a line a stack.",
-    "state.forget": "what was forgotten.",
-    "state.unlock": "whose lock it was.",
+    "state.rm": "what was forgotten.",
+    "state.force-unlock": "whose lock it was.",
     "deprovision": "how many resources were destroyed.",
     "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
     "complete, grace_until}`. Never an external ID.",
@@ -35,20 +35,20 @@ STDOUT = {
     "null where it could not be told, and `result`: `ok`, `differs`, `unclear` or `skipped`. Never an external ID.",
     "operator-policy": "the policy document, as IAM takes it.",
     "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users one "
-    "document a line; who is refused is told on standard error, and the others get theirs. With `--seal` or `--out` "
+    "document a line; who is refused is told on standard error, and the others get theirs. With `--encrypt` or `--out` "
     "the path of each file that was written, a line a user, and nothing confidential.",
     "console-url": "the URL, which is a secret for 15 minutes; with `--open` nothing.",
-    "external-id.send": "the path of the sealed file.",
+    "external-id.send": "the path of the encrypted file.",
     "doctor": "a line for each thing: `good`, `doubtful` or `wrong`, and below it what to do. With `--json` one "
     "document: `{checks: [{what, is, found, remedy}]}`.",
     "account.list": "`Possible accounts:` and their names. With `--json` one document: `{accounts: {NAME: {source, "
     "account_id}}}`.",
     "account.use": "statements for the shell, to be evaluated there.",
     "account.mfa": "statements for the shell, to be evaluated there.",
-    "account.now": "whose keys are set, and the region, a line each.",
+    "account.whoami": "whose keys are set, and the region, a line each.",
     "account.role-token": "JSON with `access_key`, `secret_key`, `session_token` and `expiration`, or another of the "
     "[formats](formats.md).",
-    "account.clear": "statements for the shell, to be evaluated there.",
+    "account.unset": "statements for the shell, to be evaluated there.",
     "account.profile": "the profile's name.",
     "revoke-token": "what was revoked or taken back, in a line; with `--list` a line a revocation. With `--json` one "
     "document: `{venue, revoked, proved, undone, revocations, pruned}`, where a revocation is `{name, scope, session, "

@@ -6,7 +6,7 @@
 #   vatoken VENUE      a token of a venue for yourself, in this shell
 #   vaunset            unset every AWS variable that the kit set
 #
-# Each takes the flags of its command too: account.use, account.mfa, account.now, issue-token, account.clear. Where one
+# Each takes the flags of its command too: account.use, account.mfa, account.whoami, issue-token, account.unset. Where one
 # fails the environment is left as it was.
 
 set -g _venue_access_file (status filename)
@@ -49,7 +49,7 @@ function vamfa
 end
 
 function vanow
-    _venue_access account.now $argv
+    _venue_access account.whoami $argv
 end
 
 function vatoken
@@ -69,7 +69,7 @@ function vatoken
 end
 
 function vaunset
-    _venue_access_eval account.clear $argv
+    _venue_access_eval account.unset $argv
 end
 
 function ec2switch

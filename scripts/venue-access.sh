@@ -7,7 +7,7 @@
 #   vatoken VENUE      a token of a venue for yourself, in this shell
 #   vaunset            unset every AWS variable that the kit set
 #
-# Each takes the flags of its command too: account.use, account.mfa, account.now, issue-token, account.clear. Where one
+# Each takes the flags of its command too: account.use, account.mfa, account.whoami, issue-token, account.unset. Where one
 # fails the environment is left as it was.
 
 # Nothing is run here but this: where the file is, which each function follows to its checkout when it is called.
@@ -60,7 +60,7 @@ vamfa() {
     esac
 }
 
-vanow() { _venue_access account.now "$@"; }
+vanow() { _venue_access account.whoami "$@"; }
 
 vatoken() {
     if [ $# -eq 0 ]; then
@@ -78,7 +78,7 @@ vatoken() {
     return "$code"
 }
 
-vaunset() { _venue_access_eval account.clear "$@"; }
+vaunset() { _venue_access_eval account.unset "$@"; }
 
 ec2switch() { if [ $# -eq 0 ]; then vause; else vause "$@" --legacy; fi; }
 ec2mfa() { vamfa "$@" --legacy; }

@@ -23,7 +23,7 @@ VENUE: dict[str, Any] = {
     "project": "unity",
     "account_id": "111122223333",
     "region": "us-west-2",
-    "embedded_aws": True,
+    "emulator": True,
     "s3_buckets": ["unity-dev-data"],
 }
 

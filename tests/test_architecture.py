@@ -219,7 +219,7 @@ def test_only_ui_talks_to_the_person(module: Module) -> None:
 
 
 PAYLOADS = {
-    ("cli.account", "account_clear"),  # statements for a shell
+    ("cli.account", "account_unset"),  # statements for a shell
     ("cli.account", "account_role_token"),  # a format
     ("cli.account", "set_keys"),  # statements for a shell
     ("cli.console_url", "show"),  # a URL, with whatever is not ASCII in it encoded

@@ -18,7 +18,7 @@ class Settings:
 
     inventory: Path
     work_directory: Path
-    """Rendered stacks and their local state, facts, the ledger, the embedded AWS; mode 0700."""
+    """Rendered stacks and their local state, facts, the ledger, the AWS emulator; mode 0700."""
     root: Path
     """The checkout, or wherever ``invoke.yaml`` is: what ``scripts/bootstrap`` downloaded is found from here."""
     terraform: str = "terraform"

@@ -30,7 +30,7 @@ class Checkout:
         wheels = folder / "wheels"
         for made in (wheels, self.tools, self.home):
             made.mkdir()
-        for layer in ("build", "runtime", "embedded", "dev"):
+        for layer in ("build", "runtime", "emulator", "dev"):
             wheel = a_wheel(wheels, f"tiny_{layer}")
             self.lock(layer, f"tiny-{layer}==1.0 --hash=sha256:{digest(wheel)}\n")
         (self.tools / "dirname").symlink_to(str(shutil.which("dirname")))

@@ -1,4 +1,4 @@
-"""What the functional tests share: an embedded AWS a worker, and a venue that is provisioned."""
+"""What the functional tests share: an AWS emulator a worker, and a venue that is provisioned."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.functional.kit import Kit, embedded, hang_up, new_venue
+from tests.functional.kit import Kit, emulated, hang_up, new_venue
 from tests.functional.live_role import Role, provisioned_role
 from tests.functional.proxy import Proxy, proxy_before
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 
 TOGETHER = {
     **{name: name for name in ("accounts", "aws_faults", "bootstrap", "console", "issue_token", "ledger", "mfa")},
-    **{name: name for name in ("narrowed_tokens", "permissions", "readme", "revocation", "rotation", "status")},
+    **{name: name for name in ("scoped_tokens", "permissions", "readme", "revocation", "rotation", "status")},
     **{name: name for name in ("shell_functions", "terraform_module", "killed_rotation")},
     **dict.fromkeys(("verify", "verify_by_hand"), "the role"),
     "proofs": "ledger",
@@ -26,9 +26,9 @@ TOGETHER = {
 
 @pytest.fixture(scope="session")
 def work_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A work directory whose embedded AWS runs as long as the tests of this worker do."""
+    """A work directory whose AWS emulator runs as long as the tests of this worker do."""
     folder = tmp_path_factory.mktemp("work")
-    local = local_aws(folder)
+    local = aws_emulator(folder)
     local.up()
     yield folder
     hang_up()
@@ -37,7 +37,7 @@ def work_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def kit(tmp_path: Path, work_directory: Path) -> Kit:
-    """The commands, with an inventory of the test's own (``write_inventory``) on the shared embedded AWS."""
+    """The commands, with an inventory of the test's own (``write_inventory``) on the shared AWS emulator."""
     return Kit(tmp_path, work_directory)
 
 
@@ -45,7 +45,7 @@ def kit(tmp_path: Path, work_directory: Path) -> Kit:
 def venue(kit: Kit) -> str:
     """A venue of the test's own, not provisioned."""
     name = new_venue()
-    kit.write_inventory({name: embedded(name)})
+    kit.write_inventory({name: emulated(name)})
     return name
 
 
@@ -54,7 +54,7 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) 
     """A venue that is provisioned, to be looked at and issued from but not changed."""
     kit, name = Kit(tmp_path_factory.mktemp("provisioned"), work_directory), "shared-dev"
     users = {"alice": {"email": "alice@example.org"}, "bob": None}
-    kit.write_inventory({name: embedded(name, users=users)})
+    kit.write_inventory({name: emulated(name, users=users)})
     kit.done("provision")
     return kit, name
 
@@ -74,8 +74,8 @@ def role(shared_role: Role) -> Iterator[Role]:
 
 @pytest.fixture
 def proxy(work_directory: Path) -> Iterator[Proxy]:
-    """A proxy before the embedded AWS: a venue goes through it with ``aws_endpoint_url: proxy.url``."""
-    with proxy_before(local_aws(work_directory).endpoint()) as running:
+    """A proxy before the AWS emulator: a venue goes through it with ``aws_endpoint_url: proxy.url``."""
+    with proxy_before(aws_emulator(work_directory).endpoint()) as running:
         yield running
 
 

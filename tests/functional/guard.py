@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.functional.kit import ACCOUNT, Kit, embedded
+from tests.functional.kit import ACCOUNT, Kit, emulated
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.inventory.model import emulator_operator_arn
 
 KNOWN = FIRST, SECOND, THIRD = "first-id-0001", "second-id-0002", "third-id-0003"
 
@@ -26,7 +26,7 @@ class Guard:
     @classmethod
     def provisioned(cls, kit: Kit, venue: str) -> Guard:
         """A guard in its first state: stable, with an ID that the test knows."""
-        kit.write_inventory({venue: embedded(venue)})
+        kit.write_inventory({venue: emulated(venue)})
         kit.done("provision")
         made = cls(kit, venue)
         made._first = made.statement("Current", FIRST)
@@ -35,7 +35,7 @@ class Guard:
 
     def reset(self) -> None:
         """Bring it back to its first state, whatever a test did to it."""
-        self.kit.write_inventory({self.venue: embedded(self.venue)})
+        self.kit.write_inventory({self.venue: emulated(self.venue)})
         self.write_trust(self._first)
         self.put(FIRST)
 
@@ -94,7 +94,7 @@ class Guard:
         self.root.call("ssm", "delete_parameter", Name=self.parameter)
 
     def opens(self, external_id: str | None) -> bool:
-        operator = self.root.with_keys(self.root.assume_role(embedded_operator_arn(ACCOUNT), "prober").keys)
+        operator = self.root.with_keys(self.root.assume_role(emulator_operator_arn(ACCOUNT), "prober").keys)
         request: dict[str, Any] = {} if external_id is None else {"ExternalId": external_id}
         arn = f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
         try:

@@ -1,4 +1,4 @@
-"""The commands, run as a person runs them: in a process of their own, on an embedded AWS of the tests'."""
+"""The commands, run as a person runs them: in a process of their own, on an AWS emulator of the tests'."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.aws.client import AwsClient, Credentials, Endpoint
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.sensitive import Secret
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -41,13 +41,13 @@ def new_venue() -> str:
     return f"proj{next(_numbers)}-dev"
 
 
-def embedded(name: str, **variables: Any) -> dict[str, Any]:
-    """A venue's variables: one on the embedded AWS, with a bucket of its own."""
+def emulated(name: str, **variables: Any) -> dict[str, Any]:
+    """A venue's variables: one on the AWS emulator, with a bucket of its own."""
     return {
         "project": name.split("-", 1)[0],
         "account_id": ACCOUNT,
         "region": REGION,
-        "embedded_aws": True,
+        "emulator": True,
         "s3_buckets": [f"{name}-data"],
         **variables,
     }
@@ -103,18 +103,18 @@ class Kit:
         return result
 
     def root(self, account: str = ACCOUNT, region: str = REGION) -> AwsClient:
-        """The root of an account on the embedded AWS, to look at what the kit did and to meddle with it."""
-        return _root(account, region, local_aws(self.work_directory).endpoint())
+        """The root of an account on the AWS emulator, to look at what the kit did and to meddle with it."""
+        return _root(account, region, aws_emulator(self.work_directory).endpoint())
 
     def session(self, token: dict[str, Any], region: str = REGION) -> AwsClient:
         """What a recipient does with a token: the JSON document of ``issue-token``."""
         given = token["Credentials"]
         keys = Credentials(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
-        return AwsClient(region=region, keys=keys, endpoint=local_aws(self.work_directory).endpoint())
+        return AwsClient(region=region, keys=keys, endpoint=aws_emulator(self.work_directory).endpoint())
 
 
 def hang_up() -> None:
-    """Close what ``root`` keeps open: the embedded AWS waits half a minute for a client before it ends."""
+    """Close what ``root`` keeps open: the AWS emulator waits half a minute for a client before it ends."""
     _root.cache_clear()
     gc.collect()
 

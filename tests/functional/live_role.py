@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, Result, embedded
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, Result, emulated
 
 VENUE, BUCKET = "proof-dev", "proof-dev-data"
 ROLE = "unity-proof-dev-sts"
@@ -80,9 +80,9 @@ def provisioned_role(kit: Kit) -> Role:
     """The role of a venue that has everything, and neighbours."""
     key = kit.root().call("kms", "create_key")["KeyMetadata"]["Arn"]
     hosts = {
-        VENUE: embedded(VENUE, kms_key_arns=[key], users={"alice": None}),
-        OTHER: embedded(OTHER, account_id=OTHER_ACCOUNT),
-        NEAR: embedded(NEAR),
+        VENUE: emulated(VENUE, kms_key_arns=[key], users={"alice": None}),
+        OTHER: emulated(OTHER, account_id=OTHER_ACCOUNT),
+        NEAR: emulated(NEAR),
     }
     kit.write_inventory(hosts)
     kit.done("provision", "--venue", VENUE)

@@ -1,4 +1,4 @@
-"""The embedded AWS with what MiniStack leaves out of MFA: a code is looked at, and the session it gives carries MFA.
+"""The AWS emulator with what MiniStack leaves out of MFA: a code is looked at, and the session it gives carries MFA.
 
 MiniStack takes any code, or none, and its sessions never have the two condition keys; so it shows only that a policy
 denies without MFA. Its own evaluation of policies is what is used here too. A device's right code is ``CODE``.

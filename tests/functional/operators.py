@@ -1,19 +1,19 @@
-"""Operators with work directories of their own, before one embedded AWS: what another machine would be."""
+"""Operators with work directories of their own, before one AWS emulator: what another machine would be."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from tests.functional.kit import ACCOUNT, Kit, embedded
+from tests.functional.kit import ACCOUNT, Kit, emulated
 from tests.functional.proxy import Proxy
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.inventory.model import emulator_operator_arn
 
 
 def operator(home: Kit, proxy: Proxy, folder: Path, work_directory: Path, name: str, **variables: Any) -> Kit:
-    """An operator of the venue ``name``, with keys and through a proxy, which ``home``'s embedded AWS knows."""
+    """An operator of the venue ``name``, with keys and through a proxy, which ``home``'s AWS emulator knows."""
     kept = {key: value for key, value in variables.items() if key in ("state", "ledger")}
-    home.write_inventory({name: embedded(name, **kept)})
+    home.write_inventory({name: emulated(name, **kept)})
     home.done("local.up")  # which makes the operator's role and the buckets
     folder.mkdir()
     kit = Kit(folder, work_directory)
@@ -23,12 +23,12 @@ def operator(home: Kit, proxy: Proxy, folder: Path, work_directory: Path, name: 
 
 
 def remote(name: str, proxy: Proxy, **variables: Any) -> dict[str, Any]:
-    """A venue's variables: not on an embedded AWS of one's own, but behind the proxy."""
+    """A venue's variables: not on an AWS emulator of one's own, but behind the proxy."""
     return {
-        **embedded(name),
-        "embedded_aws": False,
+        **emulated(name),
+        "emulator": False,
         "aws_endpoint_url": proxy.url,
-        "operator_role_arn": embedded_operator_arn(ACCOUNT),
+        "operator_role_arn": emulator_operator_arn(ACCOUNT),
         "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"],
         **variables,
     }

@@ -1,4 +1,4 @@
-"""A home with the keys of two accounts in it, and IAM users on the embedded AWS that they belong to."""
+"""A home with the keys of two accounts in it, and IAM users on the AWS emulator that they belong to."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _REFUSALS = frozenset(
 )
 
 
-EMBEDDED_AWS_MISJUDGES = frozenset({"ecr:DescribeRepositories", "ecr:TagResource"})
+EMULATOR_MISJUDGES = frozenset({"ecr:DescribeRepositories", "ecr:TagResource"})
 """Actions that MiniStack 1.5.33 holds against ``*``, not against the repositories that the request names."""
 
 

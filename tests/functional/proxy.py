@@ -1,4 +1,4 @@
-"""A proxy before the embedded AWS that counts the writes, can meddle at each of them, and plays AWS's faults."""
+"""A proxy before the AWS emulator that counts the writes, can meddle at each of them, and plays AWS's faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class Proxy:
-    """What passes between the kit (and its Terraform) and the embedded AWS.
+    """What passes between the kit (and its Terraform) and the AWS emulator.
 
     :ivar calls: the operations that were called, in order, such as ``CreateRole``.
     :ivar writes: those of them that change something.

@@ -1,4 +1,4 @@
-"""The operator's own accounts on the embedded AWS: where keys come from, MFA, the cache, role tokens."""
+"""The operator's own accounts on the AWS emulator: where keys come from, MFA, the cache, role tokens."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from tests.functional.kit import ACCOUNT, CHECKOUT, REGION, Kit
 from tests.functional.own_accounts import PERSONAL, ROLE, WORK, Home, make_home
 from venue_access.aws.client import AwsClient, Credentials
-from venue_access.emulator.server import local_aws
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.emulator.server import aws_emulator
+from venue_access.inventory.model import emulator_operator_arn
 from venue_access.sensitive import Secret
 
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -26,7 +26,7 @@ NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /d
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Home:
-    return make_home(tmp_path_factory.mktemp("home"), local_aws(work_directory).endpoint())
+    return make_home(tmp_path_factory.mktemp("home"), aws_emulator(work_directory).endpoint())
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_profiles_are_accounts_too_and_a_role_is_assumed_with_what_the_profile_s
     access_key, secret_key = home.keys("work")
     config, credentials = tmp_path / "config", tmp_path / "credentials"
     config.write_text(
-        "[default]\nregion = eu-west-1\n[profile sso]\nsso_start_url = https://example.org\n[profile desk]\n"
+        "[default]\nregion = eu-west-1\n[profile sso]\nsso_start_url = https://example.org\n[profile issuer]\n"
         f"role_arn = arn:aws:iam::{WORK}:role/{ROLE}\nsource_profile = keys\nregion = us-west-2\n"
-        f"mfa_serial = arn:aws:iam::{WORK}:mfa/jbrowne\nmfa_process = printf 123456\nexternal_id = desk-external-id\n"
+        f"mfa_serial = arn:aws:iam::{WORK}:mfa/jbrowne\nmfa_process = printf 123456\nexternal_id = issuer-external-id\n"
         "[profile circle]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = circle2\n"
         "[profile circle2]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = circle\n"
     )
@@ -61,20 +61,20 @@ def test_profiles_are_accounts_too_and_a_role_is_assumed_with_what_the_profile_s
     assert listed == {
         "work": {"source": "folder", "account_id": WORK},
         "personal": {"source": "folder", "account_id": PERSONAL},
-        "desk": {"source": "profile", "account_id": WORK},
+        "issuer": {"source": "profile", "account_id": WORK},
         "keys": {"source": "profile", "account_id": None},
     }
-    refused = home("account.use", "--name", "desk", environment=files)
+    refused = home("account.use", "--name", "issuer", environment=files)
     assert (refused.code, refused.out) == (2, "")
     assert f"others can read {credentials}\n  make it yours alone: chmod 600 {credentials}" in refused.err
     credentials.chmod(0o600)
-    escalated = home("account.mfa", "--name", "desk", environment=files)
-    assert escalated.err.endswith("Set keys for desk-MFA-STS AWS account\n")
+    escalated = home("account.mfa", "--name", "issuer", environment=files)
+    assert escalated.err.endswith("Set keys for issuer-MFA-STS AWS account\n")
     variables = loaded(escalated.out)
     assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == "us-west-2"
-    who = home("account.now", environment=variables)
-    assert who.out == "Keys set for desk-MFA-STS AWS account\nRegion is us-west-2\n"
-    token = home("account.role-token", "--account", "desk", "--format", "json", environment=files).document()
+    who = home("account.whoami", environment=variables)
+    assert who.out == "Keys set for issuer-MFA-STS AWS account\nRegion is us-west-2\n"
+    token = home("account.role-token", "--account", "issuer", "--format", "json", environment=files).document()
     assert token["AssumedRoleUser"]["Arn"].startswith(f"arn:aws:sts::{WORK}:assumed-role/{ROLE}/jbrowne-")
 
 
@@ -147,7 +147,7 @@ def test_one_entry_of_a_code_serves_every_role_and_two_accounts_share_nothing(ho
     assert home("account.use", "--name", "personal").err.startswith("Cache not present for account personal\n")
     assert home("account.mfa", "--name", "personal", "--user", "somebody", "--code", "123456").code == 0
     assert len(home.sessions) == 2
-    cleared = home("account.clear", "--cache", "--name", "work")
+    cleared = home("account.unset", "--cache", "--name", "work")
     assert cleared.err == "forgot 1 session\n"
     assert home("account.use", "--name", "work").err.startswith("Cache not present for account work\n")
 
@@ -190,7 +190,7 @@ def test_no_key_or_code_is_told_to_anybody(home: Home) -> None:
         home("account.use", "--name", "work"),
         home("account.role-token", "--account", "work", "--role", "not-there"),
         home("account.list", "--json"),
-        home("account.now", environment={"AWS_ACCESS_KEY_ID": "AKIA0000", "AWS_SECRET_ACCESS_KEY": secret_key}),
+        home("account.whoami", environment={"AWS_ACCESS_KEY_ID": "AKIA0000", "AWS_SECRET_ACCESS_KEY": secret_key}),
     ]
     kept = json.loads(home.sessions[0].read_text())
     hidden = [secret_key, "281823", kept["SecretAccessKey"], kept["SessionToken"]]
@@ -241,25 +241,25 @@ def test_a_profile_gives_every_aws_tool_a_venues_token(
     config = tmp_path / "config"
     config.write_text("# mine\n[default]\nregion=eu-west-1 \n")
     environment = {**venue, "AWS_CONFIG_FILE": str(config)}
-    written = home("account.profile", "--profile-name", "desk", "--user", "alice", environment=environment)
-    assert written.out == "desk\n", written.err
+    written = home("account.profile", "--profile-name", "issuer", "--user", "alice", environment=environment)
+    assert written.out == "issuer\n", written.err
     once = config.read_text()
-    assert once.startswith("# mine\n[default]\nregion=eu-west-1 \n\n[profile desk]\ncredential_process = ")
-    home("account.profile", "--profile-name", "desk", "--user", "alice", environment=environment)
+    assert once.startswith("# mine\n[default]\nregion=eu-west-1 \n\n[profile issuer]\ncredential_process = ")
+    home("account.profile", "--profile-name", "issuer", "--user", "alice", environment=environment)
     assert config.read_text() == once
-    config.write_text("[profile desk]\nregion = eu-west-1\n")
-    refused = home("account.profile", "--profile-name", "desk", "--user", "alice", environment=environment)
-    assert (refused.code, config.read_text()) == (2, "[profile desk]\nregion = eu-west-1\n")
+    config.write_text("[profile issuer]\nregion = eu-west-1\n")
+    refused = home("account.profile", "--profile-name", "issuer", "--user", "alice", environment=environment)
+    assert (refused.code, config.read_text()) == (2, "[profile issuer]\nregion = eu-west-1\n")
     config.write_text(once)
 
     elsewhere = {name: each for name, each in home.environment.items() if not name.startswith("AWS_")}
-    for selected in (["--profile", "desk"], []):  # the profile has the endpoint and the CA file too
+    for selected in (["--profile", "issuer"], []):  # the profile has the endpoint and the CA file too
         who = subprocess.run(
             [PROGRAM.with_name("aws"), *selected, "sts", "get-caller-identity"],
             capture_output=True,
             text=True,
             check=False,
-            env={**elsewhere, **environment, **({} if selected else {"AWS_PROFILE": "desk"})},
+            env={**elsewhere, **environment, **({} if selected else {"AWS_PROFILE": "issuer"})},
         )
         assert ":assumed-role/" in who.stdout, who.stderr
         assert "/alice-" in who.stdout
@@ -294,7 +294,7 @@ def test_revoked_tokens_leave_the_cache(home: Home, venue: dict[str, str]) -> No
     assert (answers(home, texts["dave"]), len(answers(home, texts["dave-b"]))) == ([], 1)
     again = ask(home, "--venue", "shared-dev", "--user", "dave", **venue)
     assert json.loads(again.stdout)["AccessKeyId"] != json.loads(texts["dave"])["AccessKeyId"]
-    cleared = home("account.clear", "--cache")
+    cleared = home("account.unset", "--cache")
     assert "of venue-access-credentials" in cleared.err
     assert [each.name for each in (home.folder / ".cache/venue-access").iterdir()] == ["process.lock"]
 
@@ -310,11 +310,11 @@ def test_source_profile_overrides_exported_credentials(home: Home, venue: dict[s
         "aws_endpoint_url": endpoint.url,
         "aws_profile": "not-there",
         "s3_buckets": ["shared-dev-data"],
-        "trusted_principals": [embedded_operator_arn(ACCOUNT)],
+        "trusted_principals": [emulator_operator_arn(ACCOUNT)],
     }
     inventory.write_text(json.dumps({"all": {"hosts": {"shared-dev": found}}}))
     root = AwsClient(region=REGION, keys=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
-    operator = root.assume_role(embedded_operator_arn(ACCOUNT), "operator").keys.environment()
+    operator = root.assume_role(emulator_operator_arn(ACCOUNT), "operator").keys.environment()
     settings = "".join(f"{name.lower()} = {value}\n" for name, value in operator.items() if name in CREDENTIALS)
     config = tmp_path / "config"
     config.touch(mode=0o600)

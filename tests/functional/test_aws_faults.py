@@ -1,6 +1,6 @@
 """AWS that throttles, fails, is slow, breaks connections or lags: what passes is survived, and what does not is told.
 
-The proxy between the kit (with its Terraform) and the embedded AWS plays each fault.
+The proxy between the kit (with its Terraform) and the AWS emulator plays each fault.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from tests.functional.faults import PASSING, Fault, always, at_random, first
 from tests.functional.guard import FIRST, KNOWN, Guard
-from tests.functional.kit import Kit, Result, embedded
+from tests.functional.kit import Kit, Result, emulated
 from tests.functional.lagging_iam import LaggingIam
 from tests.functional.processes import left_in
 from tests.functional.proxy import Proxy
@@ -52,7 +52,7 @@ def guard(shared: Guard, proxy: Proxy) -> Iterator[Guard]:
 
 
 def through(name: str, proxy: Proxy, **variables: Any) -> dict[str, Any]:
-    return embedded(name, aws_endpoint_url=proxy.url, **variables)
+    return emulated(name, aws_endpoint_url=proxy.url, **variables)
 
 
 def run(kit: Kit, command: str, *flags: str) -> Result:
@@ -213,17 +213,17 @@ class TestWhatDoesNotPass:
     @pytest.mark.soak
     @pytest.mark.parametrize("fault", [Fault.LOST, Fault.CUT_OFF], ids=str)
     @pytest.mark.parametrize("operation", ["CreateRole", "CreatePolicy", "PutParameter"])
-    def test_what_was_made_though_the_answer_was_lost_is_adopted_by_the_next_run(
+    def test_what_was_made_though_the_answer_was_lost_is_imported_by_the_next_run(
         self, kit: Kit, venue: str, proxy: Proxy, operation: str, fault: Fault
     ) -> None:
         kit.write_inventory({venue: through(venue, proxy)})
         proxy.fault_of = first(fault, operation)
         result = run(kit, "provision")
         assert result.code == 4
-        assert "run the command again: it adopts what" in result.err
+        assert "run the command again: it imports what" in result.err
         again = kit.done("provision")
         assert f"{venue} : ok=9 " in again.out
-        assert "adopting" in again.err
+        assert "importing" in again.err
         Guard(kit, venue).check_stable()
 
     @pytest.mark.soak

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.functional.faults import Fault
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import Kit, emulated
 from tests.functional.proxy import Proxy
 
 
@@ -37,7 +37,7 @@ class TokenBucket:
 @pytest.mark.soak  # half a minute: the rate is what it is about
 def test_status_of_hundreds_of_venues_stays_under_the_rate_of_iam(kit: Kit, proxy: Proxy) -> None:
     names = [f"many{number}-dev" for number in range(200)]
-    kit.write_inventory({name: embedded(name, aws_endpoint_url=proxy.url) for name in names})
+    kit.write_inventory({name: emulated(name, aws_endpoint_url=proxy.url) for name in names})
     kit.done("local.up")
     bucket = proxy.fault_of = TokenBucket("GetRole", rate=8, burst=8)
     result = kit("status", "--json")

@@ -32,7 +32,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """One for all tests that leave its packages alone."""
     checkout = Checkout(tmp_path_factory.mktemp("installed"))
     code, said = checkout.bootstrap(
-        "--embedded", PIP_TARGET="/nowhere", PIP_NO_BINARY=":all:", PIP_REQUIRE_VIRTUALENV="1"
+        "--emulator", PIP_TARGET="/nowhere", PIP_NO_BINARY=":all:", PIP_REQUIRE_VIRTUALENV="1"
     )
     assert (code, said.splitlines()[-1]) == (0, "bootstrap: ready; next: .venv/bin/invoke --list")
     return checkout
@@ -46,7 +46,7 @@ def with_terraform(installed: Checkout) -> Iterator[Checkout]:
 
 
 def test_the_layers_asked_for_are_installed_and_no_others(installed: Checkout) -> None:
-    assert [installed.imports(f"tiny_{layer}") for layer in ("runtime", "embedded", "dev")] == [True, True, False]
+    assert [installed.imports(f"tiny_{layer}") for layer in ("runtime", "emulator", "dev")] == [True, True, False]
 
 
 def test_the_environment_is_made_of_the_python_beneath_an_active_foreign_one(installed: Checkout) -> None:
@@ -72,7 +72,7 @@ def test_a_package_with_another_hash_is_refused_and_the_rest_still_works(install
     code, said = installed.bootstrap("--dev")
     assert code == 2
     assert "bootstrap: error: pip failed: THESE PACKAGES DO NOT MATCH THE HASHES" in said
-    assert installed.bootstrap("--embedded") == (0, "")
+    assert installed.bootstrap("--emulator") == (0, "")
 
 
 def test_an_index_out_of_reach_is_one_clear_message(installed: Checkout) -> None:

@@ -19,11 +19,11 @@ import pyrage
 import pytest
 
 from tests.certificates import Card
-from tests.functional.kit import CHECKOUT, Kit, Result, embedded, new_venue
+from tests.functional.kit import CHECKOUT, Kit, Result, emulated, new_venue
 from tests.functional.processes import Seen, watching
 from tests.functional.terminal import at_terminal
+from tests.functional.test_encrypted_delivery import run, unpacked
 from tests.functional.test_issue_token import stored_id
-from tests.functional.test_sealed_delivery import run, unpacked
 
 HOLD_THE_ID = {"external_ids.auto.tfvars.json", "terraform.tfstate", "terraform.tfstate.backup", "plan.tfplan"}
 """Files of a stack that cannot but hold the external ID (docs/security.md)."""
@@ -50,7 +50,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 @dataclass
-class Desk:
+class Issuer:
     """Where tokens are issued, and all that could be seen of it."""
 
     kit: Kit
@@ -130,73 +130,75 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, work_directory: Path) -> Desk:
+def issuer(tmp_path: Path, work_directory: Path) -> Issuer:
     """A venue of its own, with a user whose key is known; what is temporary is in the folder too."""
     kit, name, identity = Kit(tmp_path, work_directory), new_venue(), pyrage.x25519.Identity.generate()
-    sealed = {f"sealed{number}": {"keys": [str(identity.to_public())]} for number in range(30)}
-    kit.write_inventory({name: embedded(name, users=sealed)})
-    for folder in ("tmp", "plain", "sealed"):
+    encrypted = {f"encrypted{number}": {"keys": [str(identity.to_public())]} for number in range(30)}
+    kit.write_inventory({name: emulated(name, users=encrypted)})
+    for folder in ("tmp", "plain", "encrypted"):
         (tmp_path / folder).mkdir()
     kit.environment["TMPDIR"] = str(tmp_path / "tmp")
-    return Desk(kit, name, identity)
+    return Issuer(kit, name, identity)
 
 
-def test_two_hundred_tokens_leave_no_trace_of_a_secret(desk: Desk) -> None:
-    desk.run("provision")
-    external_id = stored_id(desk.kit, desk.venue)
-    desk.confidential.add(external_id)
-    desk.issue([f"plain{number}" for number in range(100)])
-    desk.issue([f"file{number}" for number in range(40)], "--out", "plain")
-    desk.issue([f"sealed{number}" for number in range(30)], "--seal", "--out", "sealed")
-    desk.issue([f"narrow{number}" for number in range(20)], "--read-only", "--s3-prefix", "in", "--source-ip", "::1")
-    desk.issue([f"given{number}" for number in range(10)], "--external-id", "-", typed=external_id)
-    desk.tokens += [desk.opened(path) for path in sorted(desk.handed_over)]
-    assert len(desk.secrets()) == 400
+def test_two_hundred_tokens_leave_no_trace_of_a_secret(issuer: Issuer) -> None:
+    issuer.run("provision")
+    external_id = stored_id(issuer.kit, issuer.venue)
+    issuer.confidential.add(external_id)
+    issuer.issue([f"plain{number}" for number in range(100)])
+    issuer.issue([f"file{number}" for number in range(40)], "--out", "plain")
+    issuer.issue([f"encrypted{number}" for number in range(30)], "--encrypt", "--out", "encrypted")
+    issuer.issue([f"scope{number}" for number in range(20)], "--read-only", "--s3-prefix", "in", "--source-ip", "::1")
+    issuer.issue([f"given{number}" for number in range(10)], "--external-id", "-", typed=external_id)
+    issuer.tokens += [issuer.opened(path) for path in sorted(issuer.handed_over)]
+    assert len(issuer.secrets()) == 400
 
     wrong = f"{external_id[:-4]}-not"
-    desk.confidential.add(wrong)
-    refused = desk.kit("issue-token", "--user", "x2", "--reason", wrong, "--external-id", "-", typed=wrong)
+    issuer.confidential.add(wrong)
+    refused = issuer.kit("issue-token", "--user", "x2", "--reason", wrong, "--external-id", "-", typed=wrong)
     assert refused.code == 5
-    desk.printed.append(f"{refused.out}{refused.err}".encode())
-    desk.run("tokens", "--json")
-    desk.check()
+    issuer.printed.append(f"{refused.out}{refused.err}".encode())
+    issuer.run("tokens", "--json")
+    issuer.check()
 
     # Terraform ran meanwhile, and its environment was seen: it has the operator's keys, as it must.
-    assert any(b"terraform\0apply" in each for each in desk.seen[0].arguments)
-    assert any(b"AWS_SECRET_ACCESS_KEY=" in each for each in desk.seen[0].environments)
+    assert any(b"terraform\0apply" in each for each in issuer.seen[0].arguments)
+    assert any(b"AWS_SECRET_ACCESS_KEY=" in each for each in issuer.seen[0].environments)
 
 
 @pytest.mark.soak
-def test_nor_do_all_the_other_commands(desk: Desk, tmp_path: Path) -> None:
-    desk.run("provision")
-    desk.confidential.add(stored_id(desk.kit, desk.venue))
-    desk.run("external-id.send", "--venue", desk.venue, "--user", "sealed1", "--out", "sealed")
-    desk.run("rotate-external-id", "--venue", desk.venue, "--grace", "1h")
-    desk.confidential.add(stored_id(desk.kit, desk.venue))
-    assert len(desk.confidential) == 2  # rotated, and neither is shown
-    desk.issue([f"during{number}" for number in range(50)])
-    desk.run("rotate-external-id", "--venue", desk.venue, "--finish")
+def test_nor_do_all_the_other_commands(issuer: Issuer, tmp_path: Path) -> None:
+    issuer.run("provision")
+    issuer.confidential.add(stored_id(issuer.kit, issuer.venue))
+    issuer.run("external-id.send", "--venue", issuer.venue, "--user", "encrypted1", "--out", "encrypted")
+    issuer.run("rotate-external-id", "--venue", issuer.venue, "--grace", "1h")
+    issuer.confidential.add(stored_id(issuer.kit, issuer.venue))
+    assert len(issuer.confidential) == 2  # rotated, and neither is shown
+    issuer.issue([f"during{number}" for number in range(50)])
+    issuer.run("rotate-external-id", "--venue", issuer.venue, "--finish")
     card = Card()
-    desk.kit.write_inventory({desk.venue: embedded(desk.venue, users={"alice": {"email": "alice@example.org"}})})
-    message = desk.run("issue-token", "--user", "alice", "--seal", "--to", card.pem, "--out", "sealed").out.strip()
+    issuer.kit.write_inventory({issuer.venue: emulated(issuer.venue, users={"alice": {"email": "alice@example.org"}})})
+    message = issuer.run(
+        "issue-token", "--user", "alice", "--encrypt", "--recipient", card.pem, "--out", "encrypted"
+    ).out.strip()
     certificate, key = card.save(tmp_path)
     opened = run("openssl", "cms", "-decrypt", "-in", tmp_path / message, "-recip", certificate, "-inkey", key)
     attached = opened.split(b'filename="token.json"')[1].split(b"\r\n\r\n", 1)[1].split(b"\r\n--")[0]
-    desk.tokens.append(json.loads(base64.b64decode(attached)))
+    issuer.tokens.append(json.loads(base64.b64decode(attached)))
     for form in ("env", "fish", "process", "ini", "powershell", "windows-cmd", "dotenv", "legacy-json", "ansible"):
-        shown = desk.run("issue-token", "--user", "alice", "--format", form, shows=True).out
-        desk.confidential |= set(re.findall(r"[\w/+=]{40,}", shown, re.ASCII))
-    assert len(desk.confidential) >= 2 + 9 * 2
+        shown = issuer.run("issue-token", "--user", "alice", "--format", form, shows=True).out
+        issuer.confidential |= set(re.findall(r"[\w/+=]{40,}", shown, re.ASCII))
+    assert len(issuer.confidential) >= 2 + 9 * 2
     by_word = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), "issue-token", "--user", "alice"]
-    by_word += ["--seal", "--passphrase", "--out", "sealed"]
-    issued = at_terminal(by_word, folder=tmp_path, environment=desk.kit.environment)
+    by_word += ["--encrypt", "--passphrase", "--out", "encrypted"]
+    issued = at_terminal(by_word, folder=tmp_path, environment=issuer.kit.environment)
     passphrase = issued.screen.rstrip().rpartition(": ")[2]
-    sealed = (tmp_path / issued.out.decode().strip()).read_bytes()
-    desk.tokens.append(json.loads(unpacked(pyrage.passphrase.decrypt(sealed, passphrase))["token.json"]))
-    desk.confidential.add(passphrase)
+    encrypted = (tmp_path / issued.out.decode().strip()).read_bytes()
+    issuer.tokens.append(json.loads(unpacked(pyrage.passphrase.decrypt(encrypted, passphrase))["token.json"]))
+    issuer.confidential.add(passphrase)
     for command_line in ("verify", "status --json", "revoke-token --user alice", "revoke-token --all", "ledger.verify"):
-        desk.run(*command_line.split())
-    desk.check()
+        issuer.run(*command_line.split())
+    issuer.check()
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
@@ -207,22 +209,22 @@ def test_the_search_finds_what_is_hidden_in_a_text(before: str) -> None:
         assert found([canary, "another-canary"], b"", text) == {canary}
 
 
-def test_the_search_finds_what_is_planted(desk: Desk) -> None:
-    desk.confidential.add(canary := "planted-canary-0123456789")
+def test_the_search_finds_what_is_planted(issuer: Issuer) -> None:
+    issuer.confidential.add(canary := "planted-canary-0123456789")
     nap = [sys.executable, "-c", "import os, subprocess, sys; subprocess.run(sys.argv[1:], env={'TOKEN': sys.argv[3]})"]
     child = [sys.executable, "-c", "import time; time.sleep(0.5)"]
     with subprocess.Popen([*nap, "env", "-u", canary, *child]) as process, watching(process.pid) as seen:
         process.wait()
     assert found([canary], b"\n".join(seen.arguments)) == {canary}
     assert found([canary], b"\n".join(seen.environments)) == {canary}
-    planted = desk.kit.work_directory / "facts" / "planted.json"
+    planted = issuer.kit.work_directory / "facts" / "planted.json"
     planted.parent.mkdir(exist_ok=True)
     try:
         planted.write_bytes(base64.b64encode(b"{..." + canary.encode()))
         with pytest.raises(AssertionError, match=r"planted\.json"):
-            desk.check()
+            issuer.check()
     finally:
         planted.unlink()
-    desk.printed.append(canary.encode())
+    issuer.printed.append(canary.encode())
     with pytest.raises(AssertionError, match=canary):
-        desk.check()
+        issuer.check()

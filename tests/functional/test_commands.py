@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tasks
-from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, Result, embedded
+from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, Result, emulated
 
 OWN_VENUE = ("provision", "rotate-external-id", "operator-policy", "deprovision --yes", "issue-token --user alice")
 """The commands that work on one venue."""
@@ -44,9 +44,9 @@ def kit(tmp_path: Path) -> Kit:
     users = {"alice": {"email": "alice@example.org"}}
     kit.write_inventory(
         {
-            "unity-dev": embedded("unity-dev", users=users),
-            "unity-test": embedded("unity-test"),
-            "sounder-dev": embedded("sounder-dev", account_id=OTHER_ACCOUNT),
+            "unity-dev": emulated("unity-dev", users=users),
+            "unity-test": emulated("unity-test"),
+            "sounder-dev": emulated("sounder-dev", account_id=OTHER_ACCOUNT),
         }
     )
     return kit
@@ -177,7 +177,7 @@ def test_an_inventory_that_cannot_be_read_is_one_message_that_names_the_file(kit
 def test_a_slip_in_a_variable_is_one_message_with_file_venue_and_key(
     kit: Kit, variables: dict[str, Any], message: str
 ) -> None:
-    kit.write_inventory({"unity-dev": embedded("unity-dev", **variables)})
+    kit.write_inventory({"unity-dev": emulated("unity-dev", **variables)})
     result = kit("provision")
     is_one_message(result, 2, saying=message)
     assert f"{kit.inventory}: unity-dev: " in result.err
@@ -204,7 +204,7 @@ def test_an_inventory_without_venues_says_so(kit: Kit) -> None:
 @pytest.mark.parametrize("command", ["provision", "issue-token --user alice", "rotate-external-id", "local.up"])
 def test_a_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> None:
     kit.work_directory.write_text("mine", encoding="utf-8")
-    kit.write_inventory({"unity-dev": embedded("unity-dev")})
+    kit.write_inventory({"unity-dev": emulated("unity-dev")})
     result = kit(*command.split())
     assert result.code == 2
     assert "not a directory" in result.err
@@ -231,7 +231,7 @@ def test_a_setting_that_is_empty_is_refused(kit: Kit, name: str) -> None:
 
 def test_a_terraform_that_is_not_there_is_refused(tmp_path: Path, work_directory: Path) -> None:
     kit = Kit(tmp_path, work_directory)
-    kit.write_inventory({"noterraform-dev": embedded("noterraform-dev")})
+    kit.write_inventory({"noterraform-dev": emulated("noterraform-dev")})
     result = kit("provision", INVOKE_TERRAFORM="nonexistent")
     assert result.code == 2
     assert "nonexistent is not on the PATH" in result.err
@@ -245,16 +245,16 @@ def test_a_terraform_that_is_not_there_is_refused(tmp_path: Path, work_directory
 def test_settings_of_the_environment_are_relative_to_where_one_stands(kit: Kit) -> None:
     inner = kit.folder / "inner"
     inner.mkdir()
-    (inner / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"inner-dev": embedded("inner-dev")}}}))
+    (inner / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"inner-dev": emulated("inner-dev")}}}))
     done = _in_folder(kit, inner, "operator-policy", INVOKE_INVENTORY="hosts.yml", INVOKE_WORKDIR="here")
     assert "role/unity-inner-dev-sts" in done.stdout
     status = _in_folder(kit, inner, "local.status", INVOKE_INVENTORY="hosts.yml", INVOKE_WORKDIR="here")
-    assert "the embedded AWS is down" in status.stdout
+    assert "the AWS emulator is down" in status.stdout
 
 
 def test_the_inventory_flag_wins_over_the_environment(kit: Kit) -> None:
     other = kit.folder / "other.yml"
-    other.write_text(json.dumps({"all": {"hosts": {"other-dev": embedded("other-dev")}}}))
+    other.write_text(json.dumps({"all": {"hosts": {"other-dev": emulated("other-dev")}}}))
     assert "--other-dev" in kit.done("inventory.graph", "--inventory", "other.yml").out
     is_one_message(
         kit("inventory.graph", "--inventory", "nowhere"), 2, saying=f"{kit.folder / 'nowhere'}: no such file"
@@ -379,7 +379,7 @@ def test_ctrl_c_at_a_prompt_is_exit_130_and_one_word(kit: Kit) -> None:
 
 def test_a_run_goes_on_to_its_end_when_nobody_reads_what_it_says(tmp_path: Path, work_directory: Path) -> None:
     kit = Kit(tmp_path, work_directory)
-    kit.write_inventory({"unread-dev": embedded("unread-dev")})
+    kit.write_inventory({"unread-dev": emulated("unread-dev")})
     process = kit.start("provision")
     assert process.stdout is not None
     assert process.stderr is not None

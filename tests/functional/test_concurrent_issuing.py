@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from tests.functional.guard import Guard
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import Kit, emulated
 
 
 def issue_until(done: threading.Event, at_least: int, guard: Guard, number: int) -> int:
@@ -52,7 +52,7 @@ def rotate_and_provision(guard: Guard, *, rotations: int) -> Callable[[], None]:
             assert result.code == 0, result.err
 
     def provisioning() -> None:
-        guard.kit.write_inventory({guard.venue: embedded(guard.venue, tags={"Run": "another"})})
+        guard.kit.write_inventory({guard.venue: emulated(guard.venue, tags={"Run": "another"})})
         result = guard.kit.done("provision", "--venue", guard.venue, "--json")
         assert json.loads(result.out)["venues"][guard.venue]["change"] > 0
 

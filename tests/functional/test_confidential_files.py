@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.kit import CHECKOUT, Kit, embedded
+from tests.functional.kit import CHECKOUT, Kit, emulated
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import live_ids
 from tests.functional.test_readme import documented, pattern
@@ -34,7 +34,7 @@ def test_what_holds_an_external_id_is_documented_and_private_and_the_doctor_look
     (folder / ".external_ids.auto.tfvars.json.0a1b2c3d").write_text(external_id)  # a kill before it is renamed
     (folder / ".external_ids.auto.tfvars.json.0a1b2c3d").chmod(0o600)
     shared = {"state": {"backend": "s3", "bucket": f"{venue}-state"}, "aws_endpoint_url": proxy.url}
-    kit.write_inventory({venue: embedded(venue, **shared)})
+    kit.write_inventory({venue: emulated(venue, **shared)})
     kit.done("state.migrate")
     state.write_text(whole[:-2])  # as a kill in the middle of a write leaves it
     state.chmod(0o600)
@@ -50,7 +50,7 @@ def test_what_holds_an_external_id_is_documented_and_private_and_the_doctor_look
             proxy.refusals["S3:PUT"] = ("AccessDenied", "not you")
 
     proxy.after_write = refuse_the_state
-    kit.write_inventory({venue: embedded(venue, tags={"Owner": "platform"}, **shared)})
+    kit.write_inventory({venue: emulated(venue, tags={"Owner": "platform"}, **shared)})
     failed = kit("provision")
     proxy.mend()
     assert failed.code == 4

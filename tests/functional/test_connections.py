@@ -13,7 +13,7 @@ from tests.functional.kit import Kit
 from tests.functional.proxy import Proxy
 from tests.functional.test_not_aws import LEDGER, PAGE, Impostor, away, impostor
 from venue_access.emulator.certificate import write_certificate
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 
 __all__ = ["impostor"]
 LOCATION = {"Location": "http://portal.example/login?next=x"}
@@ -71,7 +71,7 @@ def test_an_answer_that_is_not_aws_is_told_at_once(
 def test_an_object_from_what_is_not_s3_is_no_state(kit: Kit, impostor: Impostor) -> None:
     away(kit, impostor.url, state={"backend": "s3", "bucket": "the-state", "region": "us-west-2"})
     impostor.answer = (200, PAGE)
-    assert "did not answer s3:GetObject as AWS does" in told(kit, "state.unlock --venue away-dev --lock 0")
+    assert "did not answer s3:GetObject as AWS does" in told(kit, "state.force-unlock --venue away-dev --lock 0")
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_a_wrong_ca_file_is_named(
     bundle = tmp_path / "ca.pem"
     if content is not None:
         bundle.write_text(content)
-    away(kit, local_aws(work_directory).endpoint().url)
+    away(kit, aws_emulator(work_directory).endpoint().url)
     message = told(kit, AWS_CA_BUNDLE=str(bundle))
     assert f"the CA file {bundle} is not usable: {said}" in message
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(kit: Kit, work_directory: Path) -> None:
-    away(kit, local_aws(work_directory).endpoint().url)
+    away(kit, aws_emulator(work_directory).endpoint().url)
     kit.environment.pop("REQUESTS_CA_BUNDLE", None)
     message = told(kit)
     assert "the TLS certificate of https://" in message

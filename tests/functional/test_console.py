@@ -19,10 +19,10 @@ from urllib.request import url2pathname
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, Result, embedded
+from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, Result, emulated
 from tests.functional.sign_in_service import HTML, SIGNIN_TOKEN, SignInService, sign_in_service
 from venue_access.aws.client import AwsClient, Credentials
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.errors import AwsError, DeliveryError, Unreachable
 from venue_access.sensitive import Secret
 from venue_access.tokens.console.browser import open_in_browser
@@ -168,7 +168,7 @@ class Across:
     ca_file: Path
 
     def user(self) -> AwsClient:
-        """Made anew each time: a connection that is left open keeps the embedded AWS from ending."""
+        """Made anew each time: a connection that is left open keeps the AWS emulator from ending."""
         return self.kit.root(OTHER_ACCOUNT).with_keys(self.keys)
 
     def environment(self, keys: Credentials | None = None) -> dict[str, str]:
@@ -201,9 +201,9 @@ class Across:
 @pytest.fixture(scope="module")
 def across(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Across:
     kit = Kit(tmp_path_factory.mktemp("across"), work_directory)
-    endpoint = local_aws(work_directory).endpoint()
-    venue = embedded("across-dev", trusted_principals=[f"arn:aws:iam::{OTHER_ACCOUNT}:root"])
-    kit.write_inventory({"across-dev": {**venue, "embedded_aws": False, "aws_endpoint_url": endpoint.url}})
+    endpoint = aws_emulator(work_directory).endpoint()
+    venue = emulated("across-dev", trusted_principals=[f"arn:aws:iam::{OTHER_ACCOUNT}:root"])
+    kit.write_inventory({"across-dev": {**venue, "emulator": False, "aws_endpoint_url": endpoint.url}})
     trust = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"},
@@ -338,7 +338,7 @@ def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, ser
     token = across.kit(*asked, typed=EXTERNAL_ID, timeout=60, **across.environment())
     held = token.document()
     held = held.get("Credentials", held)
-    endpoint = {"AWS_ENDPOINT_URL": local_aws(across.kit.work_directory).endpoint().url}
+    endpoint = {"AWS_ENDPOINT_URL": aws_emulator(across.kit.work_directory).endpoint().url}
     if way == "environment":
         keys = Credentials(held["AccessKeyId"], Secret(held["SecretAccessKey"]), Secret(held["SessionToken"]))
         made = across.console(service, "--from-env", **endpoint, **keys.environment())
@@ -354,7 +354,7 @@ def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, ser
 def test_a_users_mfa_session_is_refused_before_anything_is_sent(across: Across, service: SignInService) -> None:
     given = across.user().call("sts", "get_session_token")["Credentials"]
     keys = Credentials(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
-    endpoint = local_aws(across.kit.work_directory).endpoint().url
+    endpoint = aws_emulator(across.kit.work_directory).endpoint().url
     refused = across.console(service, "--from-env", AWS_ENDPOINT_URL=endpoint, **keys.environment())
     assert (refused.code, refused.out, service.asked) == (2, "", [])
     assert ":user/jbrowne cannot sign in to the console" in refused.err
@@ -368,10 +368,10 @@ def test_credentials_that_end_soon_are_refused_before_anything_is_sent(across: A
     assert "and AWS gives no console session for less than 900 s" in refused.err
 
 
-def test_the_embedded_aws_has_no_console(kit: Kit, venue: str) -> None:
+def test_the_emulator_has_no_console(kit: Kit, venue: str) -> None:
     refused = kit("console-url", "--venue", venue)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.startswith(f"error: {venue} is on the embedded AWS, which has no sign-in service")
+    assert refused.err.startswith(f"error: {venue} is on the AWS emulator, which has no sign-in service")
 
 
 @pytest.mark.parametrize(

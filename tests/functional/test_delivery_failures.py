@@ -55,28 +55,28 @@ def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
     card: dict[str, Any], reason: str, watched: Kit, proxy: Proxy, tmp_path: Path
 ) -> None:
     certificate, _ = Card(**card).save(tmp_path)
-    is_refused_beforehand(watched(*ISSUE, "--seal", "--to", str(certificate)), proxy, saying=reason)
+    is_refused_beforehand(watched(*ISSUE, "--encrypt", "--recipient", str(certificate)), proxy, saying=reason)
 
 
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--seal"], "no key of alice is known to seal to"),
-        (["--seal", "--to", "age1hello"], "the key 'age1hello' cannot be sealed to"),
-        (["--seal", "--to", "nobody.pub"], "the key file 'nobody.pub' cannot be read"),
-        (["--seal", "--to", AGE, "--out", "taken"], "taken exists already"),
-        (["--seal", "--to", AGE, "--out", "link"], "link exists already"),
-        (["--seal", "--to", AGE, "--out", "missing/token.age"], "cannot write missing"),
-        (["--seal", "--to", AGE, "--out", "/proc"], "cannot write /proc"),
+        (["--encrypt"], "no key of alice is known to encrypt to"),
+        (["--encrypt", "--recipient", "age1hello"], "the key 'age1hello' cannot be encrypted to"),
+        (["--encrypt", "--recipient", "nobody.pub"], "the key file 'nobody.pub' cannot be read"),
+        (["--encrypt", "--recipient", AGE, "--out", "taken"], "taken exists already"),
+        (["--encrypt", "--recipient", AGE, "--out", "link"], "link exists already"),
+        (["--encrypt", "--recipient", AGE, "--out", "missing/token.age"], "cannot write missing"),
+        (["--encrypt", "--recipient", AGE, "--out", "/proc"], "cannot write /proc"),
         (["--out", "taken"], "taken exists already"),
         (["--out", "link"], "link exists already"),
         (["--out", "/dev/full"], "/dev/full exists already"),
         (["--out", ""], "--out is empty"),
         (["--out", "to\x1b[2Jken"], "--out 'to\\x1b[2Jken' has a character that cannot be printed"),
         (["--out", "to\nken"], "--out 'to\\nken' has a character that cannot be printed"),
-        (["--seal", "--to", AGE, "--out", "to\u202eken"], "--out 'to\\u202eken' has a character"),
+        (["--encrypt", "--recipient", AGE, "--out", "to\u202eken"], "--out 'to\\u202eken' has a character"),
         (["--out", "to\udcffken"], "--out 'to\\udcffken' has a character"),
-        (["--to", AGE], "say --seal too"),
+        (["--recipient", AGE], "say --encrypt too"),
     ],
 )
 def test_what_cannot_be_delivered_is_refused_before_there_is_a_token(
@@ -93,13 +93,13 @@ def test_an_external_id_is_not_read_where_it_could_not_be_handed_over(watched: K
     send = ("external-id.send", "--venue", "shared-dev", "--user", "alice")
     is_refused_beforehand(watched(*send), proxy, saying="no key of alice is known")
     (watched.folder / "taken").touch()
-    is_refused_beforehand(watched(*send, "--to", AGE, "--out", "taken"), proxy, saying="taken exists already")
+    is_refused_beforehand(watched(*send, "--recipient", AGE, "--out", "taken"), proxy, saying="taken exists already")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes into any folder")
 def test_a_read_only_folder_is_refused_before_there_is_a_token(watched: Kit, proxy: Proxy) -> None:
     (watched.folder / "closed").mkdir(mode=0o500)
-    result = watched(*ISSUE, "--seal", "--to", AGE, "--out", "closed")
+    result = watched(*ISSUE, "--encrypt", "--recipient", AGE, "--out", "closed")
     is_refused_beforehand(result, proxy, saying="cannot write closed: permission denied")
 
 
@@ -123,10 +123,10 @@ def names_the_token_that_is_out(watched: Kit, code: int, said: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("seal", [("--seal", "--to", AGE), ()])
+@pytest.mark.parametrize("encrypt", [("--encrypt", "--recipient", AGE), ()])
 @pytest.mark.parametrize("trouble", ["taken", "link", "gone"])
 def test_a_delivery_that_fails_after_the_issue_is_exit_6_and_leaves_nothing(
-    seal: Sequence[str], trouble: str, watched: Kit, proxy: Proxy
+    encrypt: Sequence[str], trouble: str, watched: Kit, proxy: Proxy
 ) -> None:
     out = watched.folder / "out"
     out.mkdir()
@@ -143,7 +143,7 @@ def test_a_delivery_that_fails_after_the_issue_is_exit_6_and_leaves_nothing(
             waiting.pop()()
 
     proxy.before_call = meddle
-    result = watched(*ISSUE, *seal, "--out", "out/file")
+    result = watched(*ISSUE, *encrypt, "--out", "out/file")
     assert names_the_token_that_is_out(watched, result.code, result.err)
     assert result.out == ""
     assert "SecretAccessKey" not in result.err
@@ -201,7 +201,7 @@ def test_no_file_takes_the_place_of_a_closed_stream(watched: Kit) -> None:
 
 
 def test_an_external_id_whose_file_nobody_could_read_of_is_exit_6_and_names_it(watched: Kit) -> None:
-    send = ("external-id.send", "--venue", "shared-dev", "--user", "alice", "--to", AGE, "--out", "id.age")
+    send = ("external-id.send", "--venue", "shared-dev", "--user", "alice", "--recipient", AGE, "--out", "id.age")
     result = closed(watched, ">&-", *KIT, *send)
     assert result.code == 6
     assert "error: id.age was written; the result cannot be written to standard output: it is closed" in result.err

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, embedded
+from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, emulated
 from tests.functional.processes import left_in
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST, parameter_of, role_of
@@ -84,13 +84,13 @@ def test_a_venue_whose_state_is_lost_is_not_half_taken_away(kit: Kit, venue: str
     shutil.rmtree(kit.work_directory / "stacks" / venue)
     lost = kit("deprovision", "--venue", venue, "--yes")
     assert lost.code == 2
-    assert f"adopt it first with: invoke provision --venue {venue}" in lost.err
+    assert f"import it first with: invoke provision --venue {venue}" in lost.err
     assert not is_gone(kit, venue)
 
 
 @pytest.mark.soak
 def test_one_that_was_killed_is_completed_by_the_next(kit: Kit, venue: str, proxy: Proxy) -> None:
-    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
+    kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url)})
     kit.done("provision")
     proxy.forget()
     with kit.start("deprovision", "--venue", venue, "--yes") as process:
@@ -105,7 +105,7 @@ def test_one_that_was_killed_is_completed_by_the_next(kit: Kit, venue: str, prox
 @pytest.mark.soak
 def test_a_state_in_s3_serves_every_command(kit: Kit, venue: str) -> None:
     state: dict[str, Any] = {"backend": "s3", "bucket": f"{venue}-state", "key_prefix": "venues/"}
-    kit.write_inventory({venue: embedded(venue, state=state)})
+    kit.write_inventory({venue: emulated(venue, state=state)})
     assert kit.done("provision").out == f"{venue} : ok=9 changed=6 {REST}\n"
     objects = kit.root().call("s3", "list_objects_v2", Bucket=f"{venue}-state")["Contents"]
     assert [each["Key"] for each in objects] == [f"venues/{venue}/terraform.tfstate"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, emulated
 from tests.functional.proxy import Proxy
-from venue_access.emulator.server import local_aws
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.emulator.server import aws_emulator
+from venue_access.inventory.model import emulator_operator_arn
 
 
 def checks(kit: Kit, *arguments: str, code: int, **environment: str) -> dict[str, list[dict[str, Any]]]:
@@ -33,16 +33,16 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 def as_if_real(kit: Kit, url: str, **variables: Any) -> dict[str, Any]:
     """A venue that the kit takes for one on real AWS."""
-    made = embedded("desk-dev", **variables)
-    kit.write_inventory({"desk-dev": made})
+    made = emulated("issuer-dev", **variables)
+    kit.write_inventory({"issuer-dev": made})
     kit.done("local.up")
-    del made["embedded_aws"]
+    del made["emulator"]
     return {**made, "aws_endpoint_url": url, "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"]}
 
 
 def operator(kit: Kit, account: str = ACCOUNT) -> dict[str, str]:
-    ca_file = str(local_aws(kit.work_directory).endpoint().ca_file)
-    keys = kit.root(account).assume_role(embedded_operator_arn(account), "operator").keys
+    ca_file = str(aws_emulator(kit.work_directory).endpoint().ca_file)
+    keys = kit.root(account).assume_role(emulator_operator_arn(account), "operator").keys
     return {"AWS_CA_BUNDLE": ca_file, **keys.environment()}
 
 
@@ -52,16 +52,16 @@ def test_what_is_fit_is_good_line_by_line(kit: Kit, venue: str, home: dict[str, 
     assert {each["is"] for several in found.values() for each in several} == {"good"}
     assert list(found) == [
         *("Python", "Terraform", "AWS provider", "inventory", f"keys for {ACCOUNT}"),
-        *("clock", "embedded AWS", "files"),
+        *("clock", "AWS emulator", "files"),
     ]
-    assert embedded_operator_arn(ACCOUNT).rpartition("/")[2] in found[f"keys for {ACCOUNT}"][0]["found"]
+    assert emulator_operator_arn(ACCOUNT).rpartition("/")[2] in found[f"keys for {ACCOUNT}"][0]["found"]
     lines = kit.done("doctor", **home).out.splitlines()
     assert all(line.startswith("good      ") for line in lines)
 
 
 def test_keys_are_told_by_whose_they_are_and_how_long_they_last(kit: Kit, home: dict[str, str]) -> None:
-    endpoint = local_aws(kit.work_directory).endpoint()
-    kit.write_inventory({"desk-dev": as_if_real(kit, endpoint.url)})
+    endpoint = aws_emulator(kit.work_directory).endpoint()
+    kit.write_inventory({"issuer-dev": as_if_real(kit, endpoint.url)})
     ends = {"AWS_CREDENTIAL_EXPIRATION": "2031-01-02T03:04:05Z"}
     given = operator(kit)
     (own,) = checks(kit, code=0, **home, **given, **ends)[f"keys for {ACCOUNT}"]
@@ -71,7 +71,7 @@ def test_keys_are_told_by_whose_they_are_and_how_long_they_last(kit: Kit, home: 
         (own,) = checks(kit, code=code, **home, **given, AWS_CREDENTIAL_EXPIRATION=told)[f"keys for {ACCOUNT}"]
         assert own["is"] == grade
     assert own["found"] == "your AWS keys have expired"
-    other = embedded("other-dev", account_id=OTHER_ACCOUNT)
+    other = emulated("other-dev", account_id=OTHER_ACCOUNT)
     there = Kit(kit.folder, kit.work_directory)
     there.inventory = kit.folder / "there.yml"
     there.environment["INVOKE_INVENTORY"] = str(there.inventory)
@@ -85,7 +85,7 @@ def test_keys_are_told_by_whose_they_are_and_how_long_they_last(kit: Kit, home: 
 
 
 def test_a_clock_that_is_off_is_seen_without_keys_too(kit: Kit, proxy: Proxy, home: dict[str, str]) -> None:
-    kit.write_inventory({"desk-dev": as_if_real(kit, proxy.url)})
+    kit.write_inventory({"issuer-dev": as_if_real(kit, proxy.url)})
     proxy.late = 600
     found = checks(kit, code=7, **home)
     (clock,) = found["clock"]
@@ -96,7 +96,7 @@ def test_a_clock_that_is_off_is_seen_without_keys_too(kit: Kit, proxy: Proxy, ho
 
 
 def test_one_thing_that_is_broken_does_not_hide_the_others(kit: Kit, home: dict[str, str]) -> None:
-    kit.inventory.write_text("all: {hosts: {desk-dev: {account_id: 12, region: nowhere}}}\n", encoding="utf-8")
+    kit.inventory.write_text("all: {hosts: {issuer-dev: {account_id: 12, region: nowhere}}}\n", encoding="utf-8")
     found = checks(kit, code=7, INVOKE_TERRAFORM="not-there", **home)
     assert found["Terraform"][0]["found"] == "not-there is not on the PATH"
     assert len(found["inventory"]) > 1
@@ -125,6 +125,6 @@ def test_a_venue_that_is_none_is_a_wrong_request_and_a_key_that_is_missing_a_fin
         result = kit("doctor", "--json", *flags, typed="", timeout=60, **home)
         assert (result.code, result.out) == (2, ""), flags
         assert "Traceback" not in result.err
-    kit.write_inventory({venue: embedded(venue, users={"alice": {"keys": ["alice.pub"]}})})
+    kit.write_inventory({venue: emulated(venue, users={"alice": {"keys": ["alice.pub"]}})})
     (key,) = checks(kit, code=7, **home)["keys of alice"]
     assert (key["is"], "alice.pub" in key["found"]) == ("wrong", True)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import tasks
-from tests.functional.kit import Kit, Result, embedded
+from tests.functional.kit import Kit, Result, emulated
 from tests.functional.own_accounts import Home, make_home
 from tests.functional.processes import working_in
 from venue_access.aws.client import AwsClient
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 
 SETTINGS = ("INVOKE_INVENTORY", "INVOKE_WORKDIR")
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
@@ -22,10 +22,10 @@ AT = ("--venue", VENUE)
 ACCOUNT = ("--name", "work")
 
 COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "account.clear": ((), ("--cache",), ("--cache", *ACCOUNT)),
+    "account.unset": ((), ("--cache",), ("--cache", *ACCOUNT)),
     "account.list": ((),),
     "account.mfa": (ACCOUNT, (*ACCOUNT, "--code", "123456")),
-    "account.now": ((),),
+    "account.whoami": ((),),
     "account.profile": ((*AT, "--user", "alice"),),
     "account.role-token": (("--account", "work", "--role", "unity-issuer"),),
     "account.use": (ACCOUNT,),
@@ -33,7 +33,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "deprovision": (AT, (*AT, "--yes")),
     "doctor": (AT,),
     "drift": (AT,),
-    "external-id.send": ((*AT, "--user", "alice", "--to", AGE), (*AT, "--user", "alice", "--to", AGE, "--out", "id")),
+    "external-id.send": (
+        (*AT, "--user", "alice", "--recipient", AGE),
+        (*AT, "--user", "alice", "--recipient", AGE, "--out", "id"),
+    ),
     "inventory.graph": ((),),
     "inventory.host": ((VENUE,),),
     "inventory.list": ((),),
@@ -42,7 +45,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "issue-token": (
         (*AT, "--user", "alice"),
         (*AT, "--user", "alice,bob", "--out", "."),
-        (*AT, "--user", "alice", "--seal", "--to", AGE),
+        (*AT, "--user", "alice", "--encrypt", "--recipient", AGE),
         (*AT, "--user", "alice", "--external-id", "a-wrong-one"),
     ),
     "ledger.head": (AT,),
@@ -60,16 +63,16 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
         (*AT, "--list"),
     ),
     "rotate-external-id": (AT, (*AT, "--grace", "1h"), (*AT, "--finish"), (*AT, "--repair")),
-    "state.forget": ((*AT, "--stack", VENUE),),
+    "state.rm": ((*AT, "--stack", VENUE),),
     "state.migrate": (AT,),
-    "state.unlock": ((*AT, "--lock", "00000000-0000-0000-0000-000000000000"),),
+    "state.force-unlock": ((*AT, "--lock", "00000000-0000-0000-0000-000000000000"),),
     "status": (AT,),
     "tokens": (AT,),
     "verify": (AT,),
 }
 """Each command with the flags that it is tried with; those of one that is refused make it say no more than that."""
-REFUSED = {"console-url", "state.unlock"}
-"""On the embedded AWS there is no console, and a state on this machine has no lock."""
+REFUSED = {"console-url", "state.force-unlock"}
+"""On the AWS emulator there is no console, and a state on this machine has no lock."""
 
 
 def test_every_command_is_tried() -> None:
@@ -79,7 +82,7 @@ def test_every_command_is_tried() -> None:
 @pytest.fixture
 def home(tmp_path: Path, provisioned: tuple[Kit, str]) -> Home:
     """A home with keys and sessions in the cache."""
-    home = make_home(tmp_path, local_aws(provisioned[0].work_directory).endpoint())
+    home = make_home(tmp_path, aws_emulator(provisioned[0].work_directory).endpoint())
     cache = home.folder / ".cache" / "venue-access"
     cache.mkdir(parents=True, mode=0o700)
     for name in ("session-0123", "process-0123"):
@@ -134,7 +137,12 @@ def test_a_dry_run_of_every_command_changes_nothing(home: Home, provisioned: tup
     kit.done("provision", *AT, "--check")  # the stack's folder is as a plan leaves it
 
     def everything() -> list[Any]:
-        return [in_aws(root), files(work, but=("local-aws/", "locks/")), files(tmp_path), local_aws(work).is_running()]
+        return [
+            in_aws(root),
+            files(work, but=("local-aws/", "locks/")),
+            files(tmp_path),
+            aws_emulator(work).is_running(),
+        ]
 
     before, pid = everything(), (work / "local-aws" / "pid").read_text()
     results = run_each(kit, home, apart=REFUSED)
@@ -143,15 +151,15 @@ def test_a_dry_run_of_every_command_changes_nothing(home: Home, provisioned: tup
     assert {result.code for command, result in results.items() if command} == {2}
 
 
-def test_a_dry_run_starts_no_embedded_aws(home: Home, tmp_path: Path) -> None:
+def test_a_dry_run_starts_no_emulator(home: Home, tmp_path: Path) -> None:
     kit = Kit(tmp_path / "here", tmp_path / "here" / "work")
     kit.folder.mkdir()
-    kit.write_inventory({VENUE: embedded(VENUE)})
+    kit.write_inventory({VENUE: emulated(VENUE)})
     before = files(tmp_path)
     asking = {"drift", "inventory.provisioned", "provision", "status", "doctor", "revoke-token"}
     results = run_each(kit, home, apart={*REFUSED, *asking})
-    assert "the embedded AWS is down, and --dry starts nothing" in results[f"status --venue {VENUE}"].err
+    assert "the AWS emulator is down, and --dry starts nothing" in results[f"status --venue {VENUE}"].err
     assert results[f"provision --venue {VENUE}"].code == 2
     assert files(tmp_path, but=("here/work/locks/", "here/work/stacks/")) == before
-    assert not local_aws(kit.work_directory).is_running()
+    assert not aws_emulator(kit.work_directory).is_running()
     assert working_in(kit.work_directory / "local-aws") == {}

@@ -8,14 +8,14 @@ import threading
 
 import pytest
 
-from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.kit import Kit, emulated, new_venue
 from tests.functional.proxy import Proxy
 
 
 @pytest.mark.soak
 def test_what_failed_beside_others_can_be_run_again(kit: Kit, proxy: Proxy) -> None:
     good, bad = new_venue(), new_venue()
-    hosts = {good: embedded(good), bad: embedded(bad, aws_endpoint_url=proxy.url)}
+    hosts = {good: emulated(good), bad: emulated(bad, aws_endpoint_url=proxy.url)}
     kit.write_inventory(hosts)
     proxy.refusals = {"CreateRole": ("LimitExceeded", "Cannot exceed quota for RolesPerAccount")}
     result = kit("provision", "--limit", "all", "--forks", "2")
@@ -33,7 +33,7 @@ def test_what_failed_beside_others_can_be_run_again(kit: Kit, proxy: Proxy) -> N
 
 def test_ctrl_c_reaches_every_stack_and_what_had_not_begun_is_said(kit: Kit, proxy: Proxy) -> None:
     hosts = sorted(new_venue() for _ in range(3))  # as they are written into the inventory
-    kit.write_inventory({name: embedded(name, aws_endpoint_url=proxy.url) for name in hosts})
+    kit.write_inventory({name: emulated(name, aws_endpoint_url=proxy.url) for name in hosts})
     with kit.start("provision", "--limit", "all", "--forks", "2") as process:
         writing = threading.Event()
 

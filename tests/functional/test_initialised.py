@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.kit import CHECKOUT, Kit, embedded, new_venue
+from tests.functional.kit import CHECKOUT, Kit, emulated, new_venue
 from venue_access.app import App as OurKit
 from venue_access.config import Settings
 from venue_access.provisioning.root_module import RootModule
@@ -24,7 +24,7 @@ class Stacks:
         program.write_text(f'#!/bin/sh\necho "$1" >>\'{self._asked}\'\nexec {shutil.which("terraform")} "$@"\n')
         program.chmod(0o755)
         names = new_venue(), new_venue()
-        kit.write_inventory({name: embedded(name) for name in names})
+        kit.write_inventory({name: emulated(name) for name in names})
         settings = Settings(kit.inventory, kit.work_directory, CHECKOUT, terraform=str(program))
         ours = OurKit.open(settings)
         stacks = group_into_stacks(ours.venues.values())

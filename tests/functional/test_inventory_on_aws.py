@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, REGION, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, REGION, Kit, emulated, new_venue
 from tests.functional.test_provision import REST, role_of
 from tests.stacks import a_stack, a_venue
 from tests.unit.ledger.records import a_record
@@ -31,7 +31,7 @@ def names_bucket(kit: Kit, venue: str, bucket: str) -> str:
 def test_bucket_from_a_parameter_is_refused_where_it_has_another_use(kit: Kit) -> None:
     venue, other = new_venue(), new_venue()
     state = {"backend": "s3", "bucket": f"{other}-state"}
-    hosts = {venue: embedded(venue, s3_buckets=None), other: embedded(other, state=state)}
+    hosts = {venue: emulated(venue, s3_buckets=None), other: emulated(other, state=state)}
     kit.write_inventory(hosts)
     kit.done("local.up")
     for bucket, reason in (
@@ -61,7 +61,7 @@ def test_bucket_from_a_parameter_is_refused_where_it_has_another_use(kit: Kit) -
 
 def test_buckets_from_parameters_of_two_venues_differ(kit: Kit) -> None:
     one, two = new_venue(), new_venue()
-    kit.write_inventory({name: embedded(name, s3_buckets=None) for name in (one, two)})
+    kit.write_inventory({name: emulated(name, s3_buckets=None) for name in (one, two)})
     kit.done("local.up")
     for name in (one, two):
         names_bucket(kit, name, f"{one}-both")
@@ -82,8 +82,8 @@ def test_verify_reports_a_data_bucket_that_got_another_use(provisioned: tuple[Ki
     other = new_venue()
     kit.write_inventory(
         {
-            venue: embedded(venue, s3_buckets=None),
-            other: embedded(other, ledger={"s3": {"bucket": f"{venue}-data"}}),
+            venue: emulated(venue, s3_buckets=None),
+            other: emulated(other, ledger={"s3": {"bucket": f"{venue}-data"}}),
         }
     )
     result = kit("verify", "--venue", venue)
@@ -130,11 +130,11 @@ def test_a_tag_of_the_platforms_is_not_taken_for_the_place_of_a_state(kit: Kit, 
 def test_a_region_that_is_not_listed_is_provisioned_where_its_partition_is_named(kit: Kit, venue: str) -> None:
     state = {"backend": "s3", "bucket": f"{venue}-state"}
     variables: dict[str, Any] = {"region": "us-west-9", "state": state}
-    kit.write_inventory({venue: embedded(venue, **variables)})
+    kit.write_inventory({venue: emulated(venue, **variables)})
     refused = kit("provision")
     assert refused.code == 2
     assert "if it is a new region, set 'partition' too" in refused.err
-    kit.write_inventory({venue: embedded(venue, **variables, partition="aws")})
+    kit.write_inventory({venue: emulated(venue, **variables, partition="aws")})
     assert REST in kit.done("provision").out
     assert kit.done("issue-token", "--user", "alice").document()["Credentials"]
     assert "changed=0" in kit.done("provision").out
@@ -145,7 +145,7 @@ def test_a_region_that_is_not_listed_is_provisioned_where_its_partition_is_named
 def test_a_boundary_from_a_parameter_holds_through_a_rotation_and_follows_the_parameter(kit: Kit, venue: str) -> None:
     root, parameter = kit.root(), f"/platform/{venue}"
     bounding = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-    kit.write_inventory({venue: embedded(venue, permissions_boundary=f"ssm:{parameter}")})
+    kit.write_inventory({venue: emulated(venue, permissions_boundary=f"ssm:{parameter}")})
     kit.done("local.up")
 
     def boundary(name: str) -> str:

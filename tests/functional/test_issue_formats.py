@@ -14,7 +14,7 @@ import pytest
 from tests.functional.kit import CHECKOUT, REGION, Kit
 from tests.functional.shells import QUOTED, UNQUOTED, environments
 from venue_access.aws.client import AwsClient, Credentials
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.sensitive import Secret
 
 
@@ -24,9 +24,9 @@ def issued(kit: Kit, name: str, form: str, *flags: str) -> str:
 
 
 def whose(kit: Kit, access_key: str, secret_key: str, token: str) -> str:
-    """The ARN that the embedded AWS knows these keys by."""
+    """The ARN that the AWS emulator knows these keys by."""
     keys = Credentials(access_key, Secret(secret_key), Secret(token))
-    return AwsClient(region=REGION, keys=keys, endpoint=local_aws(kit.work_directory).endpoint()).caller().arn
+    return AwsClient(region=REGION, keys=keys, endpoint=aws_emulator(kit.work_directory).endpoint()).caller().arn
 
 
 @pytest.mark.parametrize(("form", "shell", "way"), [("env", "dash", UNQUOTED), ("fish", "fish", "source {file}")])
@@ -67,8 +67,8 @@ def test_the_command_is_a_credential_process_of_the_aws_sdk(
     command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), "issue-token"]
     command += ["--user", "alice", "--venue", name, "--format", "process"]
     file = tmp_path / "config"
-    file.write_text(f"[profile desk]\ncredential_process = {shlex.join(command)}\n")
-    found = profile_of(file, "desk").get_credentials()
+    file.write_text(f"[profile issuer]\ncredential_process = {shlex.join(command)}\n")
+    found = profile_of(file, "issuer").get_credentials()
     assert found is not None
     assert found.method == "custom-process"
     keys = found.get_frozen_credentials()

@@ -1,4 +1,4 @@
-"""``invoke issue-token`` on the embedded AWS, next to the AWS CLI's own answers."""
+"""``invoke issue-token`` on the AWS emulator, next to the AWS CLI's own answers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, emulated, new_venue
 from tests.functional.proxy import Proxy
 from venue_access.aws.client import AwsClient, Credentials
-from venue_access.emulator.server import local_aws
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.emulator.server import aws_emulator
+from venue_access.inventory.model import emulator_operator_arn
 from venue_access.sensitive import Secret
 
 FIELDS = {
@@ -61,7 +61,7 @@ def refused(kit: Kit, *arguments: str, code: int, typed: str = "", **environment
 def same_venue(kit: Kit, tmp_path: Path, name: str, **variables: Any) -> Kit:
     """The provisioned venue as another inventory describes it."""
     other = Kit(tmp_path, kit.work_directory)
-    other.write_inventory({name: embedded(name, **variables)})
+    other.write_inventory({name: emulated(name, **variables)})
     return other
 
 
@@ -70,8 +70,8 @@ class TestTheToken:
         kit, venue = provisioned
         result = kit.done("issue-token", "--user", "alice", "--duration", "30m")
 
-        endpoint = local_aws(kit.work_directory).endpoint()
-        operator = kit.root().assume_role(embedded_operator_arn(ACCOUNT), "operator").keys
+        endpoint = aws_emulator(kit.work_directory).endpoint()
+        operator = kit.root().assume_role(emulator_operator_arn(ACCOUNT), "operator").keys
         role = f"arn:aws:iam::{ACCOUNT}:role/unity-shared-dev-sts"
         command = ["sts", "assume-role", "--role-arn", role, "--role-session-name", "alice-20261120T221500Z-3f9c21ab"]
         command += ["--external-id", stored_id(kit, venue), "--duration-seconds", "1800"]
@@ -141,7 +141,7 @@ class TestTheToken:
         self, kit: Kit, venue: str
     ) -> None:
         wanted = {"source_identity": True, "session_tags": {"Purpose": "testing"}}
-        kit.write_inventory({venue: embedded(venue, **wanted)})
+        kit.write_inventory({venue: emulated(venue, **wanted)})
         kit.done("provision")
         token = kit.done("issue-token", "--user", "carol").document()
         kit.session(token).call("s3", "list_objects_v2", Bucket=f"{venue}-data")
@@ -177,7 +177,7 @@ class TestSeveralUsers:
     def test_a_venue_that_is_inferred_is_the_one_of_them_all(self, kit: Kit) -> None:
         one, other = new_venue(), new_venue()
         users = {"users": {"alice": None}}, {"users": {"bob": None}}
-        kit.write_inventory({one: embedded(one, **users[0]), other: embedded(other, **users[1])})
+        kit.write_inventory({one: emulated(one, **users[0]), other: emulated(other, **users[1])})
         err = refused(kit, "--user", "alice,bob", code=2)
         assert err == f"error: these users are of several venues\n  choose one with --venue: {one}, {other}\n"
         assert f"{one} is not provisioned" in refused(kit, "--user", "alice", code=2)
@@ -218,7 +218,7 @@ class TestTheDuration:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
         err = refused(kit, "--user", "alice", "--duration", duration, code=2)
         assert "AWS caps a role assumed from one at 3600 s (role chaining)" in err
-        assert proxy.calls == ["AssumeRole", "GetCallerIdentity"]  # the first is the embedded operator's own
+        assert proxy.calls == ["AssumeRole", "GetCallerIdentity"]  # the first is the emulator's operator's own
 
 
 class TestTheExternalId:
@@ -228,7 +228,7 @@ class TestTheExternalId:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
         supplied = stored_id(*provisioned)
         kit.done("issue-token", "--user", "alice", "--external-id", supplied)
-        assert proxy.calls == ["AssumeRole", "AssumeRole"]  # the first is the embedded operator's own
+        assert proxy.calls == ["AssumeRole", "AssumeRole"]  # the first is the emulator's operator's own
 
     def test_the_stored_one_takes_one_call_more(self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy) -> None:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
@@ -264,21 +264,21 @@ class TestTheExternalId:
 
 
 @pytest.fixture(scope="module")
-def desk_venue(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str, str]:
-    """A venue as on real AWS, reached with the keys of the environment: it trusts the IAM user ``desk`` alone."""
-    kit, name = Kit(tmp_path_factory.mktemp("desk"), work_directory), "desk-dev"
-    user = f"arn:aws:iam::{ACCOUNT}:user/desk"
-    endpoint = local_aws(work_directory).endpoint()
+def issuer_venue(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str, str]:
+    """A venue as on real AWS, reached with the keys of the environment: it trusts the IAM user ``issuer`` alone."""
+    kit, name = Kit(tmp_path_factory.mktemp("issuer"), work_directory), "issuer-dev"
+    user = f"arn:aws:iam::{ACCOUNT}:user/issuer"
+    endpoint = aws_emulator(work_directory).endpoint()
     variables = {
-        "embedded_aws": False,
+        "emulator": False,
         "aws_endpoint_url": endpoint.url,
         "trusted_principals": [user, f"arn:aws:iam::{OTHER_ACCOUNT}:root"],
         "max_session_duration": 7200,
     }
-    kit.write_inventory({name: embedded(name, **variables)})
+    kit.write_inventory({name: emulated(name, **variables)})
     kit.environment["AWS_CA_BUNDLE"] = str(endpoint.ca_file)
     kit.done("provision", AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="test")
-    return kit, name, f"arn:aws:iam::{ACCOUNT}:role/unity-desk-dev-sts"
+    return kit, name, f"arn:aws:iam::{ACCOUNT}:role/unity-issuer-dev-sts"
 
 
 def iam_user(root: AwsClient, name: str, *, allow: dict[str, str]) -> dict[str, str]:
@@ -286,27 +286,27 @@ def iam_user(root: AwsClient, name: str, *, allow: dict[str, str]) -> dict[str, 
     root.ensure("iam", "create_user", UserName=name)
     statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in allow.items()]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    root.call("iam", "put_user_policy", UserName=name, PolicyName="desk", PolicyDocument=document)
+    root.call("iam", "put_user_policy", UserName=name, PolicyName="issuer", PolicyDocument=document)
     made = root.call("iam", "create_access_key", UserName=name)["AccessKey"]
     return Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"])).environment()
 
 
-class TestTheDesk:
+class TestTheIssuer:
     """An operator with the long-term keys of an IAM user, who may do nothing but assume the role."""
 
     @pytest.fixture
-    def keys(self, desk_venue: tuple[Kit, str, str]) -> dict[str, str]:
-        kit, _, role = desk_venue
-        return iam_user(kit.root(), "desk", allow={"sts:AssumeRole": role})
+    def keys(self, issuer_venue: tuple[Kit, str, str]) -> dict[str, str]:
+        kit, _, role = issuer_venue
+        return iam_user(kit.root(), "issuer", allow={"sts:AssumeRole": role})
 
     def test_no_right_but_assume_role_is_needed_where_the_id_is_supplied(
-        self, desk_venue: tuple[Kit, str, str], keys: dict[str, str], proxy: Proxy, tmp_path: Path
+        self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str], proxy: Proxy, tmp_path: Path
     ) -> None:
-        kit, venue, _ = desk_venue
+        kit, venue, _ = issuer_venue
         through = Kit(tmp_path, kit.work_directory)
-        user = f"arn:aws:iam::{ACCOUNT}:user/desk"
+        user = f"arn:aws:iam::{ACCOUNT}:user/issuer"
         through.write_inventory(
-            {venue: embedded(venue, embedded_aws=False, aws_endpoint_url=proxy.url, trusted_principals=[user])}
+            {venue: emulated(venue, emulator=False, aws_endpoint_url=proxy.url, trusted_principals=[user])}
         )
         for _ in range(2):  # AWS is asked each time who calls: an earlier record may be forged
             proxy.forget()
@@ -315,16 +315,16 @@ class TestTheDesk:
         assert [line["operator"] for line in ledger(kit)[-2:]] == [user, user]
 
     def test_the_stored_id_may_not_be_read_and_what_to_do_is_said(
-        self, desk_venue: tuple[Kit, str, str], keys: dict[str, str]
+        self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str]
     ) -> None:
-        err = refused(desk_venue[0], "--user", "alice", code=5, **keys)
-        assert "desk-dev: its external ID may not be read" in err
+        err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
+        assert "issuer-dev: its external ID may not be read" in err
         assert "supply it with --external-id" in err
 
     def test_an_iam_user_gets_as_long_as_the_role_gives(
-        self, desk_venue: tuple[Kit, str, str], keys: dict[str, str]
+        self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str]
     ) -> None:
-        kit, venue, _ = desk_venue
+        kit, venue, _ = issuer_venue
         supplied = ("--external-id", stored_id(kit, venue))
         token = kit.done("issue-token", "--user", "alice", "--duration", "2h", *supplied, **keys).document()
         until = datetime.strptime(token["Credentials"]["Expiration"], "%Y-%m-%dT%H:%M:%S%z")
@@ -333,9 +333,9 @@ class TestTheDesk:
         assert "more than the role's maximum of 7200 s" in err
 
     def test_the_roles_own_maximum_counts_where_it_may_be_read(
-        self, desk_venue: tuple[Kit, str, str], tmp_path: Path
+        self, issuer_venue: tuple[Kit, str, str], tmp_path: Path
     ) -> None:
-        kit, venue, role = desk_venue
+        kit, venue, role = issuer_venue
         keys = iam_user(kit.root(), "reader", allow={"iam:GetRole": role})
         hosts = json.loads(kit.inventory.read_text())["all"]["hosts"]
         hosts[venue]["max_session_duration"] = 43200  # not provisioned
@@ -345,19 +345,21 @@ class TestTheDesk:
         arguments = ("--user", "alice", "--duration", "3h", "--external-id", "any-id")
         assert "maximum of 7200 s" in refused(other, *arguments, code=2, **keys)
 
-    def test_it_works_into_another_account(self, desk_venue: tuple[Kit, str, str]) -> None:
-        kit, venue, role = desk_venue
+    def test_it_works_into_another_account(self, issuer_venue: tuple[Kit, str, str]) -> None:
+        kit, venue, role = issuer_venue
         keys = iam_user(kit.root(OTHER_ACCOUNT), "abroad", allow={"sts:AssumeRole": role})
         kit.done("issue-token", "--user", "alice", "--external-id", stored_id(kit, venue), **keys)
 
-    def test_keys_of_another_account_are_told_where_the_id_must_be_read(self, desk_venue: tuple[Kit, str, str]) -> None:
-        keys = iam_user(desk_venue[0].root(OTHER_ACCOUNT), "abroad", allow={"ssm:GetParameter": "*"})
-        err = refused(desk_venue[0], "--user", "alice", code=5, **keys)
-        assert f"desk-dev is in account {ACCOUNT}, but your keys are of account {OTHER_ACCOUNT}" in err
+    def test_keys_of_another_account_are_told_where_the_id_must_be_read(
+        self, issuer_venue: tuple[Kit, str, str]
+    ) -> None:
+        keys = iam_user(issuer_venue[0].root(OTHER_ACCOUNT), "abroad", allow={"ssm:GetParameter": "*"})
+        err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
+        assert f"issuer-dev is in account {ACCOUNT}, but your keys are of account {OTHER_ACCOUNT}" in err
 
-    def test_a_caller_whom_the_role_does_not_trust_is_told_so_at_once(self, desk_venue: tuple[Kit, str, str]) -> None:
-        kit, venue, role = desk_venue
-        parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/unity/desk/dev/cs/sts/role/external-id"
+    def test_a_caller_whom_the_role_does_not_trust_is_told_so_at_once(self, issuer_venue: tuple[Kit, str, str]) -> None:
+        kit, venue, role = issuer_venue
+        parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/unity/issuer/dev/cs/sts/role/external-id"
         keys = iam_user(kit.root(), "stranger", allow={"sts:AssumeRole": role, "ssm:GetParameter": parameter})
         for supplied in ((), ("--external-id", stored_id(kit, venue))):
             err = refused(kit, "--user", "alice", *supplied, code=5, **keys)
@@ -377,14 +379,14 @@ class TestTheDesk:
         ],
     )
     def test_keys_that_do_not_work_are_told_with_where_to_get_others(
-        self, keys: dict[str, str], said: str, desk_venue: tuple[Kit, str, str]
+        self, keys: dict[str, str], said: str, issuer_venue: tuple[Kit, str, str]
     ) -> None:
-        err = refused(desk_venue[0], "--user", "alice", code=5, **keys)
+        err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
         assert said in err
         assert "your account portal" in err or "~/.aws/config" in err
 
-    def test_an_endpoint_that_does_not_answer_is_told(self, desk_venue: tuple[Kit, str, str], tmp_path: Path) -> None:
-        kit, venue, _ = desk_venue
+    def test_an_endpoint_that_does_not_answer_is_told(self, issuer_venue: tuple[Kit, str, str], tmp_path: Path) -> None:
+        kit, venue, _ = issuer_venue
         away = Kit(tmp_path, kit.work_directory)
         hosts = json.loads(kit.inventory.read_text())["all"]["hosts"]
         away.write_inventory({venue: {**hosts[venue], "aws_endpoint_url": "http://127.0.0.1:9"}})
@@ -426,7 +428,7 @@ class TestTheLedger:
             "role_session_name": arn.rsplit("/", 1)[1],
             "access_key_id": token["Credentials"]["AccessKeyId"],
             "expires": token["Credentials"]["Expiration"],
-            "narrowing": None,
+            "scope": None,
             "reason": "case 42: ünïcode; it's",
             "delivery": "printed",
             "key_fingerprints": [],

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.functional.kit import Kit, Result, embedded
+from tests.functional.kit import Kit, Result, emulated
 from tests.functional.processes import left_in, working_in
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST, live_ids
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 
 def cut_short(kit: Kit, venue: str, proxy: Proxy, number: int, how: Callable[[subprocess.Popen[str]], None]) -> Result:
     """Run ``provision``, and do something to it when AWS has carried out a write."""
-    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
+    kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url)})
     kit.done("local.up")
 
     def meddle(write: int, operation: str) -> None:

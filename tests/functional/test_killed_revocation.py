@@ -52,7 +52,7 @@ def killed_after(operation: str, kit: Kit, proxy: Proxy, *flags: str) -> None:
 
 
 def revocations(kit: Kit) -> list[tuple[str, str]]:
-    return [(line["policy"], line["scope"]) for line in lines(kit) if line["kind"] == "revocation"]
+    return [(line["policy"], line["revokes"]) for line in lines(kit) if line["kind"] == "revocation"]
 
 
 def works(provisioned: tuple[Kit, str], token: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.guard import FIRST, Guard
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import Kit, emulated
 from tests.functional.proxy import Proxy
 
 WRITES = ["UpdateAssumeRolePolicy", "PutParameter", "UpdateAssumeRolePolicy"]
@@ -30,7 +30,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Gu
 def guard(shared: Guard, proxy: Proxy) -> Guard:
     """It in its first state, reached through the proxy."""
     shared.reset()
-    shared.kit.write_inventory({shared.venue: embedded(shared.venue, aws_endpoint_url=proxy.url)})
+    shared.kit.write_inventory({shared.venue: emulated(shared.venue, aws_endpoint_url=proxy.url)})
     return shared
 
 

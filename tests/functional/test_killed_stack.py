@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.kit import Kit, emulated, new_venue
 from tests.functional.processes import left_in, working_in
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST, live_ids
@@ -57,7 +57,7 @@ class Trio:
 
     def write(self, **variables: Any) -> None:
         shared = {"stack": self.stack, "aws_endpoint_url": self.proxy.url, **variables}
-        self.kit.write_inventory({name: embedded(name, **shared) for name in self.names})
+        self.kit.write_inventory({name: emulated(name, **shared) for name in self.names})
 
     def killed_at(self, number: int, kill: Kill) -> bool:
         """Provision, and kill when AWS has carried out that write; whether there was one."""

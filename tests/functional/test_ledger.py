@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, Kit, emulated, new_venue
 from tests.functional.proxy import Proxy
 from tests.functional.test_issue_token import iam_user, stored_id
 from venue_access.config import Settings
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Record
 from venue_access.policies import inline as inline_policies
@@ -28,12 +28,12 @@ AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
 def alone(provisioned: tuple[Kit, str], folder: Path) -> Kit:
-    """The provisioned venue from a work directory that has no ledger yet, through the same embedded AWS."""
+    """The provisioned venue from a work directory that has no ledger yet, through the same AWS emulator."""
     kit, name = provisioned
     other = Kit(folder, folder / "work")
-    endpoint = local_aws(kit.work_directory).endpoint()
+    endpoint = aws_emulator(kit.work_directory).endpoint()
     variables = json.loads(kit.inventory.read_text())["all"]["hosts"][name]
-    real = {**variables, "embedded_aws": False, "aws_endpoint_url": endpoint.url}
+    real = {**variables, "emulator": False, "aws_endpoint_url": endpoint.url}
     other.write_inventory({name: {**real, "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"]}})
     operator = kit.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
     other.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
@@ -157,19 +157,19 @@ class TestWhatIsEntered:
                 ledger.mkdir()
 
         proxy.before_call = meddle
-        result = kit("external-id.send", "--user", "alice", "--to", AGE, "--out", "sealed.age")
+        result = kit("external-id.send", "--user", "alice", "--recipient", AGE, "--out", "encrypted.age")
         assert (result.code, result.out) == (6, "")
-        assert "error: sealed.age was written, but could not be entered into the ledger: cannot write" in result.err
+        assert "error: encrypted.age was written, but could not be entered into the ledger: cannot write" in result.err
         assert f"warning: who holds an old external ID cannot be told: cannot read {ledger}" in kit.done("status").err
 
     def test_that_the_stored_id_may_not_be_read_is_a_refusal(
         self, provisioned: tuple[Kit, str], tmp_path: Path
     ) -> None:
         kit = alone(provisioned, tmp_path)
-        keys = iam_user(provisioned[0].root(), "ledger-desk", allow={"sts:AssumeRole": "*"})
+        keys = iam_user(provisioned[0].root(), "ledger-issuer", allow={"sts:AssumeRole": "*"})
         assert kit("issue-token", "--user", "alice,bob", timeout=60, **{**keys, "AWS_SESSION_TOKEN": ""}).code == 5
         assert [line["recipient"] for line in lines(kit)] == ["alice", "bob"]
-        assert {line["operator"] for line in lines(kit)} == {f"arn:aws:iam::{ACCOUNT}:user/ledger-desk"}
+        assert {line["operator"] for line in lines(kit)} == {f"arn:aws:iam::{ACCOUNT}:user/ledger-issuer"}
 
     def test_what_the_kit_refuses_itself_is_no_refusal_of_awss(
         self, provisioned: tuple[Kit, str], tmp_path: Path
@@ -269,7 +269,7 @@ class TestMeddling:
 def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str]:
     """A venue whose ledger is in S3, provisioned."""
     kit, name = Kit(tmp_path_factory.mktemp("s3"), work_directory), new_venue()
-    kit.write_inventory({name: embedded(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "kit"}})})
+    kit.write_inventory({name: emulated(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "kit"}})})
     kit.done("provision")
     return kit, name
 
@@ -352,7 +352,7 @@ class TestInS3:
         self, shared: tuple[Kit, str], tmp_path: Path
     ) -> None:
         kit, name = Kit(tmp_path, shared[0].work_directory), shared[1]
-        kit.write_inventory({name: embedded(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "new"}})})
+        kit.write_inventory({name: emulated(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "new"}})})
         kit.done("local.up")
         with self.unwritable(shared):
             self.check_not_issued(kit, name, "new")

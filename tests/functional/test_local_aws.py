@@ -1,4 +1,4 @@
-"""The embedded AWS: one server per work directory, on 127.0.0.1 alone, whose state outlives a stop."""
+"""The AWS emulator: one server per work directory, on 127.0.0.1 alone, whose state outlives a stop."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, embedded, hang_up
+from tests.functional.kit import ACCOUNT, Kit, emulated, hang_up
 from venue_access.emulator.certificate import is_fit, write_certificate
-from venue_access.emulator.server import LocalAws, local_aws
+from venue_access.emulator.server import AwsEmulator, aws_emulator
 
 LISTENING = "0A"  # the state of a socket in /proc/net/tcp
 
@@ -29,14 +29,14 @@ def own(tmp_path: Path) -> Iterator[Kit]:
     """A work directory of the test's own, whose path has a space in it; its server is stopped afterwards."""
     kit = Kit(tmp_path, tmp_path / "a work directory")
     kit.write_inventory(
-        {"unity-dev": embedded("unity-dev", emulator_seed={"permissions_boundaries": ["the-boundary"]})}
+        {"unity-dev": emulated("unity-dev", emulator_seed={"permissions_boundaries": ["the-boundary"]})}
     )
     yield kit
-    local_aws(kit.work_directory).down()
+    aws_emulator(kit.work_directory).down()
 
 
-def server(kit: Kit) -> LocalAws:
-    return local_aws(kit.work_directory)
+def server(kit: Kit) -> AwsEmulator:
+    return aws_emulator(kit.work_directory)
 
 
 def pid(kit: Kit) -> int:
@@ -76,7 +76,7 @@ def kill(kit: Kit) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_it_listens_on_one_port_of_this_machine_alone_and_has_no_children(own: Kit) -> None:
     result = own.done("local.up")
-    assert result.err == f"started the embedded AWS at https://127.0.0.1:{port(own)}\n"
+    assert result.err == f"started the AWS emulator at https://127.0.0.1:{port(own)}\n"
     assert listens_at(pid(own)) == {("127.0.0.1", port(own))}
     children = Path(f"/proc/{pid(own)}/task/{pid(own)}/children").read_text()
     assert children == ""
@@ -99,17 +99,17 @@ def test_its_state_outlives_a_stop_and_a_killed_one_is_mended_by_provision(own: 
     # The next command starts and seeds another, which knows nothing of the venue.
     result = own("issue-token", "--user", "alice")
     assert (result.code, result.out) == (2, "")
-    assert f"started the embedded AWS at https://127.0.0.1:{before}" in result.err
+    assert f"started the AWS emulator at https://127.0.0.1:{before}" in result.err
     assert "unity-dev is not provisioned" in result.err
     assert own.root().managed_policy_exists(f"arn:aws:iam::{ACCOUNT}:policy/the-boundary")
 
     own.done("provision")
     token = own.done("issue-token", "--user", "alice").document()
     own.session(token).call("s3", "put_object", Bucket="unity-dev-data", Key="kept", Body=b"x")
-    assert own.done("local.down").err == "stopped the embedded AWS\n"
-    assert own.done("local.down").err == "the embedded AWS is not up\n"
+    assert own.done("local.down").err == "stopped the AWS emulator\n"
+    assert own.done("local.down").err == "the AWS emulator is not up\n"
     result = own.done("issue-token", "--user", "alice")
-    assert f"started the embedded AWS at https://127.0.0.1:{before}" in result.err
+    assert f"started the AWS emulator at https://127.0.0.1:{before}" in result.err
     own.session(result.document()).call("s3", "get_object", Bucket="unity-dev-data", Key="kept")
 
 
@@ -132,7 +132,7 @@ def test_a_certificate_that_ends_soon_is_renewed_and_the_state_is_kept(own: Kit)
     assert own.done("status").err == ""
     assert ca.read_bytes() == first
     os.utime(certificate, (0, 0))  # as one that a server has had for years
-    assert "started the embedded AWS" in own.done("status").err
+    assert "started the AWS emulator" in own.done("status").err
     second = ca.read_bytes()
     assert second != first
     assert own.root().read_object("unity-dev-data", "kept") == b"x"
@@ -159,7 +159,7 @@ def test_commands_at_the_same_moment_start_one(own: Kit) -> None:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         said.append(err)
-    assert sum("started the embedded AWS" in err for err in said) == 1
+    assert sum("started the AWS emulator" in err for err in said) == 1
     folder = str(server(own).folder)
     everything = subprocess.run(["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True).stdout
     assert sum("hypercorn" in each and folder in each for each in everything.splitlines()) == 1
@@ -172,7 +172,7 @@ def test_a_port_that_somebody_else_has_taken_is_left_to_them(own: Kit) -> None:
     with socket.create_server(("127.0.0.1", before)) as theirs:
         # The file names a process that is not the server any more.
         (server(own).folder / "pid").write_text(f"{os.getpid()}\n")
-        assert own.done("local.down").err == "the embedded AWS is not up\n"
+        assert own.done("local.down").err == "the AWS emulator is not up\n"
         own.done("local.up")
         assert port(own) != before
         assert theirs.fileno() >= 0
@@ -182,10 +182,10 @@ def test_a_port_that_somebody_else_has_taken_is_left_to_them(own: Kit) -> None:
 
 
 def test_its_status_says_how_to_point_the_aws_cli_at_it(own: Kit) -> None:
-    assert own.done("local.status").out == ("the embedded AWS is down; it starts by itself, or with: invoke local.up\n")
+    assert own.done("local.status").out == ("the AWS emulator is down; it starts by itself, or with: invoke local.up\n")
     own.done("local.up")
     told = own.done("local.status").out
-    assert f"the embedded AWS is up at https://127.0.0.1:{port(own)}" in told
+    assert f"the AWS emulator is up at https://127.0.0.1:{port(own)}" in told
     assert str(server(own).folder / "ca.pem") in told
     exports = [line.strip() for line in told.splitlines() if line.startswith("  export ")]
     aws = shlex.quote(str(Path(sys.executable).with_name("aws")))
@@ -238,8 +238,8 @@ def test_where_it_is_not_installed_that_is_told(own: Kit, tmp_path: Path) -> Non
     result = own("local.up", timeout=60, typed="", PYTHONPATH=str(hidden))
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "error: this venue lives on the embedded AWS, which is not installed\n"
-        "  install it with: scripts/bootstrap --embedded\n"
+        "error: this venue lives on the AWS emulator, which is not installed\n"
+        "  install it with: scripts/bootstrap --emulator\n"
     )
 
 
@@ -249,6 +249,6 @@ def test_one_that_does_not_come_up_shows_the_end_of_its_log(own: Kit) -> None:
     (server(own).folder / "ministack.py").write_text("raise SystemExit('broken')")
     result = own("local.up")
     assert (result.code, result.out) == (5, "")
-    assert "the embedded AWS does not start; the end of" in result.err
+    assert "the AWS emulator does not start; the end of" in result.err
     assert "broken" in result.err
     assert "Traceback (most" not in result.err

@@ -21,7 +21,7 @@ EXTERNAL_ID = "chosen-by-the-venue"
 
 
 @dataclass(frozen=True)
-class Desk:
+class Issuer:
     """An IAM user with a device, whose only policy is what ``operator-policy --require-mfa`` prints."""
 
     kit: Kit
@@ -41,7 +41,7 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
     folder = tmp_path_factory.mktemp("mfa")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -52,8 +52,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         root = AwsClient(region=REGION, keys=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
         _wait_for(endpoint)
         root.call("iam", "create_user", UserName="jbrowne")
-        policy = kit.done("operator-policy", "--desk", "--require-mfa").out
-        root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="desk", PolicyDocument=policy)
+        policy = kit.done("operator-policy", "--issue-only", "--require-mfa").out
+        root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="issuer", PolicyDocument=policy)
         made = root.call("iam", "create_virtual_mfa_device", VirtualMFADeviceName="jbrowne")
         serial = made["VirtualMFADevice"]["SerialNumber"]
         root.call(
@@ -66,7 +66,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         key = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
         user = root.with_keys(Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"])))
         _make_role(kit, root)
-        yield Desk(kit, endpoint, user, serial)
+        yield Issuer(kit, endpoint, user, serial)
 
 
 def _venue(endpoint: Endpoint) -> dict[str, object]:
@@ -102,31 +102,31 @@ def _wait_for(endpoint: Endpoint) -> None:
     raise TimeoutError(endpoint.url)
 
 
-def test_without_mfa_the_permissions_do_not_hold(desk: Desk) -> None:
-    bare = desk.user.call("sts", "get_session_token")["Credentials"]
-    without = desk.user.with_keys(
+def test_without_mfa_the_permissions_do_not_hold(issuer: Issuer) -> None:
+    bare = issuer.user.call("sts", "get_session_token")["Credentials"]
+    without = issuer.user.with_keys(
         Credentials(bare["AccessKeyId"], Secret(bare["SecretAccessKey"]), Secret(bare["SessionToken"]))
     )
-    for aws in (desk.user, without):
+    for aws in (issuer.user, without):
         with pytest.raises(AccessDenied):
             aws.parameter("/unity/unity/dev/cs/sts/role/external-id")
 
 
-def test_a_wrong_code_gives_no_session(desk: Desk) -> None:
+def test_a_wrong_code_gives_no_session(issuer: Issuer) -> None:
     with pytest.raises(AwsError, match="invalid MFA"):
-        desk.session("000000")
+        issuer.session("000000")
 
 
-def test_with_mfa_the_permissions_hold(desk: Desk) -> None:
-    found = desk.session().parameter("/unity/unity/dev/cs/sts/role/external-id")
+def test_with_mfa_the_permissions_hold(issuer: Issuer) -> None:
+    found = issuer.session().parameter("/unity/unity/dev/cs/sts/role/external-id")
     assert found is not None
     assert found.value == ExternalId(EXTERNAL_ID)
 
 
-def test_a_venue_that_requires_mfa_gives_tokens_to_a_session_with_it_and_to_no_other(desk: Desk) -> None:
-    issued = desk.issue(desk.session())
+def test_a_venue_that_requires_mfa_gives_tokens_to_a_session_with_it_and_to_no_other(issuer: Issuer) -> None:
+    issued = issuer.issue(issuer.session())
     assert issued.code == 0, issued.err
     assert ":assumed-role/unity-unity-dev-sts/alice-" in issued.document()["AssumedRoleUser"]["Arn"]
-    refused = desk.issue(desk.user)
+    refused = issuer.issue(issuer.user)
     assert (refused.code, refused.out) == (5, "")
     assert "the role demands MFA, which long-term keys alone never carry" in refused.err

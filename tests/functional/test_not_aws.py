@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.kit import Kit, emulated, new_venue
 
 PAGE = b"<html><head><title>Sign in</title></head><body><p>Welcome to the network</p></body></html>"
 ANSWERS = {
@@ -38,8 +38,8 @@ QUICK = ("a page", "a page that forbids")
 
 def away(kit: Kit, url: str, **variables: Any) -> None:
     """Have the inventory send everything to a URL, with long-term keys."""
-    there = embedded(
-        "away-dev", embedded_aws=False, aws_endpoint_url=url, trusted_principals=["arn:aws:iam::111122223333:root"]
+    there = emulated(
+        "away-dev", emulator=False, aws_endpoint_url=url, trusted_principals=["arn:aws:iam::111122223333:root"]
     )
     kit.write_inventory({"away-dev": {**there, "users": {"alice": None, "bob": None}, **variables}})
     kit.environment |= {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -114,7 +114,7 @@ def test_no_command_takes_it_for_aws(kit: Kit, impostor: Impostor, answer: str) 
 def test_a_venue_behind_it_does_not_hold_up_the_others(kit: Kit, impostor: Impostor) -> None:
     there = new_venue()
     impostor.answer = (403, PAGE)
-    kit.write_inventory({there: embedded(there), "zz-dev": embedded("zz-dev", aws_endpoint_url=impostor.url)})
+    kit.write_inventory({there: emulated(there), "zz-dev": emulated("zz-dev", aws_endpoint_url=impostor.url)})
     result = kit("provision", "--limit", "all", "--check")
     assert result.code == 5
     assert [line.split()[0] for line in result.out.splitlines() if "changed=6 " in line] == [there]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, embedded
+from tests.functional.kit import ACCOUNT, Kit, emulated
 from tests.functional.proxy import Proxy
-from tests.functional.test_adoption import make_by_hand
+from tests.functional.test_import import make_by_hand
 from tests.functional.test_ledger import AGE
-from tests.functional.test_provision import embedded_as_if_real, environment, role_of
-from venue_access.inventory.model import embedded_operator_arn
+from tests.functional.test_provision import emulated_as_if_real, environment, role_of
+from venue_access.inventory.model import emulator_operator_arn
 
 
 def actions(policy: dict[str, Any]) -> set[str]:
@@ -23,25 +23,25 @@ def actions(policy: dict[str, Any]) -> set[str]:
 def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_policy(
     kit: Kit, venue: str, proxy: Proxy
 ) -> None:
-    """The embedded operator may do just what the policy says, so that an action that is missing fails a command."""
+    """The emulator's operator may do just what the policy says, so that an action that is missing fails a command."""
     plain = {"aws_endpoint_url": proxy.url, "s3_buckets": [f"{venue}-data"]}
     changed = {**plain, "tags": {"Team": "ops"}, "max_session_duration": 7200, "s3_allow_delete": True}
     bounded = {**changed, "permissions_boundary": "zsmce-tenantOperator-AMI-APIG"}
-    kit.write_inventory({venue: embedded(venue, **bounded)})
+    kit.write_inventory({venue: emulated(venue, **bounded)})
     kit.done("local.up")
     make_by_hand(kit, venue)
     deny = {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     kit.root().call("iam", "create_policy", PolicyName=f"{role_of(venue)}-s3", PolicyDocument=document)
-    for variables in (bounded, plain):  # adopted, with everything; and everything taken back
-        kit.write_inventory({venue: embedded(venue, **variables)})
+    for variables in (bounded, plain):  # imported, with everything; and everything taken back
+        kit.write_inventory({venue: emulated(venue, **variables)})
         kit.done("provision")
     kit.done("deprovision", "--venue", venue, "--yes")
     kit.done("provision")  # fresh
     revoked = kit.done("revoke-token", "--venue", venue, "--all", "--json").document()
     assert revoked["proved"]
     kit.done("revoke-token", "--venue", venue, "--undo", revoked["revoked"]["name"])
-    kit.done("external-id.send", "--user", "alice", "--to", AGE, "--out", str(kit.folder / "sealed"))
+    kit.done("external-id.send", "--user", "alice", "--recipient", AGE, "--out", str(kit.folder / "encrypted"))
     kit.done("rotate-external-id", "--grace", "1h")
     assert "an old external ID is held by alice" in kit.done("status").out
 
@@ -51,14 +51,14 @@ def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_po
     assert set(proxy.calls) - asked_of_everybody - asked_with_a_token == actions(policy)
 
 
-def test_the_desks_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, venue: str) -> None:
-    made = embedded_as_if_real(kit, venue, users={"alice": None})
+def test_the_issuers_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, venue: str) -> None:
+    made = emulated_as_if_real(kit, venue, users={"alice": None})
     kit.write_inventory({venue: made})
     root = kit.root()
-    provisioner = root.assume_role(embedded_operator_arn(ACCOUNT), "operator").keys
+    provisioner = root.assume_role(emulator_operator_arn(ACCOUNT), "operator").keys
     kit.done("provision", **environment(kit, provisioner))
 
-    policy = kit.done("operator-policy", "--venue", venue, "--desk").document()
+    policy = kit.done("operator-policy", "--venue", venue, "--issue-only").document()
     assert actions(policy) == {"GetParameter", "AssumeRole"}
     trust = {
         "Version": "2012-10-17",
@@ -66,15 +66,15 @@ def test_the_desks_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, venu
             {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
         ],
     }
-    desk = f"desk-{venue}"
-    root.call("iam", "create_role", RoleName=desk, AssumeRolePolicyDocument=json.dumps(trust))
-    root.call("iam", "put_role_policy", RoleName=desk, PolicyName="desk", PolicyDocument=json.dumps(policy))
-    keys = root.assume_role(f"arn:aws:iam::{ACCOUNT}:role/{desk}", "desk").keys
+    issuer = f"issuer-{venue}"
+    root.call("iam", "create_role", RoleName=issuer, AssumeRolePolicyDocument=json.dumps(trust))
+    root.call("iam", "put_role_policy", RoleName=issuer, PolicyName="issuer", PolicyDocument=json.dumps(policy))
+    keys = root.assume_role(f"arn:aws:iam::{ACCOUNT}:role/{issuer}", "issuer").keys
 
     issued = kit.done("issue-token", "--user", "alice", **environment(kit, keys))
     assert role_of(venue) in issued.document()["AssumedRoleUser"]["Arn"]
-    narrowed = kit.done("issue-token", "--user", "alice", "--s3-prefix", "incoming", **environment(kit, keys))
-    assert "narrowed to: S3 incoming/" in narrowed.err
+    scoped = kit.done("issue-token", "--user", "alice", "--s3-prefix", "incoming", **environment(kit, keys))
+    assert "scoped to: S3 incoming/" in scoped.err
     unverified = kit("verify", typed="", timeout=300, **environment(kit, keys))
     assert (unverified.code, unverified.out) == (5, "")
     assert f"verifying takes a provisioner's rights: invoke operator-policy --venue {venue}" in unverified.err

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, REGION, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, REGION, Kit, emulated, new_venue
 from tests.functional.lagging_iam import Answered, LaggingIam
 from tests.functional.operators import remote
 from tests.functional.proxy import Proxy
 from venue_access.aws.client import Credentials
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.inventory.model import emulator_operator_arn
 from venue_access.sensitive import Secret
 
 
@@ -24,7 +24,7 @@ from venue_access.sensitive import Secret
 def seeded(kit: Kit) -> Kit:
     """The emulator with an operator's role in two accounts."""
     names = {new_venue(): ACCOUNT, new_venue(): OTHER_ACCOUNT}
-    kit.write_inventory({name: embedded(name, account_id=account) for name, account in names.items()})
+    kit.write_inventory({name: emulated(name, account_id=account) for name, account in names.items()})
     kit.done("local.up")
     return kit
 
@@ -100,7 +100,7 @@ def test_accounts_do_not_wait_for_one_another(seeded: Kit, proxy: Proxy, tmp_pat
                 proxy,
                 account_id=account,
                 aws_profile=f"p{account}",
-                operator_role_arn=embedded_operator_arn(account),
+                operator_role_arn=emulator_operator_arn(account),
                 trusted_principals=[f"arn:aws:iam::{account}:root"],
             )
             for name, account in names.items()
@@ -134,7 +134,7 @@ class ShortSessions(LaggingIam):
 def test_a_long_run_takes_a_new_session_for_each_start_of_terraform(seeded: Kit, proxy: Proxy) -> None:
     venue = new_venue()
     use(seeded, iam_user(seeded, "dora"))
-    seeded.write_inventory({venue: embedded(venue)})
+    seeded.write_inventory({venue: emulated(venue)})
     seeded.done("local.up")
     seeded.write_inventory({venue: remote(venue, proxy)})
     proxy.lagging = ShortSessions(0)

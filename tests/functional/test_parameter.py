@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import Kit, emulated
 from tests.functional.test_provision import REST, live_ids, parameter_of
 
 KEY, OTHER_KEY = "alias/the-platforms", "alias/another"
@@ -41,7 +41,7 @@ def test_a_customers_key_is_kept_until_the_inventory_names_another(kit: Kit, ven
     was = make_parameter(kit, venue, Type="SecureString", KeyId=KEY)
     checked = kit.done("provision", "--check", "--diff")
     planned = (
-        checked.err.split("aws_ssm_parameter.external_id (adopted)\n")[1]
+        checked.err.split("aws_ssm_parameter.external_id (imported)\n")[1]
         .split("\n+ ")[0]
         .split("\n~ ")[0]
         .split(f"\n{venue}: ")[0]
@@ -58,7 +58,7 @@ def test_a_customers_key_is_kept_until_the_inventory_names_another(kit: Kit, ven
     assert described(kit, venue) == {**was, "Version": 2}
 
     (external_id,) = live_ids(kit, venue)
-    kit.write_inventory({venue: embedded(venue, external_id_kms_key=OTHER_KEY)})
+    kit.write_inventory({venue: emulated(venue, external_id_kms_key=OTHER_KEY)})
     assert f"DIFFERS  KMS key of the parameter: expected {OTHER_KEY}, found {KEY}\n" in kit("verify").out
     assert kit.done("provision").out == f"{venue} : ok=9 changed=1 {REST}\n"
     assert described(kit, venue) == {**was, "Version": 3, "KeyId": OTHER_KEY}
@@ -68,7 +68,7 @@ def test_a_customers_key_is_kept_until_the_inventory_names_another(kit: Kit, ven
 @pytest.mark.soak
 def test_a_string_stays_one_until_a_person_replaces_it(kit: Kit, venue: str) -> None:
     was = make_parameter(kit, venue, Type="String")
-    kit.write_inventory({venue: embedded(venue, external_id_kms_key=KEY)})
+    kit.write_inventory({venue: emulated(venue, external_id_kms_key=KEY)})
     made = kit.done("provision")
     assert f"warning: {venue}: external_id_kms_key is not applied; " in made.err
     assert described(kit, venue) == was
@@ -106,7 +106,7 @@ def test_a_changed_description_is_no_reason_to_write_the_external_id(kit: Kit, v
     assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
     now = described(kit, venue)
     assert (now["Description"], now["Version"]) == ("of an earlier release", 2)
-    kit.write_inventory({venue: embedded(venue, tags={"Owner": "platform"})})  # tags are not part of PutParameter
+    kit.write_inventory({venue: emulated(venue, tags={"Owner": "platform"})})  # tags are not part of PutParameter
     assert "changed=4" in kit.done("provision").out
     assert described(kit, venue) == now
     assert state_of_the_parameter(kit, venue)["tags"]["Owner"] == "platform"

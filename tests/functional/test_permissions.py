@@ -1,4 +1,4 @@
-"""Every row of the matrix, tried with a token of a venue's role on the embedded AWS, which enforces IAM.
+"""Every row of the matrix, tried with a token of a venue's role on the AWS emulator, which enforces IAM.
 
 The role is made from the policies as Python foresees them; ``test_terraform_module.py`` shows that the module's are
 the same.
@@ -16,23 +16,23 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.functional.probes import EMBEDDED_AWS_MISJUDGES, Row, matrix, probe, resources
+from tests.functional.probes import EMULATOR_MISJUDGES, Row, matrix, probe, resources
 from tests.stacks import a_venue, some_ids
 from venue_access.aws.client import Endpoint
-from venue_access.emulator.server import LocalAws
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.emulator.server import AwsEmulator
+from venue_access.inventory.model import emulator_operator_arn
 from venue_access.policies.documents import ecr_policy, s3_policy, trust_policy
 
 BUCKET = "unity-dev-data"
-OPERATOR = embedded_operator_arn("111122223333")
-VENUE = a_venue(trusted_principals=(OPERATOR,), embedded_aws=True)
+OPERATOR = emulator_operator_arn("111122223333")
+VENUE = a_venue(trusted_principals=(OPERATOR,), emulator=True)
 IDS = some_ids(VENUE, rotating=True)
 ARNS = resources(VENUE, BUCKET)
 ROWS = [row for row in matrix() if row.given is None]
 
 
 class Session:
-    """Clients of the embedded AWS for one set of keys, closed by the ``closing`` stack."""
+    """Clients of the AWS emulator for one set of keys, closed by the ``closing`` stack."""
 
     def __init__(
         self, endpoint: Endpoint, closing: ExitStack, access_key: str, secret_key: str, token: str | None = None
@@ -62,8 +62,8 @@ class Session:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """The root of the venue's account on an embedded AWS of these tests' own."""
-    local = LocalAws(tmp_path_factory.mktemp("aws"))
+    """The root of the venue's account on an AWS emulator of these tests' own."""
+    local = AwsEmulator(tmp_path_factory.mktemp("aws"))
     local.up()
     try:
         with ExitStack() as closing:  # a connection left open holds the server for half a minute
@@ -120,8 +120,8 @@ def _make_surroundings(root: Session) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_a_token_may_do_what_the_matrix_says(row: Row, venue_token_clients: dict[str, Any]) -> None:
-    if row.expected == "allowed" and row.action in EMBEDDED_AWS_MISJUDGES:
-        pytest.skip("the embedded AWS holds this action against *, not against the repository")
+    if row.expected == "allowed" and row.action in EMULATOR_MISJUDGES:
+        pytest.skip("the AWS emulator holds this action against *, not against the repository")
     assert probe(row, venue_token_clients, ARNS) == row.expected
 
 

@@ -1,4 +1,4 @@
-"""``invoke provision`` with the real Terraform and provider, on the embedded AWS."""
+"""``invoke provision`` with the real Terraform and provider, on the AWS emulator."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, emulated, new_venue
 from tests.functional.proxy import Proxy
 from venue_access.aws.client import Credentials
-from venue_access.emulator.server import local_aws
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.emulator.server import aws_emulator
+from venue_access.inventory.model import emulator_operator_arn
 
 REST = "unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/venue-boundary"
@@ -54,7 +54,7 @@ def iam_documents(kit: Kit, name: str) -> dict[str, Any]:
 def test_a_fresh_venue_is_made_and_a_second_run_changes_nothing_and_writes_nothing(
     kit: Kit, venue: str, proxy: Proxy
 ) -> None:
-    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
+    kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url)})
 
     first = kit.done("provision", "--venue", venue)
     assert first.out == f"{venue} : ok=9 changed=6 {REST}\n"
@@ -74,12 +74,12 @@ def test_a_fresh_venue_is_made_and_a_second_run_changes_nothing_and_writes_nothi
 def assert_work_directory_is_private(kit: Kit, venue: str) -> None:
     """What holds an external ID is 0600 in folders of 0700, the facts hold none, and no key is anywhere."""
     (external_id,) = live_ids(kit, venue)
-    embedded_server = local_aws(kit.work_directory).folder
+    emulator_folder = aws_emulator(kit.work_directory).folder
     facts = json.loads((kit.work_directory / "facts" / f"{venue}.json").read_text())
     assert facts["role_arn"] == f"arn:aws:iam::{ACCOUNT}:role/{role_of(venue)}"
     holders = []
     for folder, _, files in os.walk(kit.work_directory):
-        if Path(folder).is_relative_to(embedded_server):
+        if Path(folder).is_relative_to(emulator_folder):
             continue
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700 or ".terraform" in folder, folder
         for path in (Path(folder, name) for name in files):
@@ -95,22 +95,22 @@ def assert_work_directory_is_private(kit: Kit, venue: str) -> None:
 
 def test_no_key_of_the_operator_reaches_a_file_of_the_work_directory(kit: Kit, venue: str) -> None:
     """The keys come from the environment here, so that they are known."""
-    kit.write_inventory({venue: embedded_as_if_real(kit, venue)})
+    kit.write_inventory({venue: emulated_as_if_real(kit, venue)})
     keys = operator_keys(kit)
     kit.done("provision", **environment(kit, keys))
     secrets = [value.reveal().encode() for value in (keys.secret_access_key, keys.session_token) if value is not None]
     assert len(secrets) == 2
-    embedded_server = local_aws(kit.work_directory).folder
+    emulator_folder = aws_emulator(kit.work_directory).folder
     for folder, _, files in os.walk(kit.work_directory):
         for path in (Path(folder, name) for name in files):
-            if path.is_relative_to(embedded_server) or path.stat().st_size > 1_000_000:
+            if path.is_relative_to(emulator_folder) or path.stat().st_size > 1_000_000:
                 continue
             assert not any(secret in path.read_bytes() for secret in secrets), path
 
 
 def test_check_and_dry_only_plan_and_diff_shows_attributes_and_no_id(kit: Kit, venue: str, proxy: Proxy) -> None:
     variables = {"aws_endpoint_url": proxy.url}
-    kit.write_inventory({venue: embedded(venue, **variables)})
+    kit.write_inventory({venue: emulated(venue, **variables)})
     fresh = kit.done("provision", "--check")
     assert fresh.out == f"{venue} : ok=0 changed=6 {REST}\n"
     assert fresh.err.endswith(f"\n{venue}: 6 to add, 0 to change, 0 to destroy\n")
@@ -121,7 +121,7 @@ def test_check_and_dry_only_plan_and_diff_shows_attributes_and_no_id(kit: Kit, v
     (external_id,) = live_ids(kit, venue)
     began = serial(kit, venue)
     proxy.forget()
-    kit.write_inventory({venue: embedded(venue, **variables, tags={"Team": "ops"}, s3_allow_delete=True)})
+    kit.write_inventory({venue: emulated(venue, **variables, tags={"Team": "ops"}, s3_allow_delete=True)})
 
     planned = kit("provision", "--check", "--diff", "--json", "--fail-on-change")
     assert planned.code == 7
@@ -158,9 +158,9 @@ def test_check_and_dry_only_plan_and_diff_shows_attributes_and_no_id(kit: Kit, v
 
 
 def test_a_plan_that_destroys_is_refused_unless_it_is_allowed(kit: Kit, venue: str, proxy: Proxy) -> None:
-    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url)})
+    kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url)})
     kit.done("provision")
-    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url, role_path="/venues/")})
+    kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url, role_path="/venues/")})
     proxy.forget()
 
     refused = kit("provision")
@@ -175,7 +175,7 @@ def test_a_plan_that_destroys_is_refused_unless_it_is_allowed(kit: Kit, venue: s
 def test_a_plan_that_destroys_is_applied_where_it_is_allowed(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids = live_ids(kit, venue)
-    kit.write_inventory({venue: embedded(venue, role_path="/venues/")})
+    kit.write_inventory({venue: emulated(venue, role_path="/venues/")})
     allowed = kit.done("provision", "--allow-destroy")
     assert allowed.out == f"{venue} : ok=9 changed=10 {REST}\n"
     role = kit.root().role(role_of(venue))
@@ -186,7 +186,7 @@ def test_a_plan_that_destroys_is_applied_where_it_is_allowed(kit: Kit, venue: st
 
 def test_venues_and_limits_that_cannot_be_are_refused_before_anything_is_run(kit: Kit) -> None:
     dev, test = new_venue(), new_venue()
-    kit.write_inventory({name: embedded(name) for name in (dev, test)})
+    kit.write_inventory({name: emulated(name) for name in (dev, test)})
     for arguments, told in (
         (["--venue", "nowhere"], dev),
         ([], dev),  # none of two can be inferred
@@ -205,14 +205,14 @@ def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_
     shared: dict[str, Any] = {"stack": f"stack-{good}", "aws_endpoint_url": proxy.url}
     kit.write_inventory(
         {
-            good: embedded(good, **shared),
-            bucketless: embedded(bucketless, **shared, s3_buckets=None),
-            unbounded: embedded(unbounded, **shared, permissions_boundary=f"arn:aws:iam::aws:policy/{unbounded}"),
-            listed: embedded(listed, **shared, s3_buckets=None),
-            bounded: embedded(bounded, **shared, permissions_boundary=f"ssm:/platform/{bounded}"),
-            unread: embedded(unread, **shared, permissions_boundary=f"ssm:/platform/{unread}"),
-            garbled: embedded(garbled, **shared, permissions_boundary=f"ssm:/platform/{garbled}"),
-            taken: embedded(taken, **shared, s3_buckets=None),
+            good: emulated(good, **shared),
+            bucketless: emulated(bucketless, **shared, s3_buckets=None),
+            unbounded: emulated(unbounded, **shared, permissions_boundary=f"arn:aws:iam::aws:policy/{unbounded}"),
+            listed: emulated(listed, **shared, s3_buckets=None),
+            bounded: emulated(bounded, **shared, permissions_boundary=f"ssm:/platform/{bounded}"),
+            unread: emulated(unread, **shared, permissions_boundary=f"ssm:/platform/{unread}"),
+            garbled: emulated(garbled, **shared, permissions_boundary=f"ssm:/platform/{garbled}"),
+            taken: emulated(taken, **shared, s3_buckets=None),
         }
     )
     found = f"/unity/{listed.replace('-', '/')}/ds/datastore-bucket"
@@ -256,41 +256,41 @@ def test_a_guard_that_the_caller_cannot_try_is_skipped_with_a_warning(kit: Kit) 
     somebody = [f"arn:aws:iam::{ACCOUNT}:role/somebody-else"]
     kit.write_inventory(
         {
-            stranger: embedded(stranger, **shared, trusted_principals=somebody),
-            mfa: embedded(mfa, **shared, require_mfa=True),
+            stranger: emulated(stranger, **shared, trusted_principals=somebody),
+            mfa: emulated(mfa, **shared, require_mfa=True),
         }
     )
     result = kit.done("provision", "--limit", "all")
     assert result.out.count("ok=6 changed=6 unreachable=0 failed=0 skipped=1") == 2
-    assert f"warning: {stranger}: the guard was not proved" in result.err
+    assert f"warning: {stranger}: the trust policy was not verified" in result.err
     assert "is not one of the venue's trusted_principals" in result.err
-    assert f"warning: {mfa}: the guard was not proved: the role demands MFA" in result.err
+    assert f"warning: {mfa}: the trust policy was not verified: the role demands MFA" in result.err
 
 
-def embedded_as_if_real(kit: Kit, name: str, **variables: Any) -> dict[str, Any]:
+def emulated_as_if_real(kit: Kit, name: str, **variables: Any) -> dict[str, Any]:
     """A venue that the kit takes for one on real AWS: the operator brings the keys."""
-    made = embedded(name, **variables)
+    made = emulated(name, **variables)
     kit.write_inventory({name: made})
     kit.done("local.up")  # makes the bucket, and the operator's role and its rights
-    del made["embedded_aws"]
-    made["aws_endpoint_url"] = local_aws(kit.work_directory).endpoint().url
+    del made["emulator"]
+    made["aws_endpoint_url"] = aws_emulator(kit.work_directory).endpoint().url
     # MiniStack's aws:PrincipalArn is a session's own ARN, which a role named here would not match.
     made["trusted_principals"] = [f"arn:aws:iam::{made['account_id']}:root"]
     return made
 
 
 def operator_keys(kit: Kit, account: str = ACCOUNT) -> Credentials:
-    return kit.root(account).assume_role(embedded_operator_arn(account), "operator").keys
+    return kit.root(account).assume_role(emulator_operator_arn(account), "operator").keys
 
 
 def environment(kit: Kit, keys: Credentials | None) -> dict[str, str]:
-    ca_file = str(local_aws(kit.work_directory).endpoint().ca_file)
+    ca_file = str(aws_emulator(kit.work_directory).endpoint().ca_file)
     return {"AWS_CA_BUNDLE": ca_file, **({} if keys is None else keys.environment())}
 
 
 def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_do(kit: Kit, proxy: Proxy) -> None:
     real = new_venue()
-    made = embedded_as_if_real(kit, real)
+    made = emulated_as_if_real(kit, real)
     elsewhere, keys = operator_keys_of_another_account(kit), operator_keys(kit)
     expired = {"GetCallerIdentity": ("ExpiredToken", "The security token included in the request is expired")}
     for url, given, told, remedy in (
@@ -316,7 +316,7 @@ def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_
 
 def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> None:
     real, fake = new_venue(), new_venue()
-    kit.write_inventory({real: embedded_as_if_real(kit, real), fake: embedded(fake)})
+    kit.write_inventory({real: emulated_as_if_real(kit, real), fake: emulated(fake)})
     result = kit("provision", "--limit", "all", "--json", "--check")
     assert result.code == 5
     assert "no AWS keys were found" in result.err
@@ -329,7 +329,7 @@ def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> No
 def test_an_operators_role_that_cannot_be_assumed_makes_the_account_unreachable(kit: Kit) -> None:
     real = new_venue()
     role = f"arn:aws:iam::{ACCOUNT}:role/not-there"
-    kit.write_inventory({real: {**embedded_as_if_real(kit, real), "operator_role_arn": role}})
+    kit.write_inventory({real: {**emulated_as_if_real(kit, real), "operator_role_arn": role}})
     result = kit("provision", typed="", timeout=300, **environment(kit, operator_keys(kit)))
     assert result.code == 5
     assert "unreachable=1 failed=0" in result.out
@@ -341,7 +341,7 @@ def operator_keys_of_another_account(kit: Kit) -> Credentials:
     there = Kit(kit.folder, kit.work_directory)
     there.inventory = kit.folder / "elsewhere.yml"
     there.environment["INVOKE_INVENTORY"] = str(there.inventory)
-    there.write_inventory({name: embedded(name, account_id=OTHER_ACCOUNT)})
+    there.write_inventory({name: emulated(name, account_id=OTHER_ACCOUNT)})
     there.done("local.up")
     return operator_keys(kit, OTHER_ACCOUNT)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import CHECKOUT
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 
 VARIABLE_PARTS = (
     (r"https://127\.0\.0\.1:\d+", "https://127.0.0.1:PORT"),
@@ -91,7 +91,7 @@ class Reader:
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     reader = Reader(tmp_path_factory.mktemp("reader"))
     yield reader
-    local_aws(reader.work_directory).down()
+    aws_emulator(reader.work_directory).down()
 
 
 @pytest.fixture(scope="module")

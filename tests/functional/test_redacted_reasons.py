@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.functional.kit import ACCOUNT, Kit
 from tests.functional.test_issue_token import iam_user, stored_id
 from tests.functional.test_ledger import alone, lines
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.inventory.model import emulator_operator_arn
 
-OPERATOR = embedded_operator_arn(ACCOUNT)
+OPERATOR = emulator_operator_arn(ACCOUNT)
 
 
 def test_a_reason_is_redacted_of_the_stored_id_and_of_the_operators_credentials(

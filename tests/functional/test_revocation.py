@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, Result, embedded
+from tests.functional.kit import ACCOUNT, Kit, Result, emulated
 from tests.functional.proxy import Proxy
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.errors import AccessDenied
 from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as denies
@@ -27,38 +27,38 @@ DENY = {"Version": "2012-10-17", "Statement": [STATEMENT]}
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Kit:
+def issuer(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Kit:
     """Where the tokens are issued."""
-    kit = Kit(tmp_path_factory.mktemp("desk"), work_directory)
-    kit.write_inventory({VENUE: embedded(VENUE, users=USERS)})
+    kit = Kit(tmp_path_factory.mktemp("issuer"), work_directory)
+    kit.write_inventory({VENUE: emulated(VENUE, users=USERS)})
     kit.done("provision")
     return kit
 
 
 @pytest.fixture
-def kit(desk: Kit, tmp_path: Path) -> Iterator[Kit]:
+def kit(issuer: Kit, tmp_path: Path) -> Iterator[Kit]:
     """A machine that never issued anything: a work directory of its own, and a provisioner's keys."""
-    endpoint = local_aws(desk.work_directory).endpoint()
+    endpoint = aws_emulator(issuer.work_directory).endpoint()
     kit = Kit(tmp_path, tmp_path / "work")
     kit.write_inventory({VENUE: as_if_real(endpoint.url)})
-    operator = desk.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
+    operator = issuer.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
     kit.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
     yield kit
-    for name in on_the_role(desk):
-        inline_policies.remove(desk.root(), ROLE, name)
+    for name in on_the_role(issuer):
+        inline_policies.remove(issuer.root(), ROLE, name)
 
 
 def as_if_real(url: str) -> dict[str, Any]:
     root = f"arn:aws:iam::{ACCOUNT}:root"
-    return embedded(VENUE, users=USERS, embedded_aws=False, aws_endpoint_url=url, trusted_principals=[root])
+    return emulated(VENUE, users=USERS, emulator=False, aws_endpoint_url=url, trusted_principals=[root])
 
 
-def on_the_role(desk: Kit) -> list[str]:
-    return inline_policies.names_of(desk.root(), ROLE)[0]
+def on_the_role(issuer: Kit) -> list[str]:
+    return inline_policies.names_of(issuer.root(), ROLE)[0]
 
 
-def issue(desk: Kit, *users: str) -> list[dict[str, Any]]:
-    out = desk.done("issue-token", "--venue", VENUE, "--user", ",".join(users)).out
+def issue(issuer: Kit, *users: str) -> list[dict[str, Any]]:
+    out = issuer.done("issue-token", "--venue", VENUE, "--user", ",".join(users)).out
     return [json.loads(line) for line in out.splitlines()] if len(users) > 1 else [json.loads(out)]
 
 
@@ -66,9 +66,9 @@ def name_of(token: dict[str, Any]) -> str:
     return str(token["AssumedRoleUser"]["Arn"].rsplit("/", 1)[1])
 
 
-def works(desk: Kit, token: dict[str, Any]) -> bool:
+def works(issuer: Kit, token: dict[str, Any]) -> bool:
     try:
-        desk.session(token).call("s3", "put_object", Bucket=f"{VENUE}-data", Key="a", Body=b"a")
+        issuer.session(token).call("s3", "put_object", Bucket=f"{VENUE}-data", Key="a", Body=b"a")
     except AccessDenied:
         return False
     return True
@@ -79,176 +79,176 @@ def revoke(kit: Kit, *flags: str) -> Result:
 
 
 class TestWhatIsDenied:
-    def test_one_token_of_several_of_a_user(self, desk: Kit, kit: Kit) -> None:
-        one, other = issue(desk, "alice") + issue(desk, "alice")
+    def test_one_token_of_several_of_a_user(self, issuer: Kit, kit: Kit) -> None:
+        one, other = issue(issuer, "alice") + issue(issuer, "alice")
         result = revoke(kit, "--session", name_of(one))
         assert f"the session {name_of(one)}" in result.out
         assert "warning" not in result.err
         assert "proved: a token of that kind is denied now" in result.err
         assert "GetCallerIdentity answers a revoked token still" in result.err
-        assert [works(desk, token) for token in (one, other, *issue(desk, "alice"))] == [False, True, True]
-        assert desk.session(one).caller().arn.endswith(name_of(one))  # AWS answers that as well
+        assert [works(issuer, token) for token in (one, other, *issue(issuer, "alice"))] == [False, True, True]
+        assert issuer.session(one).caller().arn.endswith(name_of(one))  # AWS answers that as well
 
-    def test_all_of_a_user_and_nobody_elses_whatever_the_name_begins_with(self, desk: Kit, kit: Kit) -> None:
-        tokens = issue(desk, "alice", "alice-b", "alice-20", "bob") + issue(desk, "alice")
+    def test_all_of_a_user_and_nobody_elses_whatever_the_name_begins_with(self, issuer: Kit, kit: Kit) -> None:
+        tokens = issue(issuer, "alice", "alice-b", "alice-20", "bob") + issue(issuer, "alice")
         document = json.loads(revoke(kit, "--user", "alice", "--json").out)
         assert (document["revoked"]["user"], document["proved"]) == ("alice", True)
-        assert [works(desk, token) for token in tokens] == [False, True, True, True, False]
-        assert all(works(desk, token) for token in issue(desk, "alice", "bob"))
+        assert [works(issuer, token) for token in tokens] == [False, True, True, True, False]
+        assert all(works(issuer, token) for token in issue(issuer, "alice", "bob"))
 
-    def test_everybodys_so_far(self, desk: Kit, kit: Kit) -> None:
-        tokens = issue(desk, "alice", "bob")
+    def test_everybodys_so_far(self, issuer: Kit, kit: Kit) -> None:
+        tokens = issue(issuer, "alice", "bob")
         revoke(kit, "--all")
-        assert not any(works(desk, token) for token in tokens)
-        assert all(works(desk, token) for token in issue(desk, "alice", "bob"))
+        assert not any(works(issuer, token) for token in tokens)
+        assert all(works(issuer, token) for token in issue(issuer, "alice", "bob"))
 
-    def test_a_user_whose_name_is_cut_is_revoked_with_a_warning_of_who_else_is(self, desk: Kit, kit: Kit) -> None:
+    def test_a_user_whose_name_is_cut_is_revoked_with_a_warning_of_who_else_is(self, issuer: Kit, kit: Kit) -> None:
         long = "a" * 40
-        one, neighbour = issue(desk, long, "a" * 37)
+        one, neighbour = issue(issuer, long, "a" * 37)
         result = revoke(kit, "--user", long)
         assert f"everybody whose name begins with {'a' * 38}" in result.err
-        assert [works(desk, one), works(desk, neighbour)] == [False, True]
+        assert [works(issuer, one), works(issuer, neighbour)] == [False, True]
 
-    def test_a_session_made_by_hand(self, desk: Kit, kit: Kit) -> None:
+    def test_a_session_made_by_hand(self, issuer: Kit, kit: Kit) -> None:
         project, name = VENUE.split("-")
-        stored = desk.root().parameter(f"/unity/{project}/{name}/cs/sts/role/external-id")
+        stored = issuer.root().parameter(f"/unity/{project}/{name}/cs/sts/role/external-id")
         assert stored is not None
-        operator = desk.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "hand")
-        hand = desk.root().as_session(operator)
+        operator = issuer.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "hand")
+        hand = issuer.root().as_session(operator)
         made = hand.assume_role(f"arn:aws:iam::{ACCOUNT}:role/{ROLE}", "unityuser12252025", external_id=stored.value)
-        session = desk.root().as_session(made)
+        session = issuer.root().as_session(made)
         session.call("s3", "list_objects_v2", Bucket=f"{VENUE}-data")
         revoke(kit, "--session", "unityuser12252025")
         with pytest.raises(AccessDenied):
             session.call("s3", "list_objects_v2", Bucket=f"{VENUE}-data")
 
-    def test_what_is_taken_back_works_again(self, desk: Kit, kit: Kit) -> None:
-        [token] = issue(desk, "bob")
+    def test_what_is_taken_back_works_again(self, issuer: Kit, kit: Kit) -> None:
+        [token] = issue(issuer, "bob")
         revoke(kit, "--user", "bob")
-        [name] = on_the_role(desk)
-        assert not works(desk, token)
+        [name] = on_the_role(issuer)
+        assert not works(issuer, token)
         assert "work again" in revoke(kit, "--undo", name).err
-        assert works(desk, token)
-        assert on_the_role(desk) == []
+        assert works(issuer, token)
+        assert on_the_role(issuer) == []
         again = kit("revoke-token", "--venue", VENUE, "--undo", name)
         assert again.code == 2
         assert "it has none" in again.err
 
 
 class TestOnTheRole:
-    def test_they_are_listed_and_two_at_once_lose_neither(self, desk: Kit, kit: Kit) -> None:
-        tokens = issue(desk, "alice", "bob", "alice-b", "alice-20")
+    def test_they_are_listed_and_two_at_once_lose_neither(self, issuer: Kit, kit: Kit) -> None:
+        tokens = issue(issuer, "alice", "bob", "alice-b", "alice-20")
         names = [name_of(token) for token in tokens]
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda name: revoke(kit, "--session", name), names))
         listed = json.loads(revoke(kit, "--list", "--json").out)["revocations"]
         assert sorted(each["session"] for each in listed) == sorted(names)
         assert len(revoke(kit, "--list").out.splitlines()) == 4
-        assert not any(works(desk, token) for token in tokens)
+        assert not any(works(issuer, token) for token in tokens)
 
-    def test_none_is_drift_and_provision_leaves_them(self, desk: Kit, kit: Kit) -> None:
-        [token] = issue(desk, "alice")
+    def test_none_is_drift_and_provision_leaves_them(self, issuer: Kit, kit: Kit) -> None:
+        [token] = issue(issuer, "alice")
         revoke(kit, "--user", "alice")
-        before = on_the_role(desk)
+        before = on_the_role(issuer)
         assert len(before) == 1
-        assert "changed=0 " in desk.done("provision").out
-        assert on_the_role(desk) == before
-        assert not works(desk, token)
+        assert "changed=0 " in issuer.done("provision").out
+        assert on_the_role(issuer) == before
+        assert not works(issuer, token)
 
     @pytest.mark.soak
-    def test_rotation_and_adoption_leave_them(self, desk: Kit, kit: Kit) -> None:
-        [token] = issue(desk, "alice")
+    def test_rotation_and_import_leave_them(self, issuer: Kit, kit: Kit) -> None:
+        [token] = issue(issuer, "alice")
         revoke(kit, "--user", "alice")
-        before = on_the_role(desk)
-        desk.done("rotate-external-id")
-        # The other machine has no state of the venue: it adopts what is there.
-        assert "adopting" in kit.done("provision").err
-        assert on_the_role(desk) == before
-        assert not works(desk, token)
-        desk.done("provision")
+        before = on_the_role(issuer)
+        issuer.done("rotate-external-id")
+        # The other machine has no state of the venue: it imports what is there.
+        assert "importing" in kit.done("provision").err
+        assert on_the_role(issuer) == before
+        assert not works(issuer, token)
+        issuer.done("provision")
 
-    def test_those_that_no_token_is_left_of_are_taken_off_and_foreign_ones_never(self, desk: Kit, kit: Kit) -> None:
+    def test_those_that_no_token_is_left_of_are_taken_off_and_foreign_ones_never(self, issuer: Kit, kit: Kit) -> None:
         past = datetime.now(timezone.utc) - timedelta(minutes=1)
         old, soon = (f"{REVOCATION_PREFIX}{when:%Y%m%dT%H%M%SZ}-00000000" for when in (past, past + timedelta(hours=1)))
         for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
-            inline_policies.write(desk.root(), ROLE, name, DENY)
+            inline_policies.write(issuer.root(), ROLE, name, DENY)
         result = revoke(kit, "--session", "anybody", "--json")
         assert "warning: anybody is not like the names that issue-token gives" in result.err
         document = json.loads(result.out)
         assert document["pruned"] == [old]
-        left = set(on_the_role(desk)) - {document["revoked"]["name"]}
+        left = set(on_the_role(issuer)) - {document["revoked"]["name"]}
         assert left == {soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"}
         assert "its policy was changed" in revoke(kit, "--list").out
 
-    def test_where_there_is_no_room_all_is_offered_and_has_some(self, desk: Kit, kit: Kit) -> None:
-        [token] = issue(desk, "bob")
+    def test_where_there_is_no_room_all_is_offered_and_has_some(self, issuer: Kit, kit: Kit) -> None:
+        [token] = issue(issuer, "bob")
         filler = {"Version": "2012-10-17", "Statement": [{**STATEMENT, "Sid": "x" * 9_850}]}
-        inline_policies.write(desk.root(), ROLE, "filler", filler)
+        inline_policies.write(issuer.root(), ROLE, "filler", filler)
         result = kit("revoke-token", "--venue", VENUE, "--session", name_of(token))
         assert (result.code, result.out) == (2, "")
         assert "hold 10,240 characters together" in result.err
         assert f"invoke revoke-token --venue {VENUE} --all" in result.err
-        assert on_the_role(desk) == ["filler"]
+        assert on_the_role(issuer) == ["filler"]
         revoke(kit, "--all")
-        assert not works(desk, token)
+        assert not works(issuer, token)
 
-    def test_room_is_made_of_what_a_revocation_of_all_tokens_covers(self, desk: Kit, kit: Kit) -> None:
-        [old] = issue(desk, "bob")
-        role = desk.root().role(ROLE)
+    def test_room_is_made_of_what_a_revocation_of_all_tokens_covers(self, issuer: Kit, kit: Kit) -> None:
+        [old] = issue(issuer, "bob")
+        role = issuer.root().role(ROLE)
         assert role is not None
         name = denies.policy_name(datetime.now(timezone.utc) + timedelta(hours=12), "0" * 8)
         long = denies.deny(denies.Revocation(session="x" * 9_800), role.role_id)
-        inline_policies.write(desk.root(), ROLE, name, long)
+        inline_policies.write(issuer.root(), ROLE, name, long)
         assert kit("revoke-token", "--venue", VENUE, "--user", "bob").code == 2
         revoke(kit, "--all")
-        assert name in on_the_role(desk)
-        [new] = issue(desk, "bob")
+        assert name in on_the_role(issuer)
+        [new] = issue(issuer, "bob")
         document = json.loads(revoke(kit, "--session", name_of(new), "--json").out)
         assert document["pruned"] == [name]
-        assert (works(desk, old), works(desk, new)) == (False, False)
+        assert (works(issuer, old), works(issuer, new)) == (False, False)
         revoke(kit, "--all")
 
 
 class TestTheRun:
-    def test_it_is_entered_into_the_ledger(self, desk: Kit, kit: Kit) -> None:
-        [token] = issue(desk, "bob")
-        desk.done("revoke-token", "--venue", VENUE, "--session", name_of(token), "--reason", "laptop lost")
+    def test_it_is_entered_into_the_ledger(self, issuer: Kit, kit: Kit) -> None:
+        [token] = issue(issuer, "bob")
+        issuer.done("revoke-token", "--venue", VENUE, "--session", name_of(token), "--reason", "laptop lost")
         [found] = [
             each
-            for each in desk.done("tokens", "--json", "--user", "bob").document()["tokens"]
+            for each in issuer.done("tokens", "--json", "--user", "bob").document()["tokens"]
             if each["role_session_name"] == name_of(token)
         ]
         assert found["state"] == "revoked"
-        lines = (desk.work_directory / "ledger.jsonl").read_text().splitlines()
+        lines = (issuer.work_directory / "ledger.jsonl").read_text().splitlines()
         entered, proof = (json.loads(line) for line in lines[-2:])
         assert (proof["kind"], proof["proof_session_names"]) == ("proof", [name_of(token)])
-        assert (entered["kind"], entered["scope"], entered["reason"]) == ("revocation", "session", "laptop lost")
-        assert entered["policy"] in on_the_role(desk)
+        assert (entered["kind"], entered["revokes"], entered["reason"]) == ("revocation", "session", "laptop lost")
+        assert entered["policy"] in on_the_role(issuer)
 
-    def test_a_ledger_that_cannot_be_written_keeps_nobody_from_revoking(self, desk: Kit, kit: Kit) -> None:
-        [token] = issue(desk, "bob")
+    def test_a_ledger_that_cannot_be_written_keeps_nobody_from_revoking(self, issuer: Kit, kit: Kit) -> None:
+        [token] = issue(issuer, "bob")
         (kit.work_directory / "ledger.jsonl").mkdir(parents=True)
         result = kit("revoke-token", "--venue", VENUE, "--session", name_of(token))
         assert result.code == 6
         assert "is in force, but it could not be entered into the ledger" in result.err
-        assert not works(desk, token)
+        assert not works(issuer, token)
 
-    def test_where_it_cannot_be_proved_it_says_so_and_revokes(self, desk: Kit, kit: Kit, proxy: Proxy) -> None:
-        [token] = issue(desk, "bob")
+    def test_where_it_cannot_be_proved_it_says_so_and_revokes(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
+        [token] = issue(issuer, "bob")
         kit.write_inventory({VENUE: as_if_real(proxy.url)})
         proxy.refusals["AssumeRole"] = ("AccessDenied", "not you")
         result = revoke(kit, "--session", name_of(token))
         assert "it was not proved: no token could be had to try it with" in result.err
-        assert not works(desk, token)
+        assert not works(issuer, token)
 
-    def test_whoever_may_not_revoke_is_told_what_it_takes(self, desk: Kit, kit: Kit, proxy: Proxy) -> None:
+    def test_whoever_may_not_revoke_is_told_what_it_takes(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
         kit.write_inventory({VENUE: as_if_real(proxy.url)})
         proxy.refusals["PutRolePolicy"] = ("AccessDenied", "not you")
         result = kit("revoke-token", "--venue", VENUE, "--all")
         assert (result.code, result.out) == (5, "")
         assert f"error: {VENUE}: AWS refused iam:PutRolePolicy: not you" in result.err
         assert f"revoking takes a provisioner's rights: invoke operator-policy --venue {VENUE}" in result.err
-        assert on_the_role(desk) == []
+        assert on_the_role(issuer) == []
 
     @pytest.mark.parametrize(
         ("flags", "said"),
@@ -261,19 +261,19 @@ class TestTheRun:
             (("--undo", "foreign"), "has no revocation 'foreign'"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, desk: Kit, kit: Kit, flags: tuple[str, ...], said: str) -> None:
+    def test_what_makes_no_sense_is_refused(self, issuer: Kit, kit: Kit, flags: tuple[str, ...], said: str) -> None:
         result = kit("revoke-token", "--venue", VENUE, *flags)
         assert (result.code, result.out) == (2, "")
         assert said in result.err
-        assert on_the_role(desk) == []
+        assert on_the_role(issuer) == []
 
-    def test_a_dry_run_revokes_nothing(self, desk: Kit, kit: Kit) -> None:
+    def test_a_dry_run_revokes_nothing(self, issuer: Kit, kit: Kit) -> None:
         assert kit.done("--dry", "revoke-token", "--venue", VENUE, "--all").err == "would revoke everybody's tokens\n"
-        assert on_the_role(desk) == []
+        assert on_the_role(issuer) == []
 
-    def test_a_venue_that_is_not_provisioned_is_told(self, kit: Kit, venue: str, desk: Kit) -> None:
-        bare = Kit(kit.folder, desk.work_directory)
-        bare.write_inventory({venue: embedded(venue)})
+    def test_a_venue_that_is_not_provisioned_is_told(self, kit: Kit, venue: str, issuer: Kit) -> None:
+        bare = Kit(kit.folder, issuer.work_directory)
+        bare.write_inventory({venue: emulated(venue)})
         result = bare("revoke-token", "--venue", venue, "--all")
         assert result.code == 2
         assert f"{venue} is not provisioned" in result.err

@@ -1,4 +1,4 @@
-"""``invoke rotate-external-id`` from every stage, with the real Terraform on the embedded AWS."""
+"""``invoke rotate-external-id`` from every stage, with the real Terraform on the AWS emulator."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.functional.guard import KNOWN, Guard
-from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, Result, embedded
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, Result, emulated
 from tests.functional.proxy import Proxy
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.inventory.model import emulator_operator_arn
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +212,9 @@ class TestRepair:
 
 class TestItRefuses:
     def test_to_carry_a_change_of_the_inventory_along(self, guard: Guard) -> None:
-        others = [embedded_operator_arn(ACCOUNT), f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
+        others = [emulator_operator_arn(ACCOUNT), f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
         changed = {"tags": {"Owner": "somebody else"}, "trusted_principals": others}
-        guard.kit.write_inventory({guard.venue: embedded(guard.venue, **changed)})
+        guard.kit.write_inventory({guard.venue: emulated(guard.venue, **changed)})
         err = refused(guard.kit)
         assert "more than its external ID: assume_role_policy, tags, tags_all" in err
         assert guard.accepted() == {"Current": KNOWN[0]}
@@ -223,13 +223,13 @@ class TestItRefuses:
     def test_a_caller_who_cannot_prove_anything_unless_told(self, guard: Guard) -> None:
         kit = guard.kit
         stranger = [f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
-        kit.write_inventory({guard.venue: embedded(guard.venue, trusted_principals=stranger)})
+        kit.write_inventory({guard.venue: emulated(guard.venue, trusted_principals=stranger)})
         kit.done("provision")
         err = refused(kit)
         assert "a rotation proves each ID before it is used, and you cannot" in err
         assert "is not one of the venue's trusted_principals" in err
-        result = rotate(kit, "--unproved")
-        assert "the guard was not proved" in result.err
+        result = rotate(kit, "--skip-verification")
+        assert "the trust policy was not verified" in result.err
         assert guard.accepted() == {"Current": guard.published()}
         assert guard.published() != KNOWN[0]
 
@@ -249,7 +249,7 @@ class TestSomebodyElse:
     def test_who_changes_the_ids_while_a_plan_is_made_has_the_plan_thrown_away(
         self, guard: Guard, proxy: Proxy
     ) -> None:
-        guard.kit.write_inventory({guard.venue: embedded(guard.venue, aws_endpoint_url=proxy.url)})
+        guard.kit.write_inventory({guard.venue: emulated(guard.venue, aws_endpoint_url=proxy.url)})
         meddled: list[str] = []
 
         def meddle(operation: str) -> None:
@@ -277,7 +277,7 @@ class TestSomebodyElse:
         guard.check_stable(*KNOWN)
 
     def test_ctrl_c_leaves_it_where_the_next_run_goes_on(self, guard: Guard, proxy: Proxy) -> None:
-        guard.kit.write_inventory({guard.venue: embedded(guard.venue, aws_endpoint_url=proxy.url)})
+        guard.kit.write_inventory({guard.venue: emulated(guard.venue, aws_endpoint_url=proxy.url)})
         process = guard.kit.start("rotate-external-id")
 
         def interrupt(number: int, operation: str) -> None:

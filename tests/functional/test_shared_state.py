@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import Kit, emulated
 from tests.functional.test_provision import REST, live_ids
 
 HELD = {
     "ID": "5f1c88aa-0000-1111-2222-333344445555",
     "Operation": "OperationTypeApply",
-    "Who": "ana@desk",
+    "Who": "ana@issuer",
     "Created": "2026-11-20T22:15:08.123Z",
 }
 
@@ -24,7 +24,7 @@ def bucket_of(venue: str) -> dict[str, Any]:
 
 
 def in_s3(kit: Kit, venue: str) -> None:
-    kit.write_inventory({venue: embedded(venue, state={"backend": "s3", "bucket": f"{venue}-state"})})
+    kit.write_inventory({venue: emulated(venue, state={"backend": "s3", "bucket": f"{venue}-state"})})
 
 
 def key(venue: str) -> str:
@@ -80,7 +80,7 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
     lock = {**bucket_of(venue), "Key": f"{key(venue)}.tflock"}
     root.call("s3", "put_object", **lock, Body=json.dumps(HELD).encode())  # a move that was killed left it
     assert kit("state.migrate").code == 4
-    assert "freed from ana@desk" in kit.done("state.unlock", "--venue", venue, "--lock", HELD["ID"]).out
+    assert "freed from ana@issuer" in kit.done("state.force-unlock", "--venue", venue, "--lock", HELD["ID"]).out
     assert kit.done("state.migrate").out == f"{venue}: its state is in the work directory now\n"
     assert root.find("s3", "get_object", **bucket_of(venue), Key=key(venue)) is None
     root.call("iam", "delete_role_policy", **operator)
@@ -91,17 +91,17 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
 def test_a_lock_is_waited_for_with_its_holder_named_and_a_stale_one_is_freed(kit: Kit, venue: str, held: None) -> None:
     locked = kit("provision", "--check", "--lock-timeout", "4s")
     assert locked.code == 4
-    who = f"{venue}: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)"
+    who = f"{venue}: the Terraform state is locked by ana@issuer since 2026-11-20 22:15 UTC (apply)"
     assert f"\n{who}; waiting\n" in f"\n{locked.err}"
-    free = f"invoke state.unlock --venue {venue} --lock {HELD['ID']}"
+    free = f"invoke state.force-unlock --venue {venue} --lock {HELD['ID']}"
     assert (
         f"error: {who}\n  no run takes that long: it was left behind by one that was killed; free it with: {free}\n"
         in (locked.err)
     )
-    other = kit("state.unlock", "--venue", venue, "--lock", "another")
+    other = kit("state.force-unlock", "--venue", venue, "--lock", "another")
     assert other.code == 2
-    assert "its state is locked by ana@desk since 2026-11-20 22:15 UTC, with another lock\n  wait" in other.err
-    assert kit.done(*free.split()[1:]).out == f"{venue}: freed from ana@desk since 2026-11-20 22:15 UTC\n"
+    assert "its state is locked by ana@issuer since 2026-11-20 22:15 UTC, with another lock\n  wait" in other.err
+    assert kit.done(*free.split()[1:]).out == f"{venue}: freed from ana@issuer since 2026-11-20 22:15 UTC\n"
     assert kit.done("provision", "--check").out.startswith(f"{venue} : ok=0 changed=6")
     assert kit.done(*free.split()[1:]).out == f"{venue}: nobody holds its state\n"
 
@@ -127,7 +127,7 @@ def test_what_no_terraform_wrote_there_is_told_with_the_way_out(kit: Kit, venue:
         root.call("s3", "put_object", **lock, Body=body)
         locked = kit("provision", "--check", "--lock-timeout", "1s")
         assert locked.code == 4
-        free = f"invoke state.unlock --venue {venue} --lock"
+        free = f"invoke state.force-unlock --venue {venue} --lock"
         assert free in locked.err
         freed = kit.done(*free.split()[1:], "?")
         assert "freed from" in freed.out

@@ -11,7 +11,7 @@ from tests.functional.kit import CHECKOUT
 from tests.functional.own_accounts import ROLE, Home, make_home
 from tests.functional.shells import need
 from tests.functional.terminal import at_terminal
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 
 SH, FISH = CHECKOUT / "scripts" / "venue-access.sh", CHECKOUT / "scripts" / "venue-access.fish"
 SHELLS = [("bash", SH), ("zsh", SH), ("fish", FISH)]
@@ -44,7 +44,7 @@ TRANSCRIPT: list[tuple[str, list[str]]] = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Home:
-    return make_home(tmp_path_factory.mktemp("home"), local_aws(work_directory).endpoint())
+    return make_home(tmp_path_factory.mktemp("home"), aws_emulator(work_directory).endpoint())
 
 
 def run(home: Home, shell: str, file: Path, script: str, **environment: str) -> subprocess.CompletedProcess[str]:

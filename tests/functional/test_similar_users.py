@@ -22,7 +22,8 @@ def kit(provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path) -> Kit:
 
 
 @pytest.mark.parametrize(
-    "command", [("issue-token",), ("external-id.send", "--to", AGE), ("account.profile", "--profile-name", "other")]
+    "command",
+    [("issue-token",), ("external-id.send", "--recipient", AGE), ("account.profile", "--profile-name", "other")],
 )
 def test_a_slip_is_refused_before_aws_is_asked_and_accepted_with_yes(
     command: tuple[str, ...], kit: Kit, proxy: Proxy

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.kit import Kit, emulated, new_venue
 from tests.functional.test_provision import REST, iam_documents, live_ids
 
 
@@ -25,7 +25,7 @@ def stack_of(first: str) -> str:
 
 
 def write(kit: Kit, names: list[str], **variables: Any) -> None:
-    kit.write_inventory({name: embedded(name, **{"stack": stack_of(names[0]), **variables}) for name in names})
+    kit.write_inventory({name: emulated(name, **{"stack": stack_of(names[0]), **variables}) for name in names})
 
 
 @pytest.mark.soak
@@ -59,7 +59,7 @@ def test_part_of_a_stack_leaves_the_others_alone_and_says_what_changed_of_them(k
 def test_a_venue_whose_stack_changed_is_refused_with_the_way_to_move_it(kit: Kit, trio: list[str]) -> None:
     mover, shared = trio[0], stack_of(trio[0])
     ids = live_ids(kit, *trio)
-    hosts = {name: embedded(name, stack=mover if name == mover else shared) for name in trio}
+    hosts = {name: emulated(name, stack=mover if name == mover else shared) for name in trio}
     kit.write_inventory(hosts)
     refused = kit("provision", "--limit", "all")
     assert refused.code == 2
@@ -67,9 +67,9 @@ def test_a_venue_whose_stack_changed_is_refused_with_the_way_to_move_it(kit: Kit
     assert message in refused.err
     assert f"warning: {message.removeprefix('error: ').rstrip()}: move it" in refused.err
     assert "left the inventory" not in refused.err
-    forget, adopt = refused.err.partition(message)[2].splitlines()[0].partition("destroyed: ")[2].split("; then: ")
+    forget, imported = refused.err.partition(message)[2].splitlines()[0].partition("destroyed: ")[2].split("; then: ")
     kit.done(*forget.split()[1:])
-    moved = kit.done(*adopt.split()[1:])
+    moved = kit.done(*imported.split()[1:])
     assert moved.out.startswith(f"{mover} : ok=9 ")
     assert live_ids(kit, *trio) == ids
     after = kit.done("provision", "--limit", "all")

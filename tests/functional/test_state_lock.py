@@ -1,4 +1,4 @@
-"""``state.unlock`` and the kit's own lock: S3 deletes the lock that was read, and no other."""
+"""``state.force-unlock`` and the kit's own lock: S3 deletes the lock that was read, and no other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.functional.faults import Fault
-from tests.functional.kit import Kit, embedded, new_venue
+from tests.functional.kit import Kit, emulated, new_venue
 from tests.functional.proxy import Proxy
 from tests.stacks import a_venue
 from venue_access.aws.client import AwsClient, Endpoint
@@ -46,17 +46,19 @@ def first_delete(proxy: Proxy, act: Callable[[], None]) -> None:
 def test_a_lock_that_was_taken_meanwhile_is_left(kit: Kit, proxy: Proxy, bucket: str) -> None:
     name = new_venue()
     state = {"backend": "s3", "bucket": bucket, "region": kit.root().region}
-    kit.write_inventory({name: embedded(name, aws_endpoint_url=proxy.url, state=state)})
+    kit.write_inventory({name: emulated(name, aws_endpoint_url=proxy.url, state=state)})
     venues = build_venues(load_inventory(kit.inventory))
     key = stack_of(venues, venues[name]).state_location.key
     lock(kit.root(), bucket, key, "first", "alice@here")
     first_delete(proxy, lambda: lock(kit.root(), bucket, key, "second", "bob@there"))
-    raced = kit("state.unlock", "--venue", name, "--lock", "first")
+    raced = kit("state.force-unlock", "--venue", name, "--lock", "first")
     assert raced.code == 2
     assert f"error: {name}: its state was freed from alice@here since 2026-11-20 22:15 UTC meanwhile" in raced.err
-    refused = kit("state.unlock", "--venue", name, "--lock", "first")
+    refused = kit("state.force-unlock", "--venue", name, "--lock", "first")
     assert (refused.code, "is locked by bob@there" in refused.err) == (2, True)
-    assert kit.done("state.unlock", "--venue", name, "--lock", "second").out.startswith(f"{name}: freed from bob@there")
+    assert kit.done("state.force-unlock", "--venue", name, "--lock", "second").out.startswith(
+        f"{name}: freed from bob@there"
+    )
 
 
 def test_the_kits_own_lock_is_freed_and_no_other(kit: Kit, bucket: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.functional.guard import FIRST, KNOWN, SECOND, Guard
-from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, emulated, new_venue
 from tests.functional.test_ledger import AGE
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.policies import inline as inline_policies
 
 
@@ -48,7 +48,7 @@ def test_each_stage_is_told_in_a_line(guard: Guard) -> None:
 
 def test_a_document_has_every_venue(guard: Guard) -> None:
     other = new_venue()
-    hosts = {guard.venue: embedded(guard.venue), other: embedded(other, account_id=OTHER_ACCOUNT)}
+    hosts = {guard.venue: emulated(guard.venue), other: emulated(other, account_id=OTHER_ACCOUNT)}
     kit = Kit(guard.kit.folder, guard.kit.work_directory)
     kit.write_inventory(hosts)
     document = kit.done("status", "--json").document()
@@ -88,7 +88,7 @@ def test_a_document_has_every_venue(guard: Guard) -> None:
 
 def test_who_holds_an_old_external_id_is_told_by_its_value(guard: Guard, tmp_path: Path) -> None:
     kit = guard.kit
-    kit.done("external-id.send", "--user", "alice", "--to", AGE, "--out", str(tmp_path / "sealed"))
+    kit.done("external-id.send", "--user", "alice", "--recipient", AGE, "--out", str(tmp_path / "encrypted"))
     describe: dict[str, Any] = {"Name": guard.parameter, "Value": FIRST, "Type": "SecureString", "Overwrite": True}
     kit.root().call("ssm", "put_parameter", **describe, Description="changed by hand")
     assert "old" not in line(kit).replace(" min old", "")
@@ -110,12 +110,12 @@ def test_who_holds_an_old_external_id_is_told_by_its_value(guard: Guard, tmp_pat
 
 def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard, tmp_path: Path) -> None:
     kit = Kit(tmp_path, guard.kit.work_directory)
-    endpoint = local_aws(kit.work_directory).endpoint()
-    away = embedded("away-dev", embedded_aws=False, aws_endpoint_url=endpoint.url, account_id=OTHER_ACCOUNT)
+    endpoint = aws_emulator(kit.work_directory).endpoint()
+    away = emulated("away-dev", emulator=False, aws_endpoint_url=endpoint.url, account_id=OTHER_ACCOUNT)
     kit.write_inventory(
         {
             "away-dev": {**away, "trusted_principals": [f"arn:aws:iam::{OTHER_ACCOUNT}:root"]},
-            guard.venue: embedded(guard.venue),
+            guard.venue: emulated(guard.venue),
         }
     )
     result = kit("status", AWS_CA_BUNDLE=str(endpoint.ca_file))
@@ -136,7 +136,7 @@ def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard
 def test_fifty_venues_are_looked_at_side_by_side(kit: Kit) -> None:
     names = [f"fifty-v{number:02}" for number in range(50)]
     kit.write_inventory(
-        {name: embedded(name, account_id=(ACCOUNT, OTHER_ACCOUNT)[number % 2]) for number, name in enumerate(names)}
+        {name: emulated(name, account_id=(ACCOUNT, OTHER_ACCOUNT)[number % 2]) for number, name in enumerate(names)}
     )
     kit.done("local.up")  # makes their buckets
     began = time.monotonic()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, emulated, new_venue
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST
 from venue_access.app import App as OurKit
@@ -21,7 +21,7 @@ HELD = {
     "ID": "5f1c88aa-0000-1111-2222-333344445555",
     "Operation": "OperationTypeApply",
     "Info": "",
-    "Who": "ana@desk",
+    "Who": "ana@issuer",
     "Version": "1.11.4",
     "Created": "2026-11-20T22:15:08.123Z",
     "Path": "terraform.tfstate",
@@ -44,25 +44,25 @@ def test_a_lock_says_who_holds_it_since_when_and_how_to_break_it(kit: Kit, venue
         with pytest.raises(TerraformError) as told:
             root.terraform().plan()
     assert (
-        told.value.message == f"{venue}: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)"
+        told.value.message == f"{venue}: the Terraform state is locked by ana@issuer since 2026-11-20 22:15 UTC (apply)"
     )
-    assert f"invoke state.unlock --venue {venue} --lock {HELD['ID']}" in str(told.value)
+    assert f"invoke state.force-unlock --venue {venue} --lock {HELD['ID']}" in str(told.value)
 
 
 def test_a_lock_in_s3_says_who_holds_it_too(kit: Kit, venue: str) -> None:
-    kit.write_inventory({venue: embedded(venue, state={"backend": "s3", "bucket": f"{venue}-state"})})
+    kit.write_inventory({venue: emulated(venue, state={"backend": "s3", "bucket": f"{venue}-state"})})
     kit.done("provision", "--check")
     key = f"{venue}/terraform.tfstate.tflock"
     kit.root().call("s3", "put_object", Bucket=f"{venue}-state", Key=key, Body=json.dumps(HELD).encode())
     with pytest.raises(TerraformError) as told:
         the_root(kit, venue).terraform().plan()
-    assert "is locked by ana@desk since 2026-11-20 22:15 UTC" in told.value.message
+    assert "is locked by ana@issuer since 2026-11-20 22:15 UTC" in told.value.message
     assert HELD["ID"] in str(told.value)
 
 
 def test_a_state_in_s3_that_may_not_be_read_says_so_without_colours(kit: Kit, venue: str) -> None:
     state = {"backend": "s3", "bucket": f"{venue}-state"}
-    kit.write_inventory({venue: embedded(venue, state=state)})
+    kit.write_inventory({venue: emulated(venue, state=state)})
     kit.done("provision", "--check")
     deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{venue}-state/*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
@@ -80,7 +80,7 @@ def test_a_venue_that_aws_refuses_is_named_and_its_sibling_is_completed(kit: Kit
     """The sibling's attachments are made before the proxy begins to refuse."""
     one, other = new_venue(), new_venue()
     shared = {"stack": f"stack-{one}", "aws_endpoint_url": proxy.url}
-    kit.write_inventory({name: embedded(name, **shared) for name in (one, other)})
+    kit.write_inventory({name: emulated(name, **shared) for name in (one, other)})
     kit.done("provision", "--venue", other)
     proxy.refusals = {"AttachRolePolicy": ("LimitExceeded", "Cannot exceed quota for PoliciesPerRole: 10")}
 

@@ -99,7 +99,7 @@ def test_a_rendered_root_is_valid_and_formatted(root: Path, tmp_path: Path) -> N
     assert json.loads(terraform(root, "validate", "-json"))["diagnostics"] == []
     terraform(root, "fmt", "-check", "-recursive", "-diff")
     state = StateBackend("s3", bucket="tf-state", kms_key_id="alias/state")
-    venue = a_venue(state=state, embedded_aws=True)
+    venue = a_venue(state=state, emulator=True)
     write(tmp_path, a_rendering(venue, imports=managed_resources(venue)).files)
     terraform(tmp_path, "fmt", "-check", "-recursive", "-diff")
 
@@ -108,7 +108,7 @@ def test_the_module_and_its_tests_are_formatted() -> None:
     terraform(assets("terraform"), "fmt", "-check", "-recursive", "-diff")
 
 
-def test_the_addresses_are_the_ones_that_adoption_imports(planned: dict[str, Any]) -> None:
+def test_the_addresses_are_the_ones_that_import_uses(planned: dict[str, Any]) -> None:
     assert set(planned) == {resource.address for venue in VENUES for resource in managed_resources(venue)}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.kit import Kit, embedded
+from tests.functional.kit import Kit, emulated
 from tests.functional.proxy import Proxy
 from tests.functional.test_not_aws import LEDGER, Impostor, away, impostor
 
@@ -24,7 +24,7 @@ COMMANDS = (
     "tokens",
     "ledger.verify",
     "ledger.head",
-    "state.unlock --venue away-dev --lock 0",
+    "state.force-unlock --venue away-dev --lock 0",
 )
 QUICK = ("status", "issue-token --user alice,bob --external-id in-a-ticket")
 
@@ -82,7 +82,7 @@ def test_a_token_that_aws_gave_is_recorded_though_the_time_is_up_meanwhile(
     shared, venue = provisioned
     kit = Kit(tmp_path, shared.work_directory)
     ledger = {"s3": {"bucket": "late-ledger"}}
-    kit.write_inventory({venue: embedded(venue, aws_endpoint_url=proxy.url, ledger=ledger)})
+    kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url, ledger=ledger)})
 
     def hold_up_the_record(operation: str) -> None:
         if operation == "S3:PUT" and proxy.calls.count("AssumeRole") == 2:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.functional.kit import OTHER_ACCOUNT, Kit, embedded
+from tests.functional.kit import OTHER_ACCOUNT, Kit, emulated
 
 COMMANDS = (
     "provision",
@@ -16,7 +16,7 @@ COMMANDS = (
     "rotate-external-id --repair",
     "deprovision --venue shared-dev --yes",
     "state.migrate",
-    "state.unlock --venue shared-dev --lock x",
+    "state.force-unlock --venue shared-dev --lock x",
 )
 
 
@@ -33,7 +33,7 @@ def test_no_command_uses_the_folder_of_the_others_stack(
     if not has_record:
         record.unlink()
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    theirs = embedded(name, account_id=OTHER_ACCOUNT, s3_buckets=["theirs-data"])
+    theirs = emulated(name, account_id=OTHER_ACCOUNT, s3_buckets=["theirs-data"])
     for command in COMMANDS:
         own = {"state": {"backend": "s3", "bucket": "theirs-state"}} if command.startswith("state.") else {}
         kit.write_inventory({name: {**theirs, **own}})
@@ -42,6 +42,6 @@ def test_no_command_uses_the_folder_of_the_others_stack(
         assert f"stack {name}: {folder} belongs to account" in refused.err, command
         assert f"the inventory has the stack in account {OTHER_ACCOUNT}" in refused.err, command
     kit.write_inventory({name: theirs})
-    assert kit("state.forget", "--venue", name, "--stack", name).code == 2
+    assert kit("state.rm", "--venue", name, "--stack", name).code == 2
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
     record.write_text(recorded)

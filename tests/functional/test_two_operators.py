@@ -84,7 +84,7 @@ def two(kit: Kit, proxy: Proxy, tmp_path: Path) -> Two:
 def test_the_second_operator_changes_nothing(two: Two) -> None:
     second = two.ben.done("provision")
     assert second.out == f"{two.venue} : ok=9 changed=0 {REST}\n"
-    assert "adopting" not in second.err
+    assert "importing" not in second.err
 
 
 @pytest.mark.soak

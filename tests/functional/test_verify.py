@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, embedded, new_venue
+from tests.functional.kit import ACCOUNT, Kit, emulated, new_venue
 from tests.functional.live_role import BUCKET, EXTRA, NEAR, PARAMETER, ROLE, VENUE, Role
-from venue_access.inventory.model import embedded_operator_arn
+from venue_access.inventory.model import emulator_operator_arn
 
 
 class TestTheRole:
@@ -40,7 +40,7 @@ class TestTheRole:
     ) -> None:
         kit = Kit(tmp_path, role.kit.work_directory)
         unnamed = "ssm:/somebodys/boundary"
-        kit.write_inventory({VENUE: embedded(VENUE, s3_buckets=[BUCKET], permissions_boundary=unnamed)})
+        kit.write_inventory({VENUE: emulated(VENUE, s3_buckets=[BUCKET], permissions_boundary=unnamed)})
         result = kit("verify")
         assert result.code == 7
         (line,) = (line for line in result.out.splitlines() if line.startswith("unclear"))
@@ -165,16 +165,16 @@ class TestTheProbes:
     ) -> None:
         kit = Kit(tmp_path, role.kit.work_directory)
         stranger = f"arn:aws:iam::{ACCOUNT}:role/somebody"
-        kit.write_inventory({VENUE: embedded(VENUE, trusted_principals=[stranger])})
+        kit.write_inventory({VENUE: emulated(VENUE, trusted_principals=[stranger])})
         result = kit("verify")
         assert result.code == 7
         assert (
-            f"unclear  a token: expected issued, found not tried: {embedded_operator_arn(ACCOUNT)}"[:60] in result.out
+            f"unclear  a token: expected issued, found not tried: {emulator_operator_arn(ACCOUNT)}"[:60] in result.out
         )
 
     def test_a_venue_that_is_not_provisioned_differs(self, kit: Kit) -> None:
         name = new_venue()
-        kit.write_inventory({name: embedded(name)})
+        kit.write_inventory({name: emulated(name)})
         result = kit("verify", "--venue", name)
         assert result.code == 7
         role_name = f"unity-{name}-sts"

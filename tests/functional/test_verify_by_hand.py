@@ -61,7 +61,7 @@ WIDENED: dict[str, tuple[str, str, Change]] = {
     ),
     "all but some": ("ecr", "Repositories", lambda each: {"NotAction": "iam:*", **without_action(each)}),
 }
-NARROWED: dict[str, tuple[str, str, Change]] = {
+SCOPED: dict[str, tuple[str, str, Change]] = {
     "no buckets": ("s3", "Buckets", gone),
     "no objects": ("s3", "Objects", gone),
     "no keys": ("s3", "Keys", gone),
@@ -89,17 +89,17 @@ QUICK = ("more on buckets", "objects elsewhere", "plain text", "no keys", "one r
 
 
 @pytest.mark.parametrize(
-    "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in [*WIDENED, *NARROWED]]
+    "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in [*WIDENED, *SCOPED]]
 )
-def test_a_statement_that_was_widened_or_narrowed_is_named(role: Role, name: str) -> None:
-    policy, sid, change = {**WIDENED, **NARROWED}[name]
+def test_a_statement_that_was_widened_or_scoped_is_named(role: Role, name: str) -> None:
+    policy, sid, change = {**WIDENED, **SCOPED}[name]
     role.change(policy, sid, change)
     assert any(f"policy {ROLE}-{policy}, statement {sid}: " in line for line in role.differs())
 
 
 def test_every_statement_is_changed_both_ways() -> None:
-    widened, narrowed = ({sid for _, sid, _ in changes.values()} for changes in (WIDENED, NARROWED))
-    assert widened == narrowed == {"Buckets", "Objects", "Keys", "TlsOnly", "Login", "Repositories"}
+    widened, scoped = ({sid for _, sid, _ in changes.values()} for changes in (WIDENED, SCOPED))
+    assert widened == scoped == {"Buckets", "Objects", "Keys", "TlsOnly", "Login", "Repositories"}
 
 
 def conditions(**changed: Any) -> Change:

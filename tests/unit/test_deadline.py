@@ -85,10 +85,10 @@ def test_a_limit_that_leaves_no_time_is_refused() -> None:
         pass
 
 
-TERRAFORM = {"provision", "drift", "deprovision", "rotate-external-id", "state.migrate", "state.forget"}
+TERRAFORM = {"provision", "drift", "deprovision", "rotate-external-id", "state.migrate", "state.rm"}
 """Terraform has a limit of its own for each run, and what it does may take longer than a person waits for a token."""
 NO_AWS = {
-    *("account.list", "account.now", "account.clear", "account.profile", "operator-policy"),
+    *("account.list", "account.whoami", "account.unset", "account.profile", "operator-policy"),
     *("inventory.list", "inventory.host", "inventory.graph", "inventory.names"),
     *("local.up", "local.down", "local.status"),
 }

@@ -181,7 +181,7 @@ def test_a_variables_example_is_accepted(name: str, tmp_path: Path) -> None:
     if name == "region":  # of another partition
         others["trusted_principals"] = ["arn:aws-us-gov:iam::111122223333:role/venue-operator"]
     if name == "emulator_seed":
-        others["embedded_aws"] = True
+        others["emulator"] = True
     venue = read(tmp_path, **{**others, name: example})
     assert getattr(venue, name) is not None
 

@@ -73,7 +73,7 @@ class SessionCache:
         if not path.exists():
             return Found()
         check_private(path)
-        session = _session(read_small(path, what="session", hint="remove it with: invoke account.clear --cache"))
+        session = _session(read_small(path, what="session", hint="remove it with: invoke account.unset --cache"))
         if session is None or session.expiration - now < MARGIN:
             return Found(ended=True)
         return Found(session)

@@ -79,7 +79,7 @@ def account_in_use(environ: Mapping[str, str]) -> str:
     return shown.removesuffix(ESCALATED)
 
 
-def now(environ: Mapping[str, str]) -> list[str]:
+def whoami(environ: Mapping[str, str]) -> list[str]:
     """Whose keys a shell has, and its region: a sentence each."""
     shown, region = environ.get(SHOWN), environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not environ.get("AWS_ACCESS_KEY_ID"):

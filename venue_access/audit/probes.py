@@ -140,13 +140,13 @@ def _own_bucket(bucket: str) -> Iterator[Probe]:
 
 
 def _own_key(key: str) -> Iterator[Probe]:
-    sealed: dict[str, bytes] = {}
+    encrypted: dict[str, bytes] = {}
 
     def generate(aws: AwsClient) -> None:
-        sealed["blob"] = aws.call("kms", "generate_data_key", KeyId=key, KeySpec="AES_256")["CiphertextBlob"]
+        encrypted["blob"] = aws.call("kms", "generate_data_key", KeyId=key, KeySpec="AES_256")["CiphertextBlob"]
 
     def decrypt(aws: AwsClient) -> None:
-        aws.call("kms", "decrypt", KeyId=key, CiphertextBlob=sealed.get("blob", b"none"))
+        aws.call("kms", "decrypt", KeyId=key, CiphertextBlob=encrypted.get("blob", b"none"))
 
     yield Probe(f"kms:GenerateDataKey with {key}", True, generate)
     yield Probe(f"kms:Decrypt with {key}", True, decrypt)
@@ -179,7 +179,7 @@ def _own_repositories(venue: Venue, name: str) -> Iterator[Probe]:
         ("PutImage", _call("ecr", "put_image", **push)),
     ):
         # MiniStack 1.5.33 holds this one against *, not against the repositories that are named.
-        if not (venue.embedded_aws and action == "DescribeRepositories"):
+        if not (venue.emulator and action == "DescribeRepositories"):
             yield Probe(f"ecr:{action} in {name}", True, call)
     policy = _call("ecr", "get_repository_policy", repositoryName=name)
     yield Probe(f"ecr:GetRepositoryPolicy in {name}", False, policy)

@@ -87,11 +87,11 @@ def _token(
     try:
         token = sessions.aws.with_keys(sessions.assume(external_id).keys)
     except AccessDenied:
-        narrowed = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
-        if narrowed is None:
+        restriction = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
+        if restriction is None:
             yield Check(tried, "allowed", "refused", False)
         else:  # where this caller stands to it cannot be known from here
-            yield Check(tried, "allowed", f"refused; you may be outside the venue's {narrowed}", None)
+            yield Check(tried, "allowed", f"refused; you may be outside the venue's {restriction}", None)
         return
     yield Check(tried, "allowed", "allowed", True)
     for probe in probes(venue, buckets, external_id, other, assume=sessions.assume_with):

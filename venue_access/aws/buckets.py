@@ -77,4 +77,4 @@ def find_buckets_of_others(aws: AwsClient, venues: Sequence[Venue], inventory: I
 
 
 def _account(venue: Venue) -> tuple[object, ...]:
-    return (venue.partition, venue.account_id, venue.embedded_aws, venue.aws_endpoint_url)
+    return (venue.partition, venue.account_id, venue.emulator, venue.aws_endpoint_url)

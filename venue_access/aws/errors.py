@@ -110,7 +110,7 @@ def refusal(what: str, code: str, said: str, status: int = 400, *, throttled: bo
     if status >= _FAILING:
         message = f"AWS fails at {what} ({': '.join(filter(None, [code, said]))}), also after retries"
         return ServiceUnavailable(message, hint="run the command again in some minutes", code=code)
-    hint = "narrow the token less: fewer prefixes or repositories, a shorter policy" if code == _TOO_LARGE else None
+    hint = "scope the token less: fewer prefixes or repositories, a shorter policy" if code == _TOO_LARGE else None
     if _CHAINED in said:
         hint = "your keys are a role's session: ask for 1h or less, or issue with the keys of an IAM user"
     return AwsError(f"AWS refused {what} ({code}): {said}", hint=hint, code=code)

@@ -1,7 +1,7 @@
-"""The ways to the accounts of an inventory's venues: the operator's own keys, or the embedded AWS.
+"""The ways to the accounts of an inventory's venues: the operator's own keys, or the AWS emulator.
 
 What exists already in real life (the operator's role, the buckets, the platform's permissions boundaries) is made on
-the embedded AWS, for any inventory, with what the inventory's ``emulator_seed`` adds.
+the AWS emulator, for any inventory, with what the inventory's ``emulator_seed`` adds.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any, Generic, TypeVar
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials, Endpoint
 from venue_access.aws.identity import person, session_name
 from venue_access.aws.role_session import RoleSession
-from venue_access.emulator.server import LocalAws, local_aws
+from venue_access.emulator.server import AwsEmulator, aws_emulator
 from venue_access.errors import AccessDenied, AwsError, Unreachable, UsageError, VenueAccessError
 from venue_access.files import write_private
-from venue_access.inventory.model import EMBEDDED_OPERATOR_ROLE, Venue, embedded_operator_arn
+from venue_access.inventory.model import EMULATOR_OPERATOR_ROLE, Venue, emulator_operator_arn
 from venue_access.policies.compare import listed
 from venue_access.policies.documents import Policy
 from venue_access.policies.operator import operator_policy
@@ -66,8 +66,8 @@ class Accounts:
     those, and venues with ``source_identity`` could not set the recipient's, since it cannot be changed (IAM User
     Guide, "Monitor and control actions taken with assumed roles").
 
-    :param said: is told what takes a moment: that the embedded AWS was started.
-    :param dry: neither start the embedded AWS nor make anything on it.
+    :param said: is told what takes a moment: that the AWS emulator was started.
+    :param dry: neither start the AWS emulator nor make anything on it.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Accounts:
         *,
         dry: bool = False,
     ) -> None:
-        self._embedded = [venue for venue in venues if venue.embedded_aws]
-        self._local = local_aws(work_directory)
+        self._emulated = [venue for venue in venues if venue.emulator]
+        self._local = aws_emulator(work_directory)
         self._said = said
         self._dry = dry
         self._lock = threading.Lock()
@@ -93,45 +93,45 @@ class Accounts:
         :raises Unreachable: the keys do not reach it.
         """
         way = (
-            venue.account_id if venue.embedded_aws else None,
+            venue.account_id if venue.emulator else None,
             venue.region,
             venue.aws_profile,
             venue.operator_role_arn,
             venue.aws_endpoint_url,
         )
         with self._lock:
-            make = self._embedded_operator if venue.embedded_aws else self._operator
+            make = self._emulator_operator if venue.emulator else self._operator
             made = self._made.setdefault(way, _Once(partial(make, venue)))
         return made.get()
 
     def endpoint(self, venue: Venue) -> Endpoint | None:
         """Return where a venue's AWS answers; None for AWS itself."""
-        if venue.embedded_aws:
+        if venue.emulator:
             local = self._local.endpoint()
             return Endpoint(venue.aws_endpoint_url or local.url, local.ca_file)
         return None if venue.aws_endpoint_url is None else Endpoint(venue.aws_endpoint_url)
 
-    def start_embedded(self) -> bool:
-        """Start the embedded AWS unless it runs, and make on it what the inventory takes for granted.
+    def start_emulator(self) -> bool:
+        """Start the AWS emulator unless it runs, and make on it what the inventory takes for granted.
 
         :returns: whether this call started it.
         """
         started = self._local.up()
         if started:
-            self._said(f"started the embedded AWS at {self._local.endpoint().url}")
-        _seed(self._local, self._embedded)
+            self._said(f"started the AWS emulator at {self._local.endpoint().url}")
+        _seed(self._local, self._emulated)
         return started
 
-    def _embedded_operator(self, venue: Venue) -> AwsClient:
+    def _emulator_operator(self, venue: Venue) -> AwsClient:
         if not self._dry:
             with self._starting:
-                self.start_embedded()
+                self.start_emulator()
         elif not self._local.is_running():
-            raise UsageError("the embedded AWS is down, and --dry starts nothing", hint="run: invoke local.up")
+            raise UsageError("the AWS emulator is down, and --dry starts nothing", hint="run: invoke local.up")
         endpoint = self.endpoint(venue)
         assert endpoint is not None
         root = _root(venue, endpoint)
-        operator = embedded_operator_arn(venue.account_id, venue.partition)
+        operator = emulator_operator_arn(venue.account_id, venue.partition)
         return root.as_role(RoleSession(partial(root.assume_role, operator, session_name(_unix_user()))))
 
     def _operator(self, venue: Venue) -> AwsClient:
@@ -170,7 +170,7 @@ def _root(venue: Venue, endpoint: Endpoint) -> AwsClient:
     return AwsClient(region=venue.region, keys=Credentials(venue.account_id, Secret("test")), endpoint=endpoint)
 
 
-def _seed(local: LocalAws, venues: list[Venue]) -> None:
+def _seed(local: AwsEmulator, venues: list[Venue]) -> None:
     """Make what is missing, unless this has been done for the same venues since the server started."""
     wanted = [
         {
@@ -178,7 +178,7 @@ def _seed(local: LocalAws, venues: list[Venue]) -> None:
             "region": venue.region,
             "buckets": [*(venue.s3_buckets or ()), *(bucket for bucket, _ in _own_buckets(venue))],
             "boundaries": _boundaries(venue),
-            "policy": _embedded_policy(venue),
+            "policy": _emulator_policy(venue),
         }
         for venue in venues
     ]
@@ -202,7 +202,7 @@ def _seed_operator(venues: Sequence[Venue], root: AwsClient) -> None:
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}],
     }
-    operator = EMBEDDED_OPERATOR_ROLE
+    operator = EMULATOR_OPERATOR_ROLE
     root.ensure("iam", "create_role", RoleName=operator, AssumeRolePolicyDocument=json.dumps(trust))
     # MiniStack reads every policy of a caller at each call: two hundred of them would make it ten times slower.
     names = ",".join(sorted(venue.name for venue in venues))
@@ -211,7 +211,7 @@ def _seed_operator(venues: Sequence[Venue], root: AwsClient) -> None:
         "put_role_policy",
         RoleName=operator,
         PolicyName=venues[0].name if len(venues) == 1 else hashlib.sha256(names.encode()).hexdigest()[:32],
-        PolicyDocument=json.dumps(_together([_embedded_policy(venue) for venue in venues])),
+        PolicyDocument=json.dumps(_together([_emulator_policy(venue) for venue in venues])),
     )
 
 
@@ -259,7 +259,7 @@ def _own_buckets(venue: Venue) -> list[tuple[str, str]]:
     return found
 
 
-def _embedded_policy(venue: Venue) -> dict[str, Any]:
+def _emulator_policy(venue: Venue) -> dict[str, Any]:
     """What ``operator_policy`` says, and the two things that MiniStack needs said differently.
 
     It checks the making of a policy against ``*``, and a role by its ARN without a path.

@@ -157,12 +157,12 @@ def code_for(way: AccountSession, given: str | None) -> Secret:
     return Secret(typed)
 
 
-@command(called="now", timeout=None)
-def account_now(context: Context) -> None:
+@command(called="whoami", timeout=None)
+def account_whoami(context: Context) -> None:
     """Say whose keys the shell has, and its region."""
-    from venue_access.accounts.shell import now
+    from venue_access.accounts.shell import whoami
 
-    console.result("\n".join(now(os.environ)))
+    console.result("\n".join(whoami(os.environ)))
 
 
 @command(
@@ -207,14 +207,14 @@ def account_role_token(
 
 
 @command(
-    called="clear",
+    called="unset",
     timeout=None,
     cache="remove cached credentials too: MFA sessions and tokens, all of them or those of --name",
     name="the account whose cached credentials are removed",
     format=SHELL["format"],
     **PLACES,
 )
-def account_clear(
+def account_unset(
     context: Context,
     cache: bool = False,
     name: str | None = None,
@@ -279,8 +279,8 @@ def account_profile(
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
     more += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
-    if chosen.embedded_aws and not context.config.run.dry:
-        app.accounts.start_embedded()  # its port is chosen when it starts
+    if chosen.emulator and not context.config.run.dry:
+        app.accounts.start_emulator()  # its port is chosen when it starts
     name = chosen.name if profile_name is None else profile_name
     profile = Profile(name, [program(), *arguments, *more], chosen.region, app.accounts.endpoint(chosen))
     path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=context.config.run.dry)

@@ -1,4 +1,4 @@
-"""The embedded AWS: start, stop, look."""
+"""The AWS emulator: start, stop, look."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from venue_access.cli.command import command, configured, dry, open_app
 
 @command(called="up", timeout=None)
 def local_up(context: Context, inventory: str | None = None) -> None:
-    """Start the embedded AWS, with what the inventory says exists already."""
+    """Start the AWS emulator, with what the inventory says exists already."""
     app = open_app(context, inventory)
-    if dry(context, f"start the embedded AWS in {app.settings.work_directory}, unless it is up"):
+    if dry(context, f"start the AWS emulator in {app.settings.work_directory}, unless it is up"):
         return
-    if not app.accounts.start_embedded():
-        console.say("the embedded AWS is up already")
+    if not app.accounts.start_emulator():
+        console.say("the AWS emulator is up already")
 
 
 @command(called="down", timeout=None)
 def local_down(context: Context) -> None:
-    """Stop the embedded AWS; its state is kept."""
-    from venue_access.emulator.server import local_aws
+    """Stop the AWS emulator; its state is kept."""
+    from venue_access.emulator.server import aws_emulator
 
-    local = local_aws(configured(context).work_directory)
+    local = aws_emulator(configured(context).work_directory)
     if context.config.run.dry:
-        console.say("would stop the embedded AWS" if local.is_running() else "the embedded AWS is not up")
+        console.say("would stop the AWS emulator" if local.is_running() else "the AWS emulator is not up")
         return
     stopped = local.down()
-    console.say("stopped the embedded AWS" if stopped else "the embedded AWS is not up")
+    console.say("stopped the AWS emulator" if stopped else "the AWS emulator is not up")
 
 
 @command(called="status", timeout=None)
 def local_status(context: Context) -> None:
-    """Show where the embedded AWS answers, and how to point the AWS CLI at it."""
-    from venue_access.emulator.server import local_aws
+    """Show where the AWS emulator answers, and how to point the AWS CLI at it."""
+    from venue_access.emulator.server import aws_emulator
 
-    console.result("\n".join(local_aws(configured(context).work_directory).describe()))
+    console.result("\n".join(aws_emulator(configured(context).work_directory).describe()))

@@ -26,9 +26,9 @@ def state_migrate(
         console.result(done)
 
 
-@command(called="forget", timeout=None, stack="the stack whose state it is taken out of")
-def state_forget(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
-    """Take a venue out of a stack's state and leave it in AWS: another stack's next provision adopts it."""
+@command(called="rm", timeout=None, stack="the stack whose state it is taken out of")
+def state_rm(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
+    """Take a venue out of a stack's state and leave it in AWS: another stack's next provision imports it."""
     from dataclasses import replace
 
     from venue_access.errors import UsageError
@@ -52,8 +52,8 @@ def state_forget(context: Context, venue: str, stack: str, inventory: str | None
     console.result(kept if count else f"{chosen.name}: stack {stack} does not know it")
 
 
-@command(called="unlock", lock="the lock's ID, as the refusal named it")
-def state_unlock(context: Context, venue: str, lock: str, inventory: str | None = None) -> None:
+@command(called="force-unlock", lock="the lock's ID, as the refusal named it")
+def state_force_unlock(context: Context, venue: str, lock: str, inventory: str | None = None) -> None:
     """Free the state of a venue's stack from a lock that a killed run has left behind."""
     from venue_access.errors import UsageError
     from venue_access.provisioning.stack import stack_of

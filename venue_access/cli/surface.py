@@ -12,10 +12,10 @@ namespace = Collection(
     *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, console.console_url, ledger.tokens),
     doctor.doctor,
 )
-for room, commands in {
+for group, commands in {
     "account": (
-        *(account.account_list, account.account_use, account.account_mfa, account.account_now),
-        *(account.account_role_token, account.account_clear, account.account_profile),
+        *(account.account_list, account.account_use, account.account_mfa, account.account_whoami),
+        *(account.account_role_token, account.account_unset, account.account_profile),
     ),
     "external-id": (tokens.external_id_send,),
     "ledger": (ledger.ledger_verify, ledger.ledger_head),
@@ -23,7 +23,7 @@ for room, commands in {
         *(inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
         *(inventory.inventory_names, inventory.inventory_provisioned),
     ),
-    "state": (state.state_migrate, state.state_forget, state.state_unlock),
+    "state": (state.state_migrate, state.state_rm, state.state_force_unlock),
     "local": (local.local_up, local.local_down, local.local_status),
 }.items():
-    namespace.add_collection(Collection(room, *commands))
+    namespace.add_collection(Collection(group, *commands))

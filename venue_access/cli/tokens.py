@@ -1,4 +1,4 @@
-"""The token desk: issue, hand over, revoke."""
+"""The token issuer: issue, hand over, revoke."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     no_ecr="let it do nothing with ECR",
     source_ip="let it be used from these addresses only: 198.51.100.0/24, or several",
     policy="a file with a session policy, instead of the flags above",
-    seal="encrypt it to the recipient, and print the path of the file",
-    to="the recipient's public key for --seal, or a file of it: age, SSH, X.509; several by comma",
-    passphrase="seal by a generated passphrase, which the terminal shows once",
+    encrypt="encrypt it to the recipient, and print the path of the file",
+    recipient="the recipient's public key for --encrypt, or a file of it: age, SSH, X.509; several by comma",
+    passphrase="encrypt by a generated passphrase, which the terminal shows once",
     out="write it to this new file, or into this folder",
     yes=SIMILAR_USER,
 )
@@ -57,8 +57,8 @@ def issue_token(
     no_ecr: bool = False,
     source_ip: str | None = None,
     policy: str | None = None,
-    seal: bool = False,
-    to: str | None = None,
+    encrypt: bool = False,
+    recipient: str | None = None,
     passphrase: bool = False,
     out: str | None = None,
     yes: bool = False,
@@ -66,7 +66,7 @@ def issue_token(
 ) -> int:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
-    from venue_access.policies.session_flags import narrowing
+    from venue_access.policies.session_flags import scope
     from venue_access.tokens.delivery import DeliveryOptions
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.formats import writer
@@ -78,7 +78,7 @@ def issue_token(
     lasting = seconds(duration)
     given = console.confidential(external_id, "external ID")
     supplied = None if given is None else supplied_external_id(given)
-    narrowed = narrowing(
+    scoped = scope(
         read_only=read_only,
         s3_prefix=s3_prefix,
         ecr_repository=ecr_repository,
@@ -89,10 +89,10 @@ def issue_token(
     )
     app = open_app(context, inventory)
     chosen = find_venue_of(app.venues, venue, users)
-    request = TokenRequest(chosen, users, lasting, supplied, narrowed, accept_similar=yes)
+    request = TokenRequest(chosen, users, lasting, supplied, scoped, accept_similar=yes)
     several = len(users) > 1
     way = handover(
-        DeliveryOptions(seal, to, passphrase, out, format),
+        DeliveryOptions(encrypt, recipient, passphrase, out, format),
         chosen,
         several=several,
         text=writer(
@@ -120,8 +120,8 @@ def issue_token(
 @command(
     called="send",
     user="whom to hand it to: a name or an email",
-    to="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
-    passphrase="seal by a generated passphrase, which the terminal shows once",
+    recipient="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
+    passphrase="encrypt by a generated passphrase, which the terminal shows once",
     out="write it to this new file, or into this folder",
     yes=SIMILAR_USER,
 )
@@ -129,29 +129,29 @@ def external_id_send(
     context: Context,
     user: str,
     venue: str | None = None,
-    to: str | None = None,
+    recipient: str | None = None,
     passphrase: bool = False,
     out: str | None = None,
     yes: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Hand a requester a venue's external ID, sealed, for their requests; it is never printed."""
+    """Hand a requester a venue's external ID, encrypted, for their requests; it is never printed."""
     from venue_access.inventory.recipients import find_recipient
     from venue_access.tokens.delivery import DeliveryOptions
-    from venue_access.tokens.encryption.encrypted import Sealing
+    from venue_access.tokens.encryption.encrypted import Encryption
     from venue_access.tokens.external_id import hand_out
     from venue_access.tokens.ledger_recording import record_external_id_delivery
 
     app = open_app(context, inventory)
     chosen = app.venue(venue, user=user)
-    wishes = DeliveryOptions(seal=True, to=to, passphrase=passphrase, out=out)
-    sealing = Sealing.of(wishes, chosen, several=False, keys_folder=app.settings.inventory_folder)
-    recipient = find_recipient(chosen, user, accept_similar=yes)
-    sealing.prepare(recipient)
-    if dry(context, f"hand the external ID of {chosen.name} to {recipient.name}"):
+    options = DeliveryOptions(encrypt=True, recipient=recipient, passphrase=passphrase, out=out)
+    encryption = Encryption.of(options, chosen, several=False, keys_folder=app.settings.inventory_folder)
+    person = find_recipient(chosen, user, accept_similar=yes)
+    encryption.prepare(person)
+    if dry(context, f"hand the external ID of {chosen.name} to {person.name}"):
         return
     ledger = app.ledger(chosen)
-    handed = hand_out(ledger.aws(), recipient, sealing)
+    handed = hand_out(ledger.aws(), person, encryption)
     record_external_id_delivery(ledger, handed)
     try:
         console.payload(str(handed.path))
@@ -197,22 +197,22 @@ def revoke_token(
 
     app = open_app(context, inventory)
     chosen = app.venue(venue, user=user)
-    wish = RevocationRequest.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
+    request = RevocationRequest.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
 
     def records() -> Sequence[Record]:
         return app.records([chosen], otherwise="which tokens and revocations there are is not known")
 
     open_ledger = cache(lambda: app.ledger(chosen))  # a damaged one is warned of once
-    revoking = Revoking(wish, chosen, open_ledger, records, reason, accept_similar=yes)
+    revoking = Revoking(request, chosen, open_ledger, records, reason, accept_similar=yes)
     revoking.check()
     if context.config.run.dry and not list:
-        console.say(f"would {wish}")
+        console.say(f"would {request}")
         return
     try:
         come_to = revoking.run(app.aws(chosen))
     finally:
         if not list and undo is None:
-            forget_cached(chosen, session=wish.session, user=wish.user)
+            forget_cached(chosen, session=request.session, user=request.user)
     if json:
         console.result_json(come_to.document())
     else:

@@ -138,7 +138,7 @@ def deprovision(
     grace="accept the old ID too for this long, such as 24h or 7d; until then only --finish takes it out of use",
     finish="complete the rotation that is under way, also before its grace period ends, and begin no other",
     repair="make a new ID and a stable state from whatever is there",
-    unproved="go on where these keys cannot prove that an ID works",
+    skip_verification="go on where these keys cannot prove that an ID works",
     lock_timeout=LOCK_TIMEOUT,
 )
 def rotate_external_id(
@@ -147,7 +147,7 @@ def rotate_external_id(
     grace: str | None = None,
     finish: bool = False,
     repair: bool = False,
-    unproved: bool = False,
+    skip_verification: bool = False,
     lock_timeout: str | None = None,
     json: bool = False,
     inventory: str | None = None,
@@ -162,7 +162,7 @@ def rotate_external_id(
         grace=None if given is None else timedelta(seconds=given),
         finish=finish,
         repair=repair,
-        unproved=unproved,
+        skip_verification=skip_verification,
         lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
     )
     app = open_app(context, inventory)
@@ -227,13 +227,13 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
 
 @command(
     timeout=None,
-    desk="only what issuing tokens needs",
+    issue_only="only what issuing tokens needs",
     require_mfa="have it hold only for a user who has signed in with MFA",
 )
 def operator_policy(
     context: Context,
     venue: str | None = None,
-    desk: bool = False,
+    issue_only: bool = False,
     require_mfa: bool = False,
     inventory: str | None = None,
 ) -> None:
@@ -241,7 +241,7 @@ def operator_policy(
     from venue_access.policies.operator import operator_policy as policy
 
     chosen = open_app(context, inventory).venue(venue)
-    document = policy(chosen, desk=desk)
+    document = policy(chosen, issue_only=issue_only)
     if require_mfa:
         from venue_access.provisioning.render import with_mfa_only
 

@@ -13,7 +13,7 @@ from venue_access.config import Settings
 from venue_access.doctor.aws_checks import clock, data_bucket, keys
 from venue_access.doctor.check import Check, Grade, wrong
 from venue_access.doctor.host_checks import files, provider, python, recipients, terraform
-from venue_access.emulator.server import local_aws
+from venue_access.emulator.server import aws_emulator
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import warnings
@@ -38,9 +38,9 @@ def examine(
         version = pool.submit(_whatever, "Terraform", lambda: terraform(settings, environ, home))
         checks = [python()]
         inventory, venues, reach = _inventory(opened, chosen, now())
-        running = local_aws(settings.work_directory).is_running()
-        embedded = [venue for venue in venues if venue.embedded_aws]
-        reached = [venue for venue in venues if running or not venue.embedded_aws]
+        running = aws_emulator(settings.work_directory).is_running()
+        emulator = [venue for venue in venues if venue.emulator]
+        reached = [venue for venue in venues if running or not venue.emulator]
         groups = list(_ways(reached))
         ways = [pool.submit(keys, group, reach, now()) for group in groups]
         times = pool.submit(_clock, reached, reach, now) if reached else None
@@ -52,9 +52,9 @@ def examine(
         checks += pool.map(lambda venue: data_bucket(venue, reach), unnamed)
         if times is not None:
             checks.append(times.result())
-        if embedded:
+        if emulator:
             told = "it is up" if running else "it is down; it starts by itself, or with: invoke local.up"
-            checks.append(Check("embedded AWS", told))
+            checks.append(Check("AWS emulator", told))
     return [*checks, *files(settings, environ, home)]
 
 
@@ -83,13 +83,13 @@ def _ways(venues: Sequence[Venue]) -> Iterator[list[Venue]]:
     """The venues by how their accounts are reached: with the same keys, in the same account."""
     found: dict[tuple[object, ...], list[Venue]] = {}
     for venue in venues:
-        how = (venue.embedded_aws, venue.aws_profile, venue.operator_role_arn, venue.aws_endpoint_url)
+        how = (venue.emulator, venue.aws_profile, venue.operator_role_arn, venue.aws_endpoint_url)
         found.setdefault((venue.account_id, *how), []).append(venue)
     yield from found.values()
 
 
 def _clock(venues: Sequence[Venue], reach: Callable[[Venue], AwsClient], now: Callable[[], datetime]) -> Check:
-    venue = next((each for each in venues if not each.embedded_aws), venues[0])
+    venue = next((each for each in venues if not each.emulator), venues[0])
     try:
         aws = reach(venue)
     except VenueAccessError:

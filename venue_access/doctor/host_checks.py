@@ -22,7 +22,7 @@ from venue_access.files import check_private
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.cli_config import cli_config_environment, has_own_config, terraform_program
 from venue_access.provisioning.render import assets
-from venue_access.tokens.encryption.encrypted import seal_to_keys
+from venue_access.tokens.encryption.encrypted import encrypt_to_keys
 from venue_access.tokens.encryption.keys import given_keys
 
 OLDEST_PYTHON, OLDEST_TERRAFORM = (3, 10), (1, 11)
@@ -85,7 +85,7 @@ def recipients(venues: Iterable[Venue], keys_folder: Path, now: datetime) -> Ite
         for key in recipient.keys:
             try:
                 given = given_keys(replace(recipient, keys=(key,)), None, folder=keys_folder)
-                seal_to_keys(recipient, given, sender=venue.contact, now=now)
+                encrypt_to_keys(recipient, given, sender=venue.contact, now=now)
             except UsageError as error:
                 bad += 1
                 yield wrong(f"keys of {recipient.name}", error)

@@ -1,4 +1,4 @@
-"""A TLS certificate for the embedded AWS, signed by a CA whose key is thrown away."""
+"""A TLS certificate for the AWS emulator, signed by a CA whose key is thrown away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from venue_access.files import write_private
 
-VALIDITY = timedelta(days=825)  # the longest that Apple's TLS accepts of a private CA; local_aws.py counts on it
+VALIDITY = timedelta(days=825)  # the longest that Apple's TLS accepts of a private CA; aws_emulator.py counts on it
 
 
 RENEWAL = timedelta(days=30)
@@ -43,7 +43,7 @@ def write_certificate(ca_file: Path, server_file: Path, *, host: str, now: datet
     """
     now = now or datetime.now(timezone.utc)
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "venue-access embedded AWS")])
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "venue-access AWS emulator")])
     names = [x509.DNSName("localhost"), x509.DNSName("*.localhost"), x509.IPAddress(ipaddress.ip_address(host))]
 
     def signed(builder: x509.CertificateBuilder) -> x509.Certificate:

@@ -1,4 +1,4 @@
-"""The embedded AWS: MiniStack with IAM enforced, one server per work directory, over TLS on 127.0.0.1.
+"""The AWS emulator: MiniStack with IAM enforced, one server per work directory, over TLS on 127.0.0.1.
 
 Whether it runs is told by a lock that the server, a single process, itself holds: a killed one is seen at once, and no
 process of somebody else's is ever taken for it.
@@ -33,8 +33,8 @@ STOP_TIMEOUT = 60.0  # a client that keeps a connection open holds it for up to 
 
 
 @dataclass(frozen=True)
-class LocalAws:
-    """The embedded AWS of one work directory."""
+class AwsEmulator:
+    """The AWS emulator of one work directory."""
 
     folder: Path
     """Its state, certificate and log."""
@@ -91,7 +91,7 @@ class LocalAws:
             _wait(lambda: _answers(self._port()) or not self.is_running(), START_TIMEOUT)
             if not (self.is_running() and _answers(self._port())):
                 raise AwsError(
-                    f"the embedded AWS does not start; the end of {self.log}:\n{_tail(self.log)}",
+                    f"the AWS emulator does not start; the end of {self.log}:\n{_tail(self.log)}",
                     hint="invoke local.down, then run the command again",
                 )
         return started
@@ -114,7 +114,7 @@ class LocalAws:
             _wait(lambda: not self.is_running(), STOP_TIMEOUT)
         if self.is_running():
             raise AwsError(
-                f"the embedded AWS (process {self._pid()}) does not end", hint=f"look at {self.log}, or kill it"
+                f"the AWS emulator (process {self._pid()}) does not end", hint=f"look at {self.log}, or kill it"
             )
 
     def _is_renewal_due(self) -> bool:
@@ -132,9 +132,9 @@ class LocalAws:
         """Where it answers, and how to point the AWS CLI at it: a line each."""
         endpoint = self.endpoint()
         if not self.is_running():
-            return ["the embedded AWS is down; it starts by itself, or with: invoke local.up"]
+            return ["the AWS emulator is down; it starts by itself, or with: invoke local.up"]
         return [
-            f"the embedded AWS is up at {endpoint.url}",
+            f"the AWS emulator is up at {endpoint.url}",
             f"CA file: {endpoint.ca_file}",
             f"log: {self.log}",
             "The AWS CLI as the root of an account, whose number is the access key:",
@@ -147,8 +147,8 @@ class LocalAws:
     def _start(self) -> None:
         if any(importlib.util.find_spec(package) is None for package in ("ministack", "cryptography")):
             raise UsageError(
-                "this venue lives on the embedded AWS, which is not installed",
-                hint="install it with: scripts/bootstrap --embedded",
+                "this venue lives on the AWS emulator, which is not installed",
+                hint="install it with: scripts/bootstrap --emulator",
             )
         ca = self.folder / "ca.pem"
         from venue_access.emulator.certificate import is_fit, write_certificate
@@ -217,7 +217,7 @@ class LocalAws:
             return int(path.read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
             raise AwsError(
-                f"the embedded AWS runs, and {path} does not say as which process", hint=f"find it: fuser {self.log}"
+                f"the AWS emulator runs, and {path} does not say as which process", hint=f"find it: fuser {self.log}"
             ) from error
 
     def _port(self) -> int:
@@ -228,9 +228,9 @@ class LocalAws:
         return port if 0 < port < 65_536 else 0
 
 
-def local_aws(work_directory: Path) -> LocalAws:
-    """The embedded AWS of a work directory."""
-    return LocalAws(work_directory / "local-aws")
+def aws_emulator(work_directory: Path) -> AwsEmulator:
+    """The AWS emulator of a work directory."""
+    return AwsEmulator(work_directory / "local-aws")
 
 
 def _took(lock: int) -> bool:

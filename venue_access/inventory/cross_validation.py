@@ -17,7 +17,7 @@ SHARED_IN_A_STACK = (
     "aws_profile",
     "operator_role_arn",
     "aws_endpoint_url",
-    "embedded_aws",
+    "emulator",
 )
 
 
@@ -33,7 +33,7 @@ def conflicts(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
 
 def _account(venue: Venue) -> tuple[Hashable, ...]:
     """The account as a place: the same number is another account on another endpoint."""
-    return (venue.partition, venue.account_id, venue.embedded_aws, venue.aws_endpoint_url)
+    return (venue.partition, venue.account_id, venue.emulator, venue.aws_endpoint_url)
 
 
 def _same_roles(venues: list[Venue]) -> Iterator[Problem]:

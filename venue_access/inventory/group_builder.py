@@ -40,7 +40,7 @@ class Builder:
         self._groups = {"all": _Draft(), "ungrouped": _Draft()}
         self._hosts: dict[str, dict[str, SourcedValue]] = {}
         self._file = Path()
-        self._adopt("all", "ungrouped")
+        self._add_child("all", "ungrouped")
 
     def add(self, document: object, file: Path) -> None:
         """Add what one inventory file says; later files win over earlier ones."""
@@ -57,7 +57,7 @@ class Builder:
         """Put parentless groups below ``all``, and into ``ungrouped`` just the hosts that no other group has."""
         for name, draft in self._groups.items():
             if name != "all" and not draft.parents:
-                self._adopt("all", name)
+                self._add_child("all", name)
         grouped = {
             host
             for name, draft in self._groups.items()
@@ -118,7 +118,7 @@ class Builder:
             for child, content in entries.items():
                 added = self._group(child, content)
                 if added is not None:
-                    self._adopt(name, added)
+                    self._add_child(name, added)
         else:
             for entry, variables in entries.items():
                 self._host(name, draft, entry, variables)
@@ -171,7 +171,7 @@ class Builder:
             return True
         return False
 
-    def _adopt(self, parent: str, child: str) -> None:
+    def _add_child(self, parent: str, child: str) -> None:
         """Make ``child`` a child group of ``parent``."""
         above = self._ancestors(parent)
         if child == "all" or parent == child or child in above:

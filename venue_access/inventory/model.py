@@ -19,7 +19,7 @@ class Recipient:
     name: str
     email: str | None = None
     keys: tuple[str, ...] = ()
-    """Public keys that a token may be sealed to, or the names of files with them, relative to the inventory."""
+    """Public keys that a token may be encrypted to, or the names of files with them, relative to the inventory."""
     venues: tuple[str, ...] | None = None
     """Inventory names of the venues they may use; None is every venue that lists them."""
     timezone: str | None = None
@@ -115,7 +115,7 @@ class Venue:
     aws_profile: str | None = None
     operator_role_arn: str | None = None
     aws_endpoint_url: str | None = None
-    embedded_aws: bool = False
+    emulator: bool = False
     emulator_seed: EmulatorSeed | None = None
     state: StateBackend = field(default_factory=StateBackend)
     ledger: LedgerBucket | None = None
@@ -183,13 +183,13 @@ class Venue:
         return f"arn:{self.partition}:iam::{self.account_id}:policy{self.role_path}{self.policy_name(service)}"
 
 
-EMBEDDED_OPERATOR_ROLE = "venue-access-operator"
-"""The role whose session an operator is on the embedded AWS, in every account."""
+EMULATOR_OPERATOR_ROLE = "venue-access-operator"
+"""The role whose session an operator is on the AWS emulator, in every account."""
 
 
-def embedded_operator_arn(account_id: str, partition: str = "aws") -> str:
-    """The ARN of the embedded operator's role in an account."""
-    return f"arn:{partition}:iam::{account_id}:role/{EMBEDDED_OPERATOR_ROLE}"
+def emulator_operator_arn(account_id: str, partition: str = "aws") -> str:
+    """The ARN of the emulator's operator's role in an account."""
+    return f"arn:{partition}:iam::{account_id}:role/{EMULATOR_OPERATOR_ROLE}"
 
 
 def names_of(venues: Sequence[Venue]) -> str:

@@ -157,7 +157,7 @@ def holds_private_key(text: str) -> bool:
 def _public_key(value: Any) -> str:
     """A key's text, perhaps of several lines (PEM), or a file's name; never a private one, which no message repeats.
 
-    Whether it can be sealed to is seen when something is.
+    Whether it can be encrypted to is seen when something is.
     """
     if not isinstance(value, str) or not value.strip():
         raise checks.InvalidValue(f"keys: expected texts, found {kind(value)}")
@@ -166,7 +166,7 @@ def _public_key(value: Any) -> str:
     key = value.strip()
     if not key.startswith(_KEY_TEXTS) and ("\n" in key or not key.casefold().endswith(_KEY_FILES)):
         raise checks.InvalidValue(
-            f"keys: {key[:24]!r} is none that can be sealed to: age1..., ssh-ed25519, ssh-rsa, a certificate as PEM,"
+            f"keys: {key[:24]!r} is none that can be encrypted to: age1..., ssh-ed25519, ssh-rsa, a certificate as PEM,"
             f" or a file of one ({', '.join(_KEY_FILES)})"
         )
     return key

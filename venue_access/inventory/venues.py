@@ -12,7 +12,7 @@ from venue_access.inventory import validators as checks
 from venue_access.inventory.bucket_uses import register_uses
 from venue_access.inventory.cross_validation import conflicts
 from venue_access.inventory.groups import Inventory
-from venue_access.inventory.model import BucketUses, EmulatorSeed, Recipient, StateBackend, Venue, embedded_operator_arn
+from venue_access.inventory.model import BucketUses, EmulatorSeed, Recipient, StateBackend, Venue, emulator_operator_arn
 from venue_access.inventory.recipients import read_users
 from venue_access.inventory.regions import partition_by_name
 from venue_access.inventory.state import read_emulator_seed, read_ledger, read_state
@@ -28,7 +28,7 @@ KNOWN = (
     "external_id_kms_key",
     "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
     "trust_policy_limit", "permissions_boundary", "role_path", "max_session_duration", "tags",
-    "aws_profile", "operator_role_arn", "aws_endpoint_url", "embedded_aws", "emulator_seed",
+    "aws_profile", "operator_role_arn", "aws_endpoint_url", "emulator", "emulator_seed",
     "state", "ledger", "stack", "users", "users_only", "contact",
 )  # fmt: skip
 """The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
@@ -113,8 +113,8 @@ class _Reader:
         project = self._required("project", checks.segment)
         venue = self._venue_name(project)
         partition = partition_by_name(region) if region else None
-        embedded = self._read("embedded_aws", checks.boolean, False)
-        principals = self._principals(embedded, account_id, partition)
+        emulator = self._read("emulator", checks.boolean, False)
+        principals = self._principals(emulator, account_id, partition)
         ecr_prefixes = self._ecr_prefixes(project, venue)
         users: dict[str, Recipient] = self._read("users", read_users(self._inventory.entries), {})
         optional: dict[str, Any] = {
@@ -140,7 +140,7 @@ class _Reader:
             "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),
             "state": self._read("state", read_state(region, named), StateBackend()),
             "ledger": self._read("ledger", read_ledger(region, named), None),
-            "emulator_seed": self._emulator_seed(embedded, partition, account_id),
+            "emulator_seed": self._emulator_seed(emulator, partition, account_id),
             "stack": self._read("stack", checks.folder_name, self._host),
             "users_only": self._read("users_only", checks.boolean, False),
             "contact": self._read("contact", checks.email, None),
@@ -157,7 +157,7 @@ class _Reader:
             trusted_principals=principals,
             role_prefix=role_prefix,
             ecr_repository_prefixes=ecr_prefixes,
-            embedded_aws=embedded,
+            emulator=emulator,
             users=MappingProxyType(users),
             bucket_uses=self._uses,
             **optional,
@@ -211,25 +211,23 @@ class _Reader:
                 self._problem(f"the venue in the host name: {unfit}")
         return None
 
-    def _principals(self, embedded: bool, account_id: str | None, partition: str | None) -> tuple[str, ...]:
+    def _principals(self, emulator: bool, account_id: str | None, partition: str | None) -> tuple[str, ...]:
         principals = self._read("trusted_principals", checks.several(arns.principal(partition)), None)
         if principals:
             return principals
         given = self._settings.get("trusted_principals")
         if principals is not None:
             self._problem("is empty, so nobody could assume the role; name at least one ARN", "trusted_principals")
-        elif embedded and account_id and partition:
-            return (embedded_operator_arn(account_id, partition),)
-        elif not embedded and (given is None or given.value is None):
+        elif emulator and account_id and partition:
+            return (emulator_operator_arn(account_id, partition),)
+        elif not emulator and (given is None or given.value is None):
             self._problem("is required: the ARNs that may assume the role", "trusted_principals")
         return ()
 
-    def _emulator_seed(self, embedded: bool, partition: str | None, account_id: str | None) -> EmulatorSeed | None:
+    def _emulator_seed(self, emulator: bool, partition: str | None, account_id: str | None) -> EmulatorSeed | None:
         seed = self._read("emulator_seed", read_emulator_seed(partition, account_id), None)
-        if seed is not None and seed.permissions_boundaries and not embedded:
-            self._problem(
-                "is only for venues with 'embedded_aws: true'; nothing is made on AWS itself", "emulator_seed"
-            )
+        if seed is not None and seed.permissions_boundaries and not emulator:
+            self._problem("is only for venues with 'emulator: true'; nothing is made on AWS itself", "emulator_seed")
         return seed
 
     def _ecr_prefixes(self, project: str | None, venue: str | None) -> tuple[str, ...]:

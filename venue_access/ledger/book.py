@@ -19,7 +19,7 @@ from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind, Record
 from venue_access.sensitive import redact_all
 
-_WRITTEN_BY_PEOPLE = ("reason", "narrowing")
+_WRITTEN_BY_PEOPLE = ("reason", "scope")
 """The fields that hold what somebody typed: sensitive values are redacted in them."""
 
 

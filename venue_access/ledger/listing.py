@@ -135,7 +135,7 @@ def in_effect(records: Iterable[Record]) -> list[Record]:
     found: dict[str | None, Record] = {}
     for record in records:
         if record.kind is Kind.REVOCATION:
-            if record.scope == UNDO:
+            if record.revokes == UNDO:
                 found.pop(record.policy, None)
             else:
                 found[record.policy] = record
@@ -145,8 +145,8 @@ def in_effect(records: Iterable[Record]) -> list[Record]:
 def _revokes(revocation: Record, token: Record) -> bool:
     if revocation.role_arn != token.role_arn:
         return False
-    if revocation.scope == "session":
+    if revocation.revokes == "session":
         return revocation.role_session_name == token.role_session_name
     before = revocation.issued_before
-    of_them = revocation.scope == "all" or revocation.recipient == token.recipient
+    of_them = revocation.revokes == "all" or revocation.recipient == token.recipient
     return of_them and before is not None and token.when < before

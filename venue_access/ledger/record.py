@@ -49,20 +49,20 @@ class Record:
     """The token's."""
     expires: datetime | None = None
     """When the token does, or the revocation; UTC."""
-    narrowing: str | None = None
-    """What the token was narrowed to, in a few words."""
+    scope: str | None = None
+    """What the token was scoped to, in a few words."""
     reason: str | None = None
     delivery: str | None = None
     """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``, ``console``: how it is handed over."""
     key_fingerprints: tuple[str, ...] = ()
-    """Of the recipient's keys that it was sealed to."""
+    """Of the recipient's keys that it was encrypted to."""
     parameter_version: int | None = None
     """Of the SSM parameter, where an external ID was handed out: a later version holds another ID."""
     error: str | None = None
     """AWS's code for a refusal."""
     policy: str | None = None
     """The inline policy of a revocation."""
-    scope: str | None = None
+    revokes: str | None = None
     """What was revoked: ``session``, ``user`` or ``all``; ``undo`` where a revocation was taken back."""
     issued_before: datetime | None = None
     """The tokens revoked are those that were issued before this; UTC."""
@@ -114,7 +114,7 @@ class Record:
 
 
 _OF_FEW_KINDS = {
-    *("parameter_version", "error", "policy", "scope", "issued_before", "stage"),
+    *("parameter_version", "error", "policy", "revokes", "issued_before", "stage"),
     *("command", "proof_session_names", "proof_access_key_ids"),
 }
 

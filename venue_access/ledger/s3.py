@@ -236,7 +236,7 @@ class S3Ledger:
             raise type(error)(
                 f"the ledger {self.name} cannot be used: {error.message}",
                 hint=error.hint
-                or "its bucket must exist; the rights that it takes are in: invoke operator-policy --desk",
+                or "its bucket must exist; the rights that it takes are in: invoke operator-policy --issue-only",
                 code=error.code,
             ) from error
 

@@ -68,7 +68,7 @@ def principal_arn_patterns(venue: Venue) -> tuple[str, ...]:
     """What ``aws:PrincipalArn`` is compared with, for the trusted principals that are not whole accounts.
 
     AWS gives a role's own ARN there for a session of the role, so the ARN of the role is all that is needed (IAM User
-    Guide, "AWS global condition context keys"). The embedded AWS gives the session's ARN instead, in which the role
+    Guide, "AWS global condition context keys"). The AWS emulator gives the session's ARN instead, in which the role
     stands without its path; only for its venues that form is taken too.
     """
     patterns: list[str] = []
@@ -77,7 +77,7 @@ def principal_arn_patterns(venue: Venue) -> tuple[str, ...]:
             continue
         patterns.append(arn)
         _, partition, service, _, account, resource = arn.split(":", 5)
-        if venue.embedded_aws and service == "iam" and resource.startswith("role/"):
+        if venue.emulator and service == "iam" and resource.startswith("role/"):
             patterns.append(f"arn:{partition}:sts::{account}:assumed-role/{resource.rpartition('/')[2]}/*")
     return tuple(patterns)
 
@@ -87,20 +87,20 @@ def trust_policy(venue: Venue, ids: ExternalIds) -> Policy:
     accounts = trusted_accounts(venue)
     patterns = principal_arn_patterns(venue)
     roots = [_root(arn) for arn in (*accounts, *patterns)]
-    narrowing: dict[str, dict[str, Any]] = {}
+    restrictions: dict[str, dict[str, Any]] = {}
     if patterns:
         whole = [arn.removesuffix("root") + "*" for arn in accounts]
         anyone = [*whole, *(arn.replace(":iam:", ":sts:") for arn in whole)]
-        narrowing["ArnLike"] = {"aws:PrincipalArn": _plain(sorted({*patterns, *anyone}))}
+        restrictions["ArnLike"] = {"aws:PrincipalArn": _plain(sorted({*patterns, *anyone}))}
     if venue.require_mfa:
-        narrowing["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
+        restrictions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
     if venue.source_cidrs:
-        narrowing["IpAddress"] = {"aws:SourceIp": _plain(venue.source_cidrs)}
+        restrictions["IpAddress"] = {"aws:SourceIp": _plain(venue.source_cidrs)}
     if venue.principal_org_id is not None:
-        narrowing["StringEquals"] = {"aws:PrincipalOrgID": venue.principal_org_id}
+        restrictions["StringEquals"] = {"aws:PrincipalOrgID": venue.principal_org_id}
 
     def statement(sid: str, *actions: str, external_id: ExternalId | None = None) -> Policy:
-        conditions = dict(narrowing)
+        conditions = dict(restrictions)
         if external_id is not None:
             own = {"sts:ExternalId": external_id.reveal()}
             conditions["StringEquals"] = {**conditions.get("StringEquals", {}), **own}

@@ -1,4 +1,4 @@
-"""The IAM policy that an operator needs for a venue: as provisioner, or only at the desk."""
+"""The IAM policy that an operator needs for a venue: as provisioner, or only at the issuer."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ _PARAMETER_ACTIONS = (
 _STATE_BUCKET_ACTIONS = ("s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration")
 
 
-def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
+def operator_policy(venue: Venue, *, issue_only: bool = False) -> dict[str, Any]:
     """The policy document for an operator of one venue.
 
-    :param desk: only what ``issue-token`` needs: to read the external ID, to assume the role, and to add to a ledger in
-        S3. An operator who is given the external ID with each request can do without the first statement. Where the
-        platform names the bucket, narrowing a token within S3 reads that name too.
+    :param issue_only: only what ``issue-token`` needs: read the external ID, assume the role, and append to a ledger in
+        S3. An operator who is given the external ID with each request does not need the first statement. Where the
+        platform names the bucket in SSM, scoping a token within S3 reads that name too.
     """
     read = [
         _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
@@ -67,7 +67,7 @@ def operator_policy(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
         *_keep_ledger(venue),
         *_find_bucket(venue),
     ]
-    return {"Version": "2012-10-17", "Statement": [*(read if desk else _manage(venue)), *issue]}
+    return {"Version": "2012-10-17", "Statement": [*(read if issue_only else _manage(venue)), *issue]}
 
 
 def _manage(venue: Venue) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         _allow("ManageRole", _ROLE_ACTIONS, venue.role_arn),
         _allow("ManagePolicies", _POLICY_ACTIONS, *(venue.policy_arn(service) for service in ("s3", "ecr"))),
         _allow("ManageExternalId", _PARAMETER_ACTIONS, _parameter_arn(venue, venue.external_id_parameter)),
-        # SSM does not narrow this action to a parameter (AWS Service Authorization Reference).
+        # SSM does not scope this action to a parameter (AWS Service Authorization Reference).
         _allow("FindExternalId", ("ssm:DescribeParameters",), "*"),
         *_parameter_key("EncryptExternalId", venue, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
     ]

@@ -1,7 +1,7 @@
-"""A token narrowed to the need: what was asked for, and the session policy that it compiles to.
+"""A token scoped to the need: what was asked for, and the session policy that it compiles to.
 
 A token may do what both its role and its session policy allow (IAM User Guide, "Session policies"), so each part of
-the policy here is the role's own statement or less, and a flag narrows its own service alone.
+the policy here is the role's own statement or less, and a flag scopes its own service alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ reading an encrypted object takes."""
 
 @dataclass(frozen=True)
 class TokenScope:
-    """What a token is narrowed to; an empty one leaves it as wide as the role.
+    """What a token is scoped to; an empty one leaves it as wide as the role.
 
     :raises UsageError: two of these exclude each other.
     """
@@ -122,7 +122,7 @@ class TokenScope:
             self.session_policy(venue, lambda: venue.s3_buckets or ())
 
     def session_policy(self, venue: Venue, buckets: Callable[[], Sequence[str]]) -> str | None:
-        """The session policy as compact JSON; None where there is nothing to narrow.
+        """The session policy as compact JSON; None where there is nothing to scope.
 
         :param buckets: the venue's buckets; asked only where the policy names them.
         :raises UsageError: it names what the role lacks, or AWS would not take it.
@@ -181,7 +181,7 @@ def _outside(cidrs: Sequence[str]) -> Policy:
     """Deny what comes from elsewhere, unless an AWS service makes the call for the recipient.
 
     It is AWS's own statement for this (IAM User Guide, "Denies access to AWS based on the source IP"). AWS always
-    says whether a service calls; the embedded AWS never does, hence IfExists.
+    says whether a service calls; the AWS emulator never does, hence IfExists.
     """
     return {
         "Effect": "Deny",

@@ -1,4 +1,4 @@
-"""The flags that narrow a token, each value checked: AWS would take many a slip and grant nothing, or too much."""
+"""The flags that scope a token, each value checked: AWS would take many a slip and grant nothing, or too much."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__
 _KEY_BYTES = 1024  # of an object's key (S3 User Guide, "Naming Amazon S3 objects")
 
 
-def narrowing(
+def scope(
     *,
     read_only: bool = False,
     s3_prefix: str | None = None,
@@ -27,7 +27,7 @@ def narrowing(
     source_ip: str | None = None,
     policy: PolicyFile | None = None,
 ) -> TokenScope:
-    """The narrowing that flags ask for; several values of one are separated by commas.
+    """The scope that flags ask for; several values of one are separated by commas.
 
     :raises UsageError: a value is none, or two flags exclude each other.
     """

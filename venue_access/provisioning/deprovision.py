@@ -73,7 +73,7 @@ def deprovision(
             what = ", ".join(progress.venue_of(each.address)[1] for each in unknown)
             raise UsageError(
                 f"{name} exists in AWS, and Terraform's state does not know its {what}; nothing was destroyed",
-                hint=f"adopt it first with: invoke provision --venue {name}",
+                hint=f"import it first with: invoke provision --venue {name}",
             )
         if mine:
             reporter.now(f"{name}: planning")

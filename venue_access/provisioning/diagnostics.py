@@ -40,7 +40,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"state lock[\s\S]*PreconditionFailed",
-        "its lock in S3 is none that Terraform wrote; free it with: invoke state.unlock --venue {venue} --lock '?'",
+        "Terraform did not write its lock in S3; free it with: invoke state.force-unlock --venue {venue} --lock '?'",
     ),
     (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
     (
@@ -49,7 +49,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         r"TransactionInProgress|BandwidthLimitExceeded|\bLimitExceededException|PriorRequestNotComplete",
         "wait a minute and run it again",
     ),
-    (r"request send failed|unexpected EOF", "check the network, and run the command again: it adopts what was made"),
+    (r"request send failed|unexpected EOF", "check the network, and run the command again: it imports what was made"),
     (r"StatusCode: 5\d\d", "a fault of AWS's own: run the command again in some minutes"),
     (
         r"Scope ARN|PermissionsBoundary.* not exist",
@@ -68,7 +68,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"PoliciesPerRole|policies attached", "the role has no room for more policies: detach one, or raise the quota"),
     (r"LimitExceeded|ServiceQuotaExceeded", "a quota of the account is used up: raise it in Service Quotas"),
     (r"DeleteConflict", "something of somebody else's hangs on it: detach that first"),
-    (r"already exists|EntityAlreadyExists|ParameterAlreadyExists", "run the command again: it adopts what exists"),
+    (r"already exists|EntityAlreadyExists|ParameterAlreadyExists", "run the command again: it imports what exists"),
     (
         r"AccessDenied|Forbidden|not authorized to perform",
         "invoke operator-policy --venue {venue} prints what an operator needs",
@@ -140,7 +140,7 @@ def failure(
 
 def _unlocking(told: str, venue: str, now: datetime) -> str:
     facts = dict(_LOCK.findall(told))
-    free = f"invoke state.unlock --venue {venue} --lock {facts.get('ID', 'ID')}"
+    free = f"invoke state.force-unlock --venue {venue} --lock {facts.get('ID', 'ID')}"
     try:
         since = datetime.fromisoformat(f"{facts.get('Created', '')[:19]}+00:00")
     except ValueError:
@@ -154,7 +154,7 @@ def overdue(command: str, deadline: float, *, stack: str) -> TerraformError:
     """The error for a Terraform that was stopped after so many seconds."""
     return TerraformError(
         f"{stack}: terraform {command} was not done after {deadline / 60:.0f} minutes, and was stopped",
-        hint="AWS or the network does not answer: look with invoke doctor, then run the command again: it adopts what"
+        hint="AWS or the network does not answer: look with invoke doctor, then run the command again: it imports what"
         " was made",
     )
 

@@ -34,13 +34,13 @@ class Difference:
     mark: str
     """``+``, ``~``, ``-`` and the like, as Terraform's."""
     address: str
-    adopted: bool
+    imported: bool
     attributes: tuple[str, ...]
 
     def lines(self, address: str) -> list[str]:
         """It under a name for the resource, and its attributes below."""
         return [
-            f"{self.mark} {address}{' (adopted)' if self.adopted else ''}",
+            f"{self.mark} {address}{' (imported)' if self.imported else ''}",
             *(f"    {line}" for line in self.attributes),
         ]
 
@@ -54,11 +54,11 @@ def differences(plan: Mapping[str, Any], hide: Sequence[SensitiveStr]) -> list[D
     for resource in plan.get("resource_changes", ()):
         change = resource["change"]
         actions = tuple(change["actions"])
-        adopted = bool(change.get("importing"))
-        if resource.get("mode") != "managed" or (actions == ("no-op",) and not adopted):
+        imported = bool(change.get("importing"))
+        if resource.get("mode") != "managed" or (actions == ("no-op",) and not imported):
             continue
         attributes = tuple(redact(line, *hide) for line in _attributes(change))
-        found.append(Difference(_MARKS.get(actions, "?"), resource["address"], adopted, attributes))
+        found.append(Difference(_MARKS.get(actions, "?"), resource["address"], imported, attributes))
     return found
 
 

@@ -75,7 +75,7 @@ class IdChange:
     def _warn_of_a_local_state(self) -> None:
         """Warn once: Terraform's lock and its refusal of a stale plan guard only who has this very state."""
         stack = self._root.stack
-        if not self._warned and stack.state.bucket is None and not stack.embedded_aws:
+        if not self._warned and stack.state.bucket is None and not stack.emulator:
             self._warned = True
             self._reporter.warn(
                 f"{self._venue.name}: its Terraform state is on this machine; only a state in S3 protects a rotation"

@@ -1,4 +1,4 @@
-"""Provision venues: look at what is there, plan, apply that very plan, prove the guard, write the facts."""
+"""Provision venues: look at what is there, plan, apply that very plan, verify the trust policy, write the facts."""
 
 from __future__ import annotations
 

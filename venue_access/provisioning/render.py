@@ -78,7 +78,7 @@ def render(
 
     :param buckets: the data buckets of each venue, by its inventory name.
     :param external_ids: likewise its external IDs.
-    :param imports: what is adopted; take them from ``managed_resources``.
+    :param imports: what is imported; take them from ``managed_resources``.
     :param departed: the venues that the state has and the inventory has no more, which a root that left them out would
         destroy.
     :param parameter_types: the type of each venue's parameter where it exists; a new one is a ``SecureString``.
@@ -214,9 +214,9 @@ def _check(venue: Venue, buckets: Sequence[str], ids: ExternalIds | None) -> Non
 def _check_imports(stack: Stack, imports: Sequence[Import]) -> None:
     # An address is written into HCL as it is, so only those that this module makes are taken.
     known = {resource.address for venue in stack.venues for resource in managed_resources(venue)}
-    for adopted in imports:
-        if adopted.address not in known:
-            raise RenderError(f"stack {stack.name}: nothing is managed at {adopted.address}")
+    for imported in imports:
+        if imported.address not in known:
+            raise RenderError(f"stack {stack.name}: nothing is managed at {imported.address}")
 
 
 def with_mfa_only(policy: Mapping[str, Any], *, partition: str, account_id: str) -> dict[str, Any]:

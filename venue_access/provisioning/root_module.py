@@ -215,7 +215,7 @@ class RootModule:
         return kept_in(self.state()).addresses
 
     def _refuse_unmoved(self) -> None:
-        """A state that the inventory now has elsewhere is not left behind: what it knows would be adopted, and made."""
+        """Refuse to leave a state behind where the inventory moved it: its resources would be imported, or created."""
         there, wanted = location_of_state(self.folder), self.stack.state_location
         if there in (None, wanted) or (there == StateLocation() and not state_file(self.folder)):
             return

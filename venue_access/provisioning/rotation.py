@@ -115,10 +115,10 @@ class _Run:
         if began.stage is Stage.PUBLISHED and self._options.grace is None and not self._options.finish:
             check_grace_over(self._venue, live, self._now())
         self._unproved = self._why_unprovable(caller, live, began)
-        if self._unproved is not None and not self._options.unproved:
+        if self._unproved is not None and not self._options.skip_verification:
             raise UsageError(
                 f"{self._venue.name}: a rotation proves each ID before it is used, and you cannot: {self._unproved}",
-                hint="rotate with keys that may assume the role, or trust that AWS is in time with --unproved",
+                hint="rotate with keys that may assume the role, or trust that AWS is in time with --skip-verification",
             )
         stands = began
         for _ in range(_STEPS):
@@ -151,10 +151,10 @@ class _Run:
             )
         if stands.stage is Stage.BROKEN and not self._options.repair:
             repair = f"make a new one with: invoke rotate-external-id --venue {name} --repair"
-            adopt = f"keep it with: invoke provision --venue {name}; or {repair}"
+            import_hint = f"keep it with: invoke provision --venue {name}; or {repair}"
             raise UsageError(
                 f"{name}: its external ID is in no state that a rotation knows: {stands.reason}",
-                hint=adopt if is_importable(live) else repair,
+                hint=import_hint if is_importable(live) else repair,
             )
 
     def _why_unprovable(self, caller: CallerIdentity, live: VenueSnapshot, stands: Standing) -> str | None:
@@ -263,7 +263,7 @@ class _Run:
                 self._tell(f"proved that {'the old one, ' if old else ''}a wrong one and none are refused")
                 return
             self._unproved = proofs.skipped
-        self._reporter.warn(f"{self._venue.name}: the guard was not proved: {self._unproved}")
+        self._reporter.warn(f"{self._venue.name}: the trust policy was not verified: {self._unproved}")
 
     def _tell_grace(self, live: VenueSnapshot) -> datetime:
         until = settle_grace(self._sessions.aws, self._venue, live, self._options.grace, self._now())

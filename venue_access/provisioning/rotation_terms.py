@@ -26,7 +26,7 @@ class RotationOptions:
     """Complete a rotation that is under way, without beginning another."""
     repair: bool = False
     """Make a new ID and a stable state from whatever is there."""
-    unproved: bool = False
+    skip_verification: bool = False
     """Go on where this caller cannot prove that an ID works."""
     lock_timeout: float | None = None
     """Seconds to wait for another run on the stack; None for what is usual."""

@@ -16,7 +16,7 @@ _SHARED = (
     "aws_profile",
     "operator_role_arn",
     "aws_endpoint_url",
-    "embedded_aws",
+    "emulator",
 )
 """What the venues of a stack must agree on: a root has one provider, reached in one way, and one state."""
 
@@ -73,8 +73,8 @@ class Stack:
         return self.venues[0].aws_endpoint_url
 
     @property
-    def embedded_aws(self) -> bool:
-        return self.venues[0].embedded_aws
+    def emulator(self) -> bool:
+        return self.venues[0].emulator
 
     @property
     def state_key(self) -> str:

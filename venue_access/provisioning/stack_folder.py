@@ -18,7 +18,7 @@ from venue_access.provisioning.render import DATA_FILE
 from venue_access.provisioning.stack import Stack
 
 _RECORD = "account.json"
-_EMULATOR = "the embedded AWS"
+_EMULATOR = "the AWS emulator"
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class StackAccount:
     account_id: str
     region: str
     endpoint: str | None = None
-    """A URL; the port of the embedded AWS changes, so that has a name instead."""
+    """A URL; the port of the AWS emulator changes, so that has a name instead."""
 
     @classmethod
     def of(cls, stack: Stack) -> StackAccount:
         """Return what the inventory says of a stack."""
-        return cls(stack.account_id, stack.region, _EMULATOR if stack.embedded_aws else stack.aws_endpoint_url)
+        return cls(stack.account_id, stack.region, _EMULATOR if stack.emulator else stack.aws_endpoint_url)
 
     def agrees_with(self, stack: Stack) -> bool:
         """Return whether it is the stack's account, and region if it has one: IAM has none."""
@@ -63,7 +63,7 @@ def check_folder(folder: Path, stack: Stack) -> None:
         raise UsageError(
             f"stack {stack.name}: {folder} belongs to {recorded}, and the inventory has the stack in {wanted}",
             hint="two inventories need a work directory each: set INVOKE_WORKDIR. If the stack has moved, move that"
-            " folder aside: provision adopts what exists",
+            " folder aside: provision imports what exists",
         )
 
 

@@ -172,10 +172,10 @@ class StackProvisioner:
         state = self._root.state()
         kept = kept_in(state)
         known = kept.addresses
-        adopted = self._tallies.each(lambda venue: self._adoptable(venue, live[venue.name], known), at_once=_AT_ONCE)
+        imported = self._tallies.each(lambda venue: self._importable(venue, live[venue.name], known), at_once=_AT_ONCE)
         if self._going != active:
             return None
-        imports = [each for found in adopted.values() for each in found]
+        imports = [each for found in imported.values() for each in found]
         types = {name: each.parameter.type for name, each in live.items() if each.parameter is not None}
         departed = self._root.write_for(
             buckets=buckets, external_ids=ids, imports=imports, known=known, parameter_types=types
@@ -205,7 +205,7 @@ class StackProvisioner:
             return _Planned(plan, terraform, live, ids)
         return None
 
-    def _adoptable(self, venue: Venue, live: VenueSnapshot, known: frozenset[str]) -> list[Import]:
+    def _importable(self, venue: Venue, live: VenueSnapshot, known: frozenset[str]) -> list[Import]:
         found = importable(self._aws, venue, live, known)
         if any(each.address.endswith(".aws_iam_role.this") for each in found):
             refuse_moved(self._settings, self._stack, venue, live, self._aws)
@@ -230,7 +230,7 @@ class StackProvisioner:
             tally.counts["import"] = sum(progress.venue_of(each.address)[0] == name for each in imports)
         for each in imports:
             venue, resource = progress.venue_of(each.address)
-            self._reporter.line(f"{venue}: adopting {resource}, which exists already")
+            self._reporter.line(f"{venue}: importing {resource}, which exists already")
 
     def _say_what_is_left_alone(self, told: Iterable[str], state: Mapping[str, Any]) -> None:
         if self._told:
@@ -269,14 +269,14 @@ class StackProvisioner:
                 self._tallies[venue].counts.update(actions)
 
     def _prove(self, venue: Venue, caller: CallerIdentity, ids: ExternalIds, buckets: Sequence[str]) -> None:
-        self._reporter.now(f"{venue.name}: proving the guard")
+        self._reporter.now(f"{venue.name}: verifying the trust policy")
         write_facts(self._settings, venue, buckets)
         with ProofSessions("provision", self._aws, venue).recorded(self._open_ledger, self._reporter.warn) as own:
             proofs = verify_trust_policy(own, ids.current, caller=caller, retry_policy=self._patience)
         self._tallies[venue.name].proofs = proofs.held
         if proofs.skipped is not None:
             self._tallies[venue.name].skipped = 1
-            self._reporter.warn(f"{venue.name}: the guard was not proved: {proofs.skipped}")
+            self._reporter.warn(f"{venue.name}: the trust policy was not verified: {proofs.skipped}")
 
     def _hear(self, event: Event) -> None:
         finished = progress.done(event)

@@ -46,7 +46,7 @@ def migrate(settings: Settings, stack: Stack, aws: AwsClient, reporter: Reporter
         if there is None:
             raise UsageError(
                 f"stack {stack.name}: this machine has no state of it to move",
-                hint="run it where the stack was provisioned; or have what exists adopted by: invoke provision",
+                hint="run it where the stack was provisioned; or have what exists imported by: invoke provision",
             )
         if there == wanted:
             return f"{stack.name}: its state is in {wanted} already"
@@ -63,7 +63,7 @@ def migrate(settings: Settings, stack: Stack, aws: AwsClient, reporter: Reporter
                 root.set_state_aside()
         root.now_in(wanted)
     if not moved:
-        return f"{stack.name}: there was no state in {there}; the next provision adopts what exists, into {wanted}"
+        return f"{stack.name}: there was no state in {there}; the next provision imports what exists, into {wanted}"
     return f"{stack.name}: its state is in {wanted} now"
 
 
@@ -77,7 +77,7 @@ def _copy(root: RootModule, state: Mapping[str, Any], target: StateObject | None
     elif _version(there) != _version(state):
         raise UsageError(
             f"stack {root.stack.name}: another state of it is in {wanted} already, and nothing is overwritten",
-            hint="remove the one that is wrong by hand; what it alone knew is adopted by the next provision",
+            hint="remove the one that is wrong by hand; what it alone knew is imported by the next provision",
         )
 
 
@@ -107,7 +107,7 @@ def forget(settings: Settings, stack: Stack, venue: Venue, aws: AwsClient, repor
 
 
 def refuse_moved(settings: Settings, stack: Stack, venue: Venue, live: VenueSnapshot, aws: AwsClient) -> None:
-    """Refuse to adopt a venue into a stack while another stack's state holds it, which would destroy it some day.
+    """Refuse to import a venue into a stack while another stack's state holds it, which would destroy it some day.
 
     :raises UsageError: one does; with the way to move it.
     """
@@ -121,7 +121,7 @@ def moving(name: str, stack: str, holder: str) -> tuple[str, str]:
     """That a venue's stack changed, and how to move it."""
     return (
         f"{name}: the inventory has it in stack {stack}, but the state of stack {holder} holds it",
-        f"move it, with nothing destroyed: invoke state.forget --venue {name} --stack {holder}; then:"
+        f"move it, with nothing destroyed: invoke state.rm --venue {name} --stack {holder}; then:"
         f" invoke provision --venue {name}",
     )
 

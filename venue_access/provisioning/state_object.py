@@ -74,7 +74,7 @@ class StateObject:
         except (ValueError, LookupError, TypeError, AttributeError):
             raise UsageError(
                 f"{self._place} is no state that Terraform wrote",
-                hint="put back an older version of that object; or remove it: what exists is then adopted by provision",
+                hint="restore an older version of that object, or remove it: provision then imports what exists",
             ) from None
         return state
 
@@ -151,7 +151,7 @@ class StateObject:
         return f"{self._key}.tflock"
 
     def _unlocking(self, held: Lock) -> str:
-        free = f"invoke state.unlock --venue {self._stack.venues[0].name} --lock {held.id}"
+        free = f"invoke state.force-unlock --venue {self._stack.venues[0].name} --lock {held.id}"
         return f"wait for it to end; if it is known to be gone: {free}"
 
     def _get(self, key: str) -> str | None:

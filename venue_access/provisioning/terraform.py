@@ -229,7 +229,7 @@ def state_file(folder: Path) -> dict[str, Any] | None:
     """A stack's local state; None where there is none, or where what is there is cut off.
 
     Terraform writes it in place, so that a kill at the wrong moment leaves a part: it is then set aside, and what
-    exists in AWS is adopted again.
+    exists in AWS is imported again.
     """
     path = folder / "terraform.tfstate"
     try:

@@ -81,9 +81,9 @@ def verify_trust_policy(
     if reason is not None:
         return Proofs(0, skipped=reason)
     if not retry_policy.until(lambda: opens(sessions, external_id)):
-        narrowed = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
-        if narrowed is not None:
-            return Proofs(0, skipped=f"{caller.arn} may be outside the venue's {narrowed}")
+        restriction = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
+        if restriction is not None:
+            return Proofs(0, skipped=f"{caller.arn} may be outside the venue's {restriction}")
         raise CheckFailed(
             f"{venue.name}: the role cannot be assumed with its own external ID, {retry_policy.timeout:.0f} s after the"
             " change",

@@ -97,7 +97,7 @@ def trusts_only_deleted(trust_policy: Mapping[str, Any]) -> bool:
 def importable(aws: AwsClient, venue: Venue, live: VenueSnapshot, known: frozenset[str]) -> list[Import]:
     """As ``existing``, having refused to take over a role that would not stay what it is.
 
-    :raises UsageError: see ``check_adoptable``.
+    :raises UsageError: see ``check_importable``.
     """
     found = existing(aws, venue, live, known)
     if managed_resources(venue)[0] in found:
@@ -130,7 +130,7 @@ def check_importable(venue: Venue, live: VenueSnapshot) -> None:
 
 
 def existing(aws: AwsClient, venue: Venue, live: VenueSnapshot, known: frozenset[str]) -> list[Import]:
-    """The objects of a venue that exist in AWS and that Terraform's state does not know: to be adopted.
+    """The objects of a venue that exist in AWS and that Terraform's state does not know: to be imported.
 
     :param known: the addresses in the state; nothing is asked about those.
     """

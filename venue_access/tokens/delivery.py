@@ -1,4 +1,4 @@
-"""How tokens reach whoever they are for: printed, written to a file, or sealed (``seal/``) and written."""
+"""How tokens reach whoever they are for: printed, written to a file, or encrypted (``encrypt/``) and written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Delivery:
     way: str
     """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime`` or ``console``."""
     fingerprints: tuple[str, ...] = ()
-    """Of the keys that it was sealed to."""
+    """Of the keys that it was encrypted to."""
 
 
 class DeliveryMethod(Protocol):
@@ -126,8 +126,8 @@ class Written:
 class DeliveryOptions:
     """The flags of a delivery, as they were typed."""
 
-    seal: bool = False
-    to: str | None = None
+    encrypt: bool = False
+    recipient: str | None = None
     passphrase: bool = False
     out: str | None = None
     format: str = "json"

@@ -1,4 +1,4 @@
-"""Hands a venue's external ID to a requester, sealed, so that they can supply it with their requests."""
+"""Hands a venue's external ID to a requester, encrypted, so that they can supply it with their requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from venue_access.inventory.model import Recipient, Venue
 from venue_access.sensitive import ExternalId
 from venue_access.tokens.delivery import Delivery
 from venue_access.tokens.encryption.bundle import Bundle
-from venue_access.tokens.encryption.encrypted import Sealing
+from venue_access.tokens.encryption.encrypted import Encryption
 from venue_access.tokens.encryption.instructions import external_id_instructions
 from venue_access.tokens.external_id_store import read_stored_id
 
@@ -31,13 +31,13 @@ class HandedOut:
     path: Path
 
 
-def hand_out(aws: AwsClient, recipient: Recipient, sealing: Sealing) -> HandedOut:
-    """Seal the ID that tokens of ``sealing``'s venue are issued with to a recipient who was prepared, and write it.
+def hand_out(aws: AwsClient, recipient: Recipient, encryption: Encryption) -> HandedOut:
+    """Encrypt the external ID of ``encryption``'s venue to a prepared recipient, and write the file.
 
     :raises UsageError: the venue is not provisioned.
     :raises DeliveryError: it cannot be written.
     """
-    venue, when = sealing.venue, sealing.now()
+    venue, when = encryption.venue, encryption.now()
     stored = read_stored_id(aws, venue, may_be_supplied=False)
     parcel = Bundle(
         name=f"{recipient.name}-{venue.name}-external-id-{when:%Y%m%dT%H%M%SZ}",
@@ -48,7 +48,7 @@ def hand_out(aws: AwsClient, recipient: Recipient, sealing: Sealing) -> HandedOu
         made=when,
     )
     try:
-        path = sealing.deliver(recipient, parcel)
+        path = encryption.deliver(recipient, parcel)
     except UsageError as error:
         raise DeliveryError(f"the external ID was not handed over: {error.message}", hint=error.hint) from error
-    return HandedOut(venue, recipient, when, stored.version, sealing.account(recipient), path)
+    return HandedOut(venue, recipient, when, stored.version, encryption.account(recipient), path)

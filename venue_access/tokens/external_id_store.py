@@ -78,7 +78,7 @@ class ExternalIdStore:
         try:
             role = self._aws.role(self._venue.role_name)
         except AwsError:
-            return  # the desk needs no right on IAM
+            return  # the issuer needs no right on IAM
         if role is None:
             raise UsageError(
                 f"{self._venue.name} is not provisioned: there is no role {self._venue.role_name}, though its SSM"
@@ -107,7 +107,7 @@ def read_stored_id(aws: AwsClient, venue: Venue, *, may_be_supplied: bool = True
         supply = "supply it with --external-id, which needs no right on SSM; " if may_be_supplied else ""
         raise AccessDenied(
             f"{venue.name}: its external ID may not be read: {error.message}",
-            hint=f"{supply}what reading it needs is in: invoke operator-policy --desk --venue {venue.name}",
+            hint=f"{supply}what reading it needs is in: invoke operator-policy --issue-only --venue {venue.name}",
             code=error.code,
         ) from error
     if parameter is not None:

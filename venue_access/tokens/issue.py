@@ -36,16 +36,16 @@ class TokenRequest:
     """Seconds."""
     external_id: ExternalId | None = None
     """As the requester supplied it; None takes the stored one."""
-    narrowing: TokenScope = field(default_factory=TokenScope)
+    scope: TokenScope = field(default_factory=TokenScope)
     accept_similar: bool = False
     """Take a name that is one slip away from a listed user's as it is."""
 
     def check(self) -> None:
-        """Refuse a narrowing that will not do, as far as it can be told without AWS.
+        """Refuse a scope that will not do, as far as it can be told without AWS.
 
         :raises UsageError: it names what the role lacks, or AWS would not take it.
         """
-        self.narrowing.check(self.venue)
+        self.scope.check(self.venue)
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Issued:
     issued: datetime
     """UTC."""
     token: AssumedRole
-    narrowing: TokenScope = field(default_factory=TokenScope)
+    scope: TokenScope = field(default_factory=TokenScope)
 
     def summary(self) -> str:
-        """For whom, where, which role, until when and narrowed to what, in a line or two."""
+        """For whom, where, which role, until when and scoped to what, in a line or two."""
         until, packed = self.token.expiration, self.token.packed_policy_size
-        narrowed = [f"narrowed to: {self.narrowing.describe()}"] if self.narrowing else []
+        scoped = [f"scoped to: {self.scope.describe()}"] if self.scope else []
         room = [f"{packed}% of the room for session policies and tags"] if packed is not None else []
-        more = f"\n  {', '.join([*narrowed, *room])}" if narrowed or room else ""
+        more = f"\n  {', '.join([*scoped, *room])}" if scoped or room else ""
         return (
             f"token for {self.recipient.name} at {self.venue.name} ({self.venue.role_name}) until"
             f" {until:%Y-%m-%d %H:%M} UTC ({until.astimezone():%H:%M %Z} here){more}"
@@ -156,7 +156,7 @@ def issue(
 
     :param reach: the way to the venue's account; not asked for where every user is refused.
     :param prepare: as in ``recipients``; it is called for all before there is a token.
-    :raises UsageError: AWS would not give this duration, the narrowing will not do, or the venue is not provisioned.
+    :raises UsageError: AWS would not give this duration, the scope will not do, or the venue is not provisioned.
     """
     request.check()
     wanted = list(recipients(request, prepare))
@@ -164,7 +164,7 @@ def issue(
         yield from (each for each in wanted if isinstance(each, Refused))
         return
     try:
-        desk = _TokenIssuer(reach(), request, now, clock)
+        issuer = _TokenIssuer(reach(), request, now, clock)
     except AwsError as error:  # of them all: the stored external ID may not be read
         for recipient in wanted:
             if isinstance(recipient, Recipient):
@@ -172,7 +172,7 @@ def issue(
         raise
 
     def serve(each: Recipient | Refused) -> Outcome:
-        return record(desk.serve(each))
+        return record(issuer.serve(each))
 
     pool = ThreadPoolExecutor(min(_THREADS, len(wanted)))
     serving = [pool.submit(serve, each) for each in wanted]
@@ -180,7 +180,7 @@ def issue(
         for each in serving:
             yield each.result()
     finally:
-        desk.close()  # nobody waits for IAM any longer
+        issuer.close()  # nobody waits for IAM any longer
         for each in serving:
             each.cancel()
         if not all(each.done() for each in serving):
@@ -213,7 +213,7 @@ class _TokenIssuer:
         self._now = now
         self._closing = threading.Event()
         _check_duration(aws, request)
-        self._policy = request.narrowing.session_policy(request.venue, lambda: find_buckets(aws, request.venue))
+        self._policy = request.scope.session_policy(request.venue, lambda: find_buckets(aws, request.venue))
         self._stored = (
             ExternalIdStore(aws, self._venue, now=now, clock=clock, wait=self._closing.wait)
             if request.external_id is None
@@ -249,7 +249,7 @@ class _TokenIssuer:
                 token = self._assume_as_supplied(assume, self._request.external_id)
         except VenueAccessError as error:
             return Refused(wanted.name, error)
-        return Issued(self._venue, wanted, name, issued, token, self._request.narrowing)
+        return Issued(self._venue, wanted, name, issued, token, self._request.scope)
 
     def _assume_as_supplied(self, assume: Callable[[ExternalId], AssumedRole], external_id: ExternalId) -> AssumedRole:
         """Asked once: another answer would need another external ID."""
@@ -281,7 +281,7 @@ def _role_maximum(aws: AwsClient, venue: Venue, caller_account: str) -> int:
         try:
             role = aws.role(venue.role_name)
         except AwsError:
-            role = None  # the desk needs no right on IAM
+            role = None  # the issuer needs no right on IAM
         if role is not None:
             return role.max_session_duration
     return venue.max_session_duration

@@ -49,7 +49,7 @@ class Recorder:
                 Kind.ISSUE,
                 when=outcome.issued,
                 **self._about(outcome),
-                narrowing=outcome.narrowing.describe() or None,
+                scope=outcome.scope.describe() or None,
                 reason=self._reason,
             )
         except VenueAccessError as error:

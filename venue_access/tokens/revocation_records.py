@@ -31,10 +31,10 @@ class Entries:
         self._ledger: Ledger | None = None
         self._failed: DeliveryError | None = None
 
-    def add(self, standing: Standing, *, scope: str | None = None, reason: str | None = None) -> None:
-        """Record a revocation, or with ``scope`` that it was taken back; one whose policy was changed only then."""
+    def add(self, standing: Standing, *, revokes: str | None = None, reason: str | None = None) -> None:
+        """Record a revocation, or with ``revokes=UNDO`` its undoing. A policy that was edited is recorded only then."""
         found = standing.revocation
-        if found is None and scope is None:
+        if found is None and revokes is None:
             return
         try:
             self._ledger = self._ledger or self._open()
@@ -45,11 +45,11 @@ class Entries:
                 issued_before=None if found is None else found.issued_before,
                 expires=standing.expires,
                 policy=standing.name,
-                scope=scope if found is None or scope is not None else found.scope,
+                revokes=revokes if found is None or revokes is not None else found.scope,
                 reason=reason or self._reason,
             )
         except VenueAccessError as error:
-            done = "taken back" if scope == UNDO else "in force"
+            done = "taken back" if revokes == UNDO else "in force"
             message = f"{standing.name} is {done}, but it could not be entered into the ledger: {error.message}"
             self._failed = DeliveryError(message, hint=error.hint)
 

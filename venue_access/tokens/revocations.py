@@ -114,7 +114,7 @@ class Revoking:
     :param read_records: the records of the venue's ledger; read when they are first needed.
     """
 
-    wish: RevocationRequest
+    request: RevocationRequest
     venue: Venue
     open_ledger: Callable[[], Ledger]
     read_records: Callable[[], Sequence[Record]]
@@ -127,7 +127,7 @@ class Revoking:
 
         :raises UsageError: it names what is probably meant.
         """
-        user, session = self.wish.user, self.wish.session
+        user, session = self.request.user, self.request.session
         if self.accept_similar or self._is_listed(user):
             return
         if user is not None and not self._issued():
@@ -156,9 +156,11 @@ class Revoking:
         try:
             with ProofSessions("revoke-token", aws, self.venue).recorded(lambda *_: self.open_ledger()) as sessions:
                 revoker = Revoker(sessions)
-                if self.wish.list:
+                if self.request.list:
                     return self._list(revoker)
-                return self._undo(revoker, self.wish.undo) if self.wish.undo is not None else self._revoke(revoker)
+                return (
+                    self._undo(revoker, self.request.undo) if self.request.undo is not None else self._revoke(revoker)
+                )
         except AccessDenied as error:
             needed = f"revoking takes a provisioner's rights: invoke operator-policy --venue {self.venue.name}"
             raise AccessDenied(f"{self.venue.name}: {error.message}", hint=needed, code=error.code) from error
@@ -183,23 +185,23 @@ class Revoking:
         for each in revoker.found:
             if each.name not in self._recorded and each.name != name:
                 entries.add(each, reason=UNRECORDED)
-        entries.add(undone, scope=UNDO)
+        entries.add(undone, revokes=UNDO)
         entries.conclude()
         return Outcome(self.venue, undone=undone, pruned=tuple(revoker.pruned))
 
     def _revoke(self, revoker: Revoker) -> Outcome:
-        wish, name = self.wish, self.venue.name
-        if wish.user is not None and len(wish.user) >= LONGEST_USER:
-            others = f", {', '.join(wish.alike)} among them" if wish.alike else ""
+        request, name = self.request, self.venue.name
+        if request.user is not None and len(request.user) >= LONGEST_USER:
+            others = f", {', '.join(request.alike)} among them" if request.alike else ""
             console.warn(
                 f"a session name has the first {LONGEST_USER} characters of a user's: this revokes the tokens of"
-                f" everybody whose name begins with {user_part(wish.user)}{others}"
+                f" everybody whose name begins with {user_part(request.user)}{others}"
             )
-        if wish.session is not None and not is_of_a_token(wish.session):
+        if request.session is not None and not is_of_a_token(request.session):
             console.warn(
-                f"{wish.session} is not like the names that issue-token gives: see that it is the whole of one"
+                f"{request.session} is not like the names that issue-token gives: see that it is the whole of one"
             )
-        revoked = revoker.revoke(session=wish.session, user=wish.user)
+        revoked = revoker.revoke(session=request.session, user=request.user)
         entries = Entries(self.open_ledger, self.reason)
         # At once: a run that is killed while it waits for AWS has its record.
         unrecorded = [each for each in revoker.found if each.name not in self._recorded]
@@ -212,16 +214,20 @@ class Revoking:
         except BaseException:
             entries.warn()
             raise
-        replaceable = revoked.older if wish.session is not None else [each.name for each in unrecorded]
+        replaceable = revoked.older if request.session is not None else [each.name for each in unrecorded]
         replaced = revoker.replace(revoked, replaceable)
         for each in revoker.found:
             if each.name in revoker.pruned and each.expires > entries.now():  # another one denies its tokens
                 by = f"replaced by {revoked.standing.name}" if each.name in replaced else "covered by one of all tokens"
-                entries.add(each, scope=UNDO, reason=by)
+                entries.add(each, revokes=UNDO, reason=by)
         if not self._issued():
-            unknown = wish.session if wish.session is not None else wish.user
+            unknown = request.session if request.session is not None else request.user
             console.say(f"{name}: the ledger has no token of {unknown}")
-            if unproved is None and not self._is_listed(wish.user) and not self._is_listed(_user_of(wish.session)):
+            if (
+                unproved is None
+                and not self._is_listed(request.user)
+                and not self._is_listed(_user_of(request.session))
+            ):
                 unproved = f"no token of {unknown} is known, so there is none to prove it of"
         if unproved is None:
             console.say(f"{name}: proved: a token of that kind is denied now")
@@ -246,7 +252,7 @@ class Revoking:
 
     def _issued(self) -> bool:
         """Whether the ledger has a token of those that are to be revoked."""
-        user, session = self.wish.user, self.wish.session
+        user, session = self.request.user, self.request.session
         if user is None and session is None:
             return True
         return any(session == each.role_session_name if session else user == each.recipient for each in self._tokens)

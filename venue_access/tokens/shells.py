@@ -27,7 +27,7 @@ ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
 """Set for the AWS emulator, and for a venue with an ``aws_endpoint_url``.
 
 ``VENUE_ACCESS_<name>`` holds what the kit set, and ``VENUE_ACCESS_OWN_<name>`` what the user had set before. So a token
-for AWS itself, ``account.use`` and ``account.clear`` restore the user's value, and leave one that the kit did not set.
+for AWS itself, ``account.use`` and ``account.unset`` restore the user's value, and leave one that the kit did not set.
 """
 
 

@@ -1,12 +1,12 @@
 locals {
   # The roots that the principals live in. An ARN's fields are arn:partition:service:region:account:resource.
-  narrowed_accounts = [
+  restricted_accounts = [
     for pattern in var.principal_arn_patterns :
     format("arn:%s:iam::%s:root", split(":", pattern)[1], split(":", pattern)[4])
   ]
-  principals = sort(distinct(concat(local.narrowed_accounts, var.trusted_accounts)))
+  principals = sort(distinct(concat(local.restricted_accounts, var.trusted_accounts)))
 
-  # One statement serves narrowed principals and whole accounts. Where both are given, a whole account needs patterns
+  # One statement serves restricted principals and whole accounts. Where both are given, a whole account needs patterns
   # that match all its principals, or the others' ArnLike would shut it out: `iam` for roles, users and the root,
   # `sts` for federated users. A pattern carries its own account, so none opens an account to another's principals.
   whole_accounts = flatten([
@@ -17,7 +17,7 @@ locals {
   ])
   principal_arns = length(var.principal_arn_patterns) == 0 ? [] : sort(distinct(concat(var.principal_arn_patterns, local.whole_accounts)))
 
-  # What narrows every statement of the trust policy. The map's keys are only for reading.
+  # What restricts every statement of the trust policy. The map's keys are only for reading.
   trust_conditions = { for name, condition in {
     principal = { test = "ArnLike", variable = "aws:PrincipalArn", values = local.principal_arns }
     org       = { test = "StringEquals", variable = "aws:PrincipalOrgID", values = var.principal_org_id[*] }
@@ -77,7 +77,7 @@ resource "aws_iam_policy" "this" {
 
   tags = var.tags
 
-  # AWS cannot change it, so an adopted policy that has one would be destroyed and made anew to be rid of it.
+  # AWS cannot change it, so an imported policy that has one would be destroyed and made anew to be rid of it.
   lifecycle {
     ignore_changes = [description]
   }
@@ -217,7 +217,7 @@ data "aws_iam_policy_document" "s3" {
 ################################################################################
 
 data "aws_iam_policy_document" "ecr" {
-  # It has no resource to narrow it by; what the login may do is bounded by the next statement.
+  # It has no resource to scope it by; what the login may do is bounded by the next statement.
   statement {
     sid       = "Login"
     actions   = ["ecr:GetAuthorizationToken"]

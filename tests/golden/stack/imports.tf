@@ -1,4 +1,4 @@
-# What exists already and is adopted rather than made.
+# What exists already and is imported rather than made.
 
 import {
   to = module.venue["unity-dev"].aws_iam_role.this

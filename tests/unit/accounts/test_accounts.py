@@ -6,7 +6,7 @@ import pytest
 
 from venue_access.accounts.account import fits, keys_of
 from venue_access.accounts.mfa import code_of, given_code, session_seconds
-from venue_access.accounts.shell import SHOWN, nothing, now, region_of, statements, variables
+from venue_access.accounts.shell import SHOWN, nothing, region_of, statements, variables, whoami
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.sensitive import Secret
@@ -52,8 +52,8 @@ def test_a_format_that_is_for_no_shell_is_refused() -> None:
 
 def test_keys_of_somebody_elses_making_are_told_by_their_end() -> None:
     environ = {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE00000WXYZ"}
-    assert now(environ) == ["Keys set that end in WXYZ, not by account.use"]
-    assert now({SHOWN: "work"}) == ["No keys set"]
+    assert whoami(environ) == ["Keys set that end in WXYZ, not by account.use"]
+    assert whoami({SHOWN: "work"}) == ["No keys set"]
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a/b", "..", "../x", "a b", "a\nb", "$(x)", "a" * 65])

@@ -12,21 +12,23 @@ from venue_access.accounts.profile_writer import Profile, with_profile, write_pr
 from venue_access.aws.client import Endpoint
 from venue_access.errors import UsageError
 
-OURS = Profile("desk", ["/with space/venue-access-credentials", "--venue", "it's"], "us-west-2")
+OURS = Profile("issuer", ["/with space/venue-access-credentials", "--venue", "it's"], "us-west-2")
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[default]\nregion = eu-west-1\n", "# no line's end", "[profile desk2]\r\na=b\r\n"]
+    "text", ["", "[default]\nregion = eu-west-1\n", "# no line's end", "[profile issuer2]\r\na=b\r\n"]
 )
 def test_it_is_added_at_the_end_and_the_rest_stays_to_the_letter(text: str) -> None:
     written = with_profile(text, OURS)
     assert written.startswith(text)
-    assert written.endswith(f"[profile desk]\n{OURS.text().partition(chr(10))[2]}")
+    assert written.endswith(f"[profile issuer]\n{OURS.text().partition(chr(10))[2]}")
     assert with_profile(written, OURS) == written
 
 
 def test_one_of_ours_is_replaced_where_it_stands() -> None:
-    before = with_profile("[default]\n", Profile("desk", OURS.command, "eu-west-1")) + "\n[profile last]\nregion = x\n"
+    before = (
+        with_profile("[default]\n", Profile("issuer", OURS.command, "eu-west-1")) + "\n[profile last]\nregion = x\n"
+    )
     after = with_profile(before, OURS)
     assert after == before.replace("region = eu-west-1", "region = us-west-2")
 
@@ -34,14 +36,14 @@ def test_one_of_ours_is_replaced_where_it_stands() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        "[profile desk]",
-        '[profile "desk"]',
-        "[ profile  desk ]",
-        "[profile desk] # mine",
-        "[profile desk]; mine",
-        "  [profile desk]",
-        "\t[profile desk]\r",
-        "[profiles desk]",
+        "[profile issuer]",
+        '[profile "issuer"]',
+        "[ profile  issuer ]",
+        "[profile issuer] # mine",
+        "[profile issuer]; mine",
+        "  [profile issuer]",
+        "\t[profile issuer]\r",
+        "[profiles issuer]",
     ],
 )
 def test_somebody_elses_of_that_name_is_refused(header: str) -> None:
@@ -69,12 +71,12 @@ def test_the_profile_of_every_tool_is_refused(name: str) -> None:
 @pytest.mark.parametrize("word", ["a\nregion = x", "a\r", "a #b", "\u2028", "a\x85", "\udcff", "\x1b[2J"])
 def test_a_command_that_would_be_read_as_another_is_refused(word: str) -> None:
     with pytest.raises(UsageError, match="cannot hold"):
-        Profile("desk", ["program", "--source-profile", word], "us-west-2")
+        Profile("issuer", ["program", "--source-profile", word], "us-west-2")
 
 
 REJECTED = {
     "[default]\n[default]\n": "line 2: a section that it has already",
-    "[profile desk]\na = 1\na = 2\n": "line 3: a setting that its section has already",
+    "[profile issuer]\na = 1\na = 2\n": "line 3: a setting that its section has already",
     "\ufeff[default]\n": "line 1: a line before the first section",
     "[default]\ns3 =\n  a\n": r"\[default\] s3: an indented line without a =",
     "[default]\naws_secret_access_key\n": "line 2: a line that is neither a section nor a setting",
@@ -89,8 +91,8 @@ def test_a_file_that_the_aws_cli_rejects_is_left_as_it_is(text: str, why: str) -
 
 
 def test_two_profiles_of_the_name_are_refused() -> None:
-    with pytest.raises(UsageError, match="defines the profile desk twice"):
-        with_profile(f"{OURS.text()}[profile 'desk']\n", OURS)
+    with pytest.raises(UsageError, match="defines the profile issuer twice"):
+        with_profile(f"{OURS.text()}[profile 'issuer']\n", OURS)
 
 
 @pytest.mark.parametrize("setting", ["role_arn", "source_profile", "aws_access_key_id", "sso_session"])
@@ -100,12 +102,12 @@ def test_a_setting_of_all_profiles_that_overrides_a_process_is_refused(setting: 
 
 
 KEPT = {
-    "a comment with brackets": "[default] ; see [profile desk]\nregion = x\n",
-    "a nested setting": "[default]\ns3 =\n  [profile desk] = x\n",
-    "a setting of two lines": "[default]\nregion = x\n  [profile desk]\n",
+    "a comment with brackets": "[default] ; see [profile issuer]\nregion = x\n",
+    "a nested setting": "[default]\ns3 =\n  [profile issuer] = x\n",
+    "a setting of two lines": "[default]\nregion = x\n  [profile issuer]\n",
     "other line ends": "[default]\r\nregion = x\r\n",
     "old line ends": "[default]\rregion = x\r",
-    "sections that are no profiles": "[desk]\nregion = x\n[sso-session desk]\nsso_region = x\n[preview]\na = true\n",
+    "sections that are no profiles": "[issuer]\nregion = x\n[sso-session desk]\nsso_region = x\n[preview]\na = true\n",
     "harmless settings of all profiles": "[DEFAULT]\noutput = json\nregion = eu-west-1\n",
     "a comment after ours": f"{OURS.text()}\n# of the next\n; one\n[profile next]\nregion = x\n",
     "quotes": "[profile 'a b']\nregion = x\n",
@@ -118,8 +120,8 @@ def test_botocore_reads_the_profile_and_the_rest_as_before(text: str, tmp_path: 
     before.write_bytes(text.encode())
     after.write_bytes(with_profile(text, OURS).encode())
     read, was = load_config(str(after)), load_config(str(before))
-    own = read["profiles"].pop("desk")
-    was["profiles"].pop("desk", None)
+    own = read["profiles"].pop("issuer")
+    was["profiles"].pop("issuer", None)
     assert read == was
     assert shlex.split(own["credential_process"]) == list(OURS.command)
     assert own["region"] == "us-west-2"
@@ -133,11 +135,11 @@ def written_in(home: Path, profile: Profile = OURS, *, source: str | None = None
 def test_a_section_of_the_credentials_file_that_overrides_it_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / ".aws"
     folder.mkdir(mode=0o700)
-    (folder / "credentials").write_text("[desk]  # mine\naws_access_key_id = x\n")
-    with pytest.raises(UsageError, match=r"has a section \[desk\], which overrides a profile"):
+    (folder / "credentials").write_text("[issuer]  # mine\naws_access_key_id = x\n")
+    with pytest.raises(UsageError, match=r"has a section \[issuer\], which overrides a profile"):
         written_in(tmp_path)
     assert not (folder / "config").exists()
-    (folder / "credentials").write_text("[desk2]\n")
+    (folder / "credentials").write_text("[issuer2]\n")
     assert written_in(tmp_path)
     assert not written_in(tmp_path)
 
@@ -146,7 +148,7 @@ def test_a_source_profile_has_to_exist_and_to_be_another(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="no such profile"):
         written_in(tmp_path, source="work")
     with pytest.raises(UsageError, match="is the profile that is to be written"):
-        written_in(tmp_path, source="desk")
+        written_in(tmp_path, source="issuer")
     folder = tmp_path / ".aws"
     folder.mkdir(mode=0o700)
     (folder / "config").write_text("[profile 'my work']\n")
@@ -154,5 +156,5 @@ def test_a_source_profile_has_to_exist_and_to_be_another(tmp_path: Path) -> None
 
 
 def test_a_profile_for_another_endpoint_leads_there() -> None:
-    there = Profile("desk", OURS.command, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/x y/ca.pem")))
+    there = Profile("issuer", OURS.command, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/x y/ca.pem")))
     assert there.text().endswith("endpoint_url = https://127.0.0.1:1\nca_bundle = /x y/ca.pem\n")

@@ -30,7 +30,7 @@ class Recorder:
 
     def call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
         self.calls.append((service, operation, request))
-        return {"UploadId": "upload-1", "CiphertextBlob": b"sealed"}
+        return {"UploadId": "upload-1", "CiphertextBlob": b"encrypted"}
 
     def assume_role(self, role_arn: str, session_name: str, **request: Any) -> None:
         self.calls.append(("sts", "assume_role", {"RoleArn": role_arn}))
@@ -142,14 +142,14 @@ def test_every_prefix_of_a_venue_is_probed_and_a_neighbour_of_each() -> None:
     assert not tried["ecr:ListImages in unity-dev2/venue-access-probe"]
 
 
-def test_what_the_embedded_aws_misjudges_is_left_out_there() -> None:
+def test_what_the_emulator_misjudges_is_left_out_there() -> None:
     def described(venue: Any) -> bool:
         return any(
             "DescribeRepositories" in probe.tried for probe in probes(venue, ["data"], OURS, None, assume=assume)
         )
 
     assert described(a_venue())
-    assert not described(a_venue(embedded_aws=True))
+    assert not described(a_venue(emulator=True))
 
 
 def test_keys_of_other_regions_are_left_to_the_comparison() -> None:

@@ -114,8 +114,8 @@ def test_expired_keys_and_missing_keys_say_where_new_ones_come_from() -> None:
             raise raised
 
 
-def test_a_session_policy_that_packs_too_large_is_to_be_narrowed_less() -> None:
-    with pytest.raises(AwsError, match="\n  narrow the token less"), faults("sts:AssumeRole"):
+def test_a_session_policy_that_packs_too_large_is_to_be_scoped_less() -> None:
+    with pytest.raises(AwsError, match="\n  scope the token less"), faults("sts:AssumeRole"):
         raise refused("PackedPolicyTooLarge", "Packed policy consumes 105% of allotted space")
 
 
@@ -158,6 +158,6 @@ def test_a_role_session_is_told_from_a_user() -> None:
     ("session", "chains"), [("me", True), ("i-0123456789abcdef0", False), ("i-0a1b2c3d", False), ("i-am-me", True)]
 )
 def test_the_session_of_an_instances_own_role_begins_no_chain(session: str, chains: bool) -> None:
-    caller = CallerIdentity("111122223333", f"arn:aws:sts::111122223333:assumed-role/desk/{session}")
+    caller = CallerIdentity("111122223333", f"arn:aws:sts::111122223333:assumed-role/issuer/{session}")
     assert (caller.is_role_session, caller.chains) == (True, chains)
     assert not CallerIdentity("111122223333", "arn:aws:iam::111122223333:user/me").chains

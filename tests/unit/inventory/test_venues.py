@@ -133,10 +133,10 @@ def test_registry_is_in_the_domain_of_its_partition(partition: str, suffix: str)
     assert venue.registry == f"111122223333.dkr.ecr.{region}.{suffix}"
 
 
-def test_a_venue_of_the_embedded_aws_trusts_its_operator_unless_told_otherwise() -> None:
-    embedded = venue_with(embedded_aws=True, trusted_principals=NOT_GIVEN)
-    assert embedded.trusted_principals == ("arn:aws:iam::111122223333:role/venue-access-operator",)
-    assert venue_with(embedded_aws=True).trusted_principals == (ROLE,)
+def test_a_venue_of_the_emulator_trusts_its_operator_unless_told_otherwise() -> None:
+    emulator = venue_with(emulator=True, trusted_principals=NOT_GIVEN)
+    assert emulator.trusted_principals == ("arn:aws:iam::111122223333:role/venue-access-operator",)
+    assert venue_with(emulator=True).trusted_principals == (ROLE,)
 
 
 def test_null_is_the_same_as_not_given() -> None:
@@ -164,7 +164,7 @@ def test_values_of_every_kind_are_taken() -> None:
             "bob": {"keys": ["ssh-rsa AAAA bob@home", "keys/bob.pem", "-----BEGIN CERTIFICATE-----\nMII"]},
             "carol": None,
         },
-        contact="desk@example.org",
+        contact="issuer@example.org",
     )
     assert venue.source_cidrs == ("198.51.100.0/24", "2001:db8::/32", "192.0.2.7/32")
     assert venue.state == StateBackend("s3", "states", "a/b/", "us-west-2", KEY)
@@ -303,7 +303,7 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("aws_endpoint_url", "http://$(id)", "must be an http or https URL"),
         ("aws_endpoint_url", "http://a..b", "must be an http or https URL"),
         ("aws_profile", "[default]", "must be the name of a profile"),
-        ("embedded_aws", "true", "expected true or false"),
+        ("emulator", "true", "expected true or false"),
         ("state", "s3", "expected a mapping such as"),
         ("state", {"backend": "s3"}, "bucket is required for the s3 backend"),
         ("state", {"backend": "gcs"}, "backend must be local or s3, found 'gcs'"),
@@ -337,11 +337,15 @@ def test_a_required_variable_that_is_missing_is_told_with_the_venue(missing: str
         ("users", {"alice": {"email": "a@b.c"}, "bob": {"email": "A@b.c"}}, "'alice' and 'bob' have the same email"),
         ("users", {"alice": None, "Alice": None}, "'alice' and 'Alice' differ only in case"),
         ("users", {"alice": "a@b.c"}, "alice: expected a mapping with email, keys, timezone, venues, found a text"),
-        ("users", {"alice": {"keys": ["ssh-dss AAAA"]}}, "alice: keys: 'ssh-dss AAAA' is none that can be sealed to"),
+        (
+            "users",
+            {"alice": {"keys": ["ssh-dss AAAA"]}},
+            "alice: keys: 'ssh-dss AAAA' is none that can be encrypted to",
+        ),
         ("users", {"alice": {"keys": ["hunter2"]}}, "age1..., ssh-ed25519, ssh-rsa, a certificate as PEM, or a file"),
         ("users", {"alice": {"timezone": "Pasadena"}}, "alice: 'Pasadena' is no time zone that this machine knows"),
         ("users", {"alice": {"timezone": "../etc"}}, "no time zone that this machine knows"),
-        ("contact", "the desk", "'the desk' must be an email address"),
+        ("contact", "the issuer", "'the issuer' must be an email address"),
         ("users_only", "no", "expected true or false"),
     ],
 )
@@ -485,7 +489,7 @@ def test_a_prefix_that_only_begins_alike_is_not_nested() -> None:
 
 
 @pytest.mark.parametrize(
-    "unlike", [{"region": "us-east-1"}, {"aws_profile": "x"}, {"aws_endpoint_url": "http://x"}, {"embedded_aws": True}]
+    "unlike", [{"region": "us-east-1"}, {"aws_profile": "x"}, {"aws_endpoint_url": "http://x"}, {"emulator": True}]
 )
 def test_venues_of_one_stack_share_what_a_terraform_root_has_once(unlike: dict[str, Any]) -> None:
     (found,) = problems(unity_dev={"stack": "s"}, unity_test={"stack": "s", **unlike})
@@ -501,7 +505,7 @@ def test_stacks_do_not_differ_only_in_case() -> None:
 def test_mfa_for_role_sessions_is_warned_of_and_for_users_is_not() -> None:
     assert warnings(venue_with()) == []
     assert "they carry no MFA" in warnings(venue_with(require_mfa=True))[0]
-    assert not warnings(venue_with(require_mfa=True, trusted_principals=["arn:aws:iam::111122223333:user/desk"]))
+    assert not warnings(venue_with(require_mfa=True, trusted_principals=["arn:aws:iam::111122223333:user/issuer"]))
 
 
 def test_users_only_without_users_is_warned_of() -> None:
@@ -515,7 +519,7 @@ def test_the_local_inventory_is_three_venues_of_two_projects_in_two_accounts() -
         ("unity", "111122223333"),
         ("sounder", "444455556666"),
     }
-    assert all(venue.embedded_aws and venue.s3_buckets for venue in venues.values())
+    assert all(venue.emulator and venue.s3_buckets for venue in venues.values())
     assert {name for venue in venues.values() for name in venue.users} == {"alice", "bob"}
 
 
@@ -572,13 +576,13 @@ def test_a_ledger_that_cannot_be_is_told(ledger: object, said: str) -> None:
     ],
 )
 def test_an_emulator_seed_that_cannot_be_is_told(seed: object, said: str) -> None:
-    found = problem(emulator_seed=seed, embedded_aws=True)
+    found = problem(emulator_seed=seed, emulator=True)
     assert found.key == "emulator_seed"
     assert said in found.message
 
 
 def test_an_emulator_seed_is_for_venues_of_the_emulator() -> None:
     seed = {"permissions_boundaries": ["platform/boundary"]}
-    assert venue_with(emulator_seed=seed, embedded_aws=True).emulator_seed == EmulatorSeed(("platform/boundary",))
-    assert "is only for venues with 'embedded_aws: true'" in problem(emulator_seed=seed).message
+    assert venue_with(emulator_seed=seed, emulator=True).emulator_seed == EmulatorSeed(("platform/boundary",))
+    assert "is only for venues with 'emulator: true'" in problem(emulator_seed=seed).message
     assert venue_with(emulator_seed={}).emulator_seed == EmulatorSeed()

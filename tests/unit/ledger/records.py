@@ -21,7 +21,7 @@ ISSUE = Record(
     role_session_name="alice-20261120T120000Z-3f9c21ab",
     access_key_id="ASIAEXAMPLE",
     expires=NOON + timedelta(hours=1),
-    narrowing="read-only",
+    scope="read-only",
     reason="a line\nbreak, ünïcode",
     delivery="age",
     key_fingerprints=("SHA256:abc",),

@@ -44,8 +44,8 @@ def test_a_reason_is_redacted_of_every_sensitive_value_of_the_run(kind: Kind, va
     Secret("a-token-just-issued")
     trust = {"Statement": [{"Condition": {"StringEquals": {"sts:externalId": ["the-pending-id"]}}}]}
     LiveRole.of({"Arn": "arn", "RoleId": "AROA", "Path": "/", "AssumeRolePolicyDocument": trust})
-    record = ledger.record(kind, reason=f"see {value}.", narrowing=f"the policy {value}.json", recipient="alice")
-    assert (record.reason, record.narrowing) == ("see ****.", "the policy ****.json")
+    record = ledger.record(kind, reason=f"see {value}.", scope=f"the policy {value}.json", recipient="alice")
+    assert (record.reason, record.scope) == ("see ****.", "the policy ****.json")
     assert record.recipient == "alice"
 
 

@@ -19,7 +19,7 @@ LATER = NOON + timedelta(minutes=30)
 
 def revocation(scope: str, **changes: object) -> Record:
     usual = {"recipient": None, "role_session_name": None, "policy": "P", "when": NOON + timedelta(minutes=10)}
-    return a_record(kind=Kind.REVOCATION, scope=scope, **{**usual, **changes})
+    return a_record(kind=Kind.REVOCATION, revokes=scope, **{**usual, **changes})
 
 
 def states(*records: Record, now: datetime = LATER) -> dict[str | None, str]:

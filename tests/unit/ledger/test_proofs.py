@@ -96,7 +96,7 @@ def test_where_aws_gave_none_no_ledger_is_opened() -> None:
 
 
 def test_a_ledger_that_cannot_be_written_is_a_warning_and_waited_for_once(tmp_path: Path) -> None:
-    host = {"account_id": "111122223333", "region": "us-west-2", "embedded_aws": True, "s3_buckets": ["data"]}
+    host = {"account_id": "111122223333", "region": "us-west-2", "emulator": True, "s3_buckets": ["data"]}
     hosts = {"unity-dev": {"project": "unity", **host}}
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
     (tmp_path / "work" / "ledger.jsonl").mkdir(parents=True, mode=0o700)

@@ -14,14 +14,14 @@ PARAMETER = f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter/unity/unity/dev/cs/sts/r
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/unity-unity-dev-sts"
 
 
-def statements(venue: Venue, *, desk: bool = False) -> dict[str, Any]:
+def statements(venue: Venue, *, issue_only: bool = False) -> dict[str, Any]:
     """By their Sid."""
-    return {statement["Sid"]: statement for statement in operator_policy(venue, desk=desk)["Statement"]}
+    return {statement["Sid"]: statement for statement in operator_policy(venue, issue_only=issue_only)["Statement"]}
 
 
-def test_the_desk_may_read_one_parameter_and_assume_one_role() -> None:
+def test_the_issuer_may_read_one_parameter_and_assume_one_role() -> None:
     venue = a_venue(s3_buckets=("data",))
-    assert operator_policy(venue, desk=True) == {
+    assert operator_policy(venue, issue_only=True) == {
         "Version": "2012-10-17",
         "Statement": [
             {"Sid": "ReadExternalId", "Effect": "Allow", "Action": ["ssm:GetParameter"], "Resource": [PARAMETER]},
@@ -30,14 +30,14 @@ def test_the_desk_may_read_one_parameter_and_assume_one_role() -> None:
     }
 
 
-def test_the_desk_may_read_the_buckets_name_where_the_platform_keeps_it() -> None:
-    """A token that is narrowed within S3 names the bucket."""
-    assert set(statements(a_venue(), desk=True)) == {"ReadExternalId", "IssueTokens", "FindBucket"}
+def test_the_issuer_may_read_the_buckets_name_where_the_platform_keeps_it() -> None:
+    """A token that is scoped within S3 names the bucket."""
+    assert set(statements(a_venue(), issue_only=True)) == {"ReadExternalId", "IssueTokens", "FindBucket"}
 
 
 def test_who_sends_a_source_identity_or_tags_needs_the_right_to() -> None:
     venue = a_venue(source_identity=True, session_tags={"purpose": "review"})
-    assert statements(venue, desk=True)["IssueTokens"]["Action"] == [
+    assert statements(venue, issue_only=True)["IssueTokens"]["Action"] == [
         "sts:AssumeRole",
         "sts:SetSourceIdentity",
         "sts:TagSession",
@@ -48,7 +48,7 @@ def test_a_provisioner_may_manage_what_is_the_venues_and_nothing_else() -> None:
     for venue in (a_venue(s3_buckets=("data",)), a_full_venue(s3_buckets=("data",))):
         for sid, statement in statements(venue).items():
             if sid == "FindExternalId":
-                continue  # SSM does not narrow ssm:DescribeParameters to a parameter
+                continue  # SSM does not scope ssm:DescribeParameters to a parameter
             for resource in statement["Resource"]:
                 assert "*" not in resource, sid
                 assert resource in {
@@ -117,7 +117,7 @@ def test_a_states_key_is_named_as_aws_knows_it() -> None:
 def test_the_key_of_the_parameter_may_be_used_for_that_parameter_only(given: str, resource: str) -> None:
     venue = a_venue(external_id_kms_key=given)
     context = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": PARAMETER}}
-    issuing, provisioning = statements(venue, desk=True), statements(venue)
+    issuing, provisioning = statements(venue, issue_only=True), statements(venue)
     assert issuing["DecryptExternalId"] == {
         "Sid": "DecryptExternalId",
         "Effect": "Allow",
@@ -131,7 +131,7 @@ def test_the_key_of_the_parameter_may_be_used_for_that_parameter_only(given: str
 
 
 def test_an_alias_of_the_parameters_key_stands_for_the_key_that_has_it() -> None:
-    found = statements(a_venue(external_id_kms_key="alias/venue-access"), desk=True)["DecryptExternalId"]
+    found = statements(a_venue(external_id_kms_key="alias/venue-access"), issue_only=True)["DecryptExternalId"]
     assert found["Resource"] == ["*"]
     assert found["Condition"] == {
         "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/venue-access"},
@@ -144,10 +144,10 @@ def test_the_policy_fits_a_role_of_the_operators() -> None:
     assert len(json.dumps(operator_policy(a_full_venue()), separators=(",", ":"))) < 6144
 
 
-def test_a_ledger_in_s3_may_be_read_and_added_to_by_the_desk_and_rewritten_by_nobody() -> None:
+def test_a_ledger_in_s3_may_be_read_and_added_to_by_the_issuer_and_rewritten_by_nobody() -> None:
     venue = a_venue(s3_buckets=("data",), ledger=LedgerBucket("books", "kit/", "us-east-1"))
-    for desk in (True, False):
-        found = statements(venue, desk=desk)
+    for issue_only in (True, False):
+        found = statements(venue, issue_only=issue_only)
         assert found["FindLedger"]["Resource"] == ["arn:aws:s3:::books"]
         assert found["FindLedger"]["Condition"] == {"StringLike": {"s3:prefix": "kit/*"}}
         assert found["KeepLedger"]["Action"] == ["s3:GetObject", "s3:PutObject"]
@@ -158,13 +158,13 @@ def test_a_ledger_in_s3_may_be_read_and_added_to_by_the_desk_and_rewritten_by_no
 
 def test_a_ledgers_key_may_be_used_by_the_desk() -> None:
     key = "11111111-2222-3333-4444-555555555555"
-    for desk in (True, False):
+    for issue_only in (True, False):
         place = LedgerBucket("books", "kit/", "us-east-1", key)
-        found = statements(a_venue(ledger=place), desk=desk)["EncryptLedger"]
+        found = statements(a_venue(ledger=place), issue_only=issue_only)["EncryptLedger"]
         assert found["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
         assert found["Resource"] == [f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"]
         by_alias = LedgerBucket("books", "kit/", "us-east-1", f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/books")
-        found = statements(a_venue(ledger=by_alias), desk=desk)["EncryptLedger"]
+        found = statements(a_venue(ledger=by_alias), issue_only=issue_only)["EncryptLedger"]
         assert found["Condition"] == {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/books"}}
 
 

@@ -1,4 +1,4 @@
-"""What a narrowing compiles to, and what is refused with the reason."""
+"""What a scope compiles to, and what is refused with the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.documents import SESSION_POLICY_LIMIT, ecr_policy, s3_policy
 from venue_access.policies.session import READS, TokenScope
-from venue_access.policies.session_flags import narrowing
+from venue_access.policies.session_flags import scope
 
 BUCKET = "unity-dev-data"
 VENUE = a_venue(s3_buckets=(BUCKET,))
@@ -54,24 +54,24 @@ def role(venue: Venue, *buckets: str) -> list[dict[str, Any]]:
 
 
 def test_nothing_asked_for_is_no_policy_and_no_look_at_the_buckets() -> None:
-    assert not narrowing()
-    assert narrowing().session_policy(VENUE, lambda: pytest.fail("asked")) is None
-    assert narrowing().describe() == ""
+    assert not scope()
+    assert scope().session_policy(VENUE, lambda: pytest.fail("asked")) is None
+    assert scope().describe() == ""
 
 
 def test_a_policy_is_as_compact_as_json_gets() -> None:
-    text = narrowing(read_only=True).session_policy(VENUE, lambda: [BUCKET])
+    text = scope(read_only=True).session_policy(VENUE, lambda: [BUCKET])
     assert text == json.dumps(json.loads(text or ""), separators=(",", ":"))
 
 
 def test_read_only_keeps_the_reads_of_both_services() -> None:
-    found = statements(narrowing(read_only=True))
+    found = statements(scope(read_only=True))
     assert actions(found) == READS - {"kms:Decrypt"} | {"ecr:GetAuthorizationToken"}
     assert READS - {"kms:Decrypt"} <= actions(role(VENUE, BUCKET))
 
 
 def test_a_prefix_is_a_folder_and_listing_is_kept_to_it() -> None:
-    found = statements(narrowing(s3_prefix="incoming, out/2026/"))
+    found = statements(scope(s3_prefix="incoming, out/2026/"))
     bucket = f"arn:aws:s3:::{BUCKET}"
     assert ("s3:GetObject", f"{bucket}/incoming/*") in allowed(found)
     assert ("s3:PutObject", f"{bucket}/out/2026/*") in allowed(found)
@@ -83,7 +83,7 @@ def test_a_prefix_is_a_folder_and_listing_is_kept_to_it() -> None:
 
 
 def test_a_prefix_holds_in_each_of_several_buckets() -> None:
-    found = statements(narrowing(s3_prefix="a", no_ecr=True), a_venue(s3_buckets=("one", "two")))
+    found = statements(scope(s3_prefix="a", no_ecr=True), a_venue(s3_buckets=("one", "two")))
     assert {resource for action, resource in allowed(found) if action == "s3:GetObject"} == {
         "arn:aws:s3:::one/a/*",
         "arn:aws:s3:::two/a/*",
@@ -91,7 +91,7 @@ def test_a_prefix_holds_in_each_of_several_buckets() -> None:
 
 
 def test_repositories_are_named_whole_and_login_stays() -> None:
-    found = statements(narrowing(ecr_repository="unity-dev/a,unity-dev/b/c"))
+    found = statements(scope(ecr_repository="unity-dev/a,unity-dev/b/c"))
     below = "arn:aws:ecr:us-west-2:111122223333:repository/unity-dev/"
     assert {resource for action, resource in allowed(found) if action == "ecr:PutImage"} == {f"{below}a", f"{below}b/c"}
     assert ("ecr:GetAuthorizationToken", "*") in allowed(found)
@@ -99,13 +99,13 @@ def test_repositories_are_named_whole_and_login_stays() -> None:
 
 
 def test_without_a_service_nothing_of_it_is_left_and_no_bucket_is_asked_for() -> None:
-    assert {action.partition(":")[0] for action in actions(statements(narrowing(no_ecr=True)))} == {"s3"}
-    text = narrowing(no_s3=True).session_policy(VENUE, lambda: pytest.fail("asked"))
+    assert {action.partition(":")[0] for action in actions(statements(scope(no_ecr=True)))} == {"s3"}
+    text = scope(no_s3=True).session_policy(VENUE, lambda: pytest.fail("asked"))
     assert {action.partition(":")[0] for action in actions(json.loads(text or "")["Statement"])} == {"ecr"}
 
 
 def test_an_address_range_is_a_deny_that_spares_what_aws_services_do() -> None:
-    *rest, deny = statements(narrowing(source_ip="198.51.100.0/24, 2001:db8::/32"))
+    *rest, deny = statements(scope(source_ip="198.51.100.0/24, 2001:db8::/32"))
     assert deny == {
         "Effect": "Deny",
         "Action": "*",
@@ -120,18 +120,18 @@ def test_an_address_range_is_a_deny_that_spares_what_aws_services_do() -> None:
 
 def test_keys_come_with_the_objects_and_a_reader_only_decrypts() -> None:
     full = a_full_venue(s3_buckets=(BUCKET,))
-    assert {"kms:Decrypt", "kms:GenerateDataKey"} <= actions(statements(narrowing(s3_prefix="a"), full))
-    reading = actions(statements(narrowing(read_only=True), full))
+    assert {"kms:Decrypt", "kms:GenerateDataKey"} <= actions(statements(scope(s3_prefix="a"), full))
+    reading = actions(statements(scope(read_only=True), full))
     assert {each for each in reading if each.startswith("kms:")} == {"kms:Decrypt"}
-    assert not {each for each in actions(statements(narrowing(no_s3=True), full)) if each.startswith("kms:")}
-    assert "s3:DeleteObject" in actions(statements(narrowing(no_ecr=True), full))
+    assert not {each for each in actions(statements(scope(no_s3=True), full)) if each.startswith("kms:")}
+    assert "s3:DeleteObject" in actions(statements(scope(no_ecr=True), full))
     assert "s3:DeleteObject" not in reading
 
 
 def test_it_is_told_in_a_few_words() -> None:
-    found = narrowing(read_only=True, s3_prefix="a,b/", ecr_repository="unity-dev/x", source_ip="192.0.2.1")
+    found = scope(read_only=True, s3_prefix="a,b/", ecr_repository="unity-dev/x", source_ip="192.0.2.1")
     assert found.describe() == "read-only; S3 a/, b/; ECR unity-dev/x; from 192.0.2.1/32"
-    assert narrowing(no_s3=True).describe() == "no S3"
+    assert scope(no_s3=True).describe() == "no S3"
 
 
 @pytest.mark.parametrize(
@@ -161,30 +161,30 @@ def test_it_is_told_in_a_few_words() -> None:
 )
 def test_what_makes_no_sense_is_refused_with_the_reason(flags: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
-        narrowing(**flags)
+        scope(**flags)
 
 
 @pytest.mark.parametrize("name", ["unity-dev2/a", "other", "other/unity-dev/a", "unity-test/a"])
 def test_a_repository_that_is_not_the_venues_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="has the repositories under unity-dev/ only"):
-        narrowing(ecr_repository=name).check(VENUE)
+        scope(ecr_repository=name).check(VENUE)
 
 
 def test_a_policy_too_long_for_aws_is_counted_before_the_call() -> None:
-    many = narrowing(s3_prefix=",".join(f"folder-{number:03}" for number in range(40)))
+    many = scope(s3_prefix=",".join(f"folder-{number:03}" for number in range(40)))
     with pytest.raises(UsageError, match=rf"has \d+ characters, and AWS takes {SESSION_POLICY_LIMIT}"):
         many.check(VENUE)
 
 
 def test_the_limit_itself_is_taken() -> None:
     venue = a_venue(s3_buckets=(BUCKET + "x",))  # each letter of a prefix stands twice, so the rest must be even
-    spent = len(narrowing(s3_prefix="x", no_ecr=True).session_policy(venue, lambda: [BUCKET + "x"]) or "")
+    spent = len(scope(s3_prefix="x", no_ecr=True).session_policy(venue, lambda: [BUCKET + "x"]) or "")
     room, odd = divmod(SESSION_POLICY_LIMIT - spent, 2)
     assert not odd
-    exact = narrowing(s3_prefix="x" * (1 + room), no_ecr=True)
+    exact = scope(s3_prefix="x" * (1 + room), no_ecr=True)
     assert len(exact.session_policy(venue, lambda: [BUCKET + "x"]) or "") == SESSION_POLICY_LIMIT
     with pytest.raises(UsageError, match="has 2050 characters, and AWS takes 2048"):
-        narrowing(s3_prefix="x" * (2 + room), no_ecr=True).check(venue)
+        scope(s3_prefix="x" * (2 + room), no_ecr=True).check(venue)
 
 
 folders = st.lists(st.sampled_from(["a", "b/c", "é x", "2026/11"]), max_size=3)
@@ -203,7 +203,7 @@ def test_no_narrowing_allows_what_the_role_does_not(
     read_only: bool, prefixes: list[str], repositories: list[str], left_out: str, ranges: list[str], full: bool
 ) -> None:
     venue = (a_full_venue if full else a_venue)("unity-dev", s3_buckets=("one", "two"))
-    found = narrowing(
+    found = scope(
         read_only=read_only,
         s3_prefix=",".join(prefixes) or None if left_out != "s3" else None,
         ecr_repository=",".join(repositories) or None if left_out != "ecr" else None,
@@ -214,11 +214,11 @@ def test_no_narrowing_allows_what_the_role_does_not(
     if not found:
         return
     try:
-        narrowed = statements(found, venue)
+        scoped = statements(found, venue)
     except UsageError as error:
         assert "characters" in str(error)  # noqa: PT017 - that alone may be refused
         return
     whole = allowed(role(venue, "one", "two"))
-    for action, resource in allowed(narrowed):
+    for action, resource in allowed(scoped):
         assert any(action == has and fnmatchcase(resource, pattern) for has, pattern in whole), (action, resource)
-    assert allowed(narrowed)
+    assert allowed(scoped)

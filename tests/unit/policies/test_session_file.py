@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.stacks import a_venue
 from venue_access.errors import UsageError
 from venue_access.policies.session_file import overlap, policy_file
-from venue_access.policies.session_flags import narrowing
+from venue_access.policies.session_flags import scope
 
 BUCKET = "unity-dev-data"
 VENUE = a_venue(s3_buckets=(BUCKET,))
@@ -22,7 +22,7 @@ READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::
 
 def check(*given: Any, **more: Any) -> str:
     text = json.dumps({"Version": "2012-10-17", "Statement": list(given), **more}, indent=2)
-    found = narrowing(policy=policy_file(text, "mine.json"))
+    found = scope(policy=policy_file(text, "mine.json"))
     return found.session_policy(VENUE, lambda: [BUCKET]) or ""
 
 
@@ -33,7 +33,7 @@ def test_it_is_sent_compact_as_it_was_written() -> None:
 
 def test_an_address_range_goes_with_it() -> None:
     text = json.dumps({"Version": "2012-10-17", "Statement": READ})
-    found = narrowing(policy=policy_file(text, "mine.json"), source_ip="192.0.2.0/24")
+    found = scope(policy=policy_file(text, "mine.json"), source_ip="192.0.2.0/24")
     sent = json.loads(found.session_policy(VENUE, lambda: [BUCKET]) or "")
     assert [each["Effect"] for each in sent["Statement"]] == ["Allow", "Deny"]
     assert found.describe() == "the policy of mine.json; from 192.0.2.0/24"
@@ -45,7 +45,7 @@ def test_an_address_range_goes_with_it() -> None:
 def test_no_flag_that_allows_goes_with_it(flags: dict[str, Any]) -> None:
     text = json.dumps({"Version": "2012-10-17", "Statement": READ})
     with pytest.raises(UsageError, match=r"--policy and --.* exclude each other"):
-        narrowing(policy=policy_file(text, "mine.json"), **flags)
+        scope(policy=policy_file(text, "mine.json"), **flags)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_aws_would_not_take_is_refused_with_the_reason(text: str, reason: s
 
 def test_a_character_that_aws_does_not_take_is_named() -> None:
     text = json.dumps({"Statement": {**READ, "Sid": "x☃"}})
-    found = narrowing(policy=policy_file(text, "mine.json"))
+    found = scope(policy=policy_file(text, "mine.json"))
     with pytest.raises(UsageError, match=r"has '☃'; AWS takes characters up to U\+00FF only"):
         found.check(VENUE)
 

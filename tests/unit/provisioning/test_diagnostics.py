@@ -97,7 +97,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (connection reset by peer)",
-        "run the command again: it adopts what was made",
+        "run the command again: it imports what was made",
     ),
     "an answer that was cut off": (
         error(
@@ -106,7 +106,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (unexpected EOF)",
-        "run the command again: it adopts what was made",
+        "run the command again: it imports what was made",
     ),
     "a fault of AWS's own": (
         error(
@@ -153,11 +153,11 @@ CASES = {
         error(
             "Error acquiring the state lock",
             detail="Error message: resource temporarily unavailable\nLock Info:\n  ID:        5f1c-88\n  Path:     "
-            " terraform.tfstate\n  Operation: OperationTypeApply\n  Who:       ana@desk\n  Version:   1.11.4\n"
+            " terraform.tfstate\n  Operation: OperationTypeApply\n  Who:       ana@issuer\n  Version:   1.11.4\n"
             "  Created:   2026-11-20 22:15:08.123 +0000 UTC\n  Info:      \n\n\nTerraform acquires a state lock...",
         ),
-        "unity-dev: the Terraform state is locked by ana@desk since 2026-11-20 22:15 UTC (apply)",
-        "if it is known to be gone: invoke state.unlock --venue unity-dev --lock 5f1c-88",
+        "unity-dev: the Terraform state is locked by ana@issuer since 2026-11-20 22:15 UTC (apply)",
+        "if it is known to be gone: invoke state.force-unlock --venue unity-dev --lock 5f1c-88",
     ),
     "a lock that may not be written": (
         error(
@@ -206,7 +206,7 @@ def test_a_lock_that_is_older_than_any_run_is_called_left_behind() -> None:
     told = failure("plan", 1, [held], "", stack="shared", venue="unity-dev", now=NOW + timedelta(hours=2))
     assert isinstance(told, StateLocked)
     assert told.hint == (
-        "no run takes that long: it was left behind by one that was killed; free it with: invoke state.unlock"
+        "no run takes that long: it was left behind by one that was killed; free it with: invoke state.force-unlock"
         " --venue unity-dev --lock 5f1c-88"
     )
 

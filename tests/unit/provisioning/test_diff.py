@@ -67,10 +67,10 @@ def test_each_kind_of_change_has_its_mark() -> None:
         assert diff_lines(a_plan({}, {}, *actions), []) == [f"{mark} {ROLE}"]
 
 
-def test_what_stays_is_not_shown_unless_it_is_adopted() -> None:
+def test_what_stays_is_not_shown_unless_it_is_imported() -> None:
     assert diff_lines(a_plan({"name": "x"}, {"name": "x"}, "no-op"), []) == []
-    adopted = a_plan({"name": "x"}, {"name": "x"}, "no-op", importing={"id": "x"})
-    assert diff_lines(adopted, []) == [f"  {ROLE} (adopted)"]
+    imported = a_plan({"name": "x"}, {"name": "x"}, "no-op", importing={"id": "x"})
+    assert diff_lines(imported, []) == [f"  {ROLE} (imported)"]
 
 
 def test_a_data_source_is_not_shown() -> None:

@@ -23,7 +23,7 @@ S3 = StateBackend("s3", bucket="states")
 
 
 @pytest.mark.parametrize(
-    ("variables", "warnings"), [({}, 1), ({"state": S3}, 0), ({"embedded_aws": True}, 0), ({"stack": "several"}, 1)]
+    ("variables", "warnings"), [({}, 1), ({"state": S3}, 0), ({"emulator": True}, 0), ({"stack": "several"}, 1)]
 )
 def test_a_rotation_with_a_local_state_warns_once(tmp_path: Path, variables: dict[str, Any], warnings: int) -> None:
     """On the emulator there is no other machine."""

@@ -76,15 +76,13 @@ def test_state_stays_on_this_machine_unless_the_inventory_says_otherwise() -> No
     assert 'backend "local" {}' in a_rendering().files["versions.tf"]
 
 
-@pytest.mark.parametrize(
-    "venue", [a_venue(state=S3, embedded_aws=True), a_venue(state=S3, aws_endpoint_url="https://x")]
-)
+@pytest.mark.parametrize("venue", [a_venue(state=S3, emulator=True), a_venue(state=S3, aws_endpoint_url="https://x")])
 def test_an_s3_backend_beside_aws_takes_the_bucket_as_a_path(venue: Venue) -> None:
     assert "use_path_style = true" in a_rendering(venue).files["versions.tf"]
     assert "use_path_style" not in a_rendering(a_venue(state=S3)).files["versions.tf"]
 
 
-def test_import_blocks_are_there_only_for_what_is_adopted() -> None:
+def test_import_blocks_are_there_only_for_what_is_imported() -> None:
     venue = a_venue()
     role, *_, parameter = managed_resources(venue)
     assert "imports.tf" not in a_rendering(venue).files
@@ -273,7 +271,7 @@ def test_missing_assets_are_an_error_that_says_so() -> None:
         {"aws_profile": "other"},
         {"operator_role_arn": "arn:aws:iam::111122223333:role/x"},
         {"aws_endpoint_url": "https://x"},
-        {"embedded_aws": True},
+        {"emulator": True},
     ],
 )
 def test_venues_of_a_stack_must_agree_on_what_it_has_one_of(changes: dict[str, Any]) -> None:

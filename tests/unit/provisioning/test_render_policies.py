@@ -117,7 +117,7 @@ def test_during_a_rotation_each_external_id_has_a_statement_of_its_own() -> None
 
 def test_every_statement_of_the_trust_policy_is_narrowed_alike() -> None:
     venue = a_full_venue()
-    narrowing = [
+    restrictions = [
         {
             **statement["Condition"],
             "StringEquals": {
@@ -126,8 +126,8 @@ def test_every_statement_of_the_trust_policy_is_narrowed_alike() -> None:
         }
         for statement in trust_policy(venue, some_ids(venue, rotating=True))["Statement"]
     ]
-    assert narrowing[0]["Bool"] == {"aws:MultiFactorAuthPresent": "true"}
-    assert narrowing[0] == narrowing[1] == narrowing[2]
+    assert restrictions[0]["Bool"] == {"aws:MultiFactorAuthPresent": "true"}
+    assert restrictions[0] == restrictions[1] == restrictions[2]
 
 
 def test_a_whole_account_is_narrowed_by_nothing_and_opens_nothing_else() -> None:
@@ -147,11 +147,11 @@ def test_a_whole_account_is_narrowed_by_nothing_and_opens_nothing_else() -> None
     assert {caller: any(fnmatchcase(caller, pattern) for pattern in patterns) for caller in callers} == callers
 
 
-def test_a_session_of_a_role_is_known_by_its_own_arn_only_on_the_embedded_aws() -> None:
+def test_a_session_of_a_role_is_known_by_its_own_arn_only_on_the_emulator() -> None:
     with_path = "arn:aws:iam::111122223333:role/portal/admin"
     user = "arn:aws:iam::111122223333:user/anna"
     assert principal_arn_patterns(a_venue(trusted_principals=(with_path, user))) == (with_path, user)
-    assert principal_arn_patterns(a_venue(trusted_principals=(with_path, user), embedded_aws=True)) == (
+    assert principal_arn_patterns(a_venue(trusted_principals=(with_path, user), emulator=True)) == (
         with_path,
         "arn:aws:sts::111122223333:assumed-role/admin/*",
         user,

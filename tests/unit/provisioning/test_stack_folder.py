@@ -33,7 +33,7 @@ def a_state(account: str = ACCOUNT, region: str = "us-west-2") -> dict[str, Any]
     [
         ({"account_id": OTHER}, f"account {ACCOUNT} in us-west-2, and the inventory has the stack in account {OTHER}"),
         ({"region": "us-east-1"}, f"the inventory has the stack in account {ACCOUNT} in us-east-1"),
-        ({"embedded_aws": True}, "in us-west-2 at the embedded AWS"),
+        ({"emulator": True}, "in us-west-2 at the AWS emulator"),
         ({"aws_endpoint_url": "https://aws.example.org"}, "in us-west-2 at https://aws.example.org"),
     ],
 )
@@ -54,8 +54,8 @@ def test_a_folder_is_refused_for_another_account_region_or_endpoint(
 
 
 def test_the_emulator_is_the_same_one_at_another_port(tmp_path: Path) -> None:
-    record_account(tmp_path, stack(embedded_aws=True, aws_endpoint_url="https://127.0.0.1:1"))
-    check_folder(tmp_path, stack(embedded_aws=True, aws_endpoint_url="https://127.0.0.1:2"))
+    record_account(tmp_path, stack(emulator=True, aws_endpoint_url="https://127.0.0.1:1"))
+    check_folder(tmp_path, stack(emulator=True, aws_endpoint_url="https://127.0.0.1:2"))
 
 
 @pytest.mark.parametrize("record", [None, "{", "[]", '{"account": 1}'])

@@ -91,10 +91,10 @@ def test_terraform_sees_this_venues_keys_and_nothing_that_bends_the_run() -> Non
         "GOGC": "400",
         "TF_IN_AUTOMATION": "1",
     }
-    embedded = terraform_environment(environ, KEYS, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/ca.pem")))
-    assert embedded["AWS_ENDPOINT_URL"] == "https://127.0.0.1:1"
-    assert embedded["AWS_CA_BUNDLE"] == "/ca.pem"
-    assert "AWS_ENDPOINT_URL_S3" not in embedded
+    emulator = terraform_environment(environ, KEYS, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/ca.pem")))
+    assert emulator["AWS_ENDPOINT_URL"] == "https://127.0.0.1:1"
+    assert emulator["AWS_CA_BUNDLE"] == "/ca.pem"
+    assert "AWS_ENDPOINT_URL_S3" not in emulator
 
 
 def test_a_terraform_that_is_not_there_is_told_before_anything_is_run(tmp_path: Path) -> None:

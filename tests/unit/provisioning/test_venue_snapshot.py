@@ -115,7 +115,7 @@ def test_what_the_state_knows_is_not_asked_about() -> None:
     assert account.asked == 0
 
 
-def test_what_exists_and_the_state_does_not_know_is_adopted() -> None:
+def test_what_exists_and_the_state_does_not_know_is_imported() -> None:
     venue = a_venue()
     s3, ecr = venue.policy_arn("s3"), venue.policy_arn("ecr")
     account = Account(s3, ecr, attached=(s3, "arn:aws:iam::111122223333:policy/somebodys"))

@@ -222,7 +222,7 @@ def test_a_roles_and_a_federated_users_session_can_sign_in(who: str) -> None:
 
 @pytest.mark.parametrize(
     ("variables", "named"),
-    [({"embedded_aws": True}, "embedded AWS"), ({"aws_endpoint_url": "https://aws.example.org"}, "aws.example.org")],
+    [({"emulator": True}, "AWS emulator"), ({"aws_endpoint_url": "https://aws.example.org"}, "aws.example.org")],
 )
 def test_only_aws_itself_has_a_console(variables: dict[str, Any], named: str) -> None:
     with pytest.raises(UsageError, match=named):

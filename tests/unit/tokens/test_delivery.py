@@ -86,22 +86,30 @@ def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_
 
 
 @pytest.mark.parametrize(
-    ("wishes", "several", "message"),
+    ("options", "several", "message"),
     [
-        (DeliveryOptions(to="age1"), False, "--to says how to seal, and nothing is to be sealed\n  say --seal too"),
-        (DeliveryOptions(passphrase=True), False, "--passphrase says how to seal"),
-        (DeliveryOptions(seal=True, to="age1"), True, "--to is of one recipient"),
-        (DeliveryOptions(seal=True, format="env"), False, "what is sealed holds the AWS JSON"),
-        (DeliveryOptions(seal=True, to="age1", passphrase=True), False, "--to and --passphrase exclude each other"),
+        (
+            DeliveryOptions(recipient="age1"),
+            False,
+            "--recipient says how to encrypt, and nothing is to be encrypted\n  say --encrypt too",
+        ),
+        (DeliveryOptions(passphrase=True), False, "--passphrase says how to encrypt"),
+        (DeliveryOptions(encrypt=True, recipient="age1"), True, "--recipient is of one recipient"),
+        (DeliveryOptions(encrypt=True, format="env"), False, "what is encrypted holds the AWS JSON"),
+        (
+            DeliveryOptions(encrypt=True, recipient="age1", passphrase=True),
+            False,
+            "--recipient and --passphrase exclude each other",
+        ),
     ],
 )
-def test_wishes_that_contradict_each_other_are_refused(wishes: DeliveryOptions, several: bool, message: str) -> None:
+def test_wishes_that_contradict_each_other_are_refused(options: DeliveryOptions, several: bool, message: str) -> None:
     with pytest.raises(UsageError) as refused:
-        handover(wishes, a_venue(), several=several, text=plain, keys_folder=Path())
+        handover(options, a_venue(), several=several, text=plain, keys_folder=Path())
     assert message in str(refused.value)
 
 
-def test_what_is_not_sealed_loads_no_package_for_it_and_each_seal_only_its_own() -> None:
+def test_what_is_not_encrypted_loads_no_package_for_it_and_each_seal_only_its_own() -> None:
     script = (
         "import sys, venue_access.tokens.handover, venue_access.tokens.external_id\n"
         "loaded = lambda: sorted({'pyrage', 'cryptography'} & set(sys.modules))\n"

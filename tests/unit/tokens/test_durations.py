@@ -83,7 +83,7 @@ def test_a_role_session_gets_an_hour_and_is_told_of_role_chaining() -> None:
 
 def test_an_instances_own_role_is_left_to_aws() -> None:
     check_for_caller(
-        43200, CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/desk/i-0123456789abcdef0")
+        43200, CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/issuer/i-0123456789abcdef0")
     )
 
 

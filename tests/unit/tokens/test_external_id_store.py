@@ -127,7 +127,7 @@ def test_a_role_that_is_missing_is_told_at_once() -> None:
     assert (aws.elapsed, len(aws.tried)) == (0, 1)
 
 
-def test_a_desk_that_may_not_look_at_the_role_is_told_what_it_may_know() -> None:
+def test_a_issuer_that_may_not_look_at_the_role_is_told_what_it_may_know() -> None:
     aws = StandIn(accepted=set(), exists=False, may_read_role=False)
     with pytest.raises(AccessDenied, match="with its stored external ID"):
         aws.stored_id().assume(aws.assume)

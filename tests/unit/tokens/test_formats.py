@@ -76,7 +76,7 @@ def test_several_tokens_are_a_document_a_line_that_says_whose_it_is(name: str) -
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "ini"])
 def test_a_profile_name_is_refused_where_there_is_no_profile(name: str) -> None:
     with pytest.raises(UsageError, match="has no profile"):
-        written(name, profile_name="desk")
+        written(name, profile_name="issuer")
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def check_has_console(venue: Venue | None, variables: Mapping[str, str]) -> None
     :raises UsageError: the venue, or the environment, names another endpoint.
     """
     hint = "a console is only at AWS itself; credentials of another service are not sent there"
-    if venue is not None and venue.embedded_aws:
-        raise UsageError(f"{venue.name} is on the embedded AWS, which has no sign-in service and no console", hint=hint)
+    if venue is not None and venue.emulator:
+        raise UsageError(f"{venue.name} is on the AWS emulator, which has no sign-in service and no console", hint=hint)
     if venue is not None and venue.aws_endpoint_url is not None:
         raise UsageError(f"{venue.name} is at {venue.aws_endpoint_url}, which is not AWS", hint=hint)
     for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):

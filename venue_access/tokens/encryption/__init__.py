@@ -1,1 +1,1 @@
-"""Sealing: encrypting to one recipient what is handed to them, as age files or S/MIME messages."""
+"""Encryption: encrypting to one recipient what is handed to them, as age files or S/MIME messages."""

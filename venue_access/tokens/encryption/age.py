@@ -1,4 +1,4 @@
-"""The one door to pyrage: sealing to age and SSH public keys, or by a passphrase (https://age-encryption.org/v1)."""
+"""The one door to pyrage: encryption to age and SSH public keys, or by a passphrase (https://age-encryption.org/v1)."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def read_key(line: str) -> AgeKey:
         return AgeKey(text, _fingerprint(text))
     except (pyrage.RecipientError, binascii.Error) as error:
         raise UsageError(
-            f"the key {_begin(text)!r} cannot be sealed to: {_reason(text, str(error))}",
+            f"the key {_begin(text)!r} cannot be encrypted to: {_reason(text, str(error))}",
             hint="age encrypts to age1..., ssh-ed25519 and ssh-rsa (2048 bits or more) public keys",
         ) from error
 
 
 @dataclass(frozen=True)
-class AgeSeal:
-    """Seals to the holders of any of these keys: an age file of a tar archive."""
+class AgeEncryption:
+    """Encrypts to the holders of any of these keys: an age file of a tar archive."""
 
     keys: Sequence[AgeKey]
     way: str = "age"
@@ -57,7 +57,7 @@ class AgeSeal:
     def fingerprints(self) -> tuple[str, ...]:
         return tuple(key.fingerprint for key in self.keys)
 
-    def seal(self, parcel: Bundle) -> bytes:
+    def encrypt(self, parcel: Bundle) -> bytes:
         """The age file.
 
         :raises DeliveryError: it cannot be encrypted.
@@ -67,15 +67,15 @@ class AgeSeal:
 
 
 @dataclass(frozen=True)
-class PassphraseSeal:
-    """Seals by a passphrase; the derivation of the key from it (scrypt) takes a second or two on purpose."""
+class PassphraseEncryption:
+    """Encrypts by a passphrase; the derivation of the key from it (scrypt) takes a second or two on purpose."""
 
     passphrase: Secret
     way: str = "age-passphrase"
     ending: str = ".age"
     fingerprints: tuple[str, ...] = ()
 
-    def seal(self, parcel: Bundle) -> bytes:
+    def encrypt(self, parcel: Bundle) -> bytes:
         """The age file.
 
         :raises DeliveryError: it cannot be encrypted.

@@ -1,4 +1,4 @@
-"""What is sealed: one confidential file, and beside it a note in plain words; as a tar archive or a MIME message."""
+"""What is encrypted: one confidential file, and beside it a note in plain words; as a tar archive or a MIME message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Bundle:
     """One confidential file, and the note to whoever receives it."""
 
     name: str
-    """Names the sealed file, and the folder that an archive unpacks into."""
+    """Names the encrypted file, and the folder that an archive unpacks into."""
     subject: str
     """Of a mail; readable by everyone on its way."""
     note: str

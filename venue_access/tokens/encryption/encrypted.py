@@ -1,4 +1,4 @@
-"""Seals parcels to recipients and writes them."""
+"""Encrypts parcels to recipients and writes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from venue_access.tokens.encryption.keys import GivenKey, given_keys
 from venue_access.tokens.encryption.passphrase import generate
 
 
-class Seal(Protocol):
+class Encryptor(Protocol):
     """Encrypts a parcel so that one recipient opens it."""
 
     @property
@@ -37,13 +37,13 @@ class Seal(Protocol):
     def passphrase(self) -> Secret | None:
         """What opens it where no key does; to be told to the recipient by another channel."""
 
-    def seal(self, parcel: Bundle) -> bytes:
+    def encrypt(self, parcel: Bundle) -> bytes:
         """What the file holds."""
 
 
 @dataclass(frozen=True)
-class Sealing:
-    """How and where to seal what several recipients get; what can be refused is refused by ``prepare``.
+class Encryption:
+    """How and where to encrypt what several recipients get; what can be refused is refused by ``prepare``.
 
     :ivar show: shows a passphrase to the operator, once.
     """
@@ -56,64 +56,64 @@ class Sealing:
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     new_passphrase: Callable[[], Secret] = generate
     show: Callable[[str, Secret], None] = console.show_on_terminal
-    _seals: dict[str, Seal] = field(default_factory=dict)
+    _encryptors: dict[str, Encryptor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, wishes: DeliveryOptions, venue: Venue, *, several: bool, keys_folder: Path) -> Sealing:
+    def of(cls, options: DeliveryOptions, venue: Venue, *, several: bool, keys_folder: Path) -> Encryption:
         """What the flags ask for.
 
         :raises UsageError: they contradict each other, no file can be made there, or there is nobody to show a
             passphrase to.
         """
-        if wishes.passphrase:
-            if wishes.to is not None:
-                raise UsageError("--to and --passphrase exclude each other: a file opens by one of them")
+        if options.passphrase:
+            if options.recipient is not None:
+                raise UsageError("--recipient and --passphrase exclude each other: a file opens by one of them")
             console.check_terminal("a passphrase")
-        place = OutputTarget.of(wishes.out, several=several)
-        return cls(venue, place, keys_folder, wishes.to, wishes.passphrase)
+        place = OutputTarget.of(options.out, several=several)
+        return cls(venue, place, keys_folder, options.recipient, options.passphrase)
 
     def prepare(self, recipient: Recipient) -> None:
         """Find and check the keys of a recipient.
 
-        :raises UsageError: there is none that can be sealed to.
+        :raises UsageError: there is none that can be encrypted to.
         """
-        self._seals[recipient.name] = self._seal_to(recipient)
+        self._encryptors[recipient.name] = self._encrypt_to(recipient)
 
     def account(self, recipient: Recipient) -> Delivery:
-        """How it is sealed to a recipient who was prepared, for the ledger."""
-        seal = self._seals[recipient.name]
-        return Delivery(seal.way, seal.fingerprints)
+        """How it is encrypted to a recipient who was prepared, for the ledger."""
+        encrypt = self._encryptors[recipient.name]
+        return Delivery(encrypt.way, encrypt.fingerprints)
 
     def deliver(self, recipient: Recipient, parcel: Bundle) -> Path:
-        """Seal a parcel to a recipient who was prepared, and write it; then show the passphrase, if it is by one.
+        """Encrypt a bundle to a recipient who was prepared, and write it; then show the passphrase, if it is by one.
 
         :raises UsageError: it cannot be written.
         """
-        seal = self._seals[recipient.name]
-        path = self.place.write(parcel.name + seal.ending, seal.seal(parcel))
-        if seal.passphrase is not None:
-            self.show(f"passphrase of {path}, for {recipient.name}", seal.passphrase)
+        encrypt = self._encryptors[recipient.name]
+        path = self.place.write(parcel.name + encrypt.ending, encrypt.encrypt(parcel))
+        if encrypt.passphrase is not None:
+            self.show(f"passphrase of {path}, for {recipient.name}", encrypt.passphrase)
         return path
 
-    def _seal_to(self, recipient: Recipient) -> Seal:
-        """Each kind of seal loads its own package, and none of the other's."""
+    def _encrypt_to(self, recipient: Recipient) -> Encryptor:
+        """Each kind of encrypt loads its own package, and none of the other's."""
         if self.by_passphrase:
-            from venue_access.tokens.encryption.age import PassphraseSeal
+            from venue_access.tokens.encryption.age import PassphraseEncryption
 
-            return PassphraseSeal(self.new_passphrase())
+            return PassphraseEncryption(self.new_passphrase())
         keys = given_keys(recipient, self.to, folder=self.keys_folder)
-        return seal_to_keys(recipient, keys, sender=self.venue.contact, now=self.now())
+        return encrypt_to_keys(recipient, keys, sender=self.venue.contact, now=self.now())
 
 
-def seal_to_keys(recipient: Recipient, keys: Sequence[GivenKey], *, sender: str | None, now: datetime) -> Seal:
+def encrypt_to_keys(recipient: Recipient, keys: Sequence[GivenKey], *, sender: str | None, now: datetime) -> Encryptor:
     """Return what encrypts to keys of a recipient, which are all for age or all certificates.
 
     :raises UsageError: one of them cannot be encrypted to.
     """
     if not keys[0].is_certificate:
-        from venue_access.tokens.encryption.age import AgeSeal, read_key
+        from venue_access.tokens.encryption.age import AgeEncryption, read_key
 
-        return AgeSeal([read_key(key.content.decode()) for key in keys])
-    from venue_access.tokens.encryption.smime import SmimeSeal
+        return AgeEncryption([read_key(key.content.decode()) for key in keys])
+    from venue_access.tokens.encryption.smime import SmimeEncryption
 
-    return SmimeSeal.to_recipient(recipient, keys, sender=sender, now=now)
+    return SmimeEncryption.to_recipient(recipient, keys, sender=sender, now=now)

@@ -1,4 +1,4 @@
-"""The notes beside what is sealed, for somebody who has never used AWS. They hold nothing confidential."""
+"""The notes beside what is encrypted, for somebody who has never used AWS. They hold nothing confidential."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from venue_access.policies.session import TokenScope
 
 
 def token_instructions(
-    venue: Venue, recipient: Recipient, *, session: str, expires: datetime, narrowing: TokenScope | None = None
+    venue: Venue, recipient: Recipient, *, session: str, expires: datetime, scope: TokenScope | None = None
 ) -> str:
     """What a token is, what it allows and until when, how to use it, and whom to ask.
 
     :param session: the role session name.
     :param expires: UTC.
-    :param narrowing: what the token was narrowed to; the note tells of nothing that AWS would refuse.
+    :param scope: what the token was scoped to; the note tells of nothing that AWS would refuse.
     """
-    narrowing = narrowing or TokenScope()
+    scope = scope or TokenScope()
     sections = [
         (
             "WHAT THIS IS",
@@ -31,7 +31,7 @@ def token_instructions(
                 f" {session}."
             ),
         ),
-        ("WHAT IT ALLOWS", _list([*allowed(venue, narrowing), "nothing else"])),
+        ("WHAT IT ALLOWS", _list([*allowed(venue, scope), "nothing else"])),
         ("UNTIL WHEN", _until(expires, recipient.timezone)),
         (
             "HOW TO LOAD IT",
@@ -49,12 +49,12 @@ def token_instructions(
             + "\n\n"
             + _code(_profile(venue)),
         ),
-        ("HOW TO CHECK THAT IT WORKS", _check(venue, narrowing, session)),
-        *([] if narrowing.no_ecr else [("HOW TO LOG DOCKER IN", _docker(venue, narrowing))]),
+        ("HOW TO CHECK THAT IT WORKS", _check(venue, scope, session)),
+        *([] if scope.no_ecr else [("HOW TO LOG DOCKER IN", _docker(venue, scope))]),
         (
             "AFTERWARDS",
             _text(
-                "Delete token.json, this folder and the sealed file, and what you wrote into a credentials file. Do"
+                "Delete token.json, this folder and the encrypted file, and what you wrote into a credentials file. Do"
                 " not pass them on, by no mail and no chat: whoever needs access asks for a token of their own."
             ),
         ),
@@ -87,48 +87,48 @@ def external_id_instructions(venue: Venue, recipient: Recipient) -> str:
     return _joined(f"The external ID of {venue.name}, for {recipient.name}", sections)
 
 
-def allowed(venue: Venue, narrowing: TokenScope) -> list[str]:
+def allowed(venue: Venue, scope: TokenScope) -> list[str]:
     """What a token of a venue may do, a line each."""
-    if narrowing.policy is not None:
-        part = f"a part of what the venue {venue.name} offers, as {narrowing.policy.name} has it; ask which"
-        return [part, *_from_where(narrowing)]
+    if scope.policy is not None:
+        part = f"a part of what the venue {venue.name} offers, as {scope.policy.name} has it; ask which"
+        return [part, *_from_where(scope)]
     lines = []
-    if not narrowing.no_s3:
-        folders = " and ".join(_folders(venue, narrowing)) or "the venue's data bucket"
+    if not scope.no_s3:
+        folders = " and ".join(_folders(venue, scope)) or "the venue's data bucket"
         writing = ", write and delete" if venue.s3_allow_delete else " and write"
         lines.append(
-            f"list and read files in {folders}" if narrowing.read_only else f"list, read{writing} files in {folders}"
+            f"list and read files in {folders}" if scope.read_only else f"list, read{writing} files in {folders}"
         )
-    if not narrowing.no_ecr:
-        named = " and ".join(narrowing.ecr_repositories)
+    if not scope.no_ecr:
+        named = " and ".join(scope.ecr_repositories)
         names = named or f"whose names begin with {' or '.join(venue.ecr_repository_prefixes)}"
-        if narrowing.read_only:
+        if scope.read_only:
             lines.append(f"pull images from the ECR repositories (for containers) {names}")
         else:
             lines.append(
                 f"create ECR repositories (for containers) {names}, push images to them and pull images from them"
             )
-    return [*lines, *_from_where(narrowing)]
+    return [*lines, *_from_where(scope)]
 
 
-def _from_where(narrowing: TokenScope) -> list[str]:
-    return [f"all of this from {' and '.join(narrowing.source_cidrs)} only"] if narrowing.source_cidrs else []
+def _from_where(scope: TokenScope) -> list[str]:
+    return [f"all of this from {' and '.join(scope.source_cidrs)} only"] if scope.source_cidrs else []
 
 
-def _folders(venue: Venue, narrowing: TokenScope) -> list[str]:
+def _folders(venue: Venue, scope: TokenScope) -> list[str]:
     """The places in S3 that a token is let into; none where the inventory has no bucket."""
-    prefixes = narrowing.s3_prefixes or ("",)
-    if not venue.s3_buckets and narrowing.s3_prefixes:
+    prefixes = scope.s3_prefixes or ("",)
+    if not venue.s3_buckets and scope.s3_prefixes:
         return [f"the folder {prefix} of the venue's data bucket" for prefix in prefixes]
-    separator = "/" if narrowing.s3_prefixes else ""
+    separator = "/" if scope.s3_prefixes else ""
     return [f"s3://{bucket}{separator}{prefix}" for bucket in venue.s3_buckets or () for prefix in prefixes]
 
 
-def _check(venue: Venue, narrowing: TokenScope, session: str) -> str:
+def _check(venue: Venue, scope: TokenScope, session: str) -> str:
     commands, shown = ["aws sts get-caller-identity"], f"It shows a name that ends in {session}."
-    if not narrowing.no_s3 and narrowing.policy is None:
+    if not scope.no_s3 and scope.policy is None:
         bucket = venue.s3_buckets[0] if venue.s3_buckets else "NAME-OF-THE-BUCKET"
-        prefix = narrowing.s3_prefixes[0] if narrowing.s3_prefixes else ""
+        prefix = scope.s3_prefixes[0] if scope.s3_prefixes else ""
         commands.append(f"aws s3 ls {shlex.quote(f's3://{bucket}/{prefix}')}")
         there = "that folder" if prefix else "the bucket"
         shown = f"The first shows a name that ends in {session}, the second what is in {there}."
@@ -139,12 +139,12 @@ def _check(venue: Venue, narrowing: TokenScope, session: str) -> str:
     return _code("\n".join(commands)) + "\n\n" + _text(f"{shown} {errors}")
 
 
-def _docker(venue: Venue, narrowing: TokenScope) -> str:
+def _docker(venue: Venue, scope: TokenScope) -> str:
     registry = venue.registry
-    repository = (narrowing.ecr_repositories or (f"{venue.ecr_repository_prefixes[0]}my-tool",))[0]
+    repository = (scope.ecr_repositories or (f"{venue.ecr_repository_prefixes[0]}my-tool",))[0]
     use = f"docker pull {registry}/{repository}:1.0"
     told = "This login lasts 12 hours, longer than the token."
-    if not narrowing.read_only:
+    if not scope.read_only:
         told += " An image goes into a repository of its name, which is made once:"
         use = f"aws ecr create-repository --repository-name {repository}\ndocker push {registry}/{repository}:1.0"
     login = f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}"

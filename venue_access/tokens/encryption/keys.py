@@ -1,4 +1,4 @@
-"""Finds the public keys to seal to: those of the inventory or of ``--to``, as texts or in files."""
+"""Finds the public keys to encrypt to: those of the inventory or of ``--recipient``, as texts or in files."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class GivenKey:
 
 
 def given_keys(recipient: Recipient, to: str | None, *, folder: Path) -> tuple[GivenKey, ...]:
-    """The keys to seal to, all for age or all certificates: those of ``to``, else those of the inventory.
+    """The keys to encrypt to, all for age or all certificates: those of ``to``, else those of the inventory.
 
     Of an inventory that has both for somebody, the kind that stands first is taken.
 
-    :param to: ``--to``: texts of keys or names of files with them, by comma; relative to where one stands.
+    :param to: ``--recipient``: texts of keys or names of files with them, by comma; relative to where one stands.
     :param folder: the inventory's, to which the files that it names are relative.
     :raises UsageError: there is none, or a file cannot be read, or holds a private key.
     """
@@ -45,11 +45,13 @@ def given_keys(recipient: Recipient, to: str | None, *, folder: Path) -> tuple[G
         found = [key for text in _parted(os.path.expanduser(to)) for key in _read(os.path.expanduser(text), Path())]
     if not found:
         raise UsageError(
-            f"no key of {recipient.name} is known to seal to",
-            hint="add it to 'users:' in the inventory, give it with --to, or say --passphrase",
+            f"no key of {recipient.name} is known to encrypt to",
+            hint="add it to 'users:' in the inventory, give it with --recipient, or say --passphrase",
         )
     if len({key.is_certificate for key in found}) > 1:
-        raise UsageError("--to has keys for age and certificates, which open no common file", hint="give one kind")
+        raise UsageError(
+            "--recipient has keys for age and certificates, which open no common file", hint="give one kind"
+        )
     return tuple(found)
 
 

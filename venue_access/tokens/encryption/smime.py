@@ -1,4 +1,4 @@
-"""The door to cryptography for S/MIME: whether a certificate may be sealed to, and the encrypted message (RFC 8551)."""
+"""S/MIME encryption (RFC 8551) with ``cryptography``: check a recipient's certificate, and encrypt to it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Certificate:
     addresses: frozenset[str]
     """The email addresses that it is for."""
     unfit: str | None
-    """Why nothing can be sealed to its key, whoever and whenever; None where nothing speaks against."""
+    """Why nothing can be encrypted to its key, whoever and whenever; None where nothing speaks against."""
 
     @property
     def fingerprint(self) -> str:
@@ -45,7 +45,7 @@ class Certificate:
         return self.x509.fingerprint(SHA256()).hex(":").upper()
 
     def check(self, email: str, now: datetime) -> None:
-        """See that a message to ``email`` may be sealed to it now.
+        """See that a message to ``email`` may be encrypted to it now.
 
         Who signed it is not looked at: it is trusted as a bare key is, for having been given.
 
@@ -55,7 +55,7 @@ class Certificate:
         if reason is not None:
             name = self.x509.subject.rfc4514_string() or self.fingerprint
             raise UsageError(
-                f"the certificate {name} cannot be sealed to: {reason}",
+                f"the certificate {name} cannot be encrypted to: {reason}",
                 hint="ask the recipient for their present certificate for encryption, or for an age or SSH key",
             )
 
@@ -114,8 +114,8 @@ def _unfit(certificate: x509.Certificate) -> str | None:
 
 
 @dataclass(frozen=True)
-class SmimeSeal:
-    """Seals to the holders of any of these certificates' keys: a mail message, ready to be sent.
+class SmimeEncryption:
+    """Encrypts to the holders of any of these certificates' keys: a mail message, ready to be sent.
 
     EnvelopedData with AES-256-CBC and RSA, which every mail program and ``openssl`` open. The addresses and the subject
     are readable by everyone; the body is the encrypted parcel alone.
@@ -132,10 +132,10 @@ class SmimeSeal:
     @classmethod
     def to_recipient(
         cls, recipient: Recipient, keys: Sequence[GivenKey], *, sender: str | None, now: datetime
-    ) -> SmimeSeal:
-        """The seal to a recipient by the certificates that were given for them.
+    ) -> SmimeEncryption:
+        """The encrypt to a recipient by the certificates that were given for them.
 
-        :raises UsageError: the recipient's email is not known, or a certificate may not be sealed to.
+        :raises UsageError: the recipient's email is not known, or a certificate may not be encrypted to.
         """
         email = recipient.email or recipient.name
         if "@" not in email:
@@ -152,7 +152,7 @@ class SmimeSeal:
     def fingerprints(self) -> tuple[str, ...]:
         return tuple(certificate.fingerprint for certificate in self.certificates)
 
-    def seal(self, parcel: Bundle) -> bytes:
+    def encrypt(self, parcel: Bundle) -> bytes:
         """The message, as a mail program keeps it in a file."""
         builder = pkcs7.PKCS7EnvelopeBuilder().set_data(parcel.mime())
         builder = builder.set_content_encryption_algorithm(algorithms.AES256)

@@ -1,4 +1,4 @@
-"""Tokens as sealed parcels."""
+"""Tokens as encrypted parcels."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from venue_access.inventory.model import Recipient
 from venue_access.sensitive import Secret
 from venue_access.tokens.delivery import Delivery
 from venue_access.tokens.encryption.bundle import Bundle
-from venue_access.tokens.encryption.encrypted import Sealing
+from venue_access.tokens.encryption.encrypted import Encryption
 from venue_access.tokens.encryption.instructions import token_instructions
 from venue_access.tokens.formats import aws_json
 from venue_access.tokens.issue import Issued
 
 
 @dataclass(frozen=True)
-class SealedTokens:
-    """The ``DeliveryMethod`` of tokens that are sealed: what is printed is the path of each file."""
+class EncryptedTokens:
+    """The ``DeliveryMethod`` of tokens that are encrypted: what is printed is the path of each file."""
 
-    sealing: Sealing
+    encryption: Encryption
 
     def prepare(self, recipient: Recipient) -> None:
-        self.sealing.prepare(recipient)
+        self.encryption.prepare(recipient)
 
     def account(self, recipient: Recipient) -> Delivery:
-        return self.sealing.account(recipient)
+        return self.encryption.account(recipient)
 
     def deliver(self, issued: Issued) -> str:
-        return str(self.sealing.deliver(issued.recipient, _parcel(issued)))
+        return str(self.encryption.deliver(issued.recipient, _parcel(issued)))
 
 
 def _parcel(issued: Issued) -> Bundle:
@@ -38,7 +38,7 @@ def _parcel(issued: Issued) -> Bundle:
         issued.recipient,
         session=issued.role_session_name,
         expires=issued.token.expiration,
-        narrowing=issued.narrowing,
+        scope=issued.scope,
     )
     return Bundle(
         name=issued.role_session_name,

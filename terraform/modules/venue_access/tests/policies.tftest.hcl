@@ -86,7 +86,7 @@ run "a_rotation_adds_one_statement" {
   }
 }
 
-run "a_whole_account_is_not_narrowed" {
+run "a_whole_account_is_not_restricted" {
   command = plan
 
   variables {
@@ -101,11 +101,11 @@ run "a_whole_account_is_not_narrowed" {
 
   assert {
     condition     = keys(jsondecode(data.aws_iam_policy_document.trust.json).Statement[0].Condition) == ["StringEquals"]
-    error_message = "Nothing but the external ID must narrow a whole account."
+    error_message = "Nothing but the external ID must restrict a whole account."
   }
 }
 
-run "a_whole_account_beside_narrowed_principals_keeps_all_its_own" {
+run "a_whole_account_beside_restricted_principals_keeps_all_its_own" {
   command = plan
 
   variables {
@@ -141,7 +141,7 @@ run "further_conditions_and_session_actions" {
       statement.Condition.IpAddress["aws:SourceIp"] == ["192.0.2.0/24", "2001:db8::/32"] &&
       statement.Condition.StringEquals["aws:PrincipalOrgID"] == "o-a1b2c3d4e5"
     ])
-    error_message = "Every statement must be narrowed in the same way."
+    error_message = "Every statement must be restricted in the same way."
   }
 
   assert {

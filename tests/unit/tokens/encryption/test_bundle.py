@@ -1,4 +1,4 @@
-"""What is inside a sealed file: archive, message, note; and the passphrases."""
+"""What is inside a encrypted file: archive, message, note; and the passphrases."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ TOKEN_JSON = (
 PARCEL = Bundle(SESSION, "Your access to unity-dev", "Grüße: the note\n", "token.json", Secret(TOKEN_JSON), NOW)
 
 
-def note(timezone: str | None = None, narrowing: TokenScope | None = None, **variables: Any) -> str:
+def note(timezone: str | None = None, scope: TokenScope | None = None, **variables: Any) -> str:
     venue, alice = replace(a_venue(), **variables), Recipient("alice", timezone=timezone)
-    return token_instructions(venue, alice, session=SESSION, expires=UNTIL, narrowing=narrowing)
+    return token_instructions(venue, alice, session=SESSION, expires=UNTIL, scope=scope)
 
 
 def test_an_archive_unpacks_into_a_folder_of_its_own_that_its_owner_alone_reads() -> None:
@@ -75,19 +75,19 @@ def test_the_note_says_what_is_allowed_and_whom_to_ask() -> None:
     assert "list, read and write files in s3://one and s3://two" in note(s3_buckets=("one", "two"))
     assert "list, read, write and delete files in s3://one" in note(s3_buckets=("one",), s3_allow_delete=True)
     assert "begin with\n    unity-dev/" in note()
-    assert "  desk@example.org. Name the token" in note(contact="desk@example.org")
+    assert "  issuer@example.org. Name the token" in note(contact="issuer@example.org")
     assert "Whoever sent you this." in note()
-    assert "desk@example.org" in external_id_instructions(
-        replace(a_venue(), contact="desk@example.org"), Recipient("alice")
+    assert "issuer@example.org" in external_id_instructions(
+        replace(a_venue(), contact="issuer@example.org"), Recipient("alice")
     )
 
 
-def told(narrowing: TokenScope, **variables: Any) -> str:
-    """The note of a narrowed token, its lines joined."""
-    return " ".join(note(narrowing=narrowing, **{"s3_buckets": ("one",), **variables}).split())
+def told(scope: TokenScope, **variables: Any) -> str:
+    """The note of a scoped token, its lines joined."""
+    return " ".join(note(scope=scope, **{"s3_buckets": ("one",), **variables}).split())
 
 
-def test_the_note_of_a_narrowed_token_tells_of_nothing_that_would_be_refused() -> None:
+def test_the_note_of_a_scoped_token_tells_of_nothing_that_would_be_refused() -> None:
     reading = told(TokenScope(read_only=True, s3_prefixes=("in/", "a b/")))
     assert "- list and read files in s3://one/in/ and s3://one/a b/ - pull images from the ECR repositories" in reading
     assert "aws s3 ls s3://one/in/ The first" in reading
@@ -111,8 +111,8 @@ def test_the_note_of_a_narrowed_token_tells_of_nothing_that_would_be_refused() -
     assert "in the folder in/ of the venue's data bucket - nothing else" in files
     assert "docker" not in files.lower()
 
-    chosen = told(TokenScope(policy=PolicyFile("narrow.json", {})))
-    assert "- a part of what the venue unity-dev offers, as narrow.json has it; ask which - nothing else" in chosen
+    chosen = told(TokenScope(policy=PolicyFile("scope.json", {})))
+    assert "- a part of what the venue unity-dev offers, as scope.json has it; ask which - nothing else" in chosen
     assert "aws s3" not in chosen
 
 

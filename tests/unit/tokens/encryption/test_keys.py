@@ -1,4 +1,4 @@
-"""Which keys are sealed to, and what is no key."""
+"""Which keys are encrypted to, and what is no key."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_of_both_kinds_the_inventorys_first_decides_and_a_given_mixture_is_refus
     assert found(Recipient("alice", keys=(PEM, AGE)), None, tmp_path) == [PEM]
     monkeypatch.chdir(tmp_path)
     Path("alice.pem").write_text(PEM)
-    with pytest.raises(UsageError, match="--to has keys for age and certificates"):
+    with pytest.raises(UsageError, match="--recipient has keys for age and certificates"):
         given_keys(ALICE, f"{AGE},alice.pem", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
     ("to", "message"),
     [
-        (None, "no key of bob is known to seal to\n  add it to 'users:'"),
+        (None, "no key of bob is known to encrypt to\n  add it to 'users:'"),
         ("", "an empty text is no key"),
         (f"{AGE},", "an empty text is no key"),
         ("alice.pub", "the key file 'alice.pub' cannot be read: no such file or directory\n  give the"),
@@ -84,7 +84,7 @@ def test_a_file_with_a_private_key_is_refused_even_where_the_public_one_is_in_it
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (AGE[:-1], "'age1ql3z7hjy54pw3hyww5ay...' cannot be sealed to: it is damaged, or of a kind"),
+        (AGE[:-1], "'age1ql3z7hjy54pw3hyww5ay...' cannot be encrypted to: it is damaged, or of a kind"),
         ("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", "of a kind that is not supported"),
         (SSH[:-4], "it is damaged"),
         ("ecdsa-sha2-nistp256 AAAA", "ecdsa-sha2-nistp256 keys only sign"),

@@ -1,4 +1,4 @@
-"""Whether a certificate may be sealed to."""
+"""Whether a certificate may be encrypted to."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.certificates import NOW, Card
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.encryption.keys import GivenKey
-from venue_access.tokens.encryption.smime import SmimeSeal, read_certificate
+from venue_access.tokens.encryption.smime import SmimeEncryption, read_certificate
 
 ALICE = Recipient("alice", email="Alice@Example.org")
 
 
-def seal_to(content: bytes, recipient: Recipient = ALICE) -> SmimeSeal:
-    return SmimeSeal.to_recipient(recipient, [GivenKey(content, "alice.pem", True)], sender=None, now=NOW)
+def encrypt_to(content: bytes, recipient: Recipient = ALICE) -> SmimeEncryption:
+    return SmimeEncryption.to_recipient(recipient, [GivenKey(content, "alice.pem", True)], sender=None, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def seal_to(content: bytes, recipient: Recipient = ALICE) -> SmimeSeal:
 )
 def test_a_certificate_for_encrypting_to_the_recipient_is_taken(card: dict[str, Any]) -> None:
     made = Card(**card)
-    assert seal_to(made.pem.encode()).fingerprints == seal_to(made.der).fingerprints
+    assert encrypt_to(made.pem.encode()).fingerprints == encrypt_to(made.der).fingerprints
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_a_certificate_for_encrypting_to_the_recipient_is_taken(card: dict[str, 
 )
 def test_any_other_is_refused_with_the_reason(card: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError) as refused:
-        seal_to(Card(**card).pem.encode())
-    assert f"the certificate CN=Alice Example cannot be sealed to: {reason}" in refused.value.message.replace(
+        encrypt_to(Card(**card).pem.encode())
+    assert f"the certificate CN=Alice Example cannot be encrypted to: {reason}" in refused.value.message.replace(
         "1.2.840.113549.1.9.1=alice@example.org,", ""
     )
 
 
 def test_whose_certificate_it_is_cannot_be_known_without_the_recipients_email() -> None:
     with pytest.raises(UsageError, match="no email of bob is known, so a certificate may be anybody's"):
-        seal_to(Card().der, Recipient("bob"))
-    assert seal_to(Card().der, Recipient("alice@example.org")).to == "alice@example.org"
+        encrypt_to(Card().der, Recipient("bob"))
+    assert encrypt_to(Card().der, Recipient("alice@example.org")).to == "alice@example.org"
 
 
 @pytest.mark.parametrize(

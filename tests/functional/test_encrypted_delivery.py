@@ -1,4 +1,4 @@
-"""Sealed tokens, opened by what recipients have: age, openssl, tar, a mail program's parser."""
+"""Encrypted tokens, opened by what recipients have: age, openssl, tar, a mail program's parser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from venue_access.tokens.encryption.smime import read_certificate
 
 needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="needs age")
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
-SEAL = ("issue-token", "--user", "alice", "--venue", "shared-dev", "--seal")
+ENCRYPT = ("issue-token", "--user", "alice", "--venue", "shared-dev", "--encrypt")
 
 
 def run(*command: str | Path, typed: bytes | None = None) -> bytes:
@@ -42,7 +42,7 @@ def unpacked(archive: bytes) -> dict[str, str]:
         return {Path(entry.name).name: file.read().decode() for entry, file in entries if file is not None}
 
 
-def sealed_file(kit: Kit, result: Result) -> Path:
+def encrypted_file(kit: Kit, result: Result) -> Path:
     """The one file that a command wrote, which is all that it printed."""
     assert result.code == 0, result.err
     path = kit.folder / result.out.rstrip("\n")
@@ -80,11 +80,13 @@ def a_key(kind: str, folder: Path) -> tuple[Path, str]:
 
 @needs_age
 @pytest.mark.parametrize("kind", ["age", "ed25519", "rsa"])
-def test_the_stock_age_opens_what_is_sealed_to_a_key(kind: str, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
+def test_the_stock_age_opens_what_is_encrypted_to_a_key(
+    kind: str, provisioned: tuple[Kit, str], tmp_path: Path
+) -> None:
     kit, venue = provisioned
     private, public = a_key(kind, tmp_path)
-    result = kit.done(*SEAL, "--to", public)
-    path = sealed_file(kit, result)
+    result = kit.done(*ENCRYPT, "--recipient", public)
+    path = encrypted_file(kit, result)
     files = unpacked(run("age", "-d", "-i", private, path))
     token = json.loads(files["token.json"])
     assert works(kit, token)
@@ -103,7 +105,7 @@ def test_any_of_several_keys_in_a_file_opens_it_and_the_folder_can_be_chosen(
     shown = run("ssh-keygen", "-lf", tmp_path / "key-ed25519.pub").decode().split()[1]
     assert read_key(keys[1][1]).fingerprint == shown
     (tmp_path / "alice.txt").write_text("".join(f"{public}\n" for _, public in keys))
-    result = kit.done(*SEAL, "--to", str(tmp_path / "alice.txt"), "--out", str(tmp_path))
+    result = kit.done(*ENCRYPT, "--recipient", str(tmp_path / "alice.txt"), "--out", str(tmp_path))
     assert Path(result.out.strip()).parent == tmp_path
     for private, _ in keys:
         assert "token.json" in unpacked(run("age", "-d", "-i", private, result.out.strip()))
@@ -127,9 +129,9 @@ def test_each_of_several_users_gets_a_file_of_their_own_that_the_others_cannot_o
     }
     shared.write_inventory(hosts)
     (tmp_path / "out").mkdir()
-    result = shared("issue-token", "--user", "alice,bob,carol", "--venue", venue, "--seal", "--out", "out")
+    result = shared("issue-token", "--user", "alice,bob,carol", "--venue", venue, "--encrypt", "--out", "out")
     assert result.code == 2
-    assert "error: carol: no key of carol is known to seal to" in result.err
+    assert "error: carol: no key of carol is known to encrypt to" in result.err
     paths = dict(zip(keys, result.out.splitlines(), strict=True))
     for name, (private, _) in keys.items():
         assert "token.json" in unpacked(run("age", "-d", "-i", private, tmp_path / paths[name]))
@@ -141,9 +143,9 @@ def test_each_of_several_users_gets_a_file_of_their_own_that_the_others_cannot_o
 @needs_age
 def test_a_passphrase_is_shown_on_the_terminal_alone_and_opens_it(provisioned: tuple[Kit, str]) -> None:
     kit, _ = provisioned
-    command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *SEAL, "--passphrase"]
+    command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *ENCRYPT, "--passphrase"]
     issued = at_terminal(command, folder=kit.folder, environment=kit.environment)
-    path = sealed_file(kit, Result(issued.code, issued.out.decode(), issued.screen))
+    path = encrypted_file(kit, Result(issued.code, issued.out.decode(), issued.screen))
     (shown,) = re.findall(r"passphrase of (\S+), for alice: ([a-z-]{47})\r\n", issued.screen)
     assert shown[0] == path.name
     opened = at_terminal(["age", "-d", path], folder=kit.folder, environment=kit.environment, answer=shown[1])
@@ -156,7 +158,7 @@ def test_a_passphrase_is_shown_on_the_terminal_alone_and_opens_it(provisioned: t
 
 def test_without_a_terminal_there_is_no_passphrase_and_no_token(provisioned: tuple[Kit, str]) -> None:
     kit, _ = provisioned
-    result = kit(*SEAL, "--passphrase")
+    result = kit(*ENCRYPT, "--passphrase")
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("error: there is no terminal to show a passphrase on\n")
 
@@ -175,8 +177,8 @@ def test_openssl_opens_the_message_and_a_mail_program_reads_its_parts(
     certificate, key = card.save(tmp_path)
     (tmp_path / "alice.der").write_bytes(card.der)
     to = {"pem": str(certificate), "der": str(tmp_path / "alice.der"), "text": card.pem}[form]
-    result = kit.done(*SEAL, "--to", to)
-    path = sealed_file(kit, result)
+    result = kit.done(*ENCRYPT, "--recipient", to)
+    path = encrypted_file(kit, result)
     assert path.suffix == ".eml"
     outside = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     assert (outside["To"], outside["Subject"]) == ("alice@example.org", f"Your access to {venue}")
@@ -222,11 +224,11 @@ def test_a_recipient_opens_both_kinds_with_the_commands_of_the_document(
     private.rename(tmp_path / "key.txt")
     certificate, _ = Card().save(tmp_path)
     for heading, to in (("ends in .age", public), ("ends in .eml", str(certificate))):
-        sealed = Path(kit.done(*SEAL, "--to", to, "--out", str(tmp_path)).out.strip())
+        encrypted = Path(kit.done(*ENCRYPT, "--recipient", to, "--out", str(tmp_path)).out.strip())
         commands = shown(heading)
         assert commands
         for command in commands:
-            mine = command.replace("alice-20261120T221500Z-3f9c21ab", sealed.stem)
+            mine = command.replace("alice-20261120T221500Z-3f9c21ab", encrypted.stem)
             run("bash", "-o", "pipefail", "-c", f"cd {shlex.quote(str(tmp_path))} && {mine}")
     assert b"token.json" in (tmp_path / "opened.eml").read_bytes()
 
@@ -235,13 +237,13 @@ def test_a_recipient_opens_both_kinds_with_the_commands_of_the_document(
 
 
 @needs_age
-def test_an_external_id_is_handed_over_sealed_and_is_the_one_that_tokens_are_issued_with(
+def test_an_external_id_is_handed_over_encrypted_and_is_the_one_that_tokens_are_issued_with(
     provisioned: tuple[Kit, str], tmp_path: Path
 ) -> None:
     kit, venue = provisioned
     private, public = a_key("age", tmp_path)
-    result = kit.done("external-id.send", "--venue", venue, "--user", "alice", "--to", public)
-    path = sealed_file(kit, result)
+    result = kit.done("external-id.send", "--venue", venue, "--user", "alice", "--recipient", public)
+    path = encrypted_file(kit, result)
     assert re.fullmatch(rf"alice-{venue}-external-id-\d{{8}}T\d{{6}}Z\.age", path.name)
     files = unpacked(run("age", "-d", "-i", private, path))
     given = files["external-id.txt"]

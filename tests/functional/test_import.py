@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, embedded
+from tests.functional.kit import ACCOUNT, Kit, emulated
 from tests.functional.test_provision import REST, iam_documents, live_ids, parameter_of, role_of
 from venue_access.aws.parameters import overwrite_parameter
 from venue_access.sensitive import ExternalId
@@ -44,7 +44,7 @@ def test_a_venue_made_by_hand_keeps_its_external_id_and_what_others_hung_on_its_
     assert was is not None
 
     checked = kit.done("provision", "--check", "--diff")
-    assert f"{venue}: adopting aws_iam_role.this, which exists already" in checked.err
+    assert f"{venue}: importing aws_iam_role.this, which exists already" in checked.err
     assert kit.root().role(role_of(venue)) == was
 
     result = kit.done("provision", "--diff")
@@ -81,14 +81,14 @@ def test_a_lost_or_cut_off_state_is_replaced_by_what_exists(kit: Kit, venue: str
     result = kit.done("provision")
     # That it detaches what others attached is known to Terraform alone, and entered into the state anew.
     assert result.out == f"{venue} : ok=9 changed=1 {REST}\n"
-    assert result.err.count("adopting") == 6
+    assert result.err.count("importing") == 6
     assert (folder / "terraform.tfstate.unreadable").exists() is not is_lost
     assert iam_documents(kit, venue) == before
-    assert "adopting" not in kit.done("provision").err
+    assert "importing" not in kit.done("provision").err
 
 
 @pytest.mark.soak
-def test_with_the_state_lost_only_what_is_left_is_adopted(kit: Kit, venue: str) -> None:
+def test_with_the_state_lost_only_what_is_left_is_imported(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)
     s3 = f"arn:aws:iam::{ACCOUNT}:policy/{role}-s3"
@@ -100,7 +100,7 @@ def test_with_the_state_lost_only_what_is_left_is_adopted(kit: Kit, venue: str) 
 
     result = kit.done("provision")
     assert result.out == f"{venue} : ok=9 changed=4 {REST}\n"
-    assert result.err.count("adopting") == 3
+    assert result.err.count("importing") == 3
     assert live_ids(kit, venue) == ids
 
 
@@ -138,28 +138,28 @@ def test_an_external_id_edited_by_hand_is_not_guessed_at(kit: Kit, venue: str, k
     assert "something-else" not in refused.err
 
 
-def test_a_role_that_would_not_stay_what_it_is_is_not_adopted(kit: Kit, venue: str) -> None:
+def test_a_role_that_would_not_stay_what_it_is_is_not_imported(kit: Kit, venue: str) -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/platform/boundary"
-    kit.write_inventory({venue: embedded(venue, emulator_seed={"permissions_boundaries": ["platform/boundary"]})})
+    kit.write_inventory({venue: emulated(venue, emulator_seed={"permissions_boundaries": ["platform/boundary"]})})
     kit.done("local.up")
     make_by_hand(kit, venue, path="/teams/", boundary=boundary)
 
-    kit.write_inventory({venue: embedded(venue)})
+    kit.write_inventory({venue: emulated(venue)})
     path = kit("provision")
     assert path.code == 2
     assert "set role_path: /teams/" in path.err
 
-    kit.write_inventory({venue: embedded(venue, role_path="/teams/", permissions_boundary="platform/boundry")})
+    kit.write_inventory({venue: emulated(venue, role_path="/teams/", permissions_boundary="platform/boundry")})
     misspelt = kit("provision")
     assert misspelt.code == 2
     assert "permissions_boundary: there is no policy" in misspelt.err
 
-    kit.write_inventory({venue: embedded(venue, role_path="/teams/")})
+    kit.write_inventory({venue: emulated(venue, role_path="/teams/")})
     unnamed = kit("provision")
     assert unnamed.code == 2
     assert "set permissions_boundary: platform/boundary" in unnamed.err
 
-    kit.write_inventory({venue: embedded(venue, role_path="/teams/", permissions_boundary="platform/boundary")})
+    kit.write_inventory({venue: emulated(venue, role_path="/teams/", permissions_boundary="platform/boundary")})
     assert "ok=9" in kit.done("provision").out
     role = kit.root().role(role_of(venue))
     assert role is not None

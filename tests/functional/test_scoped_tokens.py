@@ -1,4 +1,4 @@
-"""Narrowed tokens on the embedded AWS: what is inside works, what is outside is denied, by calls of a recipient's."""
+"""Scoped tokens on the AWS emulator: what is inside works, what is outside is denied, by calls of a recipient's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, REGION, Kit, embedded
+from tests.functional.kit import ACCOUNT, REGION, Kit, emulated
 from tests.functional.proxy import Proxy
 from tests.functional.test_issue_token import ledger, refused
 from venue_access.aws.client import AwsClient
@@ -133,7 +133,7 @@ CASES: dict[tuple[str, ...], dict[str, Call]] = {
     ("--no-s3", *REPOSITORY, "--read-only"): {**LOGIN, **ECR_READS},
     ("--no-ecr", "--source-ip", ELSEWHERE): {},
 }
-"""What works with a token narrowed by these flags; whatever else of ALL there is, does not."""
+"""What works with a token scoped by these flags; whatever else of ALL there is, does not."""
 
 
 @pytest.fixture(scope="module")
@@ -173,10 +173,10 @@ def test_several_prefixes_and_repositories_are_each_inside(furnished: Kit) -> No
     }
 
 
-def test_a_token_of_one_venue_is_narrowed_by_its_own_names(furnished: Kit, tmp_path: Path) -> None:
+def test_a_token_of_one_venue_is_scoped_by_its_own_names(furnished: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path, furnished.work_directory)
-    names = ("narrow-one", "narrow-two")
-    kit.write_inventory({name: embedded(name, stack="narrow") for name in names})
+    names = ("scope-one", "scope-two")
+    kit.write_inventory({name: emulated(name, stack="scope") for name in names})
     kit.done("provision", "--limit", "all")
     for name, other in (names, names[::-1]):
         flags = ("--s3-prefix", "in", "--ecr-repository", f"{name}/a")
@@ -194,28 +194,28 @@ def test_a_token_of_one_venue_is_narrowed_by_its_own_names(furnished: Kit, tmp_p
         )
 
 
-def test_a_policy_of_the_operators_own_is_what_the_token_is_narrowed_to(furnished: Kit, tmp_path: Path) -> None:
+def test_a_policy_of_the_operators_own_is_what_the_token_is_scoped_to(furnished: Kit, tmp_path: Path) -> None:
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/incoming/*"}
     file = tmp_path / "mine.json"
     file.write_text(json.dumps({"Version": "2012-10-17", "Statement": statement}, indent=4))
     assert what_works(token(furnished, "--policy", str(file))) == {"get inside"}
-    assert ledger(furnished)[-1]["narrowing"] == "the policy of mine.json"
+    assert ledger(furnished)[-1]["scope"] == "the policy of mine.json"
     assert what_works(token(furnished, "--policy", str(file), "--source-ip", HERE)) == {"get inside"}
     assert what_works(token(furnished, "--policy", str(file), "--source-ip", ELSEWHERE)) == set()
 
 
-def test_what_the_token_was_narrowed_to_is_told_and_entered(furnished: Kit) -> None:
+def test_what_the_token_was_scoped_to_is_told_and_entered(furnished: Kit) -> None:
     result = furnished.done("issue-token", "--user", "alice", "--venue", VENUE, "--read-only", *PREFIX)
-    assert "narrowed to: read-only; S3 incoming/, 0% of the room for session policies" in result.err
+    assert "scoped to: read-only; S3 incoming/, 0% of the room for session policies" in result.err
     assert result.document()["PackedPolicySize"] == 0
-    assert ledger(furnished)[-1]["narrowing"] == "read-only; S3 incoming/"
+    assert ledger(furnished)[-1]["scope"] == "read-only; S3 incoming/"
     plain = furnished.done("issue-token", "--user", "alice", "--venue", VENUE)
     assert "PackedPolicySize" not in plain.document()
-    assert "narrowed" not in plain.err
-    assert ledger(furnished)[-1]["narrowing"] is None
+    assert "scoped" not in plain.err
+    assert ledger(furnished)[-1]["scope"] is None
 
 
-def test_each_of_several_users_gets_a_narrowed_token(furnished: Kit) -> None:
+def test_each_of_several_users_gets_a_scoped_token(furnished: Kit) -> None:
     lines = furnished.done("issue-token", "--user", "alice,bob", "--venue", VENUE, "--no-s3").out.splitlines()
     assert len(lines) == 2
     for line in lines:
@@ -256,7 +256,7 @@ def test_aws_is_asked_for_the_bucket_only_where_the_policy_names_it(
     root = furnished.root()
     root.call("ssm", "put_parameter", Name=parameter, Value=BUCKET, Type="String", Overwrite=True)
     kit = Kit(tmp_path, furnished.work_directory)
-    kit.write_inventory({VENUE: embedded(VENUE, s3_buckets=None, aws_endpoint_url=proxy.url)})
+    kit.write_inventory({VENUE: emulated(VENUE, s3_buckets=None, aws_endpoint_url=proxy.url)})
     calls = {}
     for flags in ((), ("--no-s3",), PREFIX):
         proxy.forget()
