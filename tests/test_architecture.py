@@ -35,7 +35,7 @@ LAYERS = (
 
 ADAPTERS = {
     "boto3": ("aws.client",),
-    "botocore": ("aws.client", "aws.faults", "aws.role_session"),
+    "botocore": ("aws.errors", "aws.botocore_sessions"),
     "cryptography": (
         "emulator.certificate",
         "tokens.encryption.smime",

@@ -132,4 +132,4 @@ def _of_venue(asked: argparse.Namespace, delivering: ExitStack) -> tuple[Session
             source_profile=asked.source_profile,
         )
     )
-    return Session(token.keys, token.expiration), {"arn": token.arn}
+    return Session(token.credentials, token.expiration), {"arn": token.arn}

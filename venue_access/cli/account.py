@@ -279,10 +279,9 @@ def account_profile(
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
     more += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
-    if chosen.emulator and not context.config.run.dry:
-        app.accounts.start_emulator()  # its port is chosen when it starts
     name = chosen.name if profile_name is None else profile_name
-    profile = Profile(name, [program(), *arguments, *more], chosen.region, app.accounts.endpoint(chosen))
+    endpoint = app.accounts.endpoint(chosen) if context.config.run.dry else app.accounts.start_endpoint(chosen)
+    profile = Profile(name, [program(), *arguments, *more], chosen.region, endpoint)
     path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=context.config.run.dry)
     if dry(context, f"write into {path}:\n{profile.text()}"):
         return

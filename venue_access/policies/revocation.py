@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.aws.session_names import user_part
+from venue_access.aws.identity import user_part
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, REVOCATION_PREFIX, Policy, size
 
 LONGEST_SESSION = timedelta(hours=12)

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from venue_access import console
-from venue_access.aws.buckets import find_buckets
 from venue_access.aws.client import AssumedRole, AwsClient
-from venue_access.aws.identity import why_not_trusted
-from venue_access.aws.session_names import role_session_name
+from venue_access.aws.identity import role_session_name, why_not_trusted
+from venue_access.aws.parameters import find_buckets
 from venue_access.errors import AccessDenied, AwsError, Interrupted, UsageError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.inventory.recipients import find_recipient

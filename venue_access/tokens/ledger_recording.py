@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from venue_access import console
 from venue_access.errors import (
     AwsError,
+    ConnectionFailed,
+    CredentialsError,
     DeliveryError,
     Interrupted,
     ServiceUnavailable,
-    Unreachable,
     VenueAccessError,
 )
 from venue_access.inventory.model import Recipient
@@ -87,7 +88,7 @@ class Recorder:
         # What did not reach AWS, or fell to a fault of its own, or was told no by the kit itself, is no refusal of it.
         if (
             not isinstance(error, AwsError)
-            or isinstance(error, (ServiceUnavailable, Unreachable))
+            or isinstance(error, (ServiceUnavailable, CredentialsError, ConnectionFailed))
             or error.code is None
         ):
             return
@@ -101,7 +102,7 @@ class Recorder:
         return {
             "recipient": issued.recipient.name,
             "role_session_name": issued.role_session_name,
-            "access_key_id": issued.token.keys.access_key_id,
+            "access_key_id": issued.token.credentials.access_key_id,
             "expires": issued.token.expiration,
             "delivery": delivery.way,
             "key_fingerprints": delivery.fingerprints,

@@ -11,8 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.aws.session_names import is_of_a_token
-from venue_access.errors import AwsError, CheckFailed, ServiceUnavailable, Unreachable, UsageError
+from venue_access.aws.identity import is_of_a_token
+from venue_access.errors import (
+    AwsError,
+    CheckFailed,
+    ConnectionFailed,
+    CredentialsError,
+    ServiceUnavailable,
+    UsageError,
+)
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions
 from venue_access.policies import inline as inline_policies
@@ -129,7 +136,7 @@ class Revoker:
         except AwsError as error:
             if error.code == _LIMIT_EXCEEDED:  # somebody else was at it
                 raise self._no_room(revocation) from error
-            if isinstance(error, (ServiceUnavailable, Unreachable)):
+            if isinstance(error, (ServiceUnavailable, CredentialsError, ConnectionFailed)):
                 raise self._unknown(error) from error
             raise
         return Revoked(

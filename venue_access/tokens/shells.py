@@ -41,7 +41,7 @@ def variables(token: AssumedRole, region: str) -> dict[str, str | None]:
 
     :raises DeliveryError: a value has a NUL in it, which no environment holds.
     """
-    keys = token.keys
+    keys = token.credentials
     found: dict[str, str | None] = {
         "AWS_ACCESS_KEY_ID": keys.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key.reveal(),

@@ -54,7 +54,7 @@ def test_one_of_several_principals_is_enough() -> None:
 
 def test_a_role_session_never_carries_the_mfa_that_a_venue_demands() -> None:
     venue = a_venue(trusted_principals=(f"arn:aws:iam::{ACCOUNT}:root",), require_mfa=True)
-    assert "demands MFA" in str(why_not_trusted(venue, CallerIdentity(ACCOUNT, SESSION)))
+    assert "requires MFA" in str(why_not_trusted(venue, CallerIdentity(ACCOUNT, SESSION)))
     assert why_not_trusted(venue, CallerIdentity(ACCOUNT, USER)) is None
 
 

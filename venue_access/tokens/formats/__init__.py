@@ -160,9 +160,9 @@ def aws_json(token: AssumedRole) -> dict[str, Any]:
     document: dict[str, Any] = {
         "AssumedRoleUser": {"AssumedRoleId": token.assumed_role_id, "Arn": token.arn},
         "Credentials": {
-            "AccessKeyId": token.keys.access_key_id,
-            "SecretAccessKey": token.keys.secret_access_key.reveal(),
-            "SessionToken": token.keys.session_token.reveal() if token.keys.session_token else "",
+            "AccessKeyId": token.credentials.access_key_id,
+            "SecretAccessKey": token.credentials.secret_access_key.reveal(),
+            "SessionToken": token.credentials.session_token.reveal() if token.credentials.session_token else "",
             "Expiration": utc(token.expiration),
         },
     }

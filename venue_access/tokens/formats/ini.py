@@ -42,7 +42,7 @@ def endpoint_settings(endpoint: Endpoint | None) -> dict[str, str]:
 
 
 def _write(token: AssumedRole, terms: FormatOptions) -> str:
-    keys = token.keys
+    keys = token.credentials
     settings = {
         "aws_access_key_id": keys.access_key_id,
         "aws_secret_access_key": keys.secret_access_key.reveal(),
