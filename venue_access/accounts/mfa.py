@@ -10,9 +10,9 @@ from datetime import timezone
 from venue_access.accounts.account import Account
 from venue_access.accounts.cache import Session
 from venue_access.aws.client import AwsClient, Credentials
-from venue_access.durations import length
 from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, UsageError
 from venue_access.sensitive import Secret
+from venue_access.times import parse_duration
 
 SHORTEST, LONGEST = 900, 129_600
 """Seconds (AWS STS API reference, GetSessionToken, DurationSeconds)."""
@@ -25,7 +25,7 @@ def session_seconds(text: str) -> int:
 
     :raises UsageError: AWS would not give it.
     """
-    total = length(text, "--duration")
+    total = parse_duration(text, "--duration")
     if not SHORTEST <= total <= LONGEST:
         raise UsageError(f"--duration {text} is {total} s; AWS gives sessions for 900 s (15m) to 129600 s (36h)")
     return total

@@ -8,9 +8,11 @@ import secrets
 from datetime import datetime
 
 from venue_access.aws.client import AwsClient, CallerIdentity
-from venue_access.errors import CredentialsError
+from venue_access.errors import CredentialsError, UsageError
 from venue_access.inventory.model import Venue
 
+CHAINED = 3_600
+"""The maximum seconds of a session that a role session assumes (IAM User Guide, "Role chaining")."""
 _LONGEST = 64
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)  # AWS STS API reference, AssumeRole, RoleSessionName
 _WITH_HASH = re.compile(r".*-[0-9a-f]{12}", re.ASCII)
@@ -100,3 +102,31 @@ def user_part(user: str) -> str:
 def is_of_a_token(name: str) -> bool:
     """Return whether a name has the form that ``role_session_name`` gives; an incomplete copy does not."""
     return _OF_A_TOKEN.fullmatch(name) is not None
+
+
+# -- durations of role sessions ----------------------------------------------------------------------------------------
+
+
+def check_duration_for_caller(seconds: int, caller: CallerIdentity) -> None:
+    """Refuse a duration that AWS refuses to this caller, whichever the role.
+
+    :raises UsageError: the caller is a role session, and not that of an EC2 instance.
+    """
+    if caller.chains and seconds > CHAINED:
+        raise UsageError(
+            f"--duration of {seconds} s: your credentials are a role session ({caller.arn}), and AWS caps a role that"
+            f" is assumed from one at {CHAINED} s (role chaining)",
+            hint="ask for 1h or less, or issue with the credentials of an IAM user",
+        )
+
+
+def check_duration_for_role(seconds: int, role_maximum: int) -> None:
+    """Refuse a duration that exceeds the role's maximum.
+
+    :raises UsageError: it does.
+    """
+    if seconds > role_maximum:
+        raise UsageError(
+            f"--duration of {seconds} s is more than the role's maximum of {role_maximum} s",
+            hint="ask for less, or raise max_session_duration in the inventory and provision the venue",
+        )

@@ -19,6 +19,7 @@ from venue_access.errors import (
 from venue_access.inventory.model import Recipient
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
+from venue_access.times import to_minute
 from venue_access.tokens.delivery import Delivery, DeliveryMethod
 from venue_access.tokens.issue import Issued, Outcome, Refused, TokenRequest, Unrecorded, issue
 
@@ -75,7 +76,7 @@ class Recorder:
         self._undelivered.pop(name, None)
         return DeliveryError(
             f"the token {name} of {venue} is out and was not delivered: {why}",
-            hint=f"it lasts until {issued.token.expiration:%Y-%m-%d %H:%M} UTC; revoke it with: invoke revoke-token"
+            hint=f"it lasts until {to_minute(issued.token.expiration)}; revoke it with: invoke revoke-token"
             f" --venue {venue} --session {name}",
         )
 

@@ -26,6 +26,7 @@ from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as denies
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, Policy, size
 from venue_access.policies.revocation import Revocation
+from venue_access.times import iso, to_minute
 from venue_access.tokens.revocation_proof import Proof, Wait
 
 _LIMIT_EXCEEDED = "LimitExceeded"
@@ -53,14 +54,14 @@ class Standing:
             "scope": None if found is None else found.scope,
             "session": None if found is None else found.session,
             "user": None if found is None else found.user,
-            "issued_before": None if before is None else f"{before:%Y-%m-%dT%H:%M:%SZ}",
-            "expires": f"{self.expires:%Y-%m-%dT%H:%M:%SZ}",
+            "issued_before": None if before is None else iso(before),
+            "expires": iso(self.expires),
         }
 
     def line(self) -> str:
         """What it denies and until when, in a line."""
         what = "something else: its policy was changed" if self.revocation is None else str(self.revocation)
-        return f"{self.name}: {what}; needed until {self.expires:%Y-%m-%d %H:%M} UTC"
+        return f"{self.name}: {what}; needed until {to_minute(self.expires)}"
 
 
 class Revoker:
