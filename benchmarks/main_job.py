@@ -79,7 +79,7 @@ class Bench:
         endpoint = aws_emulator(self.kit.work_directory).endpoint()
         environment = {
             **self.kit.environment,
-            **self.operator.keys().environment(),
+            **self.operator.credentials().environment(),
             "AWS_ENDPOINT_URL": endpoint.url,
             "AWS_CA_BUNDLE": str(endpoint.ca_file),
             "AWS_DEFAULT_REGION": REGION,
@@ -100,7 +100,7 @@ def bare_terraform(root: Path, operator: AwsClient, *arguments: str) -> None:
     """Terraform as a person runs it in a rendered root."""
     found = cli_config_environment(os.environ, Path.home(), CHECKOUT / ".venue-access")
     environment = {
-        **terraform_environment({**os.environ, **found}, operator.keys(), REGION, operator.endpoint),
+        **terraform_environment({**os.environ, **found}, operator.credentials(), REGION, operator.endpoint),
         "GOGC": "100",  # Go's default: the kit's setting is part of what is measured
     }
     command = [os.environ.get("INVOKE_TERRAFORM", "terraform"), *arguments, "-no-color"]

@@ -20,7 +20,7 @@ from venue_access.sensitive import REDACTED, ExternalId, Secret, SensitiveStr
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
-    ("base", ("errors", "console", "sensitive", "files", "jsonl", "config", "hardening", "deadline", "durations")),
+    ("base", ("errors", "console", "sensitive", "files", "jsonl", "config", "hardening", "deadline", "times")),
     ("inventory", ("inventory",)),
     ("AWS", ("aws", "emulator", "policies")),
     ("ledger", ("ledger",)),
@@ -35,7 +35,7 @@ LAYERS = (
 
 ADAPTERS = {
     "boto3": ("aws.client",),
-    "botocore": ("aws.client", "aws.faults", "aws.role_session"),
+    "botocore": ("aws.errors", "aws.botocore_sessions"),
     "cryptography": (
         "emulator.certificate",
         "tokens.encryption.smime",
@@ -163,7 +163,7 @@ def test_the_packages_own_modules_import_nothing_of_ours_before_they_are_asked()
 
 PURE = (
     "doctor.check",
-    "durations",
+    "times",
     "inventory.arn_validators",
     "inventory.validators",
     "inventory.cross_validation",
@@ -190,7 +190,6 @@ PURE = (
     "tokens.console.credentials",
     "tokens.console.site",
     "policies.revocation",
-    "tokens.durations",
     "policies.session",
     "policies.session_flags",
     "policies.session_file",

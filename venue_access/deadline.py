@@ -1,7 +1,7 @@
-"""The time limit of a command: everything that it asks of AWS gets so many seconds together.
+"""The time limit of a command: all its calls to AWS together take at most so many seconds.
 
-A read timeout starts again with each byte, so a server that sends a byte a second never reaches one. Each call
-therefore runs in a thread of its own, and the caller waits no longer than the limit allows.
+A read timeout restarts with each byte, so a server that sends a byte a second never exceeds one. Each call therefore
+runs in its own thread, and the caller waits no longer than the limit allows.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from venue_access.errors import Unreachable, UsageError
+from venue_access.errors import ConnectionFailed, UsageError
 
 DEFAULT = "5m"
-"""The limit of a command that is given none."""
+"""The default of ``--timeout``."""
 CALL_LIMIT = 300.0
-"""Seconds that one call may take with its retries, also where the command has no limit."""
-_TO_RECORD = 30.0  # seconds to write down what AWS has already given
+"""Seconds that one call may take with its retries, even if the command has no limit."""
+_TO_RECORD = 30.0  # seconds to record a token that AWS has already issued
+_REMEDY = "check the network and the endpoint's URL"
 _T = TypeVar("_T")
 
 
 class Deadline:
-    """When a command's time is up.
+    """The end of a command's time limit.
 
-    :param seconds: from now; None sets no limit but that of each call.
-    :param text: the limit as the person gave it.
+    :param seconds: from now; None leaves only the limit of each call.
+    :param text: the limit as the user wrote it.
     """
 
     def __init__(self, seconds: float | None, text: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +40,7 @@ class Deadline:
 
     @contextmanager
     def extended(self) -> Iterator[None]:
-        """Give the calling thread time to record what AWS has already given, however late it is."""
+        """Give the calling thread time to record a token that AWS has already issued, even after the limit."""
         self._extension.end = self._clock() + _TO_RECORD
         try:
             yield
@@ -47,18 +48,18 @@ class Deadline:
             del self._extension.end
 
     def remaining(self) -> float:
-        """Return the seconds that a call which begins now may take; zero or less if the time is up."""
+        """Return the seconds that a call may take from now; zero or less after the limit."""
         if self._end is None:
             return CALL_LIMIT
         end = max(self._end, getattr(self._extension, "end", self._end))
         return min(CALL_LIMIT, end - self._clock())
 
     def call(self, what: str, where: str, function: Callable[[], _T]) -> _T:
-        """Return what ``function`` returns, or raise what it raises, within the time that is left.
+        """Return what ``function`` returns, or raise what it raises, within the remaining time.
 
         :param what: the call, for the message.
-        :param where: who is asked.
-        :raises Unreachable: the time is up; ``function`` is abandoned, and its thread ends with the process.
+        :param where: the endpoint, for the message.
+        :raises ConnectionFailed: it took too long; ``function`` is abandoned, and its thread ends with the process.
         """
         left = self.remaining()
         call = _Call(function)
@@ -69,14 +70,16 @@ class Deadline:
         call.abandoned = True
         if left < CALL_LIMIT:
             message = f"{where} did not answer {what} within the command's time limit of {self._text}"
-            raise Unreachable(message, hint="check the network and the endpoint's URL; --timeout sets another limit")
-        raise Unreachable(
+            raise ConnectionFailed(
+                message, hint="check the network and the endpoint's URL; --timeout sets another limit"
+            )
+        raise ConnectionFailed(
             f"{where} did not answer {what} within {CALL_LIMIT:.0f} s", hint="check the network and the endpoint's URL"
         )
 
 
 class _Call(threading.Thread, Generic[_T]):
-    """A function that runs in a thread which does not keep the process from ending."""
+    """A function in a thread that does not keep the process alive."""
 
     def __init__(self, function: Callable[[], _T]) -> None:
         super().__init__(daemon=True)
@@ -89,7 +92,7 @@ class _Call(threading.Thread, Generic[_T]):
             self.outcome.set_result(self._function())
 
     def __enter__(self) -> None:
-        """Keep what the function raises for the thread that waits."""
+        """Enter the block that passes any exception of the function to the waiting thread."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -103,19 +106,19 @@ _limits = [Deadline(None)]
 
 
 def current() -> Deadline:
-    """Return the deadline of the command that runs, in any of its threads."""
+    """Return the deadline of the running command, in any of its threads."""
     return _limits[-1]
 
 
 @contextmanager
 def time_limit(seconds: float | None, text: str = "") -> Iterator[None]:
-    """Limit everything that is asked of AWS in this context, in any thread.
+    """Limit the time of all calls to AWS in this context, in any thread.
 
-    :param text: the limit as the person gave it with ``--timeout``.
-    :raises UsageError: it leaves no time.
+    :param text: the limit as the user wrote it with ``--timeout``.
+    :raises UsageError: the limit is zero.
     """
     if seconds == 0:
-        raise UsageError(f"--timeout {text} leaves no time", hint="write 30s, 5m or 1h")
+        raise UsageError(f"--timeout {text} is too short", hint="write 30s, 5m or 1h")
     _limits.append(Deadline(seconds, text))
     try:
         yield
@@ -124,5 +127,5 @@ def time_limit(seconds: float | None, text: str = "") -> Iterator[None]:
 
 
 def is_abandoned() -> bool:
-    """Return whether nobody waits any longer for the call that this thread makes: it is not to be sent again."""
+    """Return whether the caller no longer waits for this thread's call, which must then not be retried."""
     return isinstance(thread := threading.current_thread(), _Call) and thread.abandoned

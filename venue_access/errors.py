@@ -1,20 +1,21 @@
-"""The failures that a person is meant to read, each with the exit code of the command.
+"""The errors of the kit, each with the exit code of the command.
 
     VenueAccessError
-     +-- UsageError              2   what was asked for cannot be
-     |    +-- InventoryError         the inventory is wrong; carries every problem found
-     +-- RenderError             3   a template could not be rendered
-     +-- TerraformError          4   Terraform failed, or AWS refused something to it
+     +-- UsageError              2   a wrong name, a value that AWS would refuse, a missing prerequisite
+     |    +-- InventoryError         the inventory is invalid; carries every problem found
+     +-- RenderError             3   a template cannot be rendered
+     +-- TerraformError          4   Terraform failed, or AWS refused one of its calls
      |    +-- StateLocked            another run holds the lock of its state
-     +-- AwsError                5   AWS refused the kit, or could not be reached
+     +-- AwsError                5   AWS refused a call of the kit
      |    +-- AccessDenied           AWS knows the caller and does not allow the call
      |    +-- ServiceUnavailable     AWS throttles or fails, also after retries
-     |    +-- Unreachable            no credentials, invalid credentials, the wrong account, no network
-     +-- DeliveryError           6   a token was issued but could not be delivered
+     |    +-- CredentialsError       no credentials, or wrong or expired ones, or those of another account
+     |    +-- ConnectionFailed       no response of AWS: no network, an untrusted endpoint, a time limit
+     +-- DeliveryError           6   a token was issued but not delivered
      +-- CheckFailed             7   a check found a difference
      +-- Interrupted           130   Ctrl-C
 
-Anything else that escapes is a bug, and shows its traceback (exit 1).
+Any other exception that escapes is a bug, and shows its traceback (exit 1).
 """
 
 from __future__ import annotations
@@ -23,24 +24,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+NEW_CREDENTIALS = "get new credentials from your account portal, export them, and run the command again"
+"""The remedy for credentials that are missing, invalid or expired."""
+SET_THE_CLOCK = "set this machine's clock, and run the command again; invoke doctor shows by how much it is off"
+"""The remedy for a clock that AWS does not accept."""
 _MOST_SHOWN = 30
 _LONGEST = 600
 
 
 def printable(text: str) -> str:
-    """``text`` with what a terminal would obey, or show as something else, written out: control and direction marks."""
+    """Return ``text`` with control characters and direction marks escaped, which a terminal would act on."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _shortened(text: str) -> str:
-    """``text`` without its middle where it is long: the end says what to do."""
+    """Return ``text`` without its middle if it is long: the end has the remedy."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 200]} ... {text[-200:]}"
 
 
 class VenueAccessError(Exception):
-    """Something a person can mend: ``message`` says what and where, ``hint`` what to do next."""
+    """An error for the user: ``message`` has the problem and the place, ``hint`` the remedy."""
 
     exit_code = 1
 
@@ -54,17 +59,17 @@ class VenueAccessError(Exception):
 
 
 class UsageError(VenueAccessError):
-    """What was asked for cannot be: a wrong name, a value AWS would refuse."""
+    """A wrong name, a value that AWS would refuse, or a missing prerequisite."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in an inventory, and where."""
+    """One problem of an inventory, and its place."""
 
     message: str
-    """What is wrong and what was expected."""
+    """The problem, and the expected value."""
     file: Path | None = None
     venue: str | None = None
     key: str | None = None
@@ -75,7 +80,7 @@ class Problem:
 
 
 class InventoryError(UsageError):
-    """The inventory is wrong; every problem found is in ``problems``."""
+    """The inventory is invalid; ``problems`` has every problem found."""
 
     def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
         self.problems = tuple(problems)
@@ -87,13 +92,13 @@ class InventoryError(UsageError):
 
 
 class RenderError(VenueAccessError):
-    """A template could not be rendered."""
+    """A template cannot be rendered."""
 
     exit_code = 3
 
 
 class TerraformError(VenueAccessError):
-    """Terraform failed, or AWS refused something to it; ``venues`` names those it is about, where not all are."""
+    """Terraform failed, or AWS refused one of its calls; ``venues`` names the venues concerned, if not all."""
 
     exit_code = 4
 
@@ -103,11 +108,11 @@ class TerraformError(VenueAccessError):
 
 
 class StateLocked(TerraformError):
-    """Somebody else holds the lock of a Terraform state."""
+    """Another run holds the lock of a Terraform state."""
 
 
 class AwsError(VenueAccessError):
-    """AWS refused a call of the kit's own; ``code`` is AWS's error code, where it gave one."""
+    """AWS refused a call of the kit; ``code`` is AWS's error code, if it sent one."""
 
     exit_code = 5
 
@@ -121,15 +126,19 @@ class AccessDenied(AwsError):
 
 
 class ServiceUnavailable(AwsError):
-    """AWS throttles or fails, also after retries: neither the request nor the keys are to blame."""
+    """AWS throttles or fails, also after retries: the request and the credentials are right."""
 
 
-class Unreachable(AwsError):
-    """The account could not be reached with these keys: none, expired, of another account, no network."""
+class CredentialsError(AwsError):
+    """There are no credentials, AWS does not accept them, or they are of another account."""
+
+
+class ConnectionFailed(AwsError):
+    """AWS did not respond: no network, an endpoint that is not AWS's or not trusted, a time limit."""
 
 
 class DeliveryError(VenueAccessError):
-    """A token was issued but could not be delivered."""
+    """A token was issued but not delivered."""
 
     exit_code = 6
 
@@ -141,11 +150,11 @@ class CheckFailed(VenueAccessError):
 
 
 class Interrupted(VenueAccessError):
-    """Ctrl-C ended the run; the message says how things were left."""
+    """Ctrl-C ended the run; the message says in which state."""
 
     exit_code = 130
 
 
 def of_the_system(error: OSError) -> UsageError:
-    """What the system refuses of a file that nobody foresaw, such as a folder where a file was."""
+    """Return the error for a file operation that the system refused, such as on a folder in place of a file."""
     return UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error))

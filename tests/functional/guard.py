@@ -94,7 +94,9 @@ class Guard:
         self.root.call("ssm", "delete_parameter", Name=self.parameter)
 
     def opens(self, external_id: str | None) -> bool:
-        operator = self.root.with_keys(self.root.assume_role(emulator_operator_arn(ACCOUNT), "prober").keys)
+        operator = self.root.with_credentials(
+            self.root.assume_role(emulator_operator_arn(ACCOUNT), "prober").credentials
+        )
         request: dict[str, Any] = {} if external_id is None else {"ExternalId": external_id}
         arn = f"arn:aws:iam::{ACCOUNT}:role/{self.role}"
         try:

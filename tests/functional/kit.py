@@ -110,7 +110,7 @@ class Kit:
         """What a recipient does with a token: the JSON document of ``issue-token``."""
         given = token["Credentials"]
         keys = Credentials(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
-        return AwsClient(region=region, keys=keys, endpoint=aws_emulator(self.work_directory).endpoint())
+        return AwsClient(region=region, credentials=keys, endpoint=aws_emulator(self.work_directory).endpoint())
 
 
 def hang_up() -> None:
@@ -121,4 +121,4 @@ def hang_up() -> None:
 
 @cache  # making boto3's clients takes thirty times what a call takes
 def _root(account: str, region: str, endpoint: Endpoint) -> AwsClient:
-    return AwsClient(region=region, keys=Credentials(account, Secret("test")), endpoint=endpoint)
+    return AwsClient(region=region, credentials=Credentials(account, Secret("test")), endpoint=endpoint)

@@ -70,7 +70,7 @@ def make_home(folder: Path, endpoint: Endpoint) -> Home:
     home = Home(folder, endpoint)
     home.credentials.mkdir(mode=0o700)
     for name, account in (("work", WORK), ("personal", PERSONAL)):
-        root = AwsClient(region="us-east-1", keys=Credentials(account, Secret("test")), endpoint=endpoint)
+        root = AwsClient(region="us-east-1", credentials=Credentials(account, Secret("test")), endpoint=endpoint)
         root.ensure("iam", "create_user", UserName="jbrowne")
         document = json.dumps(_ANYTHING)
         root.call("iam", "put_user_policy", UserName="jbrowne", PolicyName="own", PolicyDocument=document)

@@ -313,8 +313,8 @@ def test_source_profile_overrides_exported_credentials(home: Home, venue: dict[s
         "trusted_principals": [emulator_operator_arn(ACCOUNT)],
     }
     inventory.write_text(json.dumps({"all": {"hosts": {"shared-dev": found}}}))
-    root = AwsClient(region=REGION, keys=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
-    operator = root.assume_role(emulator_operator_arn(ACCOUNT), "operator").keys.environment()
+    root = AwsClient(region=REGION, credentials=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
+    operator = root.assume_role(emulator_operator_arn(ACCOUNT), "operator").credentials.environment()
     settings = "".join(f"{name.lower()} = {value}\n" for name, value in operator.items() if name in CREDENTIALS)
     config = tmp_path / "config"
     config.touch(mode=0o600)

@@ -427,7 +427,7 @@ class TestKeysThatExpireInTheMiddle:
         expire(proxy, operation)
         result = run(kit, "provision")
         assert result.code == code, result.err
-        assert "  get new keys from your account portal, export them, and run the command again" in result.err
+        assert "  get new credentials from your account portal, export them, and run the command again" in result.err
         proxy.mend()
         ends_right(Guard(kit, venue), "provision")
 
@@ -438,7 +438,7 @@ class TestKeysThatExpireInTheMiddle:
         expire(proxy, operation)
         result = run(guard.kit, "rotate-external-id")
         assert result.code == code, result.err
-        assert "get new keys from your account portal" in result.err
+        assert "get new credentials from your account portal" in result.err
         assert "tokens can be issued as before" in result.err
         proxy.mend()
         guard.kit.done("issue-token", "--user", "alice")

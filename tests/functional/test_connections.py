@@ -39,18 +39,18 @@ def told(kit: Kit, command: str = "status", **environment: str) -> str:
     ("status", "body", "headers", "said"),
     [
         (302, PAGE, LOCATION, "(HTTP 302, a redirect to portal.example)"),
-        (403, FORBIDDEN, {"Content-Type": "application/json"}, "(HTTP 403, an answer without an error code)"),
+        (403, FORBIDDEN, {"Content-Type": "application/json"}, "(HTTP 403, a response without an error code)"),
         soak(301, b"", LOCATION, "(HTTP 301, a redirect to portal.example)"),
         soak(307, b"moved", {"Location": "/login"}, "(HTTP 307, a redirect to another path)"),
         soak(200, PAGE, {}, "(HTTP 200, an HTML page)"),
         soak(403, b"\n<!DOCTYPE HTML>", {}, "(HTTP 403, an HTML page)"),
-        soak(400, b"<?xml version='1.0'?><problem/>", {}, "(HTTP 400, an answer without an error code)"),
-        soak(404, b"not found", {}, "(HTTP 404, an answer without an error code)"),
-        soak(403, b"", {}, "(HTTP 403, an empty answer)"),
+        soak(400, b"<?xml version='1.0'?><problem/>", {}, "(HTTP 400, a response without an error code)"),
+        soak(404, b"not found", {}, "(HTTP 404, a response without an error code)"),
+        soak(403, b"", {}, "(HTTP 403, an empty response)"),
     ],
 )
 @pytest.mark.parametrize(("command", "call"), [("status", "iam:GetRole"), soak("tokens", "s3:ListObjectsV2")])
-def test_an_answer_that_is_not_aws_is_told_at_once(
+def test_response_that_is_not_from_aws_fails_without_retries(
     kit: Kit,
     impostor: Impostor,
     command: str,
@@ -63,15 +63,15 @@ def test_an_answer_that_is_not_aws_is_told_at_once(
     away(kit, impostor.url, **({"ledger": LEDGER} if command == "tokens" else {}))
     impostor.answer, impostor.headers = (status, body), headers
     message = told(kit, command)
-    assert f"did not answer {call} as AWS does {said}" in message
+    assert f"the response of {impostor.url} to {call} is not from AWS {said}" in message
     assert "a proxy, a network's sign-in page" in message
     assert len(impostor.requests) == 1, "it was asked again"
 
 
-def test_an_object_from_what_is_not_s3_is_no_state(kit: Kit, impostor: Impostor) -> None:
+def test_response_that_is_not_from_s3_is_not_taken_as_a_state(kit: Kit, impostor: Impostor) -> None:
     away(kit, impostor.url, state={"backend": "s3", "bucket": "the-state", "region": "us-west-2"})
     impostor.answer = (200, PAGE)
-    assert "did not answer s3:GetObject as AWS does" in told(kit, "state.force-unlock --venue away-dev --lock 0")
+    assert "to s3:GetObject is not from AWS" in told(kit, "state.force-unlock --venue away-dev --lock 0")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_line_break_in_the_keys_is_told_before_anything_is_sent(
 ) -> None:
     away(kit, impostor.url)
     message = told(kit, **{variable: "hush-hush\n"})
-    assert f"your AWS keys cannot be used: the {part} holds a line break" in message
+    assert f"your AWS credentials are not usable: the {part} contains a line break" in message
     assert "hush" not in message
     assert impostor.requests == []
 

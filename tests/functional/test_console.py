@@ -23,7 +23,7 @@ from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, 
 from tests.functional.sign_in_service import HTML, SIGNIN_TOKEN, SignInService, sign_in_service
 from venue_access.aws.client import AwsClient, Credentials
 from venue_access.emulator.server import aws_emulator
-from venue_access.errors import AwsError, DeliveryError, Unreachable
+from venue_access.errors import AwsError, ConnectionFailed, DeliveryError
 from venue_access.sensitive import Secret
 from venue_access.tokens.console.browser import open_in_browser
 from venue_access.tokens.console.sign_in import signin_token
@@ -97,12 +97,12 @@ def test_an_answer_that_is_no_token_has_its_own_message_and_nothing_of_the_secre
 
 def test_a_service_that_does_not_answer_is_given_up(service: SignInService) -> None:
     service.pause = 1
-    with pytest.raises(Unreachable, match="did not answer in time"):
+    with pytest.raises(ConnectionFailed, match="did not answer in time"):
         sign_in(service, deadline=0.2)
 
 
 def test_an_impostor_gets_nothing(service: SignInService) -> None:
-    with pytest.raises(Unreachable, match="could not be told from an impostor"):
+    with pytest.raises(ConnectionFailed, match="could not be told from an impostor"):
         signin_token(service.url, KEYS, session_duration=None)
     assert service.asked == []
 
@@ -111,7 +111,7 @@ def test_the_environments_proxy_is_used(service: SignInService, monkeypatch: pyt
     for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
-    with pytest.raises(Unreachable, match="could not be reached"):
+    with pytest.raises(ConnectionFailed, match="could not be reached"):
         sign_in(service)
     assert service.asked == []
 
@@ -169,7 +169,7 @@ class Across:
 
     def user(self) -> AwsClient:
         """Made anew each time: a connection that is left open keeps the AWS emulator from ending."""
-        return self.kit.root(OTHER_ACCOUNT).with_keys(self.keys)
+        return self.kit.root(OTHER_ACCOUNT).with_credentials(self.keys)
 
     def environment(self, keys: Credentials | None = None) -> dict[str, str]:
         return {**(keys or self.keys).environment(), "AWS_CA_BUNDLE": str(self.ca_file), "AWS_REGION": REGION}
@@ -267,7 +267,7 @@ def test_a_token_that_a_roles_session_was_issued_is_chained_and_sent_without_a_d
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}
     )
     root.call("iam", "put_role_policy", RoleName="portal", PolicyName="across", PolicyDocument=may)
-    keys = root.assume_role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/portal", "jbrowne@example.org").keys
+    keys = root.assume_role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/portal", "jbrowne@example.org").credentials
     made = across.console(
         service, "--service", "ecr", "--external-id", "-", typed=EXTERNAL_ID, **across.environment(keys)
     )

@@ -42,7 +42,7 @@ def as_if_real(kit: Kit, url: str, **variables: Any) -> dict[str, Any]:
 
 def operator(kit: Kit, account: str = ACCOUNT) -> dict[str, str]:
     ca_file = str(aws_emulator(kit.work_directory).endpoint().ca_file)
-    keys = kit.root(account).assume_role(emulator_operator_arn(account), "operator").keys
+    keys = kit.root(account).assume_role(emulator_operator_arn(account), "operator").credentials
     return {"AWS_CA_BUNDLE": ca_file, **keys.environment()}
 
 
@@ -70,7 +70,7 @@ def test_keys_are_told_by_whose_they_are_and_how_long_they_last(kit: Kit, home: 
     for told, code, grade in ((soon, 0, "doubtful"), ("2020-01-01T00:00:00Z", 7, "wrong")):
         (own,) = checks(kit, code=code, **home, **given, AWS_CREDENTIAL_EXPIRATION=told)[f"keys for {ACCOUNT}"]
         assert own["is"] == grade
-    assert own["found"] == "your AWS keys have expired"
+    assert own["found"] == "your AWS credentials have expired"
     other = emulated("other-dev", account_id=OTHER_ACCOUNT)
     there = Kit(kit.folder, kit.work_directory)
     there.inventory = kit.folder / "there.yml"
@@ -92,7 +92,7 @@ def test_a_clock_that_is_off_is_seen_without_keys_too(kit: Kit, proxy: Proxy, ho
     assert clock["is"] == "wrong"
     assert clock["found"].endswith(" s fast; AWS refuses requests")
     (keys,) = found[f"keys for {ACCOUNT}"]
-    assert keys["found"] == "no AWS keys were found"
+    assert keys["found"] == "no AWS credentials found"
 
 
 def test_one_thing_that_is_broken_does_not_hide_the_others(kit: Kit, home: dict[str, str]) -> None:

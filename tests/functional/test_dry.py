@@ -158,7 +158,7 @@ def test_a_dry_run_starts_no_emulator(home: Home, tmp_path: Path) -> None:
     before = files(tmp_path)
     asking = {"drift", "inventory.provisioned", "provision", "status", "doctor", "revoke-token"}
     results = run_each(kit, home, apart={*REFUSED, *asking})
-    assert "the AWS emulator is down, and --dry starts nothing" in results[f"status --venue {VENUE}"].err
+    assert "the AWS emulator is down, and --dry does not start it" in results[f"status --venue {VENUE}"].err
     assert results[f"provision --venue {VENUE}"].code == 2
     assert files(tmp_path, but=("here/work/locks/", "here/work/stacks/")) == before
     assert not aws_emulator(kit.work_directory).is_running()

@@ -35,7 +35,7 @@ def test_bucket_from_a_parameter_is_refused_where_it_has_another_use(kit: Kit) -
     kit.write_inventory(hosts)
     kit.done("local.up")
     for bucket, reason in (
-        (f"{other}-state", f"holds the Terraform state of {other}: a token would reach that"),
+        (f"{other}-state", f"holds the Terraform state of {other}: a token would have access to that"),
         (f"{other}-data", f"is the data bucket of {other}"),
         ("unity-any-venue-bucket", "as the platform's buckets for Terraform state are"),
         ("*", "'*' must be a bucket name"),

@@ -26,7 +26,7 @@ def issued(kit: Kit, name: str, form: str, *flags: str) -> str:
 def whose(kit: Kit, access_key: str, secret_key: str, token: str) -> str:
     """The ARN that the AWS emulator knows these keys by."""
     keys = Credentials(access_key, Secret(secret_key), Secret(token))
-    return AwsClient(region=REGION, keys=keys, endpoint=aws_emulator(kit.work_directory).endpoint()).caller().arn
+    return AwsClient(region=REGION, credentials=keys, endpoint=aws_emulator(kit.work_directory).endpoint()).caller().arn
 
 
 @pytest.mark.parametrize(("form", "shell", "way"), [("env", "dash", UNQUOTED), ("fish", "fish", "source {file}")])

@@ -35,7 +35,7 @@ def alone(provisioned: tuple[Kit, str], folder: Path) -> Kit:
     variables = json.loads(kit.inventory.read_text())["all"]["hosts"][name]
     real = {**variables, "emulator": False, "aws_endpoint_url": endpoint.url}
     other.write_inventory({name: {**real, "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"]}})
-    operator = kit.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
+    operator = kit.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").credentials
     other.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
     return other
 

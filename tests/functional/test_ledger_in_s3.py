@@ -154,7 +154,7 @@ def test_an_object_that_aws_does_not_give_blocks_nobody_but_one_who_may_read_non
         text = json.dumps(document)
         bucket.root.call("iam", "put_user_policy", UserName=name, PolicyName="p", PolicyDocument=text)
         made = bucket.root.call("iam", "create_access_key", UserName=name)["AccessKey"]
-        aws = bucket.root.with_keys(Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"])))
+        aws = bucket.root.with_credentials(Credentials(made["AccessKeyId"], Secret(made["SecretAccessKey"])))
         return S3Ledger(LedgerBucket(bucket.name, "kit/", REGION), lambda: aws)
 
     kept_from_one = operator(f"{bucket.name}-one", key)

@@ -31,11 +31,11 @@ class Issuer:
 
     def issue(self, operator: AwsClient) -> Result:
         arguments = ("issue-token", "--user", "alice", "--external-id", "-")
-        return self.kit(*arguments, typed=EXTERNAL_ID, timeout=60, **operator.keys().environment())
+        return self.kit(*arguments, typed=EXTERNAL_ID, timeout=60, **operator.credentials().environment())
 
     def session(self, code: str = CODE) -> AwsClient:
         answer = self.user.call("sts", "get_session_token", SerialNumber=self.serial, TokenCode=code)["Credentials"]
-        return self.user.with_keys(
+        return self.user.with_credentials(
             Credentials(answer["AccessKeyId"], Secret(answer["SecretAccessKey"]), Secret(answer["SessionToken"]))
         )
 
@@ -49,7 +49,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
     with mfa_aws(folder, port) as endpoint:
         kit = Kit(folder, folder / "work")
         kit.write_inventory({"unity-dev": _venue(endpoint)})
-        root = AwsClient(region=REGION, keys=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
+        root = AwsClient(region=REGION, credentials=Credentials(ACCOUNT, Secret("test")), endpoint=endpoint)
         _wait_for(endpoint)
         root.call("iam", "create_user", UserName="jbrowne")
         policy = kit.done("operator-policy", "--issue-only", "--require-mfa").out
@@ -64,7 +64,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
             AuthenticationCode2="654321",
         )
         key = root.call("iam", "create_access_key", UserName="jbrowne")["AccessKey"]
-        user = root.with_keys(Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"])))
+        user = root.with_credentials(Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"])))
         _make_role(kit, root)
         yield Issuer(kit, endpoint, user, serial)
 
@@ -104,7 +104,7 @@ def _wait_for(endpoint: Endpoint) -> None:
 
 def test_without_mfa_the_permissions_do_not_hold(issuer: Issuer) -> None:
     bare = issuer.user.call("sts", "get_session_token")["Credentials"]
-    without = issuer.user.with_keys(
+    without = issuer.user.with_credentials(
         Credentials(bare["AccessKeyId"], Secret(bare["SecretAccessKey"]), Secret(bare["SessionToken"]))
     )
     for aws in (issuer.user, without):
@@ -129,4 +129,4 @@ def test_a_venue_that_requires_mfa_gives_tokens_to_a_session_with_it_and_to_no_o
     assert ":assumed-role/unity-unity-dev-sts/alice-" in issued.document()["AssumedRoleUser"]["Arn"]
     refused = issuer.issue(issuer.user)
     assert (refused.code, refused.out) == (5, "")
-    assert "the role demands MFA, which long-term keys alone never carry" in refused.err
+    assert "the role requires MFA, which long-term keys alone never carry" in refused.err

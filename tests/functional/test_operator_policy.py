@@ -55,7 +55,7 @@ def test_the_issuers_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, ve
     made = emulated_as_if_real(kit, venue, users={"alice": None})
     kit.write_inventory({venue: made})
     root = kit.root()
-    provisioner = root.assume_role(emulator_operator_arn(ACCOUNT), "operator").keys
+    provisioner = root.assume_role(emulator_operator_arn(ACCOUNT), "operator").credentials
     kit.done("provision", **environment(kit, provisioner))
 
     policy = kit.done("operator-policy", "--venue", venue, "--issue-only").document()
@@ -69,7 +69,7 @@ def test_the_issuers_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, ve
     issuer = f"issuer-{venue}"
     root.call("iam", "create_role", RoleName=issuer, AssumeRolePolicyDocument=json.dumps(trust))
     root.call("iam", "put_role_policy", RoleName=issuer, PolicyName="issuer", PolicyDocument=json.dumps(policy))
-    keys = root.assume_role(f"arn:aws:iam::{ACCOUNT}:role/{issuer}", "issuer").keys
+    keys = root.assume_role(f"arn:aws:iam::{ACCOUNT}:role/{issuer}", "issuer").credentials
 
     issued = kit.done("issue-token", "--user", "alice", **environment(kit, keys))
     assert role_of(venue) in issued.document()["AssumedRoleUser"]["Arn"]

@@ -60,7 +60,7 @@ def portal_session(kit: Kit, name: str) -> Credentials:
     allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     root.call("iam", "put_role_policy", RoleName="portal", PolicyName="operate", PolicyDocument=policy)
-    return root.assume_role(f"arn:aws:iam::{ACCOUNT}:role/portal", name).keys
+    return root.assume_role(f"arn:aws:iam::{ACCOUNT}:role/portal", name).credentials
 
 
 @pytest.mark.parametrize(("keys_of", "name"), [(iam_user, "alice"), (portal_session, "bob@example.org")])
@@ -81,7 +81,7 @@ def test_a_role_that_cannot_be_assumed_is_tried_and_told_once(seeded: Kit, proxy
     result = seeded("status")
     assert result.code == 5
     assert result.err.count("error: ") == 1
-    assert f"operator_role_arn: {gone} cannot be assumed with your keys" in result.err
+    assert f"operator_role_arn: cannot assume {gone} with your credentials" in result.err
     assert proxy.calls.count("AssumeRole") == 1
 
 

@@ -264,7 +264,7 @@ def test_a_guard_that_the_caller_cannot_try_is_skipped_with_a_warning(kit: Kit) 
     assert result.out.count("ok=6 changed=6 unreachable=0 failed=0 skipped=1") == 2
     assert f"warning: {stranger}: the trust policy was not verified" in result.err
     assert "is not one of the venue's trusted_principals" in result.err
-    assert f"warning: {mfa}: the trust policy was not verified: the role demands MFA" in result.err
+    assert f"warning: {mfa}: the trust policy was not verified: the role requires MFA" in result.err
 
 
 def emulated_as_if_real(kit: Kit, name: str, **variables: Any) -> dict[str, Any]:
@@ -280,7 +280,7 @@ def emulated_as_if_real(kit: Kit, name: str, **variables: Any) -> dict[str, Any]
 
 
 def operator_keys(kit: Kit, account: str = ACCOUNT) -> Credentials:
-    return kit.root(account).assume_role(emulator_operator_arn(account), "operator").keys
+    return kit.root(account).assume_role(emulator_operator_arn(account), "operator").credentials
 
 
 def environment(kit: Kit, keys: Credentials | None) -> dict[str, str]:
@@ -297,11 +297,11 @@ def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_
         (
             made["aws_endpoint_url"],
             Credentials("ASIAINVALID", keys.secret_access_key),
-            "does not accept your keys",
+            "does not accept your credentials",
             "new keys",
         ),
-        (made["aws_endpoint_url"], elsewhere, f"but your keys are of account {OTHER_ACCOUNT}", "aws_profile"),
-        (proxy.url, keys, "your AWS keys have expired", "get new keys from your account portal"),
+        (made["aws_endpoint_url"], elsewhere, f"but your credentials are of account {OTHER_ACCOUNT}", "aws_profile"),
+        (proxy.url, keys, "your AWS credentials have expired", "get new credentials from your account portal"),
         ("http://127.0.0.1:9", keys, "http://127.0.0.1:9 could not be reached", "check the network"),
     ):
         kit.write_inventory({real: {**made, "aws_endpoint_url": url}})
@@ -319,10 +319,10 @@ def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> No
     kit.write_inventory({real: emulated_as_if_real(kit, real), fake: emulated(fake)})
     result = kit("provision", "--limit", "all", "--json", "--check")
     assert result.code == 5
-    assert "no AWS keys were found" in result.err
+    assert "no AWS credentials found" in result.err
     venues = result.document()["venues"]
     assert (venues[real]["unreachable"], venues[real]["failed"]) == (True, False)
-    assert venues[real]["error"].startswith("no AWS keys were found\n  get new keys from your account portal")
+    assert venues[real]["error"].startswith("no AWS credentials found\n  get new credentials from your account portal")
     assert (venues[fake]["unreachable"], venues[fake]["add"]) == (False, 6)
 
 
@@ -333,7 +333,7 @@ def test_an_operators_role_that_cannot_be_assumed_makes_the_account_unreachable(
     result = kit("provision", typed="", timeout=300, **environment(kit, operator_keys(kit)))
     assert result.code == 5
     assert "unreachable=1 failed=0" in result.out
-    assert f"operator_role_arn: {role} cannot be assumed with your keys" in result.err
+    assert f"operator_role_arn: cannot assume {role} with your credentials" in result.err
 
 
 def operator_keys_of_another_account(kit: Kit) -> Credentials:

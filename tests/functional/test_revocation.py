@@ -41,7 +41,7 @@ def kit(issuer: Kit, tmp_path: Path) -> Iterator[Kit]:
     endpoint = aws_emulator(issuer.work_directory).endpoint()
     kit = Kit(tmp_path, tmp_path / "work")
     kit.write_inventory({VENUE: as_if_real(endpoint.url)})
-    operator = issuer.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").keys
+    operator = issuer.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").credentials
     kit.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
     yield kit
     for name in on_the_role(issuer):

@@ -82,7 +82,7 @@ def test_a_write_whose_answer_was_lost_is_the_kits_own(kit: Kit, proxy: Proxy, b
         lost[operation] = lost.get(operation, 0) + 1
         return Fault.LOST if operation == "S3:PUT" and lost[operation] == 1 else None
 
-    aws = AwsClient(region=kit.root().region, keys=kit.root().keys(), endpoint=Endpoint(proxy.url))
+    aws = AwsClient(region=kit.root().region, credentials=kit.root().credentials(), endpoint=Endpoint(proxy.url))
     state = StateObject(Stack("unity-dev", (a_venue(),)), StateLocation(bucket, "c.tfstate", aws.region), aws)
     proxy.fault_of = first_put
     with state.locked():

@@ -120,15 +120,15 @@ def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard
     )
     result = kit("status", AWS_CA_BUNDLE=str(endpoint.ca_file))
     assert result.code == 5
-    assert result.out.startswith("away-dev: unknown: no AWS keys were found\nstatus-dev: provisioned, ")
-    assert result.err.startswith("error: away-dev: no AWS keys were found\n")
+    assert result.out.startswith("away-dev: unknown: no AWS credentials found\nstatus-dev: provisioned, ")
+    assert result.err.startswith("error: away-dev: no AWS credentials found\n")
 
     # Keys of another account: there the venue only seems not to be.
     keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test", "AWS_CA_BUNDLE": str(endpoint.ca_file)}
     result = kit("status", "--json", **keys, timeout=300)
     assert result.code == 5
     told = json.loads(result.out)["venues"]["away-dev"]
-    assert f"away-dev is in account {OTHER_ACCOUNT}, but your keys are of account {ACCOUNT}" in told["error"]
+    assert f"away-dev is in account {OTHER_ACCOUNT}, but your credentials are of account {ACCOUNT}" in told["error"]
     assert told["provisioned"] is None
 
 

@@ -12,10 +12,9 @@ from venue_access.accounts.cache import Found, Session, SessionCache
 from venue_access.accounts.mfa import begin_session, device_of
 from venue_access.accounts.shell import region_of
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
-from venue_access.aws.session_names import role_session_name
+from venue_access.aws.identity import CHAINED, check_duration_for_caller, role_session_name
 from venue_access.errors import UsageError
 from venue_access.sensitive import ExternalId, Secret
-from venue_access.tokens.durations import CHAINED, check_for_caller
 
 _ROLE = re.compile(r"(?P<arn>arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]{1,512}", re.ASCII)
 
@@ -60,7 +59,7 @@ class AccountSession:
         ends, arn = None if session is None else session.expiration, None
         if self.account.role is not None:
             token = self._assume(keys, self.account.role.arn, self.account.role.external_id, self.account.role.duration)
-            keys, ends, arn = token.keys, token.expiration, token.arn
+            keys, ends, arn = token.credentials, token.expiration, token.arn
         return ActiveCredentials(shown, keys, ends, self.region, arn)
 
     def escalate(self, code: Callable[[], Secret], duration: int) -> Session:
@@ -110,7 +109,7 @@ class AccountSession:
     def _assume(self, keys: Credentials, arn: str, external_id: ExternalId | None, duration: int | None) -> AssumedRole:
         aws = self._aws(keys)
         if duration is not None and duration > CHAINED:
-            check_for_caller(duration, aws.caller())
+            check_duration_for_caller(duration, aws.caller())
         own = self.account.role
         name = own.session_name if own is not None else None
         return aws.assume_role(
@@ -121,4 +120,4 @@ class AccountSession:
         )
 
     def _aws(self, keys: Credentials) -> AwsClient:
-        return AwsClient(region=self.region, keys=keys)
+        return AwsClient(region=self.region, credentials=keys)

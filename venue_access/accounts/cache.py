@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from venue_access.accounts.account import Account
@@ -18,6 +18,7 @@ from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.files import check_private, locked, private_directory, read_regular, read_small, write_private
 from venue_access.sensitive import Secret
+from venue_access.times import iso, parse_iso
 
 ANSWERS_LOCK = "process.lock"
 _LOCK_TIMEOUT = 30.0  # seconds
@@ -167,7 +168,7 @@ def process_json(session: Session) -> str:
         "AccessKeyId": session.keys.access_key_id,
         "SecretAccessKey": session.keys.secret_access_key.reveal(),
         "SessionToken": token.reveal() if token is not None else "",
-        "Expiration": f"{session.expiration:%Y-%m-%dT%H:%M:%SZ}",
+        "Expiration": iso(session.expiration),
     }
     return json.dumps(document) + "\n"
 
@@ -176,7 +177,7 @@ def _session(content: bytes) -> Session | None:
     """What was kept; None for anything else, which is as good as ended."""
     try:
         document = json.loads(content)
-        ends = datetime.strptime(document["Expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        ends = parse_iso(document["Expiration"])
         secrets = (Secret(document["SecretAccessKey"]), Secret(document["SessionToken"]))
         return Session(Credentials(document["AccessKeyId"], *secrets), ends)
     except (ValueError, KeyError, TypeError):

@@ -14,9 +14,9 @@ from venue_access import console, deadline, hardening
 from venue_access.accounts.cache import ANSWERS_LOCK, Session, SessionCache, answer_text, cache_folder
 from venue_access.accounts.credential_cache import still_good
 from venue_access.config import default_settings
-from venue_access.durations import length
 from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
+from venue_access.times import parse_duration
 
 _LOCK_TIMEOUT = 120.0  # seconds: another process is being given a token
 
@@ -82,7 +82,7 @@ _DESCRIPTION = "Prints AWS credentials as credential_process takes them, from it
 
 
 def _answer(asked: argparse.Namespace, delivering: ExitStack) -> str:
-    with deadline.time_limit(length(asked.timeout, "--timeout"), asked.timeout):
+    with deadline.time_limit(parse_duration(asked.timeout, "--timeout"), asked.timeout):
         found = _of_account(asked.account) if asked.account is not None else _of_venue(asked, delivering)
     return answer_text(*found)
 
@@ -132,4 +132,4 @@ def _of_venue(asked: argparse.Namespace, delivering: ExitStack) -> tuple[Session
             source_profile=asked.source_profile,
         )
     )
-    return Session(token.keys, token.expiration), {"arn": token.arn}
+    return Session(token.credentials, token.expiration), {"arn": token.arn}

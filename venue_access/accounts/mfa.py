@@ -10,9 +10,9 @@ from datetime import timezone
 from venue_access.accounts.account import Account
 from venue_access.accounts.cache import Session
 from venue_access.aws.client import AwsClient, Credentials
-from venue_access.durations import length
-from venue_access.errors import AccessDenied, AwsError, Unreachable, UsageError
+from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, UsageError
 from venue_access.sensitive import Secret
+from venue_access.times import parse_duration
 
 SHORTEST, LONGEST = 900, 129_600
 """Seconds (AWS STS API reference, GetSessionToken, DurationSeconds)."""
@@ -25,7 +25,7 @@ def session_seconds(text: str) -> int:
 
     :raises UsageError: AWS would not give it.
     """
-    total = length(text, "--duration")
+    total = parse_duration(text, "--duration")
     if not SHORTEST <= total <= LONGEST:
         raise UsageError(f"--duration {text} is {total} s; AWS gives sessions for 900 s (15m) to 129600 s (36h)")
     return total
@@ -77,7 +77,7 @@ def device_of(account: Account, aws: AwsClient) -> str:
         return account.mfa_serial
     try:
         devices = [device for page in aws.pages("iam", "list_mfa_devices") for device in page["MFADevices"]]
-    except Unreachable:
+    except (CredentialsError, ConnectionFailed):
         raise
     except AwsError:  # many may not, before they have shown a code
         devices = []
@@ -97,7 +97,7 @@ def begin_session(aws: AwsClient, serial: str, code: Secret, duration: int) -> S
     :raises UsageError: these are not long-term keys.
     :raises AccessDenied: the code is wrong, was used already, or is another device's.
     """
-    if aws.keys().session_token is not None:
+    if aws.credentials().session_token is not None:
         raise UsageError(
             "a session cannot begin another: GetSessionToken takes long-term keys", hint="use an IAM user's access key"
         )

@@ -8,7 +8,8 @@ from datetime import datetime
 from venue_access.accounts.account import ESCALATED
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
-from venue_access.tokens.formats import FORMATS, format_called, utc
+from venue_access.times import iso
+from venue_access.tokens.formats import FORMATS, format_called
 from venue_access.tokens.shells import IN_THE_WAY
 from venue_access.tokens.shells import statements as shell_statements
 
@@ -43,7 +44,7 @@ def variables(
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_SESSION_TOKEN": token,
         "AWS_SECURITY_TOKEN": token,
-        "AWS_CREDENTIAL_EXPIRATION": utc(expiration) if expiration is not None else None,
+        "AWS_CREDENTIAL_EXPIRATION": iso(expiration) if expiration is not None else None,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         SHOWN: shown,

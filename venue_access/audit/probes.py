@@ -7,14 +7,14 @@ refused reads, or asks for names that do not exist; a parameter is asked for enc
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from venue_access.audit.report import Check
 from venue_access.aws.client import AwsClient
-from venue_access.errors import AccessDenied, AwsError, ServiceUnavailable, Unreachable
+from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, ServiceUnavailable
 from venue_access.inventory.model import Venue
 from venue_access.sensitive import ExternalId
 
@@ -51,7 +51,8 @@ class Probe:
     def check(self, token: AwsClient) -> Check:
         """Make the call with a token.
 
-        :raises Unreachable: AWS does not answer, or takes the token for none.
+        :raises ConnectionFailed: AWS does not respond.
+        :raises CredentialsError: AWS does not accept the token.
         :raises ServiceUnavailable: AWS throttles or fails.
         """
         expected = "allowed" if self.allowed else "refused"
@@ -59,7 +60,7 @@ class Probe:
             self.call(token)
         except AccessDenied:
             return Check(self.tried, expected, "refused", not self.allowed)
-        except (ServiceUnavailable, Unreachable):
+        except (ServiceUnavailable, CredentialsError, ConnectionFailed):
             raise
         except AwsError as error:
             if error.code in _LET_THROUGH:
@@ -78,11 +79,13 @@ def probes(
     other: Venue | None,
     *,
     assume: Assume,
+    misjudged: Collection[str] = (),
 ) -> Iterator[Probe]:
     """Every probe of a venue's token, in the order in which they are to be made.
 
     :param other: another venue of the inventory, whose things the token is to be kept from.
     :param assume: tries to assume a role with the token.
+    :param misjudged: actions that the endpoint authorizes differently from AWS; they are left out.
     """
     for bucket in buckets:
         yield from _own_bucket(bucket)
@@ -91,7 +94,8 @@ def probes(
             yield from _own_key(key)
     yield Probe("ecr:GetAuthorizationToken", True, _call("ecr", "get_authorization_token"))
     for prefix in venue.ecr_repository_prefixes:
-        yield from _own_repositories(venue, f"{prefix}{PROBE}")
+        own = _own_repositories(f"{prefix}{PROBE}")
+        yield from (probe for probe in own if probe.tried.partition(" ")[0] not in misjudged)
     yield from _foreign_buckets(venue, buckets, other)
     yield from _foreign_parameters(venue, other)
     yield from _foreign_repositories(venue, other)
@@ -152,7 +156,7 @@ def _own_key(key: str) -> Iterator[Probe]:
     yield Probe(f"kms:Decrypt with {key}", True, decrypt)
 
 
-def _own_repositories(venue: Venue, name: str) -> Iterator[Probe]:
+def _own_repositories(name: str) -> Iterator[Probe]:
     image = [{"imageTag": PROBE}]
     layers: dict[str, Any] = {"repositoryName": name, "layerDigests": [_DIGEST]}
     one_layer: dict[str, Any] = {"repositoryName": name, "layerDigest": _DIGEST}
@@ -178,9 +182,7 @@ def _own_repositories(venue: Venue, name: str) -> Iterator[Probe]:
         ("CompleteLayerUpload", _call("ecr", "complete_layer_upload", **upload, layerDigests=[_DIGEST])),
         ("PutImage", _call("ecr", "put_image", **push)),
     ):
-        # MiniStack 1.5.33 holds this one against *, not against the repositories that are named.
-        if not (venue.emulator and action == "DescribeRepositories"):
-            yield Probe(f"ecr:{action} in {name}", True, call)
+        yield Probe(f"ecr:{action} in {name}", True, call)
     policy = _call("ecr", "get_repository_policy", repositoryName=name)
     yield Probe(f"ecr:GetRepositoryPolicy in {name}", False, policy)
 

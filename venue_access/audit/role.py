@@ -28,7 +28,7 @@ _ACCEPTED = "accepted by the trust policy"
 def check_role(aws: AwsClient, venue: Venue, live: VenueSnapshot, buckets: Sequence[str]) -> Iterator[Check]:
     """A check for each attribute of the live role; the first alone where there is no role.
 
-    :param buckets: the venue's data buckets.
+    :param buckets: the venue's data buckets; none if they are unknown, and the S3 policy cannot be compared.
     """
     role = live.role
     yield compared(f"role {venue.role_name}", "present", "absent" if role is None else "present")
@@ -82,14 +82,14 @@ def _how(stage: Stage, reason: str) -> str:
 
 def _attached(aws: AwsClient, venue: Venue, buckets: Sequence[str]) -> Iterator[Check]:
     attached = aws.attached_policies(venue.role_name)
-    rendered = {"s3": s3_policy(venue, buckets), "ecr": ecr_policy(venue)}
+    rendered = {"s3": s3_policy(venue, buckets) if buckets else None, "ecr": ecr_policy(venue)}
     for service, policy in rendered.items():
         arn, name = venue.policy_arn(service), f"policy {venue.policy_name(service)}"
         yield compared(name, "attached", "attached" if arn in attached else "not attached")
         document = _default_version(aws, arn)
         if document is None:
             yield Check(name, "present", "absent", False)
-        else:
+        elif policy is not None:
             yield from compare_policies(name, policy, document)
     for arn in sorted(attached - {venue.policy_arn(service) for service in rendered}):
         yield Check(f"policy {arn}", "not attached", "attached", False)

@@ -8,12 +8,11 @@ from dataclasses import replace
 from venue_access.audit.probes import probes
 from venue_access.audit.report import Check, Report
 from venue_access.audit.role import check_role
-from venue_access.aws.buckets import BucketInUse, find_buckets, find_buckets_of_others
 from venue_access.aws.client import AwsClient
 from venue_access.aws.identity import caller_in_account, why_not_trusted
-from venue_access.aws.parameters import secure_string_steps
+from venue_access.aws.parameters import BucketInUse, find_buckets, find_buckets_of_others, secure_string_steps
 from venue_access.aws.types import SECURE_STRING
-from venue_access.errors import AccessDenied
+from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
 from venue_access.ledger.proofs import ProofSessions
@@ -34,7 +33,8 @@ def verify(
     :param open_ledger: opens the venue's ledger, for a record of the proofs; one that cannot be written is a warning.
     :param venues: those of the inventory, of which one stands for all that the token is to be kept from.
     :raises AccessDenied: the caller may not look at the role.
-    :raises Unreachable: AWS does not answer, or the keys are of another account.
+    :raises ConnectionFailed: AWS does not respond.
+    :raises CredentialsError: the credentials are not accepted, or are of another account.
     """
     caller = caller_in_account(aws, venue)  # in another account everything would seem not to exist
     find_buckets_of_others(aws, [venue], venues)
@@ -64,12 +64,15 @@ def verify(
 
 
 def _buckets(aws: AwsClient, venue: Venue) -> tuple[Sequence[str], list[Check]]:
-    """Return the data buckets, and a check where the platform's parameter names one that has another use."""
+    """Return the data buckets, and a check if the platform's parameter names none, or one that has another use."""
     try:
         return find_buckets(aws, venue), []
     except BucketInUse as error:
         wrong = Check(f"data bucket {error.bucket}", "used for the venue's data alone", error.reason, False)
         return (error.bucket,), [wrong]
+    except UsageError as error:
+        expected = f"in s3_buckets, or named by {venue.datastore_parameter}"
+        return (), [Check("data bucket", expected, error.message, None)]
 
 
 def _guard(sessions: ProofSessions) -> Iterator[Check]:
@@ -85,7 +88,7 @@ def _token(
     assert external_id is not None
     tried = "sts:AssumeRole with the stored external ID, for 15 minutes"
     try:
-        token = sessions.aws.with_keys(sessions.assume(external_id).keys)
+        token = sessions.aws.with_credentials(sessions.assume(external_id).credentials)
     except AccessDenied:
         restriction = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
         if restriction is None:
@@ -94,7 +97,9 @@ def _token(
             yield Check(tried, "allowed", f"refused; you may be outside the venue's {restriction}", None)
         return
     yield Check(tried, "allowed", "allowed", True)
-    for probe in probes(venue, buckets, external_id, other, assume=sessions.assume_with):
+    endpoint = sessions.aws.endpoint
+    misjudged = () if endpoint is None else endpoint.misjudged_actions
+    for probe in probes(venue, buckets, external_id, other, assume=sessions.assume_with, misjudged=misjudged):
         yield probe.check(token)
 
 

@@ -1,16 +1,35 @@
-"""What AWS refuses, by its error code, as our errors: each with what to do about it."""
+"""Translate botocore's exceptions, AWS's error codes and responses that are not from AWS into the kit's errors.
+
+Functions import botocore when they need it, so that importing this module costs nothing.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
-from venue_access.aws.types import Credentials
-from venue_access.errors import AccessDenied, AwsError, ServiceUnavailable, Unreachable
+from venue_access.deadline import is_abandoned
+from venue_access.errors import (
+    NEW_CREDENTIALS,
+    SET_THE_CLOCK,
+    AccessDenied,
+    AwsError,
+    ConnectionFailed,
+    CredentialsError,
+    ServiceUnavailable,
+)
+from venue_access.sensitive import SensitiveStr, redact
 
+ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"}
+"""Error codes of something that does not exist."""
+PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
+"""Error codes of creating something that exists."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
-_NOT_VALID = {
+_INVALID = {
     "AuthFailure",
     "IncompleteSignature",
     "InvalidAccessKeyId",
@@ -21,41 +40,23 @@ _NOT_VALID = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_REFUSED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
+_DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
 _SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"}
-# Most services say it with the code of a signature that is wrong (IAM User Guide, "Troubleshoot AWS Signature V4").
+# Most services report it with the code of a wrong signature (IAM User Guide, "Troubleshoot AWS Signature V4").
 _SKEWED_SIGNATURE = re.compile(r"Signature (expired|not yet current)")
-ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"}
-PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
-_FAILING = 500  # the lowest HTTP status of an answer that is a fault of AWS's own
-_TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can say: it compresses the session policy and the tags
-_KEY = re.compile(r"[!-~]+", re.ASCII)
+_TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can tell: it compresses the session policy and the tags
 _CHAINED = "session limit for roles assumed by role chaining"
 
-SET_THE_CLOCK = "set this machine's clock, and run the command again: invoke doctor shows by how much it is off"
-NEW_KEYS = "get new keys from your account portal, export them, and run the command again"
-
-
-def no_keys() -> Unreachable:
-    """The error for an operator without any keys."""
-    return Unreachable("no AWS keys were found", hint=f"{NEW_KEYS}, or name a profile with aws_profile")
-
-
-def not_aws(what: str, where: str, kind: str) -> Unreachable:
-    """The error for an answer that is none of AWS's, such as a proxy's page.
-
-    :param kind: how that was seen.
-    """
-    return Unreachable(
-        f"{where} did not answer {what} as AWS does ({kind})",
-        hint="see what answers in its place: a proxy, a network's sign-in page, another service at the endpoint's URL",
-    )
+_NETWORK = "check the network and the endpoint's URL"
+_HTML = (b"<html", b"<!doctype html", b"<head", b"<body")
+# TLS that ends in the middle may work the next time; any other TLS fault persists.
+_PASSING_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 class AwsResponse(dict[str, Any]):
-    """What AWS answered, from which a member that AWS always sends cannot be missing unseen.
+    """A response of AWS, in which a missing member that AWS always sends is an error.
 
-    :raises Unreachable: one is asked for that is not there.
+    :raises ConnectionFailed: the member that is read is missing.
     """
 
     def __init__(self, members: Mapping[str, Any], what: str, where: str) -> None:
@@ -63,54 +64,235 @@ class AwsResponse(dict[str, Any]):
         self._from = what, where
 
     def __missing__(self, key: str) -> Any:
-        raise not_aws(*self._from, f"without {key}")
+        raise _not_aws(*self._from, f"without {key}")
 
 
-def check_usable(keys: Credentials) -> None:
-    """Refuse keys that hold what no key does, such as the line break that a careless ``export`` leaves in one.
+class NotAwsError(Exception):
+    """A response is not from AWS; the message says how that shows."""
 
-    :raises Unreachable: it names the part of them.
+
+class AbandonedError(Exception):
+    """The caller no longer waits for the call."""
+
+
+def no_credentials() -> CredentialsError:
+    """Return the error for an operator without credentials."""
+    return CredentialsError("no AWS credentials found", hint=f"{NEW_CREDENTIALS}, or name a profile with aws_profile")
+
+
+# -- botocore's events -------------------------------------------------------------------------------------------------
+
+
+def register(events: Any) -> None:
+    """Register the checks below with a botocore session.
+
+    The events are documented: "before-send", "before-parse" and "needs-retry" (botocore, "Event list").
     """
-    token = keys.session_token
-    parts = {
-        "access key ID": keys.access_key_id,
-        "secret access key": keys.secret_access_key.reveal(),
-        "session token": "-" if token is None else token.reveal(),
-    }
-    for name, text in parts.items():
-        if not _KEY.fullmatch(text):
-            raise Unreachable(
-                f"your AWS keys cannot be used: the {name} holds a line break, a space or another character that no key"
-                " has",
-                hint="set it again, in the environment or in ~/.aws/credentials",
-            )
+    events.register("before-send", _check_awaited)
+    events.register("before-parse", check_response)
+    events.register("needs-retry", _check_retry)
 
 
-def refusal(what: str, code: str, said: str, status: int = 400, *, throttled: bool = False) -> AwsError:
-    """The error for a call that AWS refused.
+def _check_awaited(**event: Any) -> None:
+    if is_abandoned():
+        raise AbandonedError
+
+
+def _check_retry(caught_exception: Exception | None = None, **event: Any) -> None:
+    """Raise an exception again that another attempt cannot avoid."""
+    from botocore import exceptions
+
+    if caught_exception is None:
+        return
+    proxy_refuses = isinstance(caught_exception, exceptions.ProxyConnectionError) and "failed: 4" in str(
+        caught_exception.kwargs.get("error")
+    )
+    broken_tls = isinstance(caught_exception, exceptions.SSLError) and not _caused_by(caught_exception, _PASSING_TLS)
+    # botocore's own name for "anything else", such as a header that cannot be sent
+    never_sent = type(caught_exception) is exceptions.HTTPClientError
+    if proxy_refuses or broken_tls or never_sent:
+        raise caught_exception
+
+
+def check_response(operation_model: Any, response_dict: Mapping[str, Any], **event: Any) -> None:
+    """Raise NotAwsError for a response that no AWS service gives.
+
+    botocore retries server errors (HTTP 500 and above), so these pass: AWS's own load balancers send some as HTML.
+    """
+    status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
+    if status >= 500 or operation_model.http.get("method") == "HEAD":
+        return
+    if status < 300 and operation_model.has_streaming_output:
+        if "x-amz-request-id" not in headers:  # Amazon S3 API reference, "Common Response Headers"
+            raise NotAwsError(f"HTTP {status} without a request ID")
+        return
+    if body.lstrip()[:20].lower().startswith(_HTML):
+        raise NotAwsError(f"HTTP {status}, {_redirect(headers) or 'an HTML page'}")
+    if status < 300:
+        return
+    is_json = "json" in operation_model.service_model.resolved_protocol
+    names = (b'"__type"', b'"code"', b'"Code"') if is_json else (b"<Code>",)
+    if "x-amzn-errortype" not in headers and not any(name in body for name in names):
+        kind = "a response without an error code" if body.strip() else "an empty response"
+        raise NotAwsError(f"HTTP {status}, {_redirect(headers) or kind}")
+
+
+def _redirect(headers: Mapping[str, str]) -> str | None:
+    location = headers.get("location")
+    if location is None:
+        return None
+    try:
+        return f"a redirect to {urlsplit(location).hostname or 'another path'}"
+    except ValueError:
+        return "a redirect"
+
+
+# -- exceptions --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def translated(
+    what: str,
+    hide: tuple[SensitiveStr | None, ...] = (),
+    where: str = "AWS",
+    ca_file: Callable[[], str | None] = lambda: None,
+) -> Iterator[None]:
+    """Translate botocore's exceptions into the kit's errors.
 
     :param what: the call, such as ``sts:AssumeRole``.
-    :param said: AWS's own words, with nothing confidential left in them.
-    :param status: of HTTP.
-    :param throttled: whether botocore knows the code as one of throttling.
+    :param hide: confidential values that AWS may quote.
+    :param where: the endpoint, for messages.
+    :param ca_file: returns the CA file in use; None for the CAs of the machine.
     """
-    if code in _SKEWED or _SKEWED_SIGNATURE.search(said):
-        message = "this machine's clock is off by more than AWS allows"
-        return Unreachable(message, hint=SET_THE_CLOCK, code=code)
+    from botocore import exceptions
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise _from_response(what, where, error.response, hide) from None
+    except exceptions.NoCredentialsError:
+        raise no_credentials() from None
+    except (exceptions.ProfileNotFound, exceptions.PartialCredentialsError, exceptions.ConfigParseError) as error:
+        raise CredentialsError(
+            f"your AWS configuration is not usable: {error}", hint="correct ~/.aws/config, or the environment"
+        ) from error
+    except (exceptions.CredentialRetrievalError, exceptions.SSOError, exceptions.TokenRetrievalError) as error:
+        raise CredentialsError(f"cannot get AWS credentials: {error}", hint=NEW_CREDENTIALS) from error
+    except RuntimeError as error:
+        if "still expired" not in str(error):  # botocore's words for an AWS_CREDENTIAL_EXPIRATION in the past
+            raise
+        raise CredentialsError("your AWS credentials have expired", hint=NEW_CREDENTIALS) from None
+    except (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError) as error:
+        raise _from_connection(error, what, where, ca_file()) from None
+    except NotAwsError as error:
+        raise _not_aws(what, where, str(error)) from None
+    except ResponseParserError:
+        raise _not_aws(what, where, "in another format") from None
+    except exceptions.BotoCoreError as error:
+        raise AwsError(f"cannot call {what}: {redact(str(error), *hide)}") from None
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # botocore's parsers, of such a response
+        raise _not_aws(what, where, type(error).__name__) from None
+
+
+def _from_response(
+    what: str, where: str, response: Mapping[str, Any], hide: tuple[SensitiveStr | None, ...]
+) -> AwsError:
+    """Return the error for an error response of AWS, with nothing confidential in AWS's own message."""
+    from botocore.retries.standard import RetryContext, ThrottledRetryableChecker
+
+    code = response.get("Error", {}).get("Code")
+    status = response["ResponseMetadata"].get("HTTPStatusCode", 400)
+    if not code:
+        return _not_aws(what, where, f"HTTP {status}")
+    message = redact(response["Error"].get("Message", ""), *hide)
+    if code in _SKEWED or _SKEWED_SIGNATURE.search(message):
+        return CredentialsError("this machine's clock is off by more than AWS allows", hint=SET_THE_CLOCK, code=code)
     if code in _EXPIRED:
-        return Unreachable("your AWS keys have expired", hint=NEW_KEYS, code=code)
-    if code in _NOT_VALID:
-        return Unreachable(f"AWS does not accept your keys ({code})", hint=NEW_KEYS, code=code)
-    if code in _REFUSED:
-        return AccessDenied(f"AWS refused {what}: {said}", code=code)
-    if throttled:
+        return CredentialsError("your AWS credentials have expired", hint=NEW_CREDENTIALS, code=code)
+    if code in _INVALID:
+        return CredentialsError(f"AWS does not accept your credentials ({code})", hint=NEW_CREDENTIALS, code=code)
+    if code in _DENIED:
+        return AccessDenied(f"AWS refused {what}: {message}", code=code)
+    throttling: Any = ThrottledRetryableChecker()
+    if throttling.is_retryable(RetryContext(attempt_number=1, parsed_response=response)):
         return ServiceUnavailable(
-            f"AWS is throttling {what}, also after retries", hint="wait a minute, then again", code=code
+            f"AWS is throttling {what}, also after retries", hint="wait a minute, then run the command again", code=code
         )
-    if status >= _FAILING:
-        message = f"AWS fails at {what} ({': '.join(filter(None, [code, said]))}), also after retries"
-        return ServiceUnavailable(message, hint="run the command again in some minutes", code=code)
-    hint = "scope the token less: fewer prefixes or repositories, a shorter policy" if code == _TOO_LARGE else None
-    if _CHAINED in said:
-        hint = "your keys are a role's session: ask for 1h or less, or issue with the keys of an IAM user"
-    return AwsError(f"AWS refused {what} ({code}): {said}", hint=hint, code=code)
+    if status >= 500:
+        said = ": ".join(filter(None, [code, message]))
+        return ServiceUnavailable(
+            f"AWS fails at {what} ({said}), also after retries", hint="run the command again in some minutes", code=code
+        )
+    hint = None
+    if code == _TOO_LARGE:
+        hint = "scope the token less: fewer prefixes or repositories, a shorter policy"
+    elif _CHAINED in message:
+        hint = "your credentials are a role session: ask for 1h or less, or issue with those of an IAM user"
+    return AwsError(f"AWS refused {what} ({code}): {message}", hint=hint, code=code)
+
+
+def _not_aws(what: str, where: str, kind: str) -> ConnectionFailed:
+    """Return the error for a response that is not from AWS, such as a proxy's page; ``kind`` says how that shows."""
+    return ConnectionFailed(
+        f"the response of {where} to {what} is not from AWS ({kind})",
+        hint="check what responds instead: a proxy, a network's sign-in page, another service at the endpoint's URL",
+    )
+
+
+def _from_connection(error: Exception, what: str, where: str, ca_file: str | None) -> ConnectionFailed:
+    """Return the error for a failed connection, without the request, which may hold credentials."""
+    from botocore import exceptions
+
+    # Python's own error of a certificate, and urllib3's of a host name, are both of this kind.
+    refused = _caused_by(error, (ValueError,)) if isinstance(error, exceptions.SSLError) else None
+    if refused is not None:
+        reason = getattr(refused, "verify_message", None) or str(refused)
+        return ConnectionFailed(
+            f"the TLS certificate of {where} is not trusted for {what}: {reason.rstrip('.')}",
+            hint="check the endpoint's URL; AWS_CA_BUNDLE names the CA file of a proxy that inspects TLS",
+        )
+    if isinstance(error, exceptions.SSLError):
+        unusable = None if ca_file is None else _unusable(ca_file)
+        if unusable is not None:
+            return ConnectionFailed(
+                f"the CA file {ca_file} is not usable: {unusable}",
+                hint="AWS_CA_BUNDLE, or ca_bundle in ~/.aws/config, names a file of certificates in PEM; unset it to"
+                " use the CAs of this machine",
+            )
+        reason = getattr(_caused_by(error, (ssl.SSLError,)), "reason", None)
+        if reason == "WRONG_VERSION_NUMBER":
+            return ConnectionFailed(
+                f"{where} does not speak TLS ({what})", hint="check the endpoint's URL, and HTTPS_PROXY"
+            )
+        return ConnectionFailed(f"no TLS with {where} for {what} ({reason or type(error).__name__})", hint=_NETWORK)
+    if isinstance(error, exceptions.ProxyConnectionError):
+        status = str(error.kwargs.get("error")).partition("Tunnel connection failed: ")[2][:3]
+        how = f"refuses the connection (HTTP {status})" if status else "could not be reached"
+        proxy = error.kwargs.get("proxy_url")  # botocore has removed the password from it
+        return ConnectionFailed(
+            f"the proxy {proxy} {how} for {what}", hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+        )
+    return ConnectionFailed(f"{where} could not be reached for {what} ({type(error).__name__})", hint=_NETWORK)
+
+
+def _unusable(ca_file: str) -> str | None:
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        return "it holds no certificate"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
+
+
+def _caused_by(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
+    """Return the first exception of these kinds among an exception and its causes."""
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        if isinstance(at, kinds):
+            return at
+        seen.append(at)
+        at = at.__cause__ or at.__context__
+    return None

@@ -1,4 +1,4 @@
-"""What AWS is given and what it answers, as frozen values."""
+"""Values that go to AWS and come from it, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from venue_access.errors import CredentialsError
 from venue_access.sensitive import ExternalId, Secret
 
 SECURE_STRING = "SecureString"
-"""The type of an SSM parameter that is encrypted."""
+"""The type of an encrypted SSM parameter."""
 _INSTANCE = re.compile(r"/i-([0-9a-f]{8}|[0-9a-f]{17})$", re.ASCII)
+_PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """AWS credentials: long-term, or of a session where there is a ``session_token``."""
+    """AWS credentials: long-term, or temporary if there is a ``session_token``."""
 
     access_key_id: str
     secret_access_key: Secret
     session_token: Secret | None = None
 
     def environment(self) -> dict[str, str]:
-        """The variables that give these keys to a child process."""
+        """Return the environment variables that pass the credentials to a child process."""
         variables = {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key.reveal(),
@@ -35,79 +37,109 @@ class Credentials:
             variables["AWS_SESSION_TOKEN"] = self.session_token.reveal()
         return variables
 
+    def check_usable(self) -> None:
+        """Refuse characters that no credential contains, such as the line break that a careless ``export`` adds.
+
+        :raises CredentialsError: the message names the part, not its value.
+        """
+        parts = {
+            "access key ID": self.access_key_id,
+            "secret access key": self.secret_access_key.reveal(),
+            "session token": "-" if self.session_token is None else self.session_token.reveal(),
+        }
+        for name, text in parts.items():
+            if not _PRINTABLE.fullmatch(text):
+                raise CredentialsError(
+                    f"your AWS credentials are not usable: the {name} contains a line break, a space or another"
+                    " invalid character",
+                    hint="set it again, in the environment or in ~/.aws/credentials",
+                )
+
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An AWS-compatible service: one URL for every service, and the file of the CA that vouches for it."""
+    """The endpoint of an AWS-compatible service: one URL for all services."""
 
     url: str
     ca_file: Path | None = None
+    """The CA file that verifies its certificate; None for the CAs of the machine."""
+    is_local: bool = False
+    """Whether it is a process of this machine, which no proxy and no other machine reaches."""
+    misjudged_actions: frozenset[str] = frozenset()
+    """IAM actions, such as ``ecr:DescribeRepositories``, that the service authorizes differently from AWS."""
 
 
 @dataclass(frozen=True)
 class CallerIdentity:
-    """Who AWS says we are."""
+    """The caller, as GetCallerIdentity returns it."""
 
     account_id: str
     arn: str
     has_session: bool = True
-    """Whether these are short-term keys: long-term ones never carry MFA."""
+    """Whether the credentials are temporary: long-term ones never carry MFA."""
 
     @property
     def is_role_session(self) -> bool:
-        """Whether these are a role's keys, which carry no MFA."""
+        """Return whether the caller is a role session, which carries no MFA."""
         return ":assumed-role/" in self.arn
 
     @property
     def chains(self) -> bool:
-        """Whether a role assumed from here is chained, which AWS caps at one hour.
+        """Return whether assuming a role from here is role chaining, which AWS caps at one hour.
 
-        The session of an EC2 instance's own role, which EC2 names after the instance, does not count as a chain: "AWS
-        does not treat using roles to grant permissions to applications that run on EC2 instances as role chaining"
-        (IAM User Guide, "Roles terms and concepts").
+        The session of an EC2 instance's own role, which EC2 names after the instance, is no chain: "AWS does not treat
+        using roles to grant permissions to applications that run on EC2 instances as role chaining" (IAM User Guide,
+        "Roles terms and concepts").
         """
         return self.is_role_session and _INSTANCE.search(self.arn) is None
 
 
 @dataclass(frozen=True)
 class AssumedRole:
-    """A role session as AWS STS gives it."""
+    """A role session, as AssumeRole returns it."""
 
     arn: str
     assumed_role_id: str
-    keys: Credentials
+    credentials: Credentials
     expiration: datetime
     """UTC."""
     packed_policy_size: int | None = None
-    """Percent of what AWS allows; only where a session policy or tags were sent."""
+    """Percent of AWS's limit; only if a session policy or tags were sent."""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], *, packed: bool) -> AssumedRole:
-        """From an answer of AssumeRole; ``packed`` where a session policy or tags were sent."""
+        """Parse an AssumeRole response; ``packed`` if a session policy or tags were sent."""
         issued = answer["Credentials"]
         return cls(
             arn=answer["AssumedRoleUser"]["Arn"],
             assumed_role_id=answer["AssumedRoleUser"]["AssumedRoleId"],
-            keys=Credentials(issued["AccessKeyId"], Secret(issued["SecretAccessKey"]), Secret(issued["SessionToken"])),
+            credentials=Credentials(
+                issued["AccessKeyId"], Secret(issued["SecretAccessKey"]), Secret(issued["SessionToken"])
+            ),
             expiration=issued["Expiration"].astimezone(timezone.utc),
             packed_policy_size=answer.get("PackedPolicySize") if packed else None,
         )
 
+    @property
+    def caller(self) -> CallerIdentity:
+        """Return the identity that the session has as a caller."""
+        return CallerIdentity(self.arn.split(":")[4], self.arn)
+
 
 @dataclass(frozen=True)
 class Parameter:
-    """An SSM parameter that holds one confidential value."""
+    """An SSM parameter with a confidential value."""
 
     value: ExternalId
     version: int
     modified: datetime
     type: str = SECURE_STRING
-    """``String`` or ``StringList`` where it is not encrypted: the platform's own scripts write a ``String``."""
+    """``String`` or ``StringList`` if it is not encrypted: the platform's own scripts write a ``String``."""
 
 
 @dataclass(frozen=True)
 class LiveRole:
-    """A role as it is in AWS now."""
+    """A role as IAM has it."""
 
     arn: str
     role_id: str
@@ -119,10 +151,10 @@ class LiveRole:
 
     @classmethod
     def of(cls, role: Mapping[str, Any]) -> LiveRole:
-        """From the ``Role`` of an answer of GetRole."""
+        """Parse the ``Role`` of a GetRole response."""
         trust = role["AssumeRolePolicyDocument"]
         trust_policy = json.loads(trust) if isinstance(trust, str) else trust
-        _hold_external_ids(trust_policy)
+        _redact_external_ids(trust_policy)
         return cls(
             arn=role["Arn"],
             role_id=role["RoleId"],
@@ -134,15 +166,15 @@ class LiveRole:
         )
 
 
-def _hold_external_ids(policy: Any) -> None:
-    """Have ``redact`` know the external IDs of a trust policy, whichever statement they are in."""
+def _redact_external_ids(policy: Any) -> None:
+    """Register the external IDs of a trust policy with ``redact``, in any of its statements."""
     if isinstance(policy, list):
         for each in policy:
-            _hold_external_ids(each)
+            _redact_external_ids(each)
     elif isinstance(policy, dict):
         for key, value in policy.items():
             if key.lower() != "sts:externalid":  # condition keys ignore case (IAM User Guide)
-                _hold_external_ids(value)
+                _redact_external_ids(value)
             else:
                 for text in [value] if isinstance(value, str) else value:
                     ExternalId(str(text))

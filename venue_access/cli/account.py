@@ -188,11 +188,11 @@ def account_role_token(
 ) -> None:
     """Print short-term keys of a role, for scripts: from the account's session with MFA where one is cached."""
     from venue_access.sensitive import Secret
-    from venue_access.tokens.durations import seconds
+    from venue_access.times import parse_token_duration
     from venue_access.tokens.formats import FormatOptions, format_called
     from venue_access.tokens.issue import supplied_external_id
 
-    lasting, chosen = seconds(duration), format_called(format)
+    lasting, chosen = parse_token_duration(duration), format_called(format)
     if token == "-" and external_id == "-":
         raise UsageError("--token - and --external-id - cannot both read standard input")
     session_token = console.confidential(token, "session token")
@@ -268,9 +268,9 @@ def account_profile(
     from venue_access.accounts.find import unix_user
     from venue_access.accounts.profile_writer import Profile, program, write_profile
     from venue_access.inventory.recipients import find_recipient, similar_user
-    from venue_access.tokens.durations import seconds
+    from venue_access.times import parse_token_duration
 
-    seconds(duration)
+    parse_token_duration(duration)
     app = open_app(context, inventory)
     chosen = app.venue(venue)
     recipient = find_recipient(chosen, user or unix_user(os.environ), accept_similar=yes or user is None)
@@ -279,10 +279,9 @@ def account_profile(
     more = ["--duration", duration] if duration != "1h" else []
     more += ["--source-profile", source_profile] if source_profile is not None else []
     more += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
-    if chosen.emulator and not context.config.run.dry:
-        app.accounts.start_emulator()  # its port is chosen when it starts
     name = chosen.name if profile_name is None else profile_name
-    profile = Profile(name, [program(), *arguments, *more], chosen.region, app.accounts.endpoint(chosen))
+    endpoint = app.accounts.endpoint(chosen) if context.config.run.dry else app.accounts.start_endpoint(chosen)
+    profile = Profile(name, [program(), *arguments, *more], chosen.region, endpoint)
     path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=context.config.run.dry)
     if dry(context, f"write into {path}:\n{profile.text()}"):
         return

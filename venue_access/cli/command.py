@@ -133,9 +133,9 @@ def dry(context: Context, action: str) -> bool:
 
 def seconds_of(text: str | None, flag: str) -> int | None:
     """A length of time such as 5m, where one was given."""
-    from venue_access.durations import length
+    from venue_access.times import parse_duration
 
-    return None if text is None else length(text, flag)
+    return None if text is None else parse_duration(text, flag)
 
 
 def open_app(context: Context, inventory: str | None) -> App:

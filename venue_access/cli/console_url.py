@@ -48,7 +48,7 @@ def console_url(
     inventory: str | None = None,
 ) -> None:
     """A URL that signs in to the AWS console, at a venue's bucket or repositories; it is a secret for 15 minutes."""
-    from venue_access.aws.buckets import find_buckets
+    from venue_access.aws.parameters import find_buckets
     from venue_access.tokens.console import session
     from venue_access.tokens.console.site import Page, Site, check_issuer
     from venue_access.tokens.issue import supplied_external_id

@@ -67,15 +67,15 @@ def issue_token(
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
     from venue_access.policies.session_flags import scope
+    from venue_access.times import parse_token_duration
     from venue_access.tokens.delivery import DeliveryOptions
-    from venue_access.tokens.durations import seconds
     from venue_access.tokens.formats import writer
     from venue_access.tokens.handover import handover
     from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
     from venue_access.tokens.ledger_recording import Recorder, hand_over
 
     users = users_named(user)
-    lasting = seconds(duration)
+    lasting = parse_token_duration(duration)
     given = console.confidential(external_id, "external ID")
     supplied = None if given is None else supplied_external_id(given)
     scoped = scope(

@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 
 from venue_access import deadline
-from venue_access.aws.buckets import find_buckets
 from venue_access.aws.client import AwsClient
+from venue_access.aws.parameters import find_buckets
 from venue_access.doctor.check import Check, Grade, wrong
 from venue_access.errors import AccessDenied, VenueAccessError
 from venue_access.inventory.model import Venue, names_of
@@ -35,7 +35,7 @@ def keys(
     try:
         aws = reach(first)
         caller = aws.caller()
-        ends = aws.keys_end()
+        ends = aws.credentials_expiry()
     except VenueAccessError as error:
         return wrong(what, error)
     if caller.account_id != first.account_id:

@@ -1,7 +1,7 @@
-"""The AWS emulator: MiniStack with IAM enforced, one server per work directory, over TLS on 127.0.0.1.
+"""The server of the AWS emulator: MiniStack with IAM enforced, one process per work directory, over TLS on 127.0.0.1.
 
-Whether it runs is told by a lock that the server, a single process, itself holds: a killed one is seen at once, and no
-process of somebody else's is ever taken for it.
+The server process holds a lock on a file while it runs: a killed server is noticed at once, and no other process is
+mistaken for it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from venue_access.files import locked, private_directory, unwritable, write_priv
 HOST = "127.0.0.1"
 START_TIMEOUT = 60.0
 CERTIFICATE_RENEWED_AFTER = 795 * 86_400.0
-"""Seconds: a month before its end (``certificate.VALIDITY``, which would take a while to import)."""
-STOP_TIMEOUT = 60.0  # a client that keeps a connection open holds it for up to 30 s
+"""Seconds: a month before its end (``certificate.VALIDITY``, which is slow to import)."""
+STOP_TIMEOUT = 60.0  # a client with an open connection can delay the end by 30 s
+MISJUDGED_ACTIONS = frozenset({"ecr:DescribeRepositories"})
+"""Actions that MiniStack 1.5.33 authorizes against ``*``, not against the resources that are named."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class AwsEmulator:
     """The AWS emulator of one work directory."""
 
     folder: Path
-    """Its state, certificate and log."""
+    """Holds its state, certificate and log."""
     now: Callable[[], float] = time.time
 
     @property
@@ -46,7 +48,7 @@ class AwsEmulator:
 
     @property
     def seeded(self) -> Path:
-        """Holds what was made on it since it was started; absent until something was."""
+        """Return the file with the fingerprint of what was seeded since the server started; missing if nothing was."""
         return self.folder / "seeded"
 
     @property
@@ -54,11 +56,16 @@ class AwsEmulator:
         return self.folder / "server.pem"
 
     def endpoint(self) -> Endpoint:
-        """Where it answers, or would: the port is remembered over a stop."""
-        return Endpoint(f"https://{HOST}:{self._port()}", self.folder / "ca.pem")
+        """Return its endpoint, also while it is down: it has the same port after a stop."""
+        return Endpoint(
+            f"https://{HOST}:{self._port()}",
+            self.folder / "ca.pem",
+            is_local=True,
+            misjudged_actions=MISJUDGED_ACTIONS,
+        )
 
     def is_running(self) -> bool:
-        """Whether the server is there (it may still be starting)."""
+        """Return whether the server process runs; it may still be starting."""
         try:
             descriptor = os.open(self.folder / "running.lock", os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
@@ -72,14 +79,14 @@ class AwsEmulator:
         return False
 
     def up(self) -> bool:
-        """Start the server unless it runs, and wait until it answers; whether this call started it.
+        """Start the server unless it runs, wait until it responds, and return whether this call started it.
 
-        Two calls at the same moment start one.
+        Two simultaneous calls start one server.
 
         :raises UsageError: it is not installed.
-        :raises AwsError: it does not come up; the message quotes the end of its log.
+        :raises AwsError: it does not start; the message quotes the end of its log.
         """
-        if self.is_running() and _answers(self._port()) and not self._is_renewal_due():
+        if self.is_running() and _responds(self._port()) and not self._is_renewal_due():
             return False
         private_directory(self.folder)
         with locked(self.folder / "start.lock", timeout=START_TIMEOUT):
@@ -88,8 +95,8 @@ class AwsEmulator:
             started = not self.is_running()
             if started:
                 self._start()
-            _wait(lambda: _answers(self._port()) or not self.is_running(), START_TIMEOUT)
-            if not (self.is_running() and _answers(self._port())):
+            _wait(lambda: _responds(self._port()) or not self.is_running(), START_TIMEOUT)
+            if not (self.is_running() and _responds(self._port())):
                 raise AwsError(
                     f"the AWS emulator does not start; the end of {self.log}:\n{_tail(self.log)}",
                     hint="invoke local.down, then run the command again",
@@ -97,9 +104,9 @@ class AwsEmulator:
         return started
 
     def down(self) -> bool:
-        """Stop the server cleanly, which saves its state; whether there was one.
+        """Stop the server cleanly, which saves its state; return whether it ran.
 
-        :raises AwsError: it does not end.
+        :raises AwsError: it does not stop.
         """
         if not self.is_running():
             return False
@@ -109,18 +116,18 @@ class AwsEmulator:
 
     def _stop(self) -> None:
         if self.is_running():
-            with suppress(ProcessLookupError):  # it ended by itself just now
+            with suppress(ProcessLookupError):  # it ended just now
                 os.kill(self._pid(), signal.SIGTERM)
             _wait(lambda: not self.is_running(), STOP_TIMEOUT)
         if self.is_running():
             raise AwsError(
-                f"the AWS emulator (process {self._pid()}) does not end", hint=f"look at {self.log}, or kill it"
+                f"the AWS emulator (process {self._pid()}) does not stop", hint=f"look at {self.log}, or kill it"
             )
 
     def _is_renewal_due(self) -> bool:
-        """Return whether the running server's certificate ends soon, or a file of it is missing.
+        """Return whether the server's certificate expires soon, or one of its files is missing.
 
-        It is as old as its file: every command asks, and parsing it takes longer than the rest.
+        The age of the files decides: every command checks, and parsing a certificate takes longer than all the rest.
         """
         try:
             age = self.now() - min(file.stat().st_mtime for file in (self.folder / "ca.pem", self._certificate))
@@ -129,25 +136,25 @@ class AwsEmulator:
         return age > CERTIFICATE_RENEWED_AFTER
 
     def describe(self) -> list[str]:
-        """Where it answers, and how to point the AWS CLI at it: a line each."""
+        """Return the lines of ``local.status``: the endpoint, and how to use the AWS CLI with it."""
         endpoint = self.endpoint()
         if not self.is_running():
-            return ["the AWS emulator is down; it starts by itself, or with: invoke local.up"]
+            return ["the AWS emulator is down; it starts when a command needs it, or with: invoke local.up"]
         return [
             f"the AWS emulator is up at {endpoint.url}",
             f"CA file: {endpoint.ca_file}",
             f"log: {self.log}",
-            "The AWS CLI as the root of an account, whose number is the access key:",
+            "To use the AWS CLI as the root user of an account, whose number is the access key:",
             f"  export AWS_ENDPOINT_URL={endpoint.url} AWS_CA_BUNDLE={shlex.quote(str(endpoint.ca_file))}",
             "  export AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-west-2",
-            "So that vaunset undoes it:",
+            "So that vaunset unsets it too:",
             '  export VENUE_ACCESS_AWS_ENDPOINT_URL="$AWS_ENDPOINT_URL" VENUE_ACCESS_AWS_CA_BUNDLE="$AWS_CA_BUNDLE"',
         ]
 
     def _start(self) -> None:
         if any(importlib.util.find_spec(package) is None for package in ("ministack", "cryptography")):
             raise UsageError(
-                "this venue lives on the AWS emulator, which is not installed",
+                "the venue is on the AWS emulator, which is not installed",
                 hint="install it with: scripts/bootstrap --emulator",
             )
         ca = self.folder / "ca.pem"
@@ -158,21 +165,21 @@ class AwsEmulator:
             write_certificate(ca, self._certificate, host=HOST, now=now)
         port = self._port() if _is_free(self._port()) else _free_port()
         write_private(self.folder / "port", str(port))
-        self.seeded.unlink(missing_ok=True)  # what a killed server held is gone
+        self.seeded.unlink(missing_ok=True)  # a killed server has lost its state
         try:
-            # Opened here and inherited, so that the lock lives exactly as long as the server does.
+            # The server inherits it, so that the lock lasts exactly as long as its process.
             lock = os.open(self.folder / "running.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise unwritable(self.folder, error) from error
         try:
-            _wait(lambda: _took(lock), START_TIMEOUT)  # a look by is_running() holds it for a moment
+            _wait(lambda: _locked(lock), START_TIMEOUT)  # is_running() holds it for a moment
             subprocess.Popen(
-                # The shell writes its own process id and becomes the server: there is no moment without one.
+                # The shell writes its own process ID and becomes the server: the file is never missing while it runs.
                 ["/bin/sh", "-c", 'umask 077 && echo $$ >"$0" && exec "$@"', str(self.folder / "pid")]
                 + [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"{HOST}:{port}"]
                 + ["--certfile", str(self._certificate), "--keyfile", str(self._certificate)]
-                # No workers: a killed server must not leave a child behind that has its port and its state.
+                # No workers: the child of a killed server would keep its port and its state.
                 + ["--workers", "0", "--keep-alive", "75", "--log-level", "WARNING"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -187,7 +194,7 @@ class AwsEmulator:
             os.close(log)
 
     def _environment(self, port: int) -> dict[str, str]:
-        """What MiniStack is told; nothing of the operator's own environment, whose AWS keys it would take for root."""
+        """Return MiniStack's environment, without the operator's own: it would use AWS credentials in it as root's."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.folder),
@@ -208,16 +215,16 @@ class AwsEmulator:
         }
 
     def _pid(self) -> int:
-        """The server's process: whoever holds the lock has written it.
+        """Return the server's process ID, which the holder of the lock has written.
 
-        :raises AwsError: the file was tampered with.
+        :raises AwsError: the file is missing or damaged.
         """
         path = self.folder / "pid"
         try:
             return int(path.read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
             raise AwsError(
-                f"the AWS emulator runs, and {path} does not say as which process", hint=f"find it: fuser {self.log}"
+                f"the AWS emulator runs, but {path} does not hold its process ID", hint=f"find it: fuser {self.log}"
             ) from error
 
     def _port(self) -> int:
@@ -229,11 +236,11 @@ class AwsEmulator:
 
 
 def aws_emulator(work_directory: Path) -> AwsEmulator:
-    """The AWS emulator of a work directory."""
+    """Return the AWS emulator of a work directory."""
     return AwsEmulator(work_directory / "local-aws")
 
 
-def _took(lock: int) -> bool:
+def _locked(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -241,7 +248,7 @@ def _took(lock: int) -> bool:
     return True
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(2)
         return probe.connect_ex((HOST, port)) == 0

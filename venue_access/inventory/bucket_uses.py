@@ -149,7 +149,7 @@ def _namespace(venue: Venue) -> Hashable:
 
     Source: Amazon S3 User Guide, general purpose bucket naming rules.
     """
-    return (venue.partition, venue.emulator, venue.aws_endpoint_url)
+    return (venue.partition, venue.endpoint_name)
 
 
 def _as_in_buckets(name: str) -> str:

@@ -31,16 +31,11 @@ def conflicts(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
     yield from _unlike_stacks(venues, origin)
 
 
-def _account(venue: Venue) -> tuple[Hashable, ...]:
-    """The account as a place: the same number is another account on another endpoint."""
-    return (venue.partition, venue.account_id, venue.emulator, venue.aws_endpoint_url)
-
-
 def _same_roles(venues: list[Venue]) -> Iterator[Problem]:
     """IAM's names are unequal without regard to case, whatever the path. Source: IAM API, CreateRole."""
     seen: dict[Hashable, Venue] = {}
     for venue in venues:
-        other = seen.setdefault((_account(venue), venue.role_name.casefold()), venue)
+        other = seen.setdefault((venue.account, venue.role_name.casefold()), venue)
         if other is not venue:
             message = f"{venue.role_name!r} is also the role of {other.name}, in the same account (IAM ignores case)"
             yield Problem(message, venue=venue.name)
@@ -51,7 +46,7 @@ def _same_buckets(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
     seen: dict[Hashable, Venue] = {}
     for venue in venues:
         for bucket in venue.s3_buckets or ():
-            other = seen.setdefault((_account(venue), bucket), venue)
+            other = seen.setdefault((venue.account, bucket), venue)
             if other is not venue:
                 message = f"the bucket {bucket!r} is also that of {other.name}, whose data a token would reach"
                 yield Problem(message, origin(venue.name, "s3_buckets"), venue.name, "s3_buckets")
@@ -61,7 +56,7 @@ def _nested_repositories(venues: list[Venue], origin: Origin) -> Iterator[Proble
     """A prefix within another would let a token of the outer reach the repositories of the inner."""
     registries: dict[Hashable, list[tuple[str, Venue]]] = {}
     for venue in venues:
-        named = registries.setdefault((_account(venue), venue.region), [])
+        named = registries.setdefault((venue.account, venue.region), [])
         named += [(prefix, venue) for prefix in venue.ecr_repository_prefixes]
     for registry in registries.values():
         enclosing: list[_Prefix] = []

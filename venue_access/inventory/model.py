@@ -128,6 +128,16 @@ class Venue:
     """Of the whole inventory."""
 
     @property
+    def endpoint_name(self) -> str | None:
+        """Return the account's endpoint if it is not AWS: a URL, or a name for the emulator, whose port changes."""
+        return "the AWS emulator" if self.emulator else self.aws_endpoint_url
+
+    @property
+    def account(self) -> tuple[str | None, ...]:
+        """Return what identifies the account: the same number is another account at another endpoint."""
+        return (self.partition, self.account_id, self.endpoint_name)
+
+    @property
     def role_name(self) -> str:
         """The name of the role that a recipient's token is a session of."""
         return f"{self.role_prefix}-{self.project}-{self.venue}-sts"

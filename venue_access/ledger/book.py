@@ -173,7 +173,7 @@ class _Operator:
     """Who calls: known, or being asked for in a thread of its own."""
 
     def __init__(self, aws: AwsClient) -> None:
-        self.access_key_id = aws.keys().access_key_id
+        self.access_key_id = aws.credentials().access_key_id
         self._aws = aws
         self._asking: threading.Thread | None = None
         if aws.known_caller is None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.durations import length
 from venue_access.errors import UsageError, printable
 from venue_access.ledger.record import Kind, Record
+from venue_access.times import iso, parse_duration
 
 UNDO = "undo"
 
@@ -26,7 +26,7 @@ class ListedToken:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: the record, with these."""
-        delivered = None if self.delivered is None else f"{self.delivered:%Y-%m-%dT%H:%M:%SZ}"
+        delivered = None if self.delivered is None else iso(self.delivered)
         return {**self.record.document(), "state": self.state, "delivered": delivered}
 
     def cells(self) -> tuple[str, ...]:
@@ -120,9 +120,9 @@ def since(text: str, now: datetime) -> datetime:
         except ValueError:
             continue
     try:
-        ago = length("" if text.isdecimal() else text, "--since")  # a bare number is rather a year than seconds
+        ago = parse_duration("" if text.isdecimal() else text, "--since")  # a bare number is rather a year than seconds
     except UsageError as error:
-        message = f"--since {text!r} is neither a length of time nor a day"
+        message = f"--since {text!r} is neither a duration nor a day"
         raise UsageError(message, hint="write 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z") from error
     try:
         return now - timedelta(seconds=ago)

@@ -88,7 +88,7 @@ class ProofSessions:
                 Kind.PROOF,
                 command=self._command,
                 proof_session_names=names,
-                proof_access_key_ids=tuple(token.keys.access_key_id for token in tokens),
+                proof_access_key_ids=tuple(token.credentials.access_key_id for token in tokens),
                 expires=max(token.expiration for token in tokens),
             )
         except VenueAccessError as error:

@@ -6,10 +6,10 @@ import enum
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
+from venue_access.times import iso, parse_iso
 
 
 class Kind(enum.Enum):
@@ -83,7 +83,7 @@ class Record:
             if field.name in _OF_FEW_KINDS and value in (None, ()):
                 continue
             if isinstance(value, datetime):
-                value = f"{value.astimezone(timezone.utc):{_TIME}}"
+                value = iso(value)
             elif isinstance(value, enum.Enum):
                 value = value.value
             found[field.name] = list(value) if isinstance(value, tuple) else value
@@ -100,7 +100,7 @@ class Record:
         try:
             for key in ("when", "expires", "issued_before"):
                 if given.get(key) is not None:
-                    given[key] = datetime.strptime(given[key], _TIME).replace(tzinfo=timezone.utc)
+                    given[key] = parse_iso(given[key])
             given["kind"] = Kind(given["kind"])
             for key in ("key_fingerprints", "proof_session_names", "proof_access_key_ids"):
                 given[key] = tuple(given.get(key, ()))

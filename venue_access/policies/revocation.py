@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.aws.session_names import user_part
+from venue_access.aws.identity import user_part
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, REVOCATION_PREFIX, Policy, size
+from venue_access.times import iso, parse_iso
 
 LONGEST_SESSION = timedelta(hours=12)
 """No session of a role lasts longer (AWS STS API reference, AssumeRole). The role's own maximum does not count: it may
 have been longer when the token was issued."""
 
 _STAMP = "%Y%m%dT%H%M%SZ"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _NAME = re.compile(re.escape(REVOCATION_PREFIX) + r"(\d{8}T\d{6}Z)-[0-9a-f]{8}", re.ASCII)
 _USER_ID, _ISSUED = "aws:userid", "aws:TokenIssueTime"
 _TAIL = "-20??????T??????Z-????????"
@@ -71,7 +71,7 @@ def deny(revocation: Revocation, role_id: str) -> Policy:
         conditions["StringLike"] = {_USER_ID: f"{role_id}:{user_pattern(revocation.user)}"}
     if revocation.session is None:
         assert revocation.issued_before is not None
-        conditions["DateLessThan"] = {_ISSUED: f"{revocation.issued_before:{_TIME}}"}
+        conditions["DateLessThan"] = {_ISSUED: iso(revocation.issued_before)}
     statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": conditions}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
@@ -85,7 +85,7 @@ def read(policy: Mapping[str, Any]) -> Revocation | None:
         role_id, _, name = named.partition(":")
         before = None
         if "DateLessThan" in conditions:
-            before = datetime.strptime(conditions["DateLessThan"][_ISSUED], _TIME).replace(tzinfo=timezone.utc)
+            before = parse_iso(conditions["DateLessThan"][_ISSUED])
         if "StringEquals" in conditions:
             found = Revocation(session=name)
         elif before is not None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.aws.errors import NEW_KEYS, SET_THE_CLOCK
-from venue_access.errors import StateLocked, TerraformError
+from venue_access.errors import NEW_CREDENTIALS, SET_THE_CLOCK, StateLocked, TerraformError
 from venue_access.provisioning.progress import venue_of
 from venue_access.sensitive import SensitiveStr, redact
 
@@ -32,8 +31,8 @@ class Diagnostic:
 # What stands in a diagnostic, and what to do about it; the first that fits is taken.
 _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"Signature (expired|not yet current)|RequestTimeTooSkewed|RequestInTheFuture|RequestExpired", SET_THE_CLOCK),
-    (r"ExpiredToken|security token .* expired", NEW_KEYS),
-    (r"InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|No valid credential", NEW_KEYS),
+    (r"ExpiredToken|security token .* expired", NEW_CREDENTIALS),
+    (r"InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|No valid credential", NEW_CREDENTIALS),
     (
         r"AWS account ID not allowed",
         "these keys belong to another account: export the right ones, or set aws_profile in the inventory",

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from venue_access.aws.buckets import find_buckets
 from venue_access.aws.client import AwsClient
+from venue_access.aws.parameters import find_buckets
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.compare import meaning, without_external_ids
@@ -74,8 +74,9 @@ class IdChange:
 
     def _warn_of_a_local_state(self) -> None:
         """Warn once: Terraform's lock and its refusal of a stale plan guard only who has this very state."""
-        stack = self._root.stack
-        if not self._warned and stack.state.bucket is None and not stack.emulator:
+        endpoint = self._aws.endpoint
+        is_local = endpoint is not None and endpoint.is_local
+        if not self._warned and self._root.stack.state.bucket is None and not is_local:
             self._warned = True
             self._reporter.warn(
                 f"{self._venue.name}: its Terraform state is on this machine; only a state in S3 protects a rotation"

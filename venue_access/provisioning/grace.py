@@ -12,9 +12,9 @@ from venue_access.aws.client import AwsClient
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
+from venue_access.times import iso, parse_iso, to_minute
 
 GRACE_TAG = "venue-access:grace-until"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _CLOCKS = timedelta(minutes=5)  # AWS takes no call by a clock that is further off than this
 
 
@@ -22,14 +22,14 @@ def grace_until(live: VenueSnapshot) -> datetime | None:
     """Return when the grace period of a venue ends, in UTC; None where no end is known."""
     text = None if live.role is None else live.role.tags.get(GRACE_TAG)
     try:
-        return None if text is None else datetime.strptime(text, _TIME).replace(tzinfo=timezone.utc)
+        return None if text is None else parse_iso(text)
     except ValueError:
         return None  # edited by hand
 
 
 def set_grace(aws: AwsClient, venue: Venue, until: datetime) -> None:
     """Write the end of the grace period to the venue's role."""
-    tag = {"Key": GRACE_TAG, "Value": f"{until.astimezone(timezone.utc):{_TIME}}"}
+    tag = {"Key": GRACE_TAG, "Value": iso(until)}
     aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[tag])
 
 
@@ -64,7 +64,7 @@ def settle_grace(aws: AwsClient, venue: Venue, live: VenueSnapshot, grace: timed
 def grace_line(until: datetime, now: datetime) -> str:
     """Return what is said of a grace period that ends, or ended, at a time."""
     verb, due = ("was", ": --finish is due") if now >= until else ("is", "")
-    return f"both external IDs are accepted; the time to change over {verb} until {until:%Y-%m-%d %H:%M} UTC{due}"
+    return f"both external IDs are accepted; the time to change over {verb} until {to_minute(until)}{due}"
 
 
 def check_grace_over(venue: Venue, live: VenueSnapshot, now: datetime) -> None:
@@ -75,6 +75,6 @@ def check_grace_over(venue: Venue, live: VenueSnapshot, now: datetime) -> None:
     until = grace_until(live)
     if until is not None and now < until:
         raise UsageError(
-            f"{venue.name}: a rotation is under way: the old external ID is accepted until {until:%Y-%m-%d %H:%M} UTC",
+            f"{venue.name}: a rotation is under way: the old external ID is accepted until {to_minute(until)}",
             hint=f"take it out of use before that with: invoke rotate-external-id --venue {venue.name} --finish",
         )

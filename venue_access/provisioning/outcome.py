@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from venue_access.errors import AwsError, CheckFailed, Interrupted, TerraformError, Unreachable, VenueAccessError
+from venue_access.errors import (
+    AwsError,
+    CheckFailed,
+    ConnectionFailed,
+    CredentialsError,
+    Interrupted,
+    TerraformError,
+    VenueAccessError,
+)
 from venue_access.inventory.model import Venue, names_of
 
 T = TypeVar("T")
@@ -38,7 +46,7 @@ class Outcome:
 
     @property
     def unreachable(self) -> bool:
-        return isinstance(self.error, Unreachable)
+        return isinstance(self.error, (CredentialsError, ConnectionFailed))
 
     @property
     def failed(self) -> bool:
@@ -112,7 +120,7 @@ class RunResult(Mapping[str, VenueResult]):
         """What ``step`` gives for each venue that has not failed; one for which it raises has.
 
         :param at_once: for how many venues side by side; the step must bear that.
-        :raises Unreachable: as ``step`` did: the account is every venue's.
+        :raises CredentialsError, ConnectionFailed: as ``step`` did: the account is every venue's.
         """
         active = self.active()
         given = {}
@@ -121,7 +129,7 @@ class RunResult(Mapping[str, VenueResult]):
             for venue, result in begun:
                 try:
                     given[venue.name] = result()
-                except Unreachable:
+                except (CredentialsError, ConnectionFailed):
                     raise
                 except VenueAccessError as error:
                     self[venue.name].error = error

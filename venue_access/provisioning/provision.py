@@ -49,7 +49,7 @@ def provision(
     for stack, tallies in stacks:
         with tallies.record_errors():
             aws = accounts.aws(stack.venues[0])
-            aws.keys()  # here, where the person can be asked: a profile may want an MFA code
+            aws.credentials()  # here, where the person can be asked: a profile may want an MFA code
             told = reporter()
             bucket = stack.state_location.bucket
             new = bucket is not None and bucket not in looked_at

@@ -107,7 +107,7 @@ class RootModule:
             self.folder,
             program=terraform_program(self._settings.terraform, downloads),
             environment=lambda: terraform_environment(
-                environment, self._aws.keys(_AS_LONG_AS_A_RUN), self.stack.region, self._aws.endpoint
+                environment, self._aws.credentials(_AS_LONG_AS_A_RUN), self.stack.region, self._aws.endpoint
             ),
             venue=self.stack.venues[0].name,
             hide=hide,

@@ -57,7 +57,7 @@ def rotate(
 
     :param ledger: the venue's, and the way to its account.
     :raises UsageError: the venue is not provisioned, is broken (``repair``), or the caller can prove nothing.
-    :raises Unreachable: the caller's keys are of another account.
+    :raises CredentialsError: the caller's credentials are of another account.
     """
     aws = ledger.aws()
     root = RootModule(settings, stack, aws, waiting=reporter.line, lock_timeout=options.lock_timeout)

@@ -11,6 +11,7 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
 from venue_access.provisioning.rotation_state import Stage
+from venue_access.times import iso, to_minute
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Rotation:
         """What it came to, in a line."""
         name = self.venue.name
         if self.ended is Stage.PUBLISHED:
-            grace = "" if self.until is None else f" (grace period until {self.until:%Y-%m-%d %H:%M} UTC)"
+            grace = "" if self.until is None else f" (grace period until {to_minute(self.until)})"
             finish = f"take it out of use with: invoke rotate-external-id --venue {name} --finish"
             return f"{name}: the new external ID is in use; the old one is still accepted{grace}; {finish}"
         return f"{name}: the external ID was rotated" if self.rotated else f"{name}: no rotation is under way"
@@ -71,7 +72,7 @@ class Rotation:
             "ended": self.ended.value,
             "steps": list(self.steps),
             "complete": self.ended is Stage.STABLE,
-            "grace_until": None if self.until is None else f"{self.until:%Y-%m-%dT%H:%M:%SZ}",
+            "grace_until": None if self.until is None else iso(self.until),
         }
 
 

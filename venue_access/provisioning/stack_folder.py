@@ -18,7 +18,6 @@ from venue_access.provisioning.render import DATA_FILE
 from venue_access.provisioning.stack import Stack
 
 _RECORD = "account.json"
-_EMULATOR = "the AWS emulator"
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,12 @@ class StackAccount:
     account_id: str
     region: str
     endpoint: str | None = None
-    """A URL; the port of the AWS emulator changes, so that has a name instead."""
+    """``Venue.endpoint_name``."""
 
     @classmethod
     def of(cls, stack: Stack) -> StackAccount:
         """Return what the inventory says of a stack."""
-        return cls(stack.account_id, stack.region, _EMULATOR if stack.emulator else stack.aws_endpoint_url)
+        return cls(stack.account_id, stack.region, stack.venues[0].endpoint_name)
 
     def agrees_with(self, stack: Stack) -> bool:
         """Return whether it is the stack's account, and region if it has one: IAM has none."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from venue_access.aws.buckets import find_buckets, find_buckets_of_others
 from venue_access.aws.client import AwsClient, CallerIdentity
 from venue_access.aws.identity import caller_in_account
+from venue_access.aws.parameters import find_buckets, find_buckets_of_others
 from venue_access.config import Settings
 from venue_access.errors import TerraformError, UsageError
 from venue_access.inventory.model import Venue

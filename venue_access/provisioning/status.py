@@ -19,6 +19,7 @@ from venue_access.provisioning.grace import grace_until
 from venue_access.provisioning.holders import Holders, holders, read_history
 from venue_access.provisioning.rotation_state import Stage, standing
 from venue_access.provisioning.venue_snapshot import read_snapshot
+from venue_access.times import iso, to_minute
 
 _THREADS = 16
 
@@ -51,7 +52,7 @@ class VenueStatus:
             "provisioned": None if self.stage is None else self.stage is not Stage.ABSENT,
             "external_id": None if self.stage is None else self.stage.value,
             "rotating": self.stage is not None and self.stage.rotating,
-            "grace_until": None if self.grace_until is None else f"{self.grace_until:%Y-%m-%dT%H:%M:%SZ}",
+            "grace_until": None if self.grace_until is None else iso(self.grace_until),
             "external_id_age_seconds": None
             if self.external_id_age is None
             else int(self.external_id_age.total_seconds()),
@@ -68,7 +69,7 @@ class VenueStatus:
         return f"{self.venue.name}: {self._told()}"
 
     def _grace(self) -> str:
-        return "" if self.grace_until is None else f" (grace period until {self.grace_until:%Y-%m-%d %H:%M} UTC)"
+        return "" if self.grace_until is None else f" (grace period until {to_minute(self.grace_until)})"
 
     def _told(self) -> str:
         if self.error is not None:

@@ -10,16 +10,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from venue_access import console
-from venue_access.aws.buckets import find_buckets
 from venue_access.aws.client import AssumedRole, AwsClient
-from venue_access.aws.identity import why_not_trusted
-from venue_access.aws.session_names import role_session_name
+from venue_access.aws.identity import (
+    CHAINED,
+    check_duration_for_caller,
+    check_duration_for_role,
+    role_session_name,
+    why_not_trusted,
+)
+from venue_access.aws.parameters import find_buckets
 from venue_access.errors import AccessDenied, AwsError, Interrupted, UsageError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.inventory.recipients import find_recipient
 from venue_access.policies.session import TokenScope
 from venue_access.sensitive import ExternalId
-from venue_access.tokens import durations
+from venue_access.times import to_minute
 from venue_access.tokens.external_id_store import ExternalIdStore, not_trusted
 
 _THREADS = 16
@@ -68,7 +73,7 @@ class Issued:
         more = f"\n  {', '.join([*scoped, *room])}" if scoped or room else ""
         return (
             f"token for {self.recipient.name} at {self.venue.name} ({self.venue.role_name}) until"
-            f" {until:%Y-%m-%d %H:%M} UTC ({until.astimezone():%H:%M %Z} here){more}"
+            f" {to_minute(until)} ({until.astimezone():%H:%M %Z} here){more}"
         )
 
 
@@ -268,11 +273,11 @@ class _TokenIssuer:
 
 
 def _check_duration(aws: AwsClient, request: TokenRequest) -> None:
-    if request.duration <= durations.CHAINED:
+    if request.duration <= CHAINED:
         return  # what everybody is granted needs no look at the caller
     caller = aws.caller()
-    durations.check_for_caller(request.duration, caller)
-    durations.check_for_role(request.duration, _role_maximum(aws, request.venue, caller.account_id))
+    check_duration_for_caller(request.duration, caller)
+    check_duration_for_role(request.duration, _role_maximum(aws, request.venue, caller.account_id))
 
 
 def _role_maximum(aws: AwsClient, venue: Venue, caller_account: str) -> int:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from venue_access import console
 from venue_access.errors import (
     AwsError,
+    ConnectionFailed,
+    CredentialsError,
     DeliveryError,
     Interrupted,
     ServiceUnavailable,
-    Unreachable,
     VenueAccessError,
 )
 from venue_access.inventory.model import Recipient
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
+from venue_access.times import to_minute
 from venue_access.tokens.delivery import Delivery, DeliveryMethod
 from venue_access.tokens.issue import Issued, Outcome, Refused, TokenRequest, Unrecorded, issue
 
@@ -74,7 +76,7 @@ class Recorder:
         self._undelivered.pop(name, None)
         return DeliveryError(
             f"the token {name} of {venue} is out and was not delivered: {why}",
-            hint=f"it lasts until {issued.token.expiration:%Y-%m-%d %H:%M} UTC; revoke it with: invoke revoke-token"
+            hint=f"it lasts until {to_minute(issued.token.expiration)}; revoke it with: invoke revoke-token"
             f" --venue {venue} --session {name}",
         )
 
@@ -87,7 +89,7 @@ class Recorder:
         # What did not reach AWS, or fell to a fault of its own, or was told no by the kit itself, is no refusal of it.
         if (
             not isinstance(error, AwsError)
-            or isinstance(error, (ServiceUnavailable, Unreachable))
+            or isinstance(error, (ServiceUnavailable, CredentialsError, ConnectionFailed))
             or error.code is None
         ):
             return
@@ -101,7 +103,7 @@ class Recorder:
         return {
             "recipient": issued.recipient.name,
             "role_session_name": issued.role_session_name,
-            "access_key_id": issued.token.keys.access_key_id,
+            "access_key_id": issued.token.credentials.access_key_id,
             "expires": issued.token.expiration,
             "delivery": delivery.way,
             "key_fingerprints": delivery.fingerprints,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from venue_access.aws.client import AwsClient
-from venue_access.aws.session_names import role_session_name
+from venue_access.aws.identity import role_session_name
 from venue_access.errors import AccessDenied, AwsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions

@@ -9,7 +9,7 @@ from typing import Any
 
 from venue_access import console
 from venue_access.aws.client import AwsClient
-from venue_access.aws.session_names import LONGEST_USER, is_of_a_token, user_part
+from venue_access.aws.identity import LONGEST_USER, is_of_a_token, user_part
 from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory import validators as checks
 from venue_access.inventory.model import Venue

@@ -11,14 +11,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.aws.session_names import is_of_a_token
-from venue_access.errors import AwsError, CheckFailed, ServiceUnavailable, Unreachable, UsageError
+from venue_access.aws.identity import is_of_a_token
+from venue_access.errors import (
+    AwsError,
+    CheckFailed,
+    ConnectionFailed,
+    CredentialsError,
+    ServiceUnavailable,
+    UsageError,
+)
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions
 from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as denies
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, Policy, size
 from venue_access.policies.revocation import Revocation
+from venue_access.times import iso, to_minute
 from venue_access.tokens.revocation_proof import Proof, Wait
 
 _LIMIT_EXCEEDED = "LimitExceeded"
@@ -46,14 +54,14 @@ class Standing:
             "scope": None if found is None else found.scope,
             "session": None if found is None else found.session,
             "user": None if found is None else found.user,
-            "issued_before": None if before is None else f"{before:%Y-%m-%dT%H:%M:%SZ}",
-            "expires": f"{self.expires:%Y-%m-%dT%H:%M:%SZ}",
+            "issued_before": None if before is None else iso(before),
+            "expires": iso(self.expires),
         }
 
     def line(self) -> str:
         """What it denies and until when, in a line."""
         what = "something else: its policy was changed" if self.revocation is None else str(self.revocation)
-        return f"{self.name}: {what}; needed until {self.expires:%Y-%m-%d %H:%M} UTC"
+        return f"{self.name}: {what}; needed until {to_minute(self.expires)}"
 
 
 class Revoker:
@@ -129,7 +137,7 @@ class Revoker:
         except AwsError as error:
             if error.code == _LIMIT_EXCEEDED:  # somebody else was at it
                 raise self._no_room(revocation) from error
-            if isinstance(error, (ServiceUnavailable, Unreachable)):
+            if isinstance(error, (ServiceUnavailable, CredentialsError, ConnectionFailed)):
                 raise self._unknown(error) from error
             raise
         return Revoked(

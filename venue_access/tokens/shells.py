@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from venue_access.aws.client import AssumedRole, Endpoint
 from venue_access.errors import DeliveryError
-from venue_access.tokens.formats import Format, FormatOptions, Shell, utc
+from venue_access.times import iso
+from venue_access.tokens.formats import Format, FormatOptions, Shell
 
 IN_THE_WAY = (
     "AWS_PROFILE",
@@ -41,12 +42,12 @@ def variables(token: AssumedRole, region: str) -> dict[str, str | None]:
 
     :raises DeliveryError: a value has a NUL in it, which no environment holds.
     """
-    keys = token.keys
+    keys = token.credentials
     found: dict[str, str | None] = {
         "AWS_ACCESS_KEY_ID": keys.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key.reveal(),
         "AWS_SESSION_TOKEN": keys.session_token.reveal() if keys.session_token is not None else None,
-        "AWS_CREDENTIAL_EXPIRATION": utc(token.expiration),
+        "AWS_CREDENTIAL_EXPIRATION": iso(token.expiration),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         **dict.fromkeys(IN_THE_WAY),

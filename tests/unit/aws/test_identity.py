@@ -8,7 +8,14 @@ import pytest
 
 from tests.stacks import a_venue
 from venue_access.aws.client import CallerIdentity
-from venue_access.aws.identity import person, session_name, why_not_trusted
+from venue_access.aws.identity import (
+    check_duration_for_caller,
+    check_duration_for_role,
+    person,
+    session_name,
+    why_not_trusted,
+)
+from venue_access.errors import UsageError
 
 ACCOUNT = "111122223333"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/operator/me"
@@ -54,7 +61,7 @@ def test_one_of_several_principals_is_enough() -> None:
 
 def test_a_role_session_never_carries_the_mfa_that_a_venue_demands() -> None:
     venue = a_venue(trusted_principals=(f"arn:aws:iam::{ACCOUNT}:root",), require_mfa=True)
-    assert "demands MFA" in str(why_not_trusted(venue, CallerIdentity(ACCOUNT, SESSION)))
+    assert "requires MFA" in str(why_not_trusted(venue, CallerIdentity(ACCOUNT, SESSION)))
     assert why_not_trusted(venue, CallerIdentity(ACCOUNT, USER)) is None
 
 
@@ -98,3 +105,23 @@ def test_no_two_people_have_one_session_name() -> None:
     assert len(set(names)) == len(people)
     assert [name for name in names if not re.fullmatch(r"[\w+=,.@-]{2,64}", name, re.ASCII)] == []
     assert names[2:4] + [session_name("x" * 64)] == ["alice", "Alice", "x" * 64]
+
+
+def test_role_chaining_is_capped_at_an_hour() -> None:
+    session = CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/operator/me")
+    check_duration_for_caller(3600, session)
+    with pytest.raises(UsageError, match=r"a role session \(arn:.*\).*at 3600 s \(role chaining\)"):
+        check_duration_for_caller(3601, session)
+
+
+def test_instance_role_is_not_capped() -> None:
+    check_duration_for_caller(
+        43200, CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/issuer/i-0123456789abcdef0")
+    )
+
+
+def test_duration_is_capped_at_the_roles_maximum() -> None:
+    check_duration_for_caller(43200, CallerIdentity("111122223333", "arn:aws:iam::111122223333:user/me"))
+    check_duration_for_role(7200, 7200)
+    with pytest.raises(UsageError, match="more than the role's maximum of 7200 s"):
+        check_duration_for_role(7201, 7200)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.stacks import a_venue
+from venue_access.aws.botocore_sessions import RoleSession
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
-from venue_access.aws.role_session import RoleSession
 from venue_access.config import Settings
 from venue_access.errors import ServiceUnavailable
 from venue_access.provisioning.root_module import RootModule
@@ -53,19 +53,19 @@ def sts() -> Sts:
 
 def test_a_session_is_renewed_where_it_would_not_last(sts: Sts) -> None:
     session = sts.session()
-    assert session.lasting(1860).keys.access_key_id == "ASIA0001"
+    assert session.lasting(1860).credentials.access_key_id == "ASIA0001"
     sts.time += timedelta(minutes=28)
-    assert session.lasting(1860).keys.access_key_id == "ASIA0001"
+    assert session.lasting(1860).credentials.access_key_id == "ASIA0001"
     sts.time += timedelta(minutes=2)
-    assert session.lasting(60).keys.access_key_id == "ASIA0001"
-    assert session.lasting(1860).keys.access_key_id == "ASIA0002"
+    assert session.lasting(60).credentials.access_key_id == "ASIA0001"
+    assert session.lasting(1860).credentials.access_key_id == "ASIA0002"
 
 
 def test_threads_that_need_a_new_session_take_one(sts: Sts) -> None:
     session = sts.session()
     sts.time += timedelta(minutes=58)
     with ThreadPoolExecutor(8) as pool:
-        keys = {each.keys.access_key_id for each in pool.map(session.lasting, [900.0] * 32)}
+        keys = {each.credentials.access_key_id for each in pool.map(session.lasting, [900.0] * 32)}
     assert keys == {"ASIA0002"}
 
 
@@ -74,7 +74,7 @@ def test_a_renewal_that_fails_is_tried_once_a_minute_and_the_old_session_used_wh
     sts.time += timedelta(minutes=50)
     sts.failure = ServiceUnavailable("AWS is throttling sts:AssumeRole, also after retries")
     for _ in range(5):
-        assert session.lasting(900).keys.access_key_id == "ASIA0001"
+        assert session.lasting(900).credentials.access_key_id == "ASIA0001"
     assert sts.asked == 2
     sts.time += timedelta(minutes=6)
     raised = set()
@@ -85,7 +85,7 @@ def test_a_renewal_that_fails_is_tried_once_a_minute_and_the_old_session_used_wh
     assert (sts.asked, raised) == (3, {sts.failure})
     sts.failure = None
     sts.time += timedelta(minutes=1)
-    assert session.lasting(900).keys.access_key_id == "ASIA0002"
+    assert session.lasting(900).credentials.access_key_id == "ASIA0002"
 
 
 def test_boto3s_credentials_are_renewed_with_it(sts: Sts) -> None:
@@ -124,6 +124,6 @@ def test_a_profile_whose_keys_end_too_soon_for_terraform_is_asked_again(
     (tmp_path / "config").write_text(f"[profile portal]\ncredential_process = {process}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     aws = AwsClient(region="us-west-2", profile="portal")
-    assert aws.keys().access_key_id == "ASIA0"
-    assert aws.keys(900).access_key_id == "ASIA0"
-    assert aws.keys(1860).access_key_id == "ASIA1"
+    assert aws.credentials().access_key_id == "ASIA0"
+    assert aws.credentials(900).access_key_id == "ASIA0"
+    assert aws.credentials(1860).access_key_id == "ASIA1"

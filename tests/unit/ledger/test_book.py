@@ -26,7 +26,8 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
     def reach() -> AwsClient:
         aws = AwsClient(
-            region="us-west-2", keys=Credentials("ASIAOPERATOR", Secret("operators-secret"), Secret("operators-token"))
+            region="us-west-2",
+            credentials=Credentials("ASIAOPERATOR", Secret("operators-secret"), Secret("operators-token")),
         )
         aws.known_caller = CALLER
         return aws

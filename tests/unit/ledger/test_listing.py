@@ -97,7 +97,7 @@ def test_since_is_a_time_ago_or_a_day(text: str, meant: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "2026", "-1d", "2026-13-01", "7 d"])
 def test_since_is_nothing_else(text: str) -> None:
-    with pytest.raises(UsageError, match="is neither a length of time nor a day"):
+    with pytest.raises(UsageError, match="is neither a duration nor a day"):
         since(text, LATER)
 
 

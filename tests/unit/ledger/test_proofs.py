@@ -30,7 +30,7 @@ class Role(AwsClient):
     """A role that opens to one external ID."""
 
     def __init__(self) -> None:
-        super().__init__(region="us-west-2", keys=Credentials("ASIAOPERATOR", Secret("secret"), Secret("token")))
+        super().__init__(region="us-west-2", credentials=Credentials("ASIAOPERATOR", Secret("secret"), Secret("token")))
         self.known_caller = CallerIdentity("111122223333", ANNA)
         self.count = 0
 

@@ -77,7 +77,7 @@ CASES = {
         ),
         "unity-dev: aws_iam_role.this: AWS refused iam:CreateRole (ExpiredToken): The security token included in the"
         " request is expired",
-        "get new keys from your account portal",
+        "get new credentials from your account portal",
     ),
     "throttling": (
         error(

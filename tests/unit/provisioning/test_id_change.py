@@ -9,7 +9,7 @@ import pytest
 
 from tests.stacks import a_stack, a_venue
 from tests.unit.provisioning.test_rotation_state import live
-from venue_access.aws.client import AwsClient, Credentials
+from venue_access.aws.client import AwsClient, Credentials, Endpoint
 from venue_access.config import Settings
 from venue_access.errors import RenderError
 from venue_access.inventory.model import StateBackend
@@ -23,13 +23,21 @@ S3 = StateBackend("s3", bucket="states")
 
 
 @pytest.mark.parametrize(
-    ("variables", "warnings"), [({}, 1), ({"state": S3}, 0), ({"emulator": True}, 0), ({"stack": "several"}, 1)]
+    ("variables", "endpoint", "warnings"),
+    [
+        ({}, None, 1),
+        ({"state": S3}, None, 0),
+        ({}, Endpoint("https://127.0.0.1:1", is_local=True), 0),
+        ({"stack": "several"}, None, 1),
+    ],
 )
-def test_a_rotation_with_a_local_state_warns_once(tmp_path: Path, variables: dict[str, Any], warnings: int) -> None:
-    """On the emulator there is no other machine."""
+def test_rotation_with_a_local_state_warns_once(
+    tmp_path: Path, variables: dict[str, Any], endpoint: Endpoint | None, warnings: int
+) -> None:
+    """The endpoint of a local emulator is reached from no other machine."""
     said: list[str] = []
     venue = a_venue(s3_buckets=(), **variables)
-    aws = AwsClient(region="us-west-2", keys=Credentials("AKIA", Secret("none")))
+    aws = AwsClient(region="us-west-2", credentials=Credentials("AKIA", Secret("none")), endpoint=endpoint)
     root = RootModule(Settings(tmp_path, tmp_path, tmp_path), a_stack(venue), aws)
     change = IdChange(root, venue, aws, Reporter(warn=said.append), carry=False)
     for _ in range(2):

@@ -6,10 +6,10 @@ from tests.stacks import a_venue
 from venue_access.errors import (
     AwsError,
     CheckFailed,
+    CredentialsError,
     Interrupted,
     RenderError,
     TerraformError,
-    Unreachable,
     UsageError,
     VenueAccessError,
 )
@@ -31,7 +31,7 @@ DEV, TEST = a_venue("unity-dev"), a_venue("unity-test")
 def test_the_recap_is_ansibles_with_names_aligned() -> None:
     outcomes = [
         Outcome(a_venue("unity-dev"), in_place=6, add=1, change=2, destroy=3, proofs=3),
-        Outcome(a_venue("unity-longer"), error=Unreachable("no keys")),
+        Outcome(a_venue("unity-longer"), error=CredentialsError("no keys")),
         Outcome(a_venue("unity-test"), in_place=6, skipped=1, error=UsageError("no bucket")),
     ]
     assert recap(outcomes) == [
@@ -45,7 +45,7 @@ def test_the_recap_is_ansibles_with_names_aligned() -> None:
 def test_a_plan_is_summed_up_in_terraforms_words() -> None:
     fresh, kept = Outcome(DEV, add=6), Outcome(TEST, imported=6, change=4)
     refused = Outcome(a_venue("unity-ops"), add=1, destroy=1, error=UsageError("the plan destroys"))
-    unknown = Outcome(a_venue("unity-far"), error=Unreachable("no keys"))
+    unknown = Outcome(a_venue("unity-far"), error=CredentialsError("no keys"))
     assert plan_summary([fresh]) == ["unity-dev: 6 to add, 0 to change, 0 to destroy"]
     assert plan_summary([fresh, kept]) == [
         "unity-dev: 6 to add, 0 to change, 0 to destroy",
@@ -63,7 +63,7 @@ def test_drift_is_a_table_with_what_differs_below_each() -> None:
     outcomes = [
         Outcome(a_venue("unity-dev"), in_place=6),
         Outcome(a_venue("unity-longer"), change=1, differences=("~ aws_iam_role.this", '    name: "x" -> "y"')),
-        Outcome(a_venue("unity-test"), error=Unreachable("no keys", hint="get some")),
+        Outcome(a_venue("unity-test"), error=CredentialsError("no keys", hint="get some")),
     ]
     assert drift_lines(outcomes) == [
         "unity-dev     in sync",
@@ -85,7 +85,7 @@ def test_drift_is_a_table_with_what_differs_below_each() -> None:
         ([UsageError("")], 2),
         ([RenderError("")], 3),
         ([UsageError(""), AwsError("")], 5),
-        ([CheckFailed(""), Unreachable(""), TerraformError("")], 4),
+        ([CheckFailed(""), CredentialsError(""), TerraformError("")], 4),
         ([UsageError(""), CheckFailed("")], 7),
         ([TerraformError(""), Interrupted("")], 130),
     ],
@@ -135,7 +135,7 @@ def test_a_venue_that_fails_a_step_is_left_out_of_the_next(at_once: int) -> None
 
 def test_an_account_that_cannot_be_reached_is_every_venues() -> None:
     def unreachable(venue: Venue) -> None:
-        raise Unreachable("no keys")
+        raise CredentialsError("no keys")
 
     tallies = RunResult([DEV, TEST])
     with tallies.record_errors():

@@ -9,7 +9,7 @@ import pytest
 from tests.stacks import a_venue
 from tests.unit.ledger.records import NOON
 from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Credentials
-from venue_access.errors import AccessDenied, CheckFailed, Unreachable
+from venue_access.errors import AccessDenied, CheckFailed, CredentialsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions
 from venue_access.provisioning.trust_check import PROOFS, RetryPolicy, verify_trust_policy
@@ -136,9 +136,9 @@ def test_what_a_token_sends_is_sent_with_the_proofs() -> None:
 def test_keys_that_expire_meanwhile_prove_nothing_either_way() -> None:
     class Expired(Role):
         def assume_role(self, *arguments: object, **named: object) -> AssumedRole:
-            raise Unreachable("your AWS keys have expired")
+            raise CredentialsError("your AWS credentials have expired")
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(CredentialsError):
         verify_trust_policy(
             sessions(Expired(lambda given: False), a_venue()), OURS, caller=PORTAL, retry_policy=Time().retry_policy()
         )

@@ -28,7 +28,7 @@ ISSUED = Issued(a_venue(), Recipient("alice"), NAME, datetime(2026, 11, 20, 21, 
 
 
 def plain(token: AssumedRole) -> str:
-    return token.keys.secret_access_key.reveal()
+    return token.credentials.secret_access_key.reveal()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.stacks import a_venue
 from venue_access.aws.client import AwsClient, CallerIdentity, LiveRole, Parameter
-from venue_access.errors import AccessDenied, Unreachable, UsageError
+from venue_access.errors import AccessDenied, CredentialsError, UsageError
 from venue_access.sensitive import ExternalId
 from venue_access.tokens.external_id_store import DEADLINE, ExternalIdStore
 
@@ -168,7 +168,7 @@ def test_a_venue_without_a_parameter_is_not_provisioned() -> None:
 
 
 def test_keys_of_another_account_are_told_apart_from_a_venue_that_is_not_provisioned() -> None:
-    with pytest.raises(Unreachable, match="in account 111122223333, but your keys are of account 444455556666"):
+    with pytest.raises(CredentialsError, match="in account 111122223333, but your credentials are of account 4444"):
         StandIn(stored=None, account="444455556666").stored_id()
 
 

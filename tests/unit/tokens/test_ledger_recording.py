@@ -16,7 +16,7 @@ from tests.stacks import a_venue
 from tests.unit.tokens.tokens import a_token
 from venue_access import console
 from venue_access.aws.client import AssumedRole, AwsClient
-from venue_access.errors import AccessDenied, AwsError, DeliveryError, Interrupted, Unreachable, UsageError
+from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, DeliveryError, Interrupted, UsageError
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
 from venue_access.sensitive import ExternalId
@@ -198,7 +198,7 @@ def test_a_refusal_of_awss_is_recorded_and_one_of_the_kit_or_the_network_is_not(
 ) -> None:
     errors: dict[str, Exception] = {
         "alice": AccessDenied("no", code="AccessDenied"),
-        "bob": Unreachable("no network"),
+        "bob": ConnectionFailed("no network"),
         "carol": AwsError("what was asked cannot be"),
     }
     book = Book()

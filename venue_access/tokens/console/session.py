@@ -48,10 +48,8 @@ def check_has_console(venue: Venue | None, variables: Mapping[str, str]) -> None
     :raises UsageError: the venue, or the environment, names another endpoint.
     """
     hint = "a console is only at AWS itself; credentials of another service are not sent there"
-    if venue is not None and venue.emulator:
-        raise UsageError(f"{venue.name} is on the AWS emulator, which has no sign-in service and no console", hint=hint)
-    if venue is not None and venue.aws_endpoint_url is not None:
-        raise UsageError(f"{venue.name} is at {venue.aws_endpoint_url}, which is not AWS", hint=hint)
+    if venue is not None and venue.endpoint_name is not None:
+        raise UsageError(f"{venue.name} is at {venue.endpoint_name}, which has no console", hint=hint)
     for name in ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"):
         if variables.get(name):
             raise UsageError(f"{name} is set: what it names has no sign-in service and no console", hint=hint)
@@ -87,7 +85,9 @@ def issued_for_console(
     similar = asked.accept_similar or asked.user is None  # what AWS calls the operator is no slip
     request = TokenRequest(asked.venue, (user,), external_id=asked.external_id, accept_similar=similar)
     with issued_for_one(ledger, request, _DELIVERY, asked.reason) as issued:
-        credentials = ConsoleCredentials(issued.token.keys, issued.token.expiration, lends_duration=not caller.chains)
+        credentials = ConsoleCredentials(
+            issued.token.credentials, issued.token.expiration, lends_duration=not caller.chains
+        )
         yield console_url(credentials, site, destination, issuer), issued
 
 
@@ -101,10 +101,10 @@ def check_given(
     """See that given credentials work, can sign in, and are of the venue's account; the way to AWS with them.
 
     :raises UsageError: they do not last long enough, or cannot sign in.
-    :raises Unreachable: they do not work, or are of another account.
+    :raises CredentialsError: they do not work, or are of another account.
     """
     credentials.session_duration(now())  # what has run out needs no call
-    aws = AwsClient(region=region, keys=credentials.keys)
+    aws = AwsClient(region=region, credentials=credentials.keys)
     hint = "leave --venue out, or give credentials of that account"
     check_can_sign_in(aws.caller() if venue is None else caller_in_account(aws, venue, hint=hint))
     return aws

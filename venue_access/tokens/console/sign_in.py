@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from venue_access.aws.types import Credentials
-from venue_access.errors import AwsError, Unreachable
+from venue_access.errors import AwsError, ConnectionFailed
 from venue_access.sensitive import Secret
 
 DEADLINE = 20.0
@@ -40,7 +40,7 @@ def signin_token(
     :param federation: the ``https`` URL of the endpoint.
     :param session_duration: seconds; None leaves ``SessionDuration`` out.
     :param tls: whom to trust; the machine's certificate authorities unless given.
-    :raises Unreachable: no answer, or not from who it should be.
+    :raises ConnectionFailed: no answer, or not from who it should be.
     :raises AwsError: another answer than a token; no message quotes it, for it may quote the request.
     """
     host = urlsplit(federation).hostname
@@ -108,15 +108,15 @@ def _token(service: str, status: int, kind: str, content: bytes) -> Secret:
     return Secret(found)
 
 
-def _unreachable(host: str | None, reason: object) -> Unreachable:
+def _unreachable(host: str | None, reason: object) -> ConnectionFailed:
     if isinstance(reason, TimeoutError):
-        return Unreachable(f"the sign-in service {host} did not answer in time", hint=_NETWORK)
+        return ConnectionFailed(f"the sign-in service {host} did not answer in time", hint=_NETWORK)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return Unreachable(
+        return ConnectionFailed(
             f"the sign-in service {host} could not be told from an impostor: {reason.verify_message}",
             hint="where a proxy reads along, SSL_CERT_FILE names its CA; nothing was sent",
         )
-    return Unreachable(f"the sign-in service {host} could not be reached ({type(reason).__name__})", hint=_NETWORK)
+    return ConnectionFailed(f"the sign-in service {host} could not be reached ({type(reason).__name__})", hint=_NETWORK)
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.policies.session import TokenScope
+from venue_access.times import to_minute
 
 
 def token_instructions(
@@ -152,7 +153,7 @@ def _docker(venue: Venue, scope: TokenScope) -> str:
 
 
 def _until(expires: datetime, timezone: str | None) -> str:
-    lines = [f"{expires:%Y-%m-%d %H:%M} UTC"]
+    lines = [to_minute(expires)]
     if timezone is not None:
         from zoneinfo import ZoneInfo
 

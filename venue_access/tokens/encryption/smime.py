@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, PublicKeyAlgorit
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
 from venue_access.sensitive import Secret
+from venue_access.times import to_minute
 from venue_access.tokens.encryption.bundle import Bundle
 from venue_access.tokens.encryption.keys import GivenKey
 
@@ -62,9 +63,9 @@ class Certificate:
     def _against(self, email: str, now: datetime) -> str | None:
         begins, ends = self.x509.not_valid_before_utc, self.x509.not_valid_after_utc
         if now < begins:
-            return f"it is not valid before {begins:%Y-%m-%d %H:%M} UTC"
+            return f"it is not valid before {to_minute(begins)}"
         if now > ends:
-            return f"it expired on {ends:%Y-%m-%d %H:%M} UTC"
+            return f"it expired on {to_minute(ends)}"
         if email.casefold() not in {address.casefold() for address in self.addresses}:
             return f"it is not for {email} but for {', '.join(sorted(self.addresses)) or 'no email address'}"
         return self.unfit

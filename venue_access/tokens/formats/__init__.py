@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from venue_access.aws.client import AssumedRole, Endpoint
     from venue_access.inventory.model import Venue
 
@@ -157,20 +155,17 @@ def format_called(name: str) -> Format:
 
 def aws_json(token: AssumedRole) -> dict[str, Any]:
     """What ``aws sts assume-role`` prints; ``PackedPolicySize`` only where AWS measured a policy or tags."""
+    from venue_access.times import iso
+
     document: dict[str, Any] = {
         "AssumedRoleUser": {"AssumedRoleId": token.assumed_role_id, "Arn": token.arn},
         "Credentials": {
-            "AccessKeyId": token.keys.access_key_id,
-            "SecretAccessKey": token.keys.secret_access_key.reveal(),
-            "SessionToken": token.keys.session_token.reveal() if token.keys.session_token else "",
-            "Expiration": utc(token.expiration),
+            "AccessKeyId": token.credentials.access_key_id,
+            "SecretAccessKey": token.credentials.secret_access_key.reveal(),
+            "SessionToken": token.credentials.session_token.reveal() if token.credentials.session_token else "",
+            "Expiration": iso(token.expiration),
         },
     }
     if token.packed_policy_size is not None:
         document["PackedPolicySize"] = token.packed_policy_size
     return document
-
-
-def utc(moment: datetime) -> str:
-    """A UTC moment as AWS writes it: ``2026-11-20T22:15:00Z``."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

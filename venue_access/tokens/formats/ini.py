@@ -10,7 +10,8 @@ import re
 
 from venue_access.aws.client import AssumedRole, Endpoint
 from venue_access.errors import UsageError
-from venue_access.tokens.formats import Format, FormatOptions, utc
+from venue_access.times import iso
+from venue_access.tokens.formats import Format, FormatOptions
 from venue_access.tokens.shells import unwritable
 
 _PROFILE_NAME = re.compile(r"(?!DEFAULT$)[\w./%@:+][\w./%@:+-]{0,127}", re.ASCII)
@@ -42,7 +43,7 @@ def endpoint_settings(endpoint: Endpoint | None) -> dict[str, str]:
 
 
 def _write(token: AssumedRole, terms: FormatOptions) -> str:
-    keys = token.keys
+    keys = token.credentials
     settings = {
         "aws_access_key_id": keys.access_key_id,
         "aws_secret_access_key": keys.secret_access_key.reveal(),
@@ -54,7 +55,7 @@ def _write(token: AssumedRole, terms: FormatOptions) -> str:
         if _REFUSED.search(value):
             raise unwritable(name, "a line break, a comment or a space at its end", "a credentials file")
     lines = [f"{name} = {value}" for name, value in settings.items() if value]
-    return "\n".join([f"[{terms.profile_name}]", f"# until {utc(token.expiration)}", *lines])
+    return "\n".join([f"[{terms.profile_name}]", f"# until {iso(token.expiration)}", *lines])
 
 
 FORMAT = Format(_write, check_profile_name=_check_profile_name)
