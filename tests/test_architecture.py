@@ -36,14 +36,12 @@ LAYERS = (
 ADAPTERS = {
     "boto3": ("aws.client",),
     "botocore": ("aws.errors", "aws.botocore_sessions"),
-    "cryptography": (
-        "emulator.certificate",
-        "tokens.encryption.smime",
-    ),  # one makes a certificate of ours, the other reads others'
+    "cryptography": ("emulator.certificate", "tokens.encryption.smime"),  # ours, and recipients' certificates
     "keyring": ("accounts.system_keyring",),
     "jinja2": ("provisioning.render",),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
+    "trustme": ("emulator.certificate",),
     "yaml": ("inventory.loader",),
 }
 """Each package from outside, and the one module that imports it (cryptography's two uses have nothing in common)."""

@@ -152,16 +152,16 @@ class AwsEmulator:
         ]
 
     def _start(self) -> None:
-        if any(importlib.util.find_spec(package) is None for package in ("ministack", "cryptography")):
+        if any(importlib.util.find_spec(package) is None for package in ("ministack", "trustme")):
             raise UsageError(
                 "the venue is on the AWS emulator, which is not installed",
                 hint="install it with: scripts/bootstrap --emulator",
             )
         ca = self.folder / "ca.pem"
-        from venue_access.emulator.certificate import is_fit, write_certificate
+        from venue_access.emulator.certificate import is_valid, write_certificate
 
         now = datetime.fromtimestamp(self.now(), timezone.utc)
-        if self._is_renewal_due() or not is_fit(ca, self._certificate, host=HOST, now=now):
+        if self._is_renewal_due() or not is_valid(ca, self._certificate, host=HOST, now=now):
             write_certificate(ca, self._certificate, host=HOST, now=now)
         port = self._port() if _is_free(self._port()) else _free_port()
         write_private(self.folder / "port", str(port))

@@ -1,4 +1,4 @@
-"""The AWS emulator: one server per work directory, on 127.0.0.1 alone, whose state outlives a stop."""
+"""The AWS emulator: one server per work directory, on 127.0.0.1 alone, whose state survives a stop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, emulated, hang_up
-from venue_access.emulator.certificate import is_fit, write_certificate
+from venue_access.emulator.certificate import is_valid, write_certificate
 from venue_access.emulator.server import AwsEmulator, aws_emulator
 
 LISTENING = "0A"  # the state of a socket in /proc/net/tcp
@@ -74,7 +74,7 @@ def kill(kit: Kit) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_it_listens_on_one_port_of_this_machine_alone_and_has_no_children(own: Kit) -> None:
+def test_server_listens_on_one_local_port_and_has_no_children(own: Kit) -> None:
     result = own.done("local.up")
     assert result.err == f"started the AWS emulator at https://127.0.0.1:{port(own)}\n"
     assert listens_at(pid(own)) == {("127.0.0.1", port(own))}
@@ -82,7 +82,7 @@ def test_it_listens_on_one_port_of_this_machine_alone_and_has_no_children(own: K
     assert children == ""
 
 
-def test_it_is_private_and_its_log_is_in_the_work_directory(own: Kit) -> None:
+def test_folder_is_private_and_holds_the_log(own: Kit) -> None:
     own.done("local.up")
     folder = server(own).folder
     assert folder == own.work_directory / "local-aws"
@@ -92,7 +92,7 @@ def test_it_is_private_and_its_log_is_in_the_work_directory(own: Kit) -> None:
 
 
 @pytest.mark.soak
-def test_its_state_outlives_a_stop_and_a_killed_one_is_mended_by_provision(own: Kit) -> None:
+def test_state_survives_a_stop_and_provision_repairs_a_killed_server(own: Kit) -> None:
     own.done("provision")
     before = port(own)
     kill(own)
@@ -113,7 +113,7 @@ def test_its_state_outlives_a_stop_and_a_killed_one_is_mended_by_provision(own: 
     own.session(result.document()).call("s3", "get_object", Bucket="unity-dev-data", Key="kept")
 
 
-def test_damaged_files_of_its_own_are_made_anew(own: Kit) -> None:
+def test_damaged_files_are_replaced(own: Kit) -> None:
     own.done("local.up")
     own.done("local.down")
     folder = own.work_directory / "local-aws"
@@ -123,7 +123,7 @@ def test_damaged_files_of_its_own_are_made_anew(own: Kit) -> None:
     assert own.done("status").out == "unity-dev: not provisioned\n"
 
 
-def test_a_certificate_that_ends_soon_is_renewed_and_the_state_is_kept(own: Kit) -> None:
+def test_expiring_certificate_is_renewed_and_the_state_kept(own: Kit) -> None:
     own.done("local.up")
     ca, certificate = server(own).folder / "ca.pem", server(own).folder / "server.pem"
     own.root().call("s3", "put_object", Bucket="unity-dev-data", Key="kept", Body=b"x")
@@ -140,10 +140,10 @@ def test_a_certificate_that_ends_soon_is_renewed_and_the_state_is_kept(own: Kit)
     own.done("local.down")
     write_certificate(ca, certificate, host="127.0.0.1", now=datetime.now(timezone.utc) - timedelta(days=800))
     own.done("status")
-    assert is_fit(ca, certificate, host="127.0.0.1", now=datetime.now(timezone.utc))
+    assert is_valid(ca, certificate, host="127.0.0.1", now=datetime.now(timezone.utc))
 
 
-def test_a_command_that_dies_before_it_has_seeded_leaves_that_to_the_next(own: Kit) -> None:
+def test_next_command_seeds_after_one_was_killed_before_seeding(own: Kit) -> None:
     own.done("local.up")
     own.done("local.down")
     server(own).up()  # as a command does that is killed right after it
@@ -152,7 +152,7 @@ def test_a_command_that_dies_before_it_has_seeded_leaves_that_to_the_next(own: K
     assert server(own).seeded.exists()
 
 
-def test_commands_at_the_same_moment_start_one(own: Kit) -> None:
+def test_simultaneous_commands_start_one_server(own: Kit) -> None:
     running = [own.start("status") for _ in range(4)]
     said = []
     for process in running:
@@ -165,7 +165,7 @@ def test_commands_at_the_same_moment_start_one(own: Kit) -> None:
     assert sum("hypercorn" in each and folder in each for each in everything.splitlines()) == 1
 
 
-def test_a_port_that_somebody_else_has_taken_is_left_to_them(own: Kit) -> None:
+def test_port_in_use_by_another_process_is_replaced(own: Kit) -> None:
     own.done("local.up")
     before = port(own)
     own.done("local.down")
@@ -181,8 +181,10 @@ def test_a_port_that_somebody_else_has_taken_is_left_to_them(own: Kit) -> None:
     assert port(own) != before  # the one it has now is remembered
 
 
-def test_its_status_says_how_to_point_the_aws_cli_at_it(own: Kit) -> None:
-    assert own.done("local.status").out == ("the AWS emulator is down; it starts by itself, or with: invoke local.up\n")
+def test_status_shows_how_to_use_the_aws_cli(own: Kit) -> None:
+    assert own.done("local.status").out == (
+        "the AWS emulator is down; it starts when a command needs it, or with: invoke local.up\n"
+    )
     own.done("local.up")
     told = own.done("local.status").out
     assert f"the AWS emulator is up at https://127.0.0.1:{port(own)}" in told
@@ -197,7 +199,7 @@ def test_its_status_says_how_to_point_the_aws_cli_at_it(own: Kit) -> None:
 
 
 @pytest.mark.soak
-def test_the_environments_aws_settings_and_proxies_do_not_disturb_it(own: Kit, tmp_path: Path) -> None:
+def test_aws_settings_and_proxies_in_the_environment_are_ignored(own: Kit, tmp_path: Path) -> None:
     nonsense = tmp_path / "nonsense"
     nonsense.write_text("this is no [configuration\n")
     hostile = {
@@ -223,7 +225,7 @@ def test_the_environments_aws_settings_and_proxies_do_not_disturb_it(own: Kit, t
         assert result.code == 0, result.err
 
 
-def test_it_works_from_any_folder(own: Kit) -> None:
+def test_status_works_from_any_folder(own: Kit) -> None:
     own.done("local.up")
     elsewhere = own.folder / "else where"
     elsewhere.mkdir()
@@ -231,19 +233,19 @@ def test_it_works_from_any_folder(own: Kit) -> None:
     assert "is up at" in own.done("local.status").out
 
 
-def test_where_it_is_not_installed_that_is_told(own: Kit, tmp_path: Path) -> None:
+def test_missing_installation_is_one_message(own: Kit, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['ministack'] = None\n")
     result = own("local.up", timeout=60, typed="", PYTHONPATH=str(hidden))
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "error: this venue lives on the AWS emulator, which is not installed\n"
+        "error: the venue is on the AWS emulator, which is not installed\n"
         "  install it with: scripts/bootstrap --emulator\n"
     )
 
 
-def test_one_that_does_not_come_up_shows_the_end_of_its_log(own: Kit) -> None:
+def test_failed_start_shows_the_end_of_the_log(own: Kit) -> None:
     own.done("local.up")
     own.done("local.down")
     (server(own).folder / "ministack.py").write_text("raise SystemExit('broken')")
