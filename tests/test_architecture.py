@@ -40,7 +40,7 @@ ADAPTERS = {
         "emulator.certificate",
         "tokens.encryption.smime",
     ),  # one makes a certificate of ours, the other reads others'
-    "keyring": ("accounts.system_keyring",),
+    "keyring": ("accounts.sources",),
     "jinja2": ("provisioning.render",),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
@@ -221,10 +221,10 @@ def test_only_ui_talks_to_the_person(module: Module) -> None:
 PAYLOADS = {
     ("cli.account", "account_unset"),  # statements for a shell
     ("cli.account", "account_role_token"),  # a format
-    ("cli.account", "set_keys"),  # statements for a shell
+    ("cli.account", "print_credentials"),  # statements for a shell
     ("cli.console_url", "show"),  # a URL, with whatever is not ASCII in it encoded
     ("cli.tokens", "external_id_send"),  # the path of a file: Place.of refuses what cannot be printed
-    ("accounts.credential_process", "answer_anew"),  # JSON
+    ("accounts.credential_process", "respond"),  # JSON
     ("tokens.ledger_recording", "hand_over"),  # a format, or the path of a file
 }
 """Where a program reads the result, byte for byte; everywhere else control characters are escaped."""
@@ -232,7 +232,7 @@ PAYLOADS = {
 
 @each_module()
 def test_what_people_read_has_its_control_characters_escaped(module: Module) -> None:
-    found = {(module.name, function) for call, function in module.calls() if call == "ui.payload"}
+    found = {(module.name, function) for call, function in module.calls() if call == "console.payload"}
     assert found <= PAYLOADS
 
 
@@ -310,7 +310,9 @@ def test_what_is_named_like_a_secret_has_a_type_that_is_masked(module: Module) -
             name, annotation = node.target.id, node.annotation
         if name and annotation and CONFIDENTIAL.fullmatch(name):
             kind = ast.unparse(annotation)
-            assert re.search("Masked|ExternalId|Secret", kind) or "str" not in kind, f"{module.name}: {name} is a text"
+            assert re.search("Sensitive|ExternalId|Secret", kind) or "str" not in kind, (
+                f"{module.name}: {name} is a text"
+            )
 
 
 # -- what people read ------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from tests.functional.shells import (
     need,
 )
 from tests.stacks import a_venue
-from venue_access.accounts.shell import nothing, statements
+from venue_access.accounts.shell import UNSET, statements
 from venue_access.aws.client import AssumedRole, Credentials, Endpoint
 from venue_access.sensitive import Secret
 from venue_access.tokens.formats import FORMATS, FormatOptions, aws_json, writer
@@ -257,7 +257,7 @@ def test_a_users_own_endpoint_and_ca_bundle_outlive_a_token_of_the_emulator(
     endpoints = [Endpoint("https://127.0.0.1:1", Path(ca_file)), Endpoint("https://127.0.0.1:2", Path("/x")), None]
     write = FORMATS[name].write
     local, other, remote = (write(a_token(value), FormatOptions("us-west-2", "x", endpoint=each)) for each in endpoints)
-    clear = statements(nothing(), name)
+    clear = statements(UNSET, name)
 
     known = FORMATS[name].shell
     assert known is not None

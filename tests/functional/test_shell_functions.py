@@ -65,7 +65,7 @@ def run(home: Home, shell: str, file: Path, script: str, **environment: str) -> 
 @pytest.mark.parametrize(("shell", "file"), SHELLS)
 def test_the_transcript_of_the_old_tools_at_a_terminal(home: Home, tmp_path: Path, shell: str, file: Path) -> None:
     need(shell)
-    home.forget()
+    home.remove_sessions()
     script = tmp_path / "script"
     script.write_text("\n".join([f". '{file}'", *(f"echo '$ {line[:9]}'; {line}" for line, _ in TRANSCRIPT)]))
     command: list[str | Path] = ["/bin/sh", "-c", 'exec "$0" "$@" 1>&2', shell, script]

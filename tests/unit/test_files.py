@@ -229,8 +229,8 @@ def test_a_folder_that_somebody_else_may_write_in_is_refused(tmp_path: Path) -> 
     folder = tmp_path / "work"
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.raises(UsageError, match="somebody else may write in") as told:
+    with pytest.raises(UsageError, match="is writable by group or others") as raised:
         private_directory(folder)
-    assert told.value.hint == f"make it yours alone: chmod go-w {folder}"
+    assert raised.value.hint == f"restrict it: chmod go-w {folder}"
     folder.chmod(0o755)
     assert private_directory(folder) == folder
