@@ -196,7 +196,6 @@ PURE = (
     "policies.session_file",
     "tokens.shells",
     "audit.report",
-    "audit.statements",
     *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
     "tokens.encryption.instructions",
     "tokens.encryption.bundle",

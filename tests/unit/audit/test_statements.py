@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stacks import a_full_venue, a_venue, some_ids
-from venue_access.audit.statements import compare_policies
+from venue_access.audit.report import compare_policies
 from venue_access.policies.compare import without_external_ids
 from venue_access.policies.documents import Policy, ecr_policy, s3_policy, trust_policy
 from venue_access.sensitive import REDACTED
@@ -60,7 +60,7 @@ def test_each_removed_value_differs(policy: Policy) -> None:
             if isinstance(value, list):
                 gone = value.pop()
                 ((_, found),) = differences(policy, changed, sids_matter=True)
-                assert f"{element} has not {gone.lower() if element == 'Action' else gone}" in found
+                assert f"{element} lacks {gone.lower() if element == 'Action' else gone}" in found
             else:
                 del changed["Statement"][number][element]
                 assert differences(policy, changed, sids_matter=True)
@@ -77,7 +77,7 @@ def test_added_and_removed_values_are_named() -> None:
     assert differences(S3, changed) == [
         (
             "statement Objects",
-            "Action has also s3:*, Action has not s3:abortmultipartupload; s3:listmultipartuploadparts; s3:putobject",
+            "Action also has s3:*, Action lacks s3:abortmultipartupload; s3:listmultipartuploadparts; s3:putobject",
         )
     ]
 
@@ -86,7 +86,7 @@ def test_condition_is_named_by_operator_and_key() -> None:
     changed = change(S3, "TlsOnly", lambda each: each.update(Condition={"Null": {"aws:SecureTransport": "true"}}))
     ((_, found),) = differences(S3, changed)
     assert found == (
-        "Condition has also Null aws:securetransport = true, Condition has not Bool aws:securetransport = false"
+        "Condition also has Null aws:securetransport = true, Condition lacks Bool aws:securetransport = false"
     )
 
 
