@@ -16,7 +16,7 @@ from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import LedgerBucket, Venue
 from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.venues import build_venues, warnings
-from venue_access.ledger.book import Kept, Ledger, open_ledger, stores_of
+from venue_access.ledger.book import Ledger, StoredLedger, open_ledger, stores_of
 from venue_access.ledger.record import Record
 from venue_access.ledger.verify import read_ledgers
 
@@ -88,7 +88,7 @@ class App:
             self.unusable[place] = error
             raise
 
-    def ledgers(self, venue: str | None) -> list[Kept]:
+    def ledgers(self, venue: str | None) -> list[StoredLedger]:
         """The ledger of a venue, or those of all, to be read."""
         chosen = self.venues.values() if venue is None else [self.venue(venue)]
         return stores_of(self.settings, chosen, self.aws)

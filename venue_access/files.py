@@ -34,7 +34,7 @@ def private_directory(path: Path) -> Path:
         raise unwritable(path, error) from error
     if about.st_mode & 0o022 or about.st_uid not in (os.geteuid(), 0):
         raise UsageError(
-            f"somebody else may write in {path}", hint=f"make it yours alone: chmod go-w {shlex.quote(str(path))}"
+            f"{path} is writable by group or others", hint=f"restrict it: chmod go-w {shlex.quote(str(path))}"
         )
     return path
 
@@ -175,7 +175,9 @@ def check_private(path: Path) -> None:
         raise UsageError(f"{path} belongs to somebody else", hint="keep keys in files of your own")
     if about.st_mode & 0o077:
         mode = "700" if path.is_dir() else "600"
-        raise UsageError(f"others can read {path}", hint=f"make it yours alone: chmod {mode} {shlex.quote(str(path))}")
+        raise UsageError(
+            f"{path} is readable by group or others", hint=f"restrict it: chmod {mode} {shlex.quote(str(path))}"
+        )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A home with the keys of two accounts in it, and IAM users on the AWS emulator that they belong to."""
+"""A home folder with the credentials of two accounts, and their IAM users on the AWS emulator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action"
 
 @dataclass(frozen=True)
 class Home:
-    """The home of jbrowne, as 42Lines' tools have it."""
+    """The home folder of jbrowne, laid out for 42Lines' tools."""
 
     folder: Path
     endpoint: Endpoint
@@ -57,16 +57,16 @@ class Home:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def keys(self, name: str) -> list[str]:
-        """The long-term keys of an account."""
+        """Return the long-term access key ID and secret of an account."""
         return [(self.credentials / f"{name}.{kind}_key").read_text().strip() for kind in ("access", "secret")]
 
-    def forget(self) -> None:
+    def remove_sessions(self) -> None:
         for session in self.sessions:
             session.unlink()
 
 
 def make_home(folder: Path, endpoint: Endpoint) -> Home:
-    """Users, their keys and a role in each account."""
+    """Create the home folder, and an IAM user and a role in each account."""
     home = Home(folder, endpoint)
     home.credentials.mkdir(mode=0o700)
     for name, account in (("work", WORK), ("personal", PERSONAL)):

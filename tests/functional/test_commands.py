@@ -61,7 +61,7 @@ def is_untouched(kit: Kit) -> bool:
 
 
 @pytest.mark.parametrize("command", OWN_VENUE)
-def test_a_venue_that_does_not_exist_is_refused_with_those_that_do(kit: Kit, command: str) -> None:
+def test_unknown_venue_is_refused_with_candidates(kit: Kit, command: str) -> None:
     result = kit(*command.split(), "--venue", "unity-dve")
     is_one_message(result, 2, saying="the inventory has no venue 'unity-dve'; did you mean 'unity-dev'?")
     assert "unity-dev, unity-test, sounder-dev" in result.err
@@ -69,23 +69,23 @@ def test_a_venue_that_does_not_exist_is_refused_with_those_that_do(kit: Kit, com
 
 
 @pytest.mark.parametrize("command", OWN_VENUE)
-def test_a_bare_name_that_two_projects_have_is_refused_with_the_candidates(kit: Kit, command: str) -> None:
+def test_ambiguous_bare_name_is_refused_with_candidates(kit: Kit, command: str) -> None:
     result = kit(*command.split(), "--venue", "dev")
     is_one_message(result, 2, saying="several projects have a venue 'dev'")
     assert "unity-dev, sounder-dev" in result.err
 
 
 @pytest.mark.parametrize("command", ["provision", "rotate-external-id", "operator-policy"])
-def test_no_venue_is_guessed_among_several(kit: Kit, command: str) -> None:
+def test_missing_venue_is_refused_if_there_are_several(kit: Kit, command: str) -> None:
     is_one_message(kit(command), 2, saying="choose one with --venue: unity-dev, unity-test, sounder-dev")
 
 
 @pytest.mark.parametrize(("command", "flag"), [("issue-token", "--user"), ("deprovision --yes", "--venue")])
-def test_a_flag_that_is_required_is_asked_for(kit: Kit, command: str, flag: str) -> None:
+def test_missing_required_flag_is_refused(kit: Kit, command: str, flag: str) -> None:
     is_one_message(kit(*command.split()), 2, saying=f"{flag} is required")
 
 
-def test_a_bare_name_that_one_project_has_and_the_only_venue_of_a_user_are_found(kit: Kit) -> None:
+def test_venue_is_inferred(kit: Kit) -> None:
     assert f":{ACCOUNT}:role/unity-unity-test-sts" in kit.done("operator-policy", "--venue", "test").out
     assert "alice at unity-dev" in kit.done("--dry", "issue-token", "--user", "alice@example.org").err
 
@@ -103,7 +103,7 @@ def test_a_bare_name_that_one_project_has_and_the_only_venue_of_a_user_are_found
     ],
 )
 @pytest.mark.parametrize("command", ["provision", "status"])
-def test_a_limit_that_cannot_be_is_refused(kit: Kit, command: str, flags: tuple[str, ...], message: str) -> None:
+def test_invalid_limit_is_refused(kit: Kit, command: str, flags: tuple[str, ...], message: str) -> None:
     is_one_message(kit(command, *flags), 2, saying=message)
     assert is_untouched(kit)
 
@@ -112,17 +112,17 @@ def test_a_limit_that_cannot_be_is_refused(kit: Kit, command: str, flags: tuple[
 
 
 @pytest.mark.parametrize("grace", ["soon", "-1h", "1w"])
-def test_a_grace_that_is_no_length_of_time_is_refused(kit: Kit, grace: str) -> None:
+def test_invalid_grace_is_refused(kit: Kit, grace: str) -> None:
     result = kit("rotate-external-id", "--venue", "unity-dev", f"--grace={grace}")
     is_one_message(result, 2, saying="--grace")
 
 
-def test_nothing_is_destroyed_without_a_terminal_to_confirm_it_at(kit: Kit) -> None:
+def test_deprovision_needs_a_terminal_or_yes(kit: Kit) -> None:
     result = kit("deprovision", "--venue", "unity-dev", typed="unity-dev\n")
     is_one_message(result, 2, saying="say --yes")
 
 
-def test_a_host_that_is_not_in_the_inventory_is_refused(kit: Kit) -> None:
+def test_unknown_host_is_refused(kit: Kit) -> None:
     is_one_message(kit("inventory.host", "unity-dve"), 2, saying="unity-dve")
 
 
@@ -136,7 +136,7 @@ def test_invokes_own_usage_errors_are_one_line_and_exit_1(kit: Kit, arguments: t
 
 
 @pytest.mark.parametrize("command", ANY_INVENTORY)
-def test_without_an_inventory_every_command_says_how_to_choose_one(kit: Kit, command: str) -> None:
+def test_missing_inventory_is_one_message(kit: Kit, command: str) -> None:
     kit.inventory.unlink()
     result = kit(*command.split())
     is_one_message(result, 2, saying=f"{kit.inventory}: no such file or folder; choose an inventory with --inventory")
@@ -155,7 +155,7 @@ def test_without_an_inventory_every_command_says_how_to_choose_one(kit: Kit, com
     ],
     ids=["empty", "broken", "twice", "vaulted", "ini", "list"],
 )
-def test_an_inventory_that_cannot_be_read_is_one_message_that_names_the_file(kit: Kit, text: str, message: str) -> None:
+def test_unreadable_inventory_names_the_file(kit: Kit, text: str, message: str) -> None:
     kit.inventory.write_text(text, encoding="utf-8")
     result = kit("provision")
     is_one_message(result, 2, saying=message)
@@ -174,9 +174,7 @@ def test_an_inventory_that_cannot_be_read_is_one_message_that_names_the_file(kit
         ({"project": "other"}, "the host name must be 'other-<venue>'"),
     ],
 )
-def test_a_slip_in_a_variable_is_one_message_with_file_venue_and_key(
-    kit: Kit, variables: dict[str, Any], message: str
-) -> None:
+def test_invalid_variable_names_file_venue_and_key(kit: Kit, variables: dict[str, Any], message: str) -> None:
     kit.write_inventory({"unity-dev": emulated("unity-dev", **variables)})
     result = kit("provision")
     is_one_message(result, 2, saying=message)
@@ -184,7 +182,7 @@ def test_a_slip_in_a_variable_is_one_message_with_file_venue_and_key(
     assert is_untouched(kit)
 
 
-def test_all_problems_are_told_at_once(kit: Kit) -> None:
+def test_all_problems_are_reported_at_once(kit: Kit) -> None:
     kit.write_inventory({"unity-dev": {"project": "unity", "regoin": REGION, "s3_buckets": "one"}})
     result = kit("provision")
     is_one_message(result, 2, saying="the inventory has 5 problems:")
@@ -192,7 +190,7 @@ def test_all_problems_are_told_at_once(kit: Kit) -> None:
         assert f": {key}: " in result.err
 
 
-def test_an_inventory_without_venues_says_so(kit: Kit) -> None:
+def test_inventory_without_venues(kit: Kit) -> None:
     kit.inventory.write_text("all: {}\n", encoding="utf-8")
     is_one_message(kit("provision"), 2, saying="the inventory has no venue")
     assert kit.done("status").out == ""
@@ -202,7 +200,7 @@ def test_an_inventory_without_venues_says_so(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("command", ["provision", "issue-token --user alice", "rotate-external-id", "local.up"])
-def test_a_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> None:
+def test_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> None:
     kit.work_directory.write_text("mine", encoding="utf-8")
     kit.write_inventory({"unity-dev": emulated("unity-dev")})
     result = kit(*command.split())
@@ -214,7 +212,7 @@ def test_a_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> N
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; read-only mounts are in test_full_disk.py")
-def test_a_work_directory_that_cannot_be_made_is_refused(kit: Kit) -> None:
+def test_work_directory_that_cannot_be_created_is_refused(kit: Kit) -> None:
     locked = kit.folder / "locked"
     locked.mkdir(mode=0o500)
     result = kit("local.up", INVOKE_WORKDIR=str(locked / "work"))
@@ -222,14 +220,14 @@ def test_a_work_directory_that_cannot_be_made_is_refused(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("name", ["INVOKE_WORKDIR", "INVOKE_INVENTORY", "INVOKE_TERRAFORM"])
-def test_a_setting_that_is_empty_is_refused(kit: Kit, name: str) -> None:
+def test_empty_setting_is_refused(kit: Kit, name: str) -> None:
     kit.environment[name] = ""
     result = kit("status")
     is_one_message(result, 2, saying=f"{name} is empty")
     assert is_untouched(kit)
 
 
-def test_a_terraform_that_is_not_there_is_refused(tmp_path: Path, work_directory: Path) -> None:
+def test_missing_terraform_is_refused(tmp_path: Path, work_directory: Path) -> None:
     kit = Kit(tmp_path, work_directory)
     kit.write_inventory({"noterraform-dev": emulated("noterraform-dev")})
     result = kit("provision", INVOKE_TERRAFORM="nonexistent")
@@ -242,7 +240,7 @@ def test_a_terraform_that_is_not_there_is_refused(tmp_path: Path, work_directory
 # -- paths -----------------------------------------------------------------------------------------------------------
 
 
-def test_settings_of_the_environment_are_relative_to_where_one_stands(kit: Kit) -> None:
+def test_environment_settings_are_relative_to_current_folder(kit: Kit) -> None:
     inner = kit.folder / "inner"
     inner.mkdir()
     (inner / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"inner-dev": emulated("inner-dev")}}}))
@@ -252,7 +250,7 @@ def test_settings_of_the_environment_are_relative_to_where_one_stands(kit: Kit) 
     assert "the AWS emulator is down" in status.stdout
 
 
-def test_the_inventory_flag_wins_over_the_environment(kit: Kit) -> None:
+def test_inventory_flag_overrides_environment(kit: Kit) -> None:
     other = kit.folder / "other.yml"
     other.write_text(json.dumps({"all": {"hosts": {"other-dev": emulated("other-dev")}}}))
     assert "--other-dev" in kit.done("inventory.graph", "--inventory", "other.yml").out
@@ -262,7 +260,7 @@ def test_the_inventory_flag_wins_over_the_environment(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("flag", ["--search-root", "-r"])
-def test_the_default_inventory_is_the_checkouts_from_any_folder(kit: Kit, flag: str) -> None:
+def test_default_inventory_is_the_checkouts(kit: Kit, flag: str) -> None:
     environment = {key: value for key, value in kit.environment.items() if key != "INVOKE_INVENTORY"}
     command = [sys.executable, "-m", "invoke", flag, str(CHECKOUT), "inventory.graph"]
     done = subprocess.run(command, cwd=kit.folder, env=environment, capture_output=True, text=True, check=True)
@@ -278,13 +276,13 @@ def _in_folder(kit: Kit, folder: Path, *arguments: str, **environment: str) -> s
 # -- what is listed --------------------------------------------------------------------------------------------------
 
 
-def test_every_command_is_listed_with_its_purpose(kit: Kit) -> None:
+def test_list_shows_every_command(kit: Kit) -> None:
     listed = kit.done("--list").out
     for name in tasks.namespace.task_names:
         assert f"  {name} " in listed
 
 
-def test_the_inventory_is_shown_as_ansible_shows_it(kit: Kit) -> None:
+def test_inventory_is_shown_as_by_ansible(kit: Kit) -> None:
     document = kit.done("inventory.list").document()
     assert list(document["_meta"]["hostvars"]) == ["unity-dev", "unity-test", "sounder-dev"]
     assert document["ungrouped"] == {"hosts": ["unity-dev", "unity-test", "sounder-dev"]}
@@ -297,13 +295,13 @@ def test_the_inventory_is_shown_as_ansible_shows_it(kit: Kit) -> None:
     assert is_untouched(kit)
 
 
-def test_an_inventory_of_ansibles_that_is_none_of_venues_is_shown_too(kit: Kit) -> None:
+def test_inventory_without_venues_is_shown(kit: Kit) -> None:
     kit.write_inventory({"web1": {"ansible_host": "192.0.2.1"}})
     assert kit.done("inventory.host", "web1").document() == {"ansible_host": "192.0.2.1"}
     is_one_message(kit("provision"), 2, saying="web1")
 
 
-def test_variable_files_that_name_nothing_are_a_warning(kit: Kit) -> None:
+def test_unused_variable_files_are_a_warning(kit: Kit) -> None:
     (kit.folder / "host_vars").mkdir()
     (kit.folder / "host_vars" / "unity-dve.yml").write_text("s3_allow_delete: true\n")
     said = kit.done("operator-policy", "--venue", "unity-dev").err
@@ -315,7 +313,7 @@ def test_variable_files_that_name_nothing_are_a_warning(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("command", ["inventory.list", "inventory.graph", "operator-policy --venue unity-dev"])
-def test_a_closed_pipe_is_no_error(kit: Kit, command: str) -> None:
+def test_closed_pipe_is_not_an_error(kit: Kit, command: str) -> None:
     process = kit.start(*command.split())
     assert process.stdout is not None
     process.stdout.close()
@@ -324,7 +322,7 @@ def test_a_closed_pipe_is_no_error(kit: Kit, command: str) -> None:
     assert (process.wait(60), said) == (0, "")
 
 
-def test_a_pipe_that_is_closed_at_the_other_end_of_standard_error_keeps_the_exit_code(kit: Kit) -> None:
+def test_closed_stderr_pipe_keeps_the_exit_code(kit: Kit) -> None:
     process = kit.start("operator-policy", "--venue", "unity-dve")
     assert process.stderr is not None
     process.stderr.close()
@@ -333,7 +331,7 @@ def test_a_pipe_that_is_closed_at_the_other_end_of_standard_error_keeps_the_exit
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_result_that_cannot_be_written_is_exit_6(kit: Kit) -> None:
+def test_unwritable_result_is_exit_6(kit: Kit) -> None:
     command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), "inventory.list"]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
@@ -347,7 +345,7 @@ def test_a_result_that_cannot_be_written_is_exit_6(kit: Kit) -> None:
     ("redirection", "words"),
     [("<&-", "the external ID given (0 characters)"), ("</dev/null", "the external ID given (0 characters)")],
 )
-def test_an_external_id_that_nobody_types_is_refused(kit: Kit, redirection: str, words: str) -> None:
+def test_missing_external_id_is_refused(kit: Kit, redirection: str, words: str) -> None:
     command = f"issue-token --user alice --venue unity-dev --external-id - {redirection}"
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$0" -m invoke --search-root "$1" {command}', sys.executable, str(CHECKOUT)],
@@ -356,7 +354,7 @@ def test_an_external_id_that_nobody_types_is_refused(kit: Kit, redirection: str,
     is_one_message(Result(done.returncode, done.stdout, done.stderr), 2, saying=words)
 
 
-def test_ctrl_c_at_a_prompt_is_exit_130_and_one_word(kit: Kit) -> None:
+def test_ctrl_c_at_a_prompt_is_exit_130(kit: Kit) -> None:
     command = ["issue-token", "--user", "alice", "--venue", "unity-dev", "--external-id", "-"]
     spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
     with subprocess.Popen(
@@ -377,7 +375,7 @@ def test_ctrl_c_at_a_prompt_is_exit_130_and_one_word(kit: Kit) -> None:
     assert rest.split() == [b"error:", b"interrupted"]
 
 
-def test_a_run_goes_on_to_its_end_when_nobody_reads_what_it_says(tmp_path: Path, work_directory: Path) -> None:
+def test_run_completes_when_nobody_reads_its_output(tmp_path: Path, work_directory: Path) -> None:
     kit = Kit(tmp_path, work_directory)
     kit.write_inventory({"unread-dev": emulated("unread-dev")})
     process = kit.start("provision")

@@ -104,7 +104,7 @@ def test_no_debug_switch_shows_a_credential_or_an_external_id(loud: Kit, provisi
     assert not {name for name in left if name.endswith(".log")}
 
 
-def test_a_command_and_what_it_starts_leave_no_core_dump(loud: Kit, provisioned: tuple[Kit, str]) -> None:
+def test_commands_and_children_write_no_core_dump(loud: Kit, provisioned: tuple[Kit, str]) -> None:
     asking = [*KIT, "issue-token", "--user", "alice", "--venue", provisioned[1], "--external-id", "-"]
     with subprocess.Popen(asking, stdin=subprocess.PIPE, cwd=loud.folder, env=provisioned[0].environment) as process:
         assert process.stdin is not None

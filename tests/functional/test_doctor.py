@@ -113,8 +113,8 @@ def test_files_that_others_can_read_are_named_with_what_mends_it(kit: Kit, venue
     own = {**home, "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
     found = checks(kit, code=7, **own)["files"]
     assert [each["remedy"] for each in found] == [
-        f"make it yours alone: chmod 700 {cache}",
-        f"make it yours alone: chmod 600 {credentials}",
+        f"restrict it: chmod 700 {cache}",
+        f"restrict it: chmod 600 {credentials}",
     ]
 
 

@@ -75,7 +75,7 @@ REFUSED = {"console-url", "state.force-unlock"}
 """On the AWS emulator there is no console, and a state on this machine has no lock."""
 
 
-def test_every_command_is_tried() -> None:
+def test_every_command_is_covered() -> None:
     assert set(COMMANDS) == set(tasks.namespace.task_names)
 
 
@@ -127,7 +127,7 @@ def run_each(kit: Kit, home: Home, *, apart: set[str]) -> dict[str, Result]:
     return results
 
 
-def test_a_dry_run_of_every_command_changes_nothing(home: Home, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
+def test_dry_run_of_every_command_changes_nothing(home: Home, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     shared, _ = provisioned
     kit = Kit(tmp_path / "here", shared.work_directory)
     kit.folder.mkdir()
@@ -151,7 +151,7 @@ def test_a_dry_run_of_every_command_changes_nothing(home: Home, provisioned: tup
     assert {result.code for command, result in results.items() if command} == {2}
 
 
-def test_a_dry_run_starts_no_emulator(home: Home, tmp_path: Path) -> None:
+def test_dry_run_starts_no_emulator(home: Home, tmp_path: Path) -> None:
     kit = Kit(tmp_path / "here", tmp_path / "here" / "work")
     kit.folder.mkdir()
     kit.write_inventory({VENUE: emulated(VENUE)})

@@ -90,7 +90,7 @@ def test_verify_reports_a_data_bucket_that_got_another_use(provisioned: tuple[Ki
     kit.root().call("ssm", "delete_parameter", Name=parameter)
     assert result.code == 7, result.err
     (differing,) = (line for line in result.out.splitlines() if line.startswith("DIFFERS"))
-    expected, found = "used for the venue's data alone", f"holds the ledger of {other}"
+    expected, found = "used only for the venue's data", f"holds the ledger of {other}"
     assert differing == f"DIFFERS  data bucket {venue}-data: expected {expected}, found {found}"
 
 

@@ -69,9 +69,7 @@ def for_eve(record: str) -> str:
 
 class TestManyWriters:
     @pytest.mark.soak
-    def test_of_twenty_that_are_killed_nothing_that_was_shown_is_lost(
-        self, provisioned: tuple[Kit, str], tmp_path: Path
-    ) -> None:
+    def test_killed_commands_lose_no_printed_token(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
 
         def write(number: int) -> str:
@@ -96,9 +94,7 @@ class TestManyWriters:
 
 
 class TestWhatIsEntered:
-    def test_an_issue_and_a_refusal_with_who_did_it_and_nothing_confidential(
-        self, provisioned: tuple[Kit, str], tmp_path: Path
-    ) -> None:
+    def test_issue_and_refusal_are_recorded_with_operator(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
         shared, name = provisioned
         external_id = stored_id(shared, name)
@@ -121,7 +117,7 @@ class TestWhatIsEntered:
         for canary in [*canaries, "canary-of-a-wrong-id"]:
             assert not any(canary.encode() in content for content in kept)
 
-    def test_who_issues_is_asked_of_aws_and_the_token_does_not_hang_on_the_answer(
+    def test_operator_is_looked_up_without_delaying_the_token(
         self, provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path
     ) -> None:
         kit, external_id = through(proxy, alone(provisioned, tmp_path)), stored_id(*provisioned)
@@ -145,7 +141,7 @@ class TestWhatIsEntered:
         assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
         assert lines(kit)[-1]["operator"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna"
 
-    def test_an_external_id_that_went_out_and_cannot_be_entered_is_told(
+    def test_unrecorded_external_id_is_reported(
         self, provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path
     ) -> None:
         kit = through(proxy, alone(provisioned, tmp_path))
@@ -162,24 +158,20 @@ class TestWhatIsEntered:
         assert "error: encrypted.age was written, but could not be entered into the ledger: cannot write" in result.err
         assert f"warning: who holds an old external ID cannot be told: cannot read {ledger}" in kit.done("status").err
 
-    def test_that_the_stored_id_may_not_be_read_is_a_refusal(
-        self, provisioned: tuple[Kit, str], tmp_path: Path
-    ) -> None:
+    def test_unreadable_parameter_is_recorded_as_refusal(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
         keys = iam_user(provisioned[0].root(), "ledger-issuer", allow={"sts:AssumeRole": "*"})
         assert kit("issue-token", "--user", "alice,bob", timeout=60, **{**keys, "AWS_SESSION_TOKEN": ""}).code == 5
         assert [line["recipient"] for line in lines(kit)] == ["alice", "bob"]
         assert {line["operator"] for line in lines(kit)} == {f"arn:aws:iam::{ACCOUNT}:user/ledger-issuer"}
 
-    def test_what_the_kit_refuses_itself_is_no_refusal_of_awss(
-        self, provisioned: tuple[Kit, str], tmp_path: Path
-    ) -> None:
+    def test_refusal_by_the_kit_is_not_recorded(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
         assert kit("issue-token", "--user", "x").code == 2
         assert lines(kit) == []
 
     @pytest.mark.soak
-    def test_a_rotation_with_where_it_ended_and_no_id(self, kit: Kit, venue: str, tmp_path: Path) -> None:
+    def test_rotation_is_recorded_without_external_id(self, kit: Kit, venue: str, tmp_path: Path) -> None:
         kit.done("provision")
         kit.done("rotate-external-id", "--grace", "1h")
         kit.done("rotate-external-id", "--grace", "1h")  # nothing is left to do
@@ -193,9 +185,9 @@ class TestWhatIsEntered:
 
 
 class TestListing:
-    def test_tokens_are_listed_and_found_again(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
+    def test_tokens_are_listed_and_filtered(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
-        assert kit.done("tokens").err == "no token was issued that fits\n"
+        assert kit.done("tokens").err == "no matching token was issued\n"
         kit.done("issue-token", "--user", "alice@example.org,bob")
         rows = kit.done("tokens").out.splitlines()
         assert [row.split()[:2] for row in rows[:1]] == [["ISSUED", "(UTC)"]]
@@ -221,7 +213,7 @@ class TestMeddling:
     def rewrite(self, kit: Kit, lines: list[str]) -> None:
         (kit.work_directory / "ledger.jsonl").write_text("".join(lines))
 
-    def test_what_was_done_is_found_and_named(self, kit: Kit) -> None:
+    def test_tampering_is_reported(self, kit: Kit) -> None:
         head = kit.done("ledger.head").out.strip()
         text = (kit.work_directory / "ledger.jsonl").read_text()
         assert kit.done("ledger.verify", "--head", head).out
@@ -239,7 +231,7 @@ class TestMeddling:
             assert f"by arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna" in result.err
         assert kit("ledger.verify", "--head", "no-hash").code == 2
 
-    def test_a_damaged_end_is_told_and_the_next_record_names_it(self, kit: Kit) -> None:
+    def test_damaged_end_is_reported_and_named_by_next_record(self, kit: Kit) -> None:
         *before, last = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
         self.rewrite(kit, [*before, for_eve(last)])
         issued = kit.done("issue-token", "--user", "frank")
@@ -253,7 +245,7 @@ class TestMeddling:
         assert "line 4 (record 4: issue, " in result.err
         assert result.err.count("ledger.jsonl: line") == 1
 
-    def test_reading_tells_what_was_changed_and_marks_the_tokens(self, kit: Kit) -> None:
+    def test_commands_warn_of_damage_and_mark_tokens(self, kit: Kit) -> None:
         one, two, *rest = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
         self.rewrite(kit, [one, for_eve(two), *rest])
         listed = kit.done("tokens", "--live")
@@ -280,7 +272,7 @@ class TestInS3:
         found = kit.root().call("s3", "list_objects_v2", Bucket=f"{name}-ledger").get("Contents", [])
         return [each["Key"] for each in found]
 
-    def test_several_operators_share_it_and_no_record_is_lost(self, shared: tuple[Kit, str]) -> None:
+    def test_concurrent_operators_lose_no_record(self, shared: tuple[Kit, str]) -> None:
         kit, _ = shared
         kit.done("issue-token", "--user", "w0")
         before = len(self.objects(shared))
@@ -295,7 +287,7 @@ class TestInS3:
         assert len(self.objects(shared)) == before + 30
         assert f"{before + 30} records; none was changed" in kit.done("ledger.verify").out
 
-    def test_a_folder_that_was_made_in_the_console_is_no_record(self, shared: tuple[Kit, str]) -> None:
+    def test_console_folder_is_not_a_record(self, shared: tuple[Kit, str]) -> None:
         kit, name = shared
         bucket, folder = f"{name}-ledger", "kit/"
         kit.root().call("s3", "put_object", Bucket=bucket, Key=folder, Body=b"")
@@ -304,7 +296,7 @@ class TestInS3:
         assert "none was changed" in kit.done("ledger.verify").out
         kit.root().call("s3", "delete_object", Bucket=bucket, Key=folder)
 
-    def test_meddling_is_found_there_too(self, shared: tuple[Kit, str]) -> None:
+    def test_tampering_in_s3_is_reported(self, shared: tuple[Kit, str]) -> None:
         kit, name = shared
         kit.done("issue-token", "--user", "alice,bob,carol")
         head = kit.done("ledger.head").out.strip()
@@ -342,15 +334,13 @@ class TestInS3:
         assert "issued but" not in result.err
         assert len(self.objects((kit, name))) == count
 
-    def test_where_it_cannot_be_written_no_token_is_issued(self, shared: tuple[Kit, str]) -> None:
+    def test_unwritable_ledger_issues_no_token(self, shared: tuple[Kit, str]) -> None:
         kit, name = shared
         kit.done("issue-token", "--user", "alice")
         with self.unwritable(shared):
             self.check_not_issued(kit, name, "kit")
 
-    def test_an_empty_one_that_cannot_be_written_is_known_before_the_first_token(
-        self, shared: tuple[Kit, str], tmp_path: Path
-    ) -> None:
+    def test_unwritable_empty_ledger_issues_no_token(self, shared: tuple[Kit, str], tmp_path: Path) -> None:
         kit, name = Kit(tmp_path, shared[0].work_directory), shared[1]
         kit.write_inventory({name: emulated(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "new"}})})
         kit.done("local.up")

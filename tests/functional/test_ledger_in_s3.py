@@ -15,7 +15,7 @@ from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.aws.client import AwsClient, Credentials
 from venue_access.errors import AccessDenied, CheckFailed, printable
 from venue_access.inventory.model import LedgerBucket
-from venue_access.ledger.book import Kept
+from venue_access.ledger.book import StoredLedger
 from venue_access.ledger.chain import End, Head, link, read, read_all
 from venue_access.ledger.s3 import S3Ledger
 from venue_access.ledger.verify import head, read_ledgers, verify
@@ -32,8 +32,8 @@ class Bucket:
     def ledger(self) -> S3Ledger:
         return S3Ledger(LedgerBucket(self.name, "kit/", REGION), lambda: self.root)
 
-    def kept(self) -> list[Kept]:
-        return [Kept(self.ledger(), ("unity-dev",))]
+    def kept(self) -> list[StoredLedger]:
+        return [StoredLedger(self.ledger(), ("unity-dev",))]
 
     def put(self, name: str, body: bytes | str = b"garbage") -> str:
         content = body.encode() if isinstance(body, str) else body
@@ -75,7 +75,7 @@ def check_whole(bucket: Bucket, count: int) -> None:
 @pytest.mark.parametrize(
     "name", ["000000000000.json", "!.json", "999", "999999999999.json", "99999999999.json", "zzz.json", "zz\nz.json"]
 )
-def test_a_foreign_object_blocks_nobody_and_is_named_with_the_way_out(bucket: Bucket, name: str) -> None:
+def test_foreign_object_is_reported_with_remedy(bucket: Bucket, name: str) -> None:
     key = bucket.put(name, b"x" * 200_000)
     end, is_writable = bucket.ledger().prepare()
     assert (end.head.number, end.damaged, end.apart, is_writable) == (3, (), (), True)
@@ -88,7 +88,7 @@ def test_a_foreign_object_blocks_nobody_and_is_named_with_the_way_out(bucket: Bu
     check_whole(bucket, 4)
 
 
-def test_other_folders_and_another_ledger_below_are_not_read(bucket: Bucket) -> None:
+def test_folders_below_the_prefix_are_not_read(bucket: Bucket) -> None:
     bucket.put("999/state.json")
     bucket.put("below/" + named(4))
     bucket.put("")
@@ -98,7 +98,7 @@ def test_other_folders_and_another_ledger_below_are_not_read(bucket: Bucket) -> 
 
 @pytest.mark.parametrize("number", [7, 5_000, 999_999_999])
 @pytest.mark.parametrize("well_formed", [False, True])
-def test_a_future_number_is_passed_over(bucket: Bucket, number: int, well_formed: bool) -> None:
+def test_object_with_high_number_is_ignored(bucket: Bucket, number: int, well_formed: bool) -> None:
     forged = link(a_record(recipient="mallory"), Head(number - 1, "f" * 64))[0]
     key = bucket.put(named(number), forged if well_formed else "x" * 70_000)
     end, _ = bucket.ledger().prepare()
@@ -107,7 +107,7 @@ def test_a_future_number_is_passed_over(bucket: Bucket, number: int, well_formed
     assert bucket.numbers() == [1, 2, 3, 4, number]
     reading = read_ledgers(bucket.kept())
     assert [each.recipient for each in reading.records] == ["alice", "bob", "carol", "dave"]
-    assert [each.recipient for each in reading.doubted] == ["mallory"] * well_formed
+    assert [each.recipient for each in reading.unverified] == ["mallory"] * well_formed
     assert key in reading.warnings[0]
     assert head(bucket.kept()) == read(bucket.ledger().lines()[3], 0).hash
     with pytest.raises(CheckFailed, match=key):
@@ -116,7 +116,7 @@ def test_a_future_number_is_passed_over(bucket: Bucket, number: int, well_formed
     check_whole(bucket, 4)
 
 
-def test_no_number_that_is_taken_ends_the_ledger(bucket: Bucket) -> None:
+def test_highest_number_does_not_end_the_ledger(bucket: Bucket) -> None:
     """A chain of somebody's own up to the last number there is."""
     end = Head(999_999_994, "f" * 64)
     for number in range(999_999_995, 1_000_000_000):
@@ -126,7 +126,7 @@ def test_no_number_that_is_taken_ends_the_ledger(bucket: Bucket) -> None:
     assert bucket.numbers()[:4] == [1, 2, 3, 4]
 
 
-def test_an_empty_object_and_a_large_one_under_the_next_numbers(bucket: Bucket) -> None:
+def test_empty_and_large_objects_under_next_numbers(bucket: Bucket) -> None:
     keys = [bucket.put(named(4), b""), bucket.put(named(5), b"x" * 20_000_000)]
     bucket.issue("dave")
     assert bucket.numbers() == [1, 2, 3, 4, 5, 6]
@@ -135,9 +135,7 @@ def test_an_empty_object_and_a_large_one_under_the_next_numbers(bucket: Bucket) 
         verify(bucket.kept())
 
 
-def test_an_object_that_aws_does_not_give_blocks_nobody_but_one_who_may_read_none(
-    bucket: Bucket, work_directory: Path
-) -> None:
+def test_unreadable_object_blocks_only_if_all_are_unreadable(bucket: Bucket, work_directory: Path) -> None:
     """An archived object, or one that is encrypted with somebody else's key."""
     key = bucket.put(named(4))
 
@@ -161,7 +159,7 @@ def test_an_object_that_aws_does_not_give_blocks_nobody_but_one_who_may_read_non
     end, _ = kept_from_one.prepare()
     assert [each.where for each in end.damaged] == [key]
     kept_from_one.append(a_record(recipient="dave"))
-    assert len(read_ledgers([Kept(kept_from_one, ())]).records) == 4
+    assert len(read_ledgers([StoredLedger(kept_from_one, ())]).records) == 4
     for act in (S3Ledger.prepare, S3Ledger.lines, S3Ledger.end):
         with pytest.raises(AccessDenied, match="cannot be used"):
             act(operator(f"{bucket.name}-{act.__name__}", "*"))
@@ -169,9 +167,7 @@ def test_an_object_that_aws_does_not_give_blocks_nobody_but_one_who_may_read_non
 
 @pytest.mark.parametrize("count", [1, 3, 40])
 @pytest.mark.parametrize("well_formed", [False, True])
-def test_the_next_number_taken_is_named_by_the_record_that_goes_on(
-    bucket: Bucket, count: int, well_formed: bool
-) -> None:
+def test_object_under_next_number_is_named_by_next_record(bucket: Bucket, count: int, well_formed: bool) -> None:
     forged = {n: link(a_record(recipient=f"m{n}"), Head(n - 1, f"{n:064x}"))[0] for n in range(4, 4 + count)}
     keys = [bucket.put(named(n), forged[n] if well_formed else "null") for n in forged]
     bucket.issue("dave")
@@ -180,22 +176,22 @@ def test_the_next_number_taken_is_named_by_the_record_that_goes_on(
     bucket.issue("erin")
     reading = read_ledgers(bucket.kept())
     assert [each.recipient for each in reading.records] == ["alice", "bob", "carol", "dave", "erin"]
-    assert len(reading.doubted) == (count if well_formed else 0)
+    assert len(reading.unverified) == (count if well_formed else 0)
     dave = next(read(line, 0) for line in bucket.ledger().lines() if '"recipient":"dave"' in line.text)
     assert dave.after == 3
     assert [each.split(" ")[0] for each in dave.document["found"]] == keys[:16]
-    with pytest.raises(CheckFailed, match=f"{keys[0]}.* goes on after it"):
+    with pytest.raises(CheckFailed, match=f"{keys[0]}.* skips it"):
         verify(bucket.kept())
     for key in keys:
         bucket.remove(key)
     [note] = verify(bucket.kept()).notes
-    assert "goes on after damage that is gone now" in note
+    assert "skips damage that has been removed" in note
     check_whole(bucket, 5)
     bucket.issue("frank")
     check_whole(bucket, 6)
 
 
-def test_a_number_that_is_taken_between_looking_and_writing_is_passed_over(bucket: Bucket) -> None:
+def test_number_taken_before_the_write_is_skipped(bucket: Bucket) -> None:
     ledger = bucket.ledger()
     ledger.prepare()
     bucket.put(named(4))
@@ -204,7 +200,7 @@ def test_a_number_that_is_taken_between_looking_and_writing_is_passed_over(bucke
     assert bucket.numbers() == [1, 2, 3, 4, 5]
 
 
-def test_what_was_removed_in_the_middle_stops_nobody(bucket: Bucket) -> None:
+def test_removed_record_does_not_block(bucket: Bucket) -> None:
     bucket.issue("dave")
     bucket.remove(f"kit/{named(2)}")
     bucket.issue("erin")
@@ -213,7 +209,7 @@ def test_what_was_removed_in_the_middle_stops_nobody(bucket: Bucket) -> None:
         verify(bucket.kept())
 
 
-def test_many_write_beside_one_another_past_what_is_in_the_way(bucket: Bucket) -> None:
+def test_concurrent_writers_skip_foreign_objects(bucket: Bucket) -> None:
     for number in (4, 5, 9):
         bucket.put(named(number))
     ledgers = [bucket.ledger() for _ in range(4)]
@@ -227,18 +223,18 @@ def test_many_write_beside_one_another_past_what_is_in_the_way(bucket: Bucket) -
         list(pool.map(write, range(24)))
     reading = read_ledgers(bucket.kept())
     assert len(reading.records) == 27
-    assert reading.doubted == []
+    assert reading.unverified == []
     assert len([line for line in bucket.ledger().lines() if '"found"' in line.text]) == 2
 
 
-def test_a_copy_of_a_record_under_another_number_is_none(bucket: Bucket) -> None:
+def test_copied_record_is_ignored(bucket: Bucket) -> None:
     text = bucket.ledger().lines()[0].text
     bucket.put(named(4), text)
     bucket.issue("dave")
     assert [each.recipient for each in read_ledgers(bucket.kept()).records] == ["alice", "bob", "carol", "dave"]
 
 
-def test_an_empty_ledger_has_not_shown_that_it_can_be_written(kit: Kit) -> None:
+def test_empty_ledger_is_not_known_to_be_writable(kit: Kit) -> None:
     empty = Bucket(kit.root(ACCOUNT), f"{new_venue()}-ledger").ledger()
     assert empty.prepare() == (End(), False)
     empty.append(ISSUE)

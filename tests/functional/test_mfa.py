@@ -102,7 +102,7 @@ def _wait_for(endpoint: Endpoint) -> None:
     raise TimeoutError(endpoint.url)
 
 
-def test_without_mfa_the_permissions_do_not_hold(issuer: Issuer) -> None:
+def test_permissions_require_mfa(issuer: Issuer) -> None:
     bare = issuer.user.call("sts", "get_session_token")["Credentials"]
     without = issuer.user.with_credentials(
         Credentials(bare["AccessKeyId"], Secret(bare["SecretAccessKey"]), Secret(bare["SessionToken"]))
@@ -112,18 +112,18 @@ def test_without_mfa_the_permissions_do_not_hold(issuer: Issuer) -> None:
             aws.parameter("/unity/unity/dev/cs/sts/role/external-id")
 
 
-def test_a_wrong_code_gives_no_session(issuer: Issuer) -> None:
+def test_wrong_code_is_refused(issuer: Issuer) -> None:
     with pytest.raises(AwsError, match="invalid MFA"):
         issuer.session("000000")
 
 
-def test_with_mfa_the_permissions_hold(issuer: Issuer) -> None:
+def test_permissions_with_mfa(issuer: Issuer) -> None:
     found = issuer.session().parameter("/unity/unity/dev/cs/sts/role/external-id")
     assert found is not None
     assert found.value == ExternalId(EXTERNAL_ID)
 
 
-def test_a_venue_that_requires_mfa_gives_tokens_to_a_session_with_it_and_to_no_other(issuer: Issuer) -> None:
+def test_venue_that_requires_mfa_refuses_sessions_without_it(issuer: Issuer) -> None:
     issued = issuer.issue(issuer.session())
     assert issued.code == 0, issued.err
     assert ":assumed-role/unity-unity-dev-sts/alice-" in issued.document()["AssumedRoleUser"]["Arn"]

@@ -77,7 +77,7 @@ def test_the_issuers_policy_is_enough_to_issue_and_not_to_provision(kit: Kit, ve
     assert "scoped to: S3 incoming/" in scoped.err
     unverified = kit("verify", typed="", timeout=300, **environment(kit, keys))
     assert (unverified.code, unverified.out) == (5, "")
-    assert f"verifying takes a provisioner's rights: invoke operator-policy --venue {venue}" in unverified.err
+    assert f"verify needs the permissions of: invoke operator-policy --venue {venue}" in unverified.err
     refused = kit("provision", typed="", timeout=300, **environment(kit, keys))
     assert refused.code == 5
     assert "AWS refused iam:GetRole" in refused.err

@@ -63,7 +63,7 @@ def is_one_message(result: Result, code: int, saying: str) -> None:
         (".invoke.py", b"a = = 1", ".invoke.py cannot be read: invalid syntax"),
     ],
 )
-def test_a_broken_user_configuration_is_one_message(name: str, content: bytes, message: str, kit: Kit) -> None:
+def test_broken_user_configuration_is_one_message(name: str, content: bytes, message: str, kit: Kit) -> None:
     (kit.folder / "home" / name).write_bytes(content)
     program = VENUE_ACCESS if b"tasks" in content else INVOKE
     is_one_message(run(kit, [*program, "inventory.names"]), 2, message)
@@ -78,21 +78,21 @@ def test_a_broken_user_configuration_is_one_message(name: str, content: bytes, m
         (None, "run.yaml: no such file"),
     ],
 )
-def test_a_broken_runtime_configuration_is_one_message(content: bytes | None, message: str, kit: Kit) -> None:
+def test_broken_runtime_configuration_is_one_message(content: bytes | None, message: str, kit: Kit) -> None:
     if content is not None:
         (kit.folder / "run.yaml").write_bytes(content)
     is_one_message(run(kit, [*INVOKE, "--config", "run.yaml", "inventory.names"]), 2, message)
     is_one_message(run(kit, [*INVOKE, "inventory.names"], INVOKE_RUNTIME_CONFIG="run.yaml"), 2, message)
 
 
-def test_a_broken_project_configuration_is_one_message(kit: Kit) -> None:
+def test_broken_project_configuration_is_one_message(kit: Kit) -> None:
     (kit.folder / "tasks.py").write_text("from venue_access.cli.surface import namespace\n")
     (kit.folder / "invoke.yaml").write_text("a: [")
     result = run(kit, [str(PROGRAMS / "invoke"), "inventory.names"])
     is_one_message(result, 2, f"{kit.folder}/invoke.yaml cannot be read")
 
 
-def test_a_setting_of_the_environment_that_cannot_be_one_is_named(kit: Kit) -> None:
+def test_invalid_environment_setting_is_one_message(kit: Kit) -> None:
     result = run(kit, [*INVOKE, "inventory.names"], INVOKE_RUN_WATCHERS="x")
     is_one_message(result, 2, "INVOKE_RUN_WATCHERS")
     (kit.folder / "run.yaml").write_text("workdir: 7")
@@ -174,7 +174,7 @@ def test_a_reader_that_closes_the_pipe_is_no_error(arguments: str, kit: Kit) -> 
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=NEEDS_FULL), "2>&- <&-"])
-def test_a_closed_standard_error_keeps_exit_code_and_result(redirection: str, kit: Kit) -> None:
+def test_closed_stderr_keeps_exit_code_and_result(redirection: str, kit: Kit) -> None:
     assert run(kit, [*INVOKE, "nosuch"], redirection) == Result(1, "", "")
     assert run(kit, [*INVOKE, "operator-policy", "--venue", "nosuch"], redirection) == Result(2, "", "")
     assert run(kit, [*INVOKE, "inventory.names"], redirection) == Result(0, "unity-dev\nunity-test\n", "")
@@ -184,18 +184,18 @@ def test_a_closed_standard_error_keeps_exit_code_and_result(redirection: str, ki
 
 
 @pytest.mark.parametrize("program", [INVOKE, [sys.executable, "-m", "invoke", *INVOKE[1:]]], ids=["ours", "Invoke's"])
-def test_every_command_of_a_line_runs_also_the_same_twice(program: list[str], kit: Kit) -> None:
+def test_every_command_of_a_line_runs(program: list[str], kit: Kit) -> None:
     result = run(kit, [*program, "inventory.names", "inventory.graph", "inventory.names"])
     names = "unity-dev\nunity-test\n"
     assert result == Result(0, f"{names}@all:\n  |--@ungrouped:\n  |  |--unity-dev\n  |  |--unity-test\n{names}", "")
 
 
-def test_what_follows_a_failure_does_not_run(kit: Kit) -> None:
+def test_commands_after_a_failure_do_not_run(kit: Kit) -> None:
     result = run(kit, [*INVOKE, "inventory.names", "operator-policy", "--venue", "unity-dve", "inventory.graph"])
     assert (result.code, result.out) == (2, "unity-dev\nunity-test\n")
 
 
-def test_a_command_that_succeeds_on_aws_goes_on_to_the_next(provisioned: tuple[Kit, str]) -> None:
+def test_next_command_runs_after_success(provisioned: tuple[Kit, str]) -> None:
     kit, venue = provisioned
     at = ("--venue", venue)
     result = kit.done("issue-token", "--user", "alice", *at, "status", *at, "verify", *at, "--json")
@@ -206,7 +206,7 @@ def test_a_command_that_succeeds_on_aws_goes_on_to_the_next(provisioned: tuple[K
     assert json.loads(report)["checks"]
 
 
-def test_a_command_that_ends_with_a_code_of_its_own_ends_the_line(kit: Kit) -> None:
+def test_command_with_exit_code_ends_the_line(kit: Kit) -> None:
     operator = "arn:aws:iam::111122223333:role/operator"
     host = {"project": "unity", "account_id": "111122223333", "region": "us-west-2", "trusted_principals": [operator]}
     kit.write_inventory({"unity-dev": host})

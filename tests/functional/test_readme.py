@@ -104,15 +104,13 @@ def shown_in_the_readme(reader: Reader) -> Mapping[str, tuple[Example, int, str]
 
 
 @pytest.mark.parametrize("command", ["provision", "issue-token", "rotate-external-id"])
-def test_the_readme_shows_what_is_printed(
-    command: str, shown_in_the_readme: Mapping[str, tuple[Example, int, str]]
-) -> None:
+def test_readme_shows_real_output(command: str, shown_in_the_readme: Mapping[str, tuple[Example, int, str]]) -> None:
     example, code, output = shown_in_the_readme[command]
     assert code == 0, output
     assert same_each_time(output) == same_each_time(example.output)
 
 
-def test_the_readme_shows_the_three_tasks_and_the_two_scripts() -> None:
+def test_readme_shows_commands_and_scripts() -> None:
     assert [example.command.split()[:2] for example in examples("README.md", "## Use it")] == [
         ["invoke", "provision"],
         ["invoke", "issue-token"],
@@ -124,18 +122,18 @@ def test_the_readme_shows_the_three_tasks_and_the_two_scripts() -> None:
 
 
 @pytest.mark.usefixtures("shown_in_the_readme")
-def test_a_second_run_changes_nothing_as_the_readme_says(reader: Reader) -> None:
+def test_second_run_changes_nothing(reader: Reader) -> None:
     code, output = reader.types("invoke provision --venue unity-dev")
     assert code == 0
     assert "changed=0 " in output
 
 
-def test_the_error_that_the_exit_codes_show_is_real(reader: Reader) -> None:
+def test_exit_codes_show_a_real_error(reader: Reader) -> None:
     (example,) = examples("docs/exit-codes.md", "# Exit codes")
     assert reader.types(example.command) == (2, example.output)
 
 
-def test_the_example_inventory_becomes_ones_own_as_getting_started_says(reader: Reader) -> None:
+def test_example_inventory_can_be_adapted(reader: Reader) -> None:
     commands = [example.command for example in examples("docs/getting-started.md", "## 2. An inventory")]
     assert commands[1].startswith("export INVOKE_INVENTORY=")
     code, output = reader.types("; ".join(["set -e", *commands]), HOME=str(reader.home))
@@ -143,7 +141,7 @@ def test_the_example_inventory_becomes_ones_own_as_getting_started_says(reader: 
     assert "--unity-dev" in output
 
 
-def test_the_least_inventory_of_getting_started_is_enough(reader: Reader, tmp_path: Path) -> None:
+def test_minimal_inventory_of_getting_started(reader: Reader, tmp_path: Path) -> None:
     text = (CHECKOUT / "docs" / "getting-started.md").read_text(encoding="utf-8")
     least = next(
         block for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if "all:" in block
@@ -188,7 +186,7 @@ def pattern(path: str) -> str:
 
 
 @pytest.mark.usefixtures("shown_in_the_readme")
-def test_each_file_of_the_work_directory_is_documented_with_its_mode(reader: Reader) -> None:
+def test_work_directory_files_are_documented(reader: Reader) -> None:
     patterns = {re.compile(pattern(path)): int(mode, 8) for path, mode in documented().items()}
     met = set()
     for file in reader.work_directory.rglob("*"):

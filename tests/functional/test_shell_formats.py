@@ -31,7 +31,7 @@ from tests.functional.shells import (
     need,
 )
 from tests.stacks import a_venue
-from venue_access.accounts.shell import nothing, statements
+from venue_access.accounts.shell import UNSET, statements
 from venue_access.aws.client import AssumedRole, Credentials, Endpoint
 from venue_access.sensitive import Secret
 from venue_access.tokens.formats import FORMATS, FormatOptions, aws_json, writer
@@ -171,9 +171,7 @@ def a_folder(tmp_path: Path) -> Path:
 @thorough
 @example(batch=list(HOSTILE))
 @given(batch=batches)
-def test_a_format_for_a_shell_is_read_back_as_it_was(
-    name: str, shell: str, way: str, batch: list[str], tmp_path: Path
-) -> None:
+def test_shell_format_round_trip(name: str, shell: str, way: str, batch: list[str], tmp_path: Path) -> None:
     found = environments(shell, way, by_format(name, batch), a_folder(tmp_path))
     assert found == [loaded(value) for value in batch]
 
@@ -182,7 +180,7 @@ def test_a_format_for_a_shell_is_read_back_as_it_was(
 @thorough
 @example(batch=list(HOSTILE))
 @given(batch=batches)
-def test_assignments_without_export_are_read_back_as_they_were(shell: str, batch: list[str], tmp_path: Path) -> None:
+def test_assignments_without_export_round_trip(shell: str, batch: list[str], tmp_path: Path) -> None:
     found = environments(shell, ALL_EXPORTED, by_format("env-no-export", batch), a_folder(tmp_path))
     assert found == [{**STALE, **loaded(value)} for value in batch]
 
@@ -200,23 +198,21 @@ def test_assignments_without_export_are_read_back_as_they_were(shell: str, batch
 @thorough
 @example(batch=list(HOSTILE))
 @given(batch=batches)
-def test_what_sts2env_writes_is_read_back_as_it_was_also_unquoted(
-    shell: str, way: str, batch: list[str], tmp_path: Path
-) -> None:
+def test_sts2env_round_trip(shell: str, way: str, batch: list[str], tmp_path: Path) -> None:
     texts = by_sts2env(shell.split()[0], batch)
     found = environments(shell, way, texts, a_folder(tmp_path))
     assert found == [loaded(value, region=None) for value in batch]
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "zsh"])
-def test_what_aws_issues_outlives_an_unquoted_eval_in_the_env_format_too(shell: str, tmp_path: Path) -> None:
+def test_env_format_survives_unquoted_eval(shell: str, tmp_path: Path) -> None:
     value = "FwoGZXIvYXdzEBYaD/+a=="
     found = environments(shell, UNQUOTED, by_format("env", [value]), a_folder(tmp_path))
     assert found == [loaded(value)]
 
 
 @pytest.mark.parametrize(("shell", "way"), [("bash", UNQUOTED), ("dash", UNQUOTED), ("zsh", UNQUOTED), ("fish", DOT)])
-def test_unset_takes_every_aws_variable_away(shell: str, way: str, tmp_path: Path) -> None:
+def test_unset_removes_every_aws_variable(shell: str, way: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [STS2ENV, "--unset", "--shell", shell],
         env={
@@ -247,9 +243,7 @@ def test_unset_takes_every_aws_variable_away(shell: str, way: str, tmp_path: Pat
         ("fish", FISH_EVAL, "fish"),
     ],
 )
-def test_a_users_own_endpoint_and_ca_bundle_outlive_a_token_of_the_emulator(
-    shell: str, way: str, name: str, tmp_path: Path
-) -> None:
+def test_own_endpoint_and_ca_bundle_are_restored(shell: str, way: str, name: str, tmp_path: Path) -> None:
     ca_file, own = "/emulator/ca.pem", "/own/proxy-ca.pem"
     if way != UNQUOTED:
         ca_file, own = f'/it\'s $(touch pwned) "*"{ca_file}', f"/own  `touch pwned` * '\\/{own}"
@@ -257,7 +251,7 @@ def test_a_users_own_endpoint_and_ca_bundle_outlive_a_token_of_the_emulator(
     endpoints = [Endpoint("https://127.0.0.1:1", Path(ca_file)), Endpoint("https://127.0.0.1:2", Path("/x")), None]
     write = FORMATS[name].write
     local, other, remote = (write(a_token(value), FormatOptions("us-west-2", "x", endpoint=each)) for each in endpoints)
-    clear = statements(nothing(), name)
+    clear = statements(UNSET, name)
 
     known = FORMATS[name].shell
     assert known is not None
@@ -310,12 +304,12 @@ def one_liners() -> list[tuple[str, str]]:
     ]
 
 
-def test_the_documentation_has_one_liners_for_each_shell() -> None:
+def test_documentation_covers_each_shell() -> None:
     assert {shell for shell, _ in one_liners()} == {"bash", "zsh", "dash", "fish"}
 
 
 @pytest.mark.parametrize(("shell", "line"), one_liners())
-def test_a_documented_one_liner_loads_a_token(shell: str, line: str, tmp_path: Path) -> None:
+def test_documented_one_liner_loads_a_token(shell: str, line: str, tmp_path: Path) -> None:
     need(shell)
     token: dict[str, Any] = aws_json(a_token("a  *$(touch pwned)"))
     (tmp_path / "token.json").write_text(json.dumps(token), encoding="utf-8")

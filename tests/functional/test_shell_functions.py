@@ -63,9 +63,9 @@ def run(home: Home, shell: str, file: Path, script: str, **environment: str) -> 
 
 
 @pytest.mark.parametrize(("shell", "file"), SHELLS)
-def test_the_transcript_of_the_old_tools_at_a_terminal(home: Home, tmp_path: Path, shell: str, file: Path) -> None:
+def test_transcript_of_the_old_tools(home: Home, tmp_path: Path, shell: str, file: Path) -> None:
     need(shell)
-    home.forget()
+    home.remove_sessions()
     script = tmp_path / "script"
     script.write_text("\n".join([f". '{file}'", *(f"echo '$ {line[:9]}'; {line}" for line, _ in TRANSCRIPT)]))
     command: list[str | Path] = ["/bin/sh", "-c", 'exec "$0" "$@" 1>&2', shell, script]
@@ -78,7 +78,7 @@ def test_the_transcript_of_the_old_tools_at_a_terminal(home: Home, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("shell", "file"), SHELLS)
-def test_a_command_that_fails_leaves_the_environment_as_it_was(home: Home, shell: str, file: Path) -> None:
+def test_failed_command_leaves_the_environment_unchanged(home: Home, shell: str, file: Path) -> None:
     code = "$status" if shell == "fish" else "$?"
     before = "env | grep -v '^_=' | sort"
     steps = ["vause nobody", "vamfa work --code 12", "vatoken nowhere", "vause \"x'; touch owned; '\"", "vamfa"]
@@ -92,7 +92,7 @@ def test_a_command_that_fails_leaves_the_environment_as_it_was(home: Home, shell
 
 
 @pytest.mark.parametrize(("shell", "file"), SHELLS)
-def test_hostile_keys_and_names_are_read_back_and_nothing_runs(home: Home, shell: str, file: Path) -> None:
+def test_hostile_values_are_quoted(home: Home, shell: str, file: Path) -> None:
     secret, owned = "a'$(touch${IFS}owned)`id`\"\\!%x%*;", home.folder / "owned"
     for kind, value in (("access_key", "AKIAEXAMPLE000000009"), ("secret_key", secret), ("user", "$(touch owned)")):
         (home.credentials / f"evil.{kind}").write_text(f"{value}\n", encoding="ascii")
@@ -113,7 +113,7 @@ def test_hostile_keys_and_names_are_read_back_and_nothing_runs(home: Home, shell
 
 
 @pytest.mark.parametrize(("shell", "file"), SHELLS)
-def test_what_an_account_sets_is_taken_away_again_and_nothing_else(home: Home, shell: str, file: Path) -> None:
+def test_unset_removes_only_account_variables(home: Home, shell: str, file: Path) -> None:
     count = "env | grep -E '^(AWS_|VENUE_)' | cut -d= -f1 | sort | tr '\\n' ' '; echo"
     done = run(home, shell, file, f"vause work --legacy; {count}; vaunset; {count}", AWS_PROFILE="stale")
     lines = [line for line in done.stdout.splitlines() if line.startswith("AWS_")]
@@ -123,7 +123,7 @@ def test_what_an_account_sets_is_taken_away_again_and_nothing_else(home: Home, s
 
 
 @pytest.mark.parametrize(("shell", "file"), SHELLS[:2])
-def test_strict_shells_take_them_and_a_trace_does_not_show_keys(home: Home, shell: str, file: Path) -> None:
+def test_strict_shells_work_and_traces_show_no_credentials(home: Home, shell: str, file: Path) -> None:
     script = "set -euxC\nvause work\nvanow\nvaunset\nvanow"
     done = run(home, shell, file, script)
     assert done.returncode == 0, done.stdout
@@ -132,7 +132,7 @@ def test_strict_shells_take_them_and_a_trace_does_not_show_keys(home: Home, shel
 
 
 @pytest.mark.parametrize(("shell", "file"), SHELLS)
-def test_sourcing_starts_no_program_and_a_link_will_do(home: Home, tmp_path: Path, shell: str, file: Path) -> None:
+def test_sourcing_runs_nothing_and_follows_links(home: Home, tmp_path: Path, shell: str, file: Path) -> None:
     link = tmp_path / "linked"
     link.symlink_to(file)
     nothing = tmp_path / "empty"

@@ -15,17 +15,17 @@ from venue_access.inventory.model import emulator_operator_arn
 
 
 class TestTheRole:
-    def test_as_it_was_provisioned_it_holds(self, role: Role) -> None:
+    def test_provisioned_venue_has_no_differences(self, role: Role) -> None:
         role.holds()
 
-    def test_its_maximum_session_is_compared(self, role: Role) -> None:
+    def test_maximum_session_is_compared(self, role: Role) -> None:
         root = role.kit.root()
         root.call("iam", "update_role", RoleName=ROLE, MaxSessionDuration=7200)
         lines = role.differs()
         root.call("iam", "update_role", RoleName=ROLE, MaxSessionDuration=3600)
         assert lines == ["DIFFERS  role's maximum session: expected 3600 s, found 7200 s"]
 
-    def test_a_boundary_is_compared(self, role: Role) -> None:
+    def test_permissions_boundary_is_compared(self, role: Role) -> None:
         root = role.kit.root()
         everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
         root.ensure("iam", "create_policy", PolicyName="somebodys-extra", PolicyDocument=json.dumps(everything))
@@ -35,9 +35,7 @@ class TestTheRole:
         assert f"DIFFERS  role's permissions boundary: expected none, found {EXTRA}" in lines
         assert any("ecr:GetAuthorizationToken: expected allowed, found refused" in line for line in lines)
 
-    def test_without_the_parameter_that_names_the_boundary_everything_else_is_verified(
-        self, role: Role, tmp_path: Path
-    ) -> None:
+    def test_missing_boundary_parameter_is_unclear(self, role: Role, tmp_path: Path) -> None:
         kit = Kit(tmp_path, role.kit.work_directory)
         unnamed = "ssm:/somebodys/boundary"
         kit.write_inventory({VENUE: emulated(VENUE, s3_buckets=[BUCKET], permissions_boundary=unnamed)})
@@ -48,7 +46,7 @@ class TestTheRole:
         assert "the SSM parameter /somebodys/boundary does not exist" in line
         assert "ok       sts:AssumeRole without an external ID: expected refused, found refused" in result.out
 
-    def test_a_policy_attached_by_hand_is_told(self, role: Role) -> None:
+    def test_policy_attached_by_hand_differs(self, role: Role) -> None:
         root = role.kit.root()
         nothing = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}}
         root.ensure("iam", "create_policy", PolicyName="somebodys-deny", PolicyDocument=json.dumps(nothing))
@@ -59,7 +57,7 @@ class TestTheRole:
         assert lines == [f"DIFFERS  policy {arn}: expected not attached, found attached"]
 
     @pytest.mark.parametrize("service", ["s3", "ecr"])
-    def test_a_policy_detached_by_hand_is_told(self, role: Role, service: str) -> None:
+    def test_policy_detached_by_hand_differs(self, role: Role, service: str) -> None:
         root, arn = role.kit.root(), f"arn:aws:iam::{ACCOUNT}:policy/{ROLE}-{service}"
         root.call("iam", "detach_role_policy", RoleName=ROLE, PolicyArn=arn)
         lines = role.differs()
@@ -67,7 +65,7 @@ class TestTheRole:
         assert f"DIFFERS  policy {ROLE}-{service}: expected attached, found not attached" in lines
         assert any(f"{service}:" in line and "expected allowed, found refused" in line for line in lines)
 
-    def test_an_inline_policy_is_told_and_what_it_opens_is_tried(self, role: Role) -> None:
+    def test_inline_policy_differs_and_its_permissions_are_probed(self, role: Role) -> None:
         everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
         role.kit.root().call(
             "iam", "put_role_policy", RoleName=ROLE, PolicyName="mine", PolicyDocument=json.dumps(everything)
@@ -84,7 +82,7 @@ class TestTheRole:
         ):
             assert any(f"{tried}: expected refused, found allowed" in line for line in lines), tried
 
-    def test_a_revocation_of_the_kits_is_no_difference_but_one_in_name_alone_is(self, role: Role) -> None:
+    def test_revocation_policy_must_only_deny(self, role: Role) -> None:
         root, name = role.kit.root(), "venue-access-revoke-20261120T221500Z-3f9c21ab"
         statement = {
             "Effect": "Deny",
@@ -101,7 +99,7 @@ class TestTheRole:
                 wrong = f"DIFFERS  inline policy {name}, a revocation: expected denies only, found an Allow"
                 assert role.differs() == [wrong]
 
-    def test_a_rotation_under_way_is_no_difference(self, role: Role) -> None:
+    def test_active_rotation_does_not_differ(self, role: Role) -> None:
         document = role.documents["trust"]
         incoming = copy.deepcopy(document["Statement"][0])
         incoming["Sid"] = "Incoming"
@@ -114,7 +112,7 @@ class TestTheRole:
 
 
 class TestTheProbes:
-    def test_each_line_says_what_was_tried_what_was_expected_and_what_came_back(self, role: Role) -> None:
+    def test_each_line_has_expected_and_found(self, role: Role) -> None:
         lines = role.verify().out.splitlines()
         summary = lines.pop()
         assert all(": expected " in line and ", found " in line for line in lines)
@@ -133,7 +131,7 @@ class TestTheProbes:
             assert any(line.startswith("ok") and tried in line for line in lines), tried
         assert any("kms:Decrypt" in line and line.startswith("ok") for line in lines)
 
-    def test_they_leave_nothing_behind(self, role: Role) -> None:
+    def test_probes_leave_nothing_behind(self, role: Role) -> None:
         root = role.kit.root()
         everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
         document = json.dumps(everything)
@@ -142,7 +140,7 @@ class TestTheProbes:
         assert role.verify().code == 7
         assert _remains(role) == before
 
-    def test_a_json_document_has_every_check(self, role: Role) -> None:
+    def test_json_has_every_check(self, role: Role) -> None:
         result = role.verify("--json")
         document = result.document()
         assert document["venue"] == VENUE
@@ -151,18 +149,16 @@ class TestTheProbes:
         assert document["unclear"] == 0
         assert len(document["checks"]) == len(role.verify().out.splitlines()) - 1  # the summary
 
-    def test_with_a_lost_parameter_there_is_no_token_to_try(self, role: Role) -> None:
+    def test_missing_parameter_skips_the_token(self, role: Role) -> None:
         root = role.kit.root()
         root.call("ssm", "delete_parameter", Name=PARAMETER)
         result = role.verify()
         root.call("ssm", "put_parameter", Name=PARAMETER, Value=role.external_id, Type="SecureString")
         assert result.code == 7
         assert "external ID of the parameter: expected accepted by the trust policy, found parameter lost" in result.out
-        assert "not tried: there is no external ID to issue it with" in result.out
+        assert "not tried: there is no external ID" in result.out
 
-    def test_a_caller_whom_the_role_does_not_trust_is_told_what_could_not_be_tried(
-        self, role: Role, tmp_path: Path
-    ) -> None:
+    def test_untrusted_caller_is_unclear(self, role: Role, tmp_path: Path) -> None:
         kit = Kit(tmp_path, role.kit.work_directory)
         stranger = f"arn:aws:iam::{ACCOUNT}:role/somebody"
         kit.write_inventory({VENUE: emulated(VENUE, trusted_principals=[stranger])})
@@ -172,7 +168,7 @@ class TestTheProbes:
             f"unclear  a token: expected issued, found not tried: {emulator_operator_arn(ACCOUNT)}"[:60] in result.out
         )
 
-    def test_a_venue_that_is_not_provisioned_differs(self, kit: Kit) -> None:
+    def test_unprovisioned_venue_differs(self, kit: Kit) -> None:
         name = new_venue()
         kit.write_inventory({name: emulated(name)})
         result = kit("verify", "--venue", name)
@@ -181,7 +177,7 @@ class TestTheProbes:
         differs = f"DIFFERS  role {role_name}: expected present, found absent"
         assert result.out == f"{differs}\n{name}: 1 check: 0 ok, 1 differs, 0 unclear\n"
 
-    def test_a_dry_run_tries_nothing(self, role: Role) -> None:
+    def test_dry_run_probes_nothing(self, role: Role) -> None:
         result = role.kit("--dry", "verify", "--venue", VENUE)
         assert (result.code, result.out) == (0, "")
 

@@ -14,7 +14,7 @@ from venue_access import console
 from venue_access.errors import DeliveryError
 
 
-def test_results_go_to_stdout_and_what_is_said_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_go_to_stdout_and_messages_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     console.say("planning")
     console.warn("a slip")
     console.error("it broke")
@@ -22,14 +22,14 @@ def test_results_go_to_stdout_and_what_is_said_to_stderr(capsys: pytest.CaptureF
     assert capsys.readouterr() == ("done\n", "planning\nwarning: a slip\nerror: it broke\n")
 
 
-def test_what_is_said_gives_no_orders_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_messages_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     console.error("no\x1b[2J host\r 'a\u202eb'\n\tor so")
     row = console.Board().row()
     row.say("\x07")
     assert capsys.readouterr().err == "error: no\\x1b[2J host\\r 'a\\u202eb'\n\tor so\n\\x07\n"
 
 
-def test_a_document_is_indented_as_the_aws_cli_does_and_on_one_line_where_there_are_several(
+def test_json_is_indented_or_compact(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     console.result_json({"a": 1})
@@ -38,7 +38,7 @@ def test_a_document_is_indented_as_the_aws_cli_does_and_on_one_line_where_there_
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_reader_who_has_gone_away_stops_nothing(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_pipe_does_not_stop_the_command(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w", encoding="utf-8") as broken:
@@ -48,7 +48,9 @@ def test_a_reader_who_has_gone_away_stops_nothing(stream: str, monkeypatch: pyte
         console.result("three")
 
 
-def test_closed_stderr_stops_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_closed_stderr_does_not_stop_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     console.result("result")
     console.say("said")
@@ -66,13 +68,13 @@ def test_closed_stdout_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> Non
 HOSTILE = "no\x1b[2J host\r\x9b1A\u202eb\u2066\u200f\x07\x7f\n\tor\udc80 so"
 
 
-def test_results_for_people_escape_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_results_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     console.result(HOSTILE)
     shown = capsys.readouterr().out
     assert shown == "no\\x1b[2J host\\r\\x9b1A\\u202eb\\u2066\\u200f\\x07\\x7f\n\tor\\udc80 so\n"
 
 
-def test_a_question_escapes_what_a_terminal_obeys(
+def test_control_characters_in_questions_are_escaped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
@@ -80,13 +82,13 @@ def test_a_question_escapes_what_a_terminal_obeys(
     assert capsys.readouterr().err == "Type \\x1b[2J to go on: "
 
 
-def test_results_for_programs_are_printed_byte_for_byte(capsys: pytest.CaptureFixture[str]) -> None:
+def test_payload_is_printed_byte_for_byte(capsys: pytest.CaptureFixture[str]) -> None:
     console.payload("export NAME='a\x1b\u202e'")
     console.result_json({"name": HOSTILE}, compact=True)
     assert capsys.readouterr().out == f"export NAME='a\x1b\u202e'\n{json.dumps({'name': HOSTILE})}\n"
 
 
-def test_a_terminal_without_the_characters_of_a_result_gets_them_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unencodable_characters_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     printed = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
     console.result("für unity-dev")
@@ -96,7 +98,7 @@ def test_a_terminal_without_the_characters_of_a_result_gets_them_escaped(monkeyp
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_result_that_cannot_be_written_is_an_error_and_a_word_that_cannot_is_none(
+def test_unwritable_result_is_an_error_and_message_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
@@ -110,7 +112,7 @@ def test_a_result_that_cannot_be_written_is_an_error_and_a_word_that_cannot_is_n
             console.result("another token")
 
 
-def test_elsewhere_than_on_a_terminal_a_status_is_a_line_once_and_its_details_are_left_out(
+def test_status_without_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     board = console.Board()
@@ -130,9 +132,7 @@ class Screen(io.StringIO):
 
 
 @pytest.mark.parametrize("terminal", ["dumb", "", None])
-def test_a_terminal_without_cursor_movement_gets_plain_lines(
-    terminal: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dumb_terminal_gets_plain_lines(terminal: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     if terminal is None:
@@ -147,7 +147,7 @@ def test_a_terminal_without_cursor_movement_gets_plain_lines(
     assert screen.getvalue() == "planning\ncreated a role\n"
 
 
-def test_on_a_terminal_each_piece_of_work_has_a_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_lines_are_rewritten_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
@@ -165,7 +165,7 @@ def test_on_a_terminal_each_piece_of_work_has_a_line_that_is_rewritten(monkeypat
     assert screen.getvalue().endswith("\r\x1b[J")
 
 
-def test_elsewhere_what_belongs_to_one_piece_of_work_comes_together(capsys: pytest.CaptureFixture[str]) -> None:
+def test_concurrent_rows_are_grouped_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     board = console.Board(side_by_side=True)
     one, other = board.row(), board.row()
     for row in (one, other, one, other):

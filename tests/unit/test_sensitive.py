@@ -39,7 +39,7 @@ class _Holder:
         lambda value: f"{ValueError(value)} {ValueError(value)!r}",
     ],
 )
-def test_it_prints_as_a_mask(value: SensitiveStr, shown: object) -> None:
+def test_value_is_redacted_when_printed(value: SensitiveStr, shown: object) -> None:
     assert callable(shown)
     assert TEXT not in shown(value)
     assert REDACTED in shown(value)
@@ -47,43 +47,43 @@ def test_it_prints_as_a_mask(value: SensitiveStr, shown: object) -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("written", [json.dumps, pickle.dumps, copy.copy, copy.deepcopy])
-def test_what_would_write_or_copy_it_fails_without_showing_it(value: SensitiveStr, written: object) -> None:
+def test_serializing_fails_without_showing_the_value(value: SensitiveStr, written: object) -> None:
     assert callable(written)
     with pytest.raises(TypeError) as refused:
         written({"key": value} if written is json.dumps else value)
     assert TEXT not in "".join(traceback.format_exception(refused.value))
 
 
-def test_reveal_is_the_way_to_the_text() -> None:
+def test_reveal_returns_the_text() -> None:
     assert ExternalId(TEXT).reveal() == TEXT
 
 
-def test_equal_texts_are_equal_and_go_by_one_key() -> None:
+def test_equality_and_hash() -> None:
     assert ExternalId("a") == ExternalId("a") != ExternalId("b")
     assert len({ExternalId("a"), ExternalId("a"), ExternalId("b")}) == 2
     assert ExternalId("a") != "a"
 
 
-def test_a_text_that_is_no_unicode_is_compared_without_being_shown() -> None:
+def test_invalid_unicode_is_compared() -> None:
     assert ExternalId("\udcff") != ExternalId("\udcfe")
 
 
-def test_scrubbing_leaves_nothing_of_a_value_that_begins_like_another() -> None:
+def test_redact_handles_common_prefixes() -> None:
     text = "the IDs are abcdef and abc"
     assert redact(text, ExternalId("abc"), ExternalId("abcdef"), None) == f"the IDs are {REDACTED} and {REDACTED}"
 
 
-def test_scrubbing_an_empty_value_changes_nothing() -> None:
+def test_redact_ignores_empty_values() -> None:
     assert redact("as it was", Secret("")) == "as it was"
 
 
 @pytest.mark.parametrize("text", ["ab", "a" * 1224, "Az09_+=,.@:/-"])
-def test_an_external_id_that_aws_takes_fits(text: str) -> None:
+def test_valid_external_id(text: str) -> None:
     assert ExternalId(text).fits
 
 
 @pytest.mark.parametrize("text", ["", "a", "a" * 1225, "a b", "ab\n", "é" * 3, "١٢٣", "a;b", "a*"])
-def test_an_external_id_that_aws_refuses_does_not_fit(text: str) -> None:
+def test_invalid_external_id(text: str) -> None:
     assert not ExternalId(text).fits
 
 
@@ -126,12 +126,12 @@ def test_redact_leaves_the_words_that_a_short_value_is_part_of() -> None:
 
 
 @pytest.mark.usefixtures("_nothing_held")
-def test_redact_knows_a_value_that_nobody_holds_any_longer() -> None:
+def test_redact_all_remembers_deleted_values() -> None:
     ExternalId("of-an-earlier-call")
     assert redact_all("it was of-an-earlier-call") == "it was ****"
 
 
-def test_redact_finds_an_external_id_that_a_rotation_made_though_it_was_never_held(
+def test_redact_all_finds_generated_external_ids(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = new_external_id().reveal()

@@ -1,1 +1,4 @@
-"""The operator's own long-term keys: where they are, MFA, and the sessions that follow from them."""
+"""The operator's own AWS accounts: where their credentials are, MFA sessions, a role's token, profiles.
+
+Read ``sources`` first: it finds the accounts that the other modules work with.
+"""

@@ -1,4 +1,4 @@
-"""What is known of an account of the operator's before AWS is asked."""
+"""An operator's AWS account: its name, where its long-term credentials are, and its role."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.sensitive import ExternalId, Secret
 
-ESCALATED = "-MFA-STS"
-"""What is added to the name of an account whose MFA session is in use."""
+MFA_SUFFIX = "-MFA-STS"
+"""The suffix of an account's name while its MFA session is active, as 42Lines' tools have it."""
 
 _NAME = re.compile(r"[\w+=,.@][\w+=,.@-]{0,63}")
 _KEY_ID = re.compile(r"\w{12,128}", re.ASCII)
@@ -19,8 +19,8 @@ _SECRET = re.compile(r"[\x21-\x7e]{1,256}")
 
 
 @dataclass(frozen=True)
-class AssumedRole:
-    """The role that an AWS profile assumes: its ``role_arn`` and what goes with it."""
+class ProfileRole:
+    """The role that an AWS profile assumes."""
 
     arn: str
     external_id: ExternalId | None = None
@@ -31,15 +31,13 @@ class AssumedRole:
 
 @dataclass(frozen=True)
 class Account:
-    """An account by the operator's own name for it, and how to come by its long-term keys."""
+    """An account under the operator's name for it."""
 
     name: str
     source: str
     """``folder``, ``keyring`` or ``profile``."""
-    where: str
-    """For people."""
-    read_keys: Callable[[], Credentials]
-    """Raises ``UsageError`` where others can read them, or where they are not what they should be."""
+    read_credentials: Callable[[], Credentials]
+    """Reads the long-term credentials; raises ``UsageError`` if others can read them or they are malformed."""
     partition: str = "aws"
     account_id: str | None = None
     user: str | None = None
@@ -47,22 +45,23 @@ class Account:
     region: str | None = None
     mfa_serial: str | None = None
     mfa_process: str | None = None
-    """A command that prints the code."""
-    role: AssumedRole | None = None
+    """A command that prints an MFA code."""
+    role: ProfileRole | None = None
 
 
-def fits(name: str) -> bool:
-    """Whether a name can be an account's: a file's name too, and a word of every shell."""
+def is_account_name(name: str) -> bool:
+    """Return whether a name is valid for an account: it is part of a file name, and one word in every shell."""
     return _NAME.fullmatch(name) is not None
 
 
-def keys_of(where: str, access_key_id: str, secret_access_key: Secret) -> Credentials:
-    """Long-term keys as they were read, without a line's end.
+def parse_credentials(source: str, access_key_id: str, secret_access_key: Secret) -> Credentials:
+    """Return long-term credentials.
 
-    :raises UsageError: they cannot be AWS's; the message does not show them.
+    :param source: where they were read, for the message.
+    :raises UsageError: they are malformed; the message does not show them.
     """
     if not _KEY_ID.fullmatch(access_key_id):
-        raise UsageError(f"{where}: the access key is not one", hint="it is letters and digits, such as AKIA...")
+        raise UsageError(f"{source}: invalid access key ID", hint="expected letters and digits, such as AKIA...")
     if not _SECRET.fullmatch(secret_access_key.reveal()):
-        raise UsageError(f"{where}: the secret key is not one", hint="it is one word, without spaces or a line's end")
+        raise UsageError(f"{source}: invalid secret access key", hint="expected one word without spaces")
     return Credentials(access_key_id, secret_access_key)

@@ -1,4 +1,4 @@
-"""What ``venue-access-credentials`` does where it has no answer that is still good."""
+"""Respond to ``venue-access-credentials`` when no cached response is valid."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from pathlib import Path
 from typing import NoReturn
 
 from venue_access import console, deadline, hardening
-from venue_access.accounts.cache import ANSWERS_LOCK, Session, SessionCache, answer_text, cache_folder
-from venue_access.accounts.credential_cache import still_good
+from venue_access.accounts.cache import RESPONSES_LOCK, CredentialCache, Session, cache_folder, response_text
+from venue_access.accounts.credentials import cached_response
 from venue_access.config import default_settings
 from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
 from venue_access.times import parse_duration
 
-_LOCK_TIMEOUT = 120.0  # seconds: another process is being given a token
+_LOCK_TIMEOUT = 120.0  # seconds: another process may be issuing a token
+_NESTED = "VENUE_ACCESS_CREDENTIALS"
+"""Set in the environment of this process and its children, to detect a profile that uses itself as its source."""
+_DESCRIPTION = "Print AWS credentials for credential_process, from the cache while they are valid."
 
 
-def answer_from_aws(arguments: Sequence[str], kept: str | None, clock: Callable[[], float] = time.time) -> int:
-    """Answer, and keep the answer for the next time; the exit code.
+def respond(arguments: Sequence[str], file: str | None, clock: Callable[[], float] = time.time) -> int:
+    """Print credentials, cache them, and return the exit code.
 
-    :param kept: the file to keep it in, if any.
+    :param file: the file to cache them in, if any.
     """
     hardening.silence_libraries()
     try:
         try:
-            asked = _parsed(arguments)
+            options = _parse(arguments)
         except SystemExit:  # --help, which argparse has printed
             console.finish()
             return 0
-        with ExitStack() as delivering:  # it names a token that is issued here and reaches nobody
-            if kept is None:
-                console.payload(_answer(asked, delivering).partition("\n")[0])
-                return 0
-            folder = private_directory(Path(kept).parent)
-            with locked(folder / ANSWERS_LOCK, timeout=_LOCK_TIMEOUT):
-                text = still_good(kept, clock())  # another process was asked the same just now
-                if text is None:
-                    text = _answer(asked, delivering)
-                    write_private(Path(kept), text)
-            console.payload(text.partition("\n")[0])
+        with ExitStack() as delivering:  # names a token that was issued here and could not be printed
+            if file is None:
+                response = _response(options, delivering)
+            else:
+                with locked(private_directory(Path(file).parent) / RESPONSES_LOCK, timeout=_LOCK_TIMEOUT):
+                    cached = cached_response(file, clock())  # another process may have issued it just now
+                    response = _response(options, delivering) if cached is None else cached
+                    if cached is None:
+                        write_private(Path(file), response)
+            console.payload(response.partition("\n")[0])
         return 0
     except VenueAccessError as error:
         console.error(str(error))
@@ -58,78 +60,69 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=" ".join(self.format_usage().split()))
 
 
-def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog="venue-access-credentials", allow_abbrev=False, description=_DESCRIPTION)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--venue", help="the venue to be given a token of")
-    what.add_argument("--account", help="the account whose session with MFA is meant")
-    parser.add_argument("--user", help="who the token is for: the Unix user unless given")
-    parser.add_argument(
-        "--yes", action="store_true", help="take --user as given, though it is one slip away from a known user's name"
-    )
-    parser.add_argument("--duration", default="1h", help="how long the token lasts: 1h (default), 90m, 3600")
-    parser.add_argument("--inventory", help="the inventory: INVOKE_INVENTORY, or that of the checkout, unless given")
-    parser.add_argument("--workdir", help="the work directory, with the ledger: INVOKE_WORKDIR, or the checkout's own")
-    parser.add_argument("--timeout", default=deadline.DEFAULT, help="how long AWS may take: 5m (default), 90s")
-    parser.add_argument(
-        "--source-profile", help="the AWS profile of your own keys, where they are not the default ones"
-    )
+    what.add_argument("--venue", help="issue a token of this venue")
+    what.add_argument("--account", help="use the MFA session of this account")
+    parser.add_argument("--user", help="issue the token for this recipient (default: the Unix user)")
+    parser.add_argument("--yes", action="store_true", help="accept a --user whose name is similar to a known user's")
+    parser.add_argument("--duration", default="1h", help="set how long the token lasts: 1h (default), 90m, 3600")
+    parser.add_argument("--inventory", help="use this inventory (default: INVOKE_INVENTORY, or the checkout's)")
+    parser.add_argument("--workdir", help="use this work directory (default: INVOKE_WORKDIR, or the checkout's)")
+    parser.add_argument("--timeout", default=deadline.DEFAULT, help="limit the time for AWS: 5m (default), 90s")
+    parser.add_argument("--source-profile", help="issue with the credentials of this AWS profile")
     return parser.parse_args(arguments)
 
 
-_INSIDE = "VENUE_ACCESS_CREDENTIALS"
-_DESCRIPTION = "Prints AWS credentials as credential_process takes them, from its cache while they are good."
+def _response(options: argparse.Namespace, delivering: ExitStack) -> str:
+    with deadline.time_limit(parse_duration(options.timeout, "--timeout"), options.timeout):
+        if options.account is not None:
+            return _account_response(options.account)
+        return _venue_response(options, delivering)
 
 
-def _answer(asked: argparse.Namespace, delivering: ExitStack) -> str:
-    with deadline.time_limit(parse_duration(asked.timeout, "--timeout"), asked.timeout):
-        found = _of_account(asked.account) if asked.account is not None else _of_venue(asked, delivering)
-    return answer_text(*found)
+def _account_response(name: str) -> str:
+    from venue_access.accounts.session import AccountSession, run_mfa_process
+    from venue_access.accounts.sources import AccountSources
+
+    sources = AccountSources.of(os.environ, None, None)
+    cache = CredentialCache(cache_folder(os.environ, sources.home))
+    account = AccountSession(sources.account(name), cache, os.environ)
+    name, process = account.account.name, account.account.mfa_process
+    session = account.cached().session
+    if session is None:
+        if process is None:
+            raise UsageError(
+                f"{name} has no valid MFA session", hint=f"begin one with: invoke account.mfa --name {name}"
+            )
+        session = account.begin_mfa_session(account.mfa_device(), run_mfa_process(process), 14_400)
+    active = account.activate(session)
+    origin = {"account": name} if active.role_session_arn is None else {"account": name, "arn": active.role_session_arn}
+    return response_text(Session(active.credentials, active.expiration or session.expiration), origin)
 
 
-def _of_account(name: str) -> tuple[Session, dict[str, str]]:
-    from venue_access.accounts.account_session import AccountSession
-    from venue_access.accounts.find import AccountSources, account_called
-    from venue_access.accounts.mfa import code_of
-
-    places = AccountSources.of(os.environ, None, None)
-    way = AccountSession(account_called(places, name), SessionCache(cache_folder(os.environ, places.home)), os.environ)
-    found = way.cached()
-    process = way.account.mfa_process
-    if found.session is None and process is None:
-        raise UsageError(
-            f"{way.account.name} has no session with MFA that is still good",
-            hint=f"begin one with: invoke account.mfa --name {way.account.name}",
-        )
-    session = found.session or way.escalate(lambda: code_of(process or ""), 14_400)
-    in_use = way.use(session)
-    origin = {"account": way.account.name, **({} if in_use.arn is None else {"arn": in_use.arn})}
-    return Session(in_use.keys, in_use.expiration or session.expiration), origin
-
-
-def _of_venue(asked: argparse.Namespace, delivering: ExitStack) -> tuple[Session, dict[str, str]]:
-    from venue_access.accounts.find import unix_user
+def _venue_response(options: argparse.Namespace, delivering: ExitStack) -> str:
     from venue_access.accounts.self_issue import issued_for_oneself
+    from venue_access.accounts.sources import unix_user
 
-    # The profile that AWS_PROFILE names is the one that asks; the keys to issue with are others.
+    # AWS_PROFILE names the profile that runs this process; its credentials are those to be issued.
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         os.environ.pop(name, None)
-    if os.environ.get(_INSIDE):
+    if os.environ.get(_NESTED):
         raise UsageError(
-            "the keys to issue with are to come from the very profile that asks for a token",
-            hint="name the profile of your own keys with --source-profile",
+            "the profile takes its source credentials from itself",
+            hint="name the profile of your own credentials with --source-profile",
         )
-    os.environ[_INSIDE] = "1"
-    settings = default_settings(os.environ, inventory=asked.inventory, workdir=asked.workdir)
-    user, similar = asked.user or unix_user(os.environ), asked.yes or asked.user is None
+    os.environ[_NESTED] = "1"
     token = delivering.enter_context(
         issued_for_oneself(
-            settings,
-            asked.venue,
-            user,
-            asked.duration,
-            accept_similar=similar,
-            source_profile=asked.source_profile,
+            default_settings(os.environ, inventory=options.inventory, workdir=options.workdir),
+            options.venue,
+            options.user or unix_user(os.environ),
+            options.duration,
+            accept_similar=options.yes or options.user is None,
+            source_profile=options.source_profile,
         )
     )
-    return Session(token.credentials, token.expiration), {"arn": token.arn}
+    return response_text(Session(token.credentials, token.expiration), {"arn": token.arn})

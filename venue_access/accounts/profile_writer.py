@@ -1,4 +1,4 @@
-"""A profile in ``~/.aws/config`` whose ``credential_process`` issues a venue's token."""
+"""Write a profile into ``~/.aws/config`` whose ``credential_process`` issues a venue's token."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from venue_access.accounts.profiles import aws_files, profile_names, read_sectio
 from venue_access.aws.client import Endpoint
 from venue_access.errors import UsageError
 from venue_access.files import private_directory, write_private
-from venue_access.tokens.formats.ini import cannot_hold, endpoint_settings
+from venue_access.tokens.formats.ini import cannot_hold, check_profile_name, endpoint_settings
 
 PROGRAM = "venue-access-credentials"
-_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,63}", re.ASCII)
 _HINT = "choose another name with --profile-name, or remove that profile"
 _BEFORE_A_PROCESS = re.compile(r"role_arn|source_profile|credential_source|web_identity_.*|sso_.*|aws_.*|login_session")
-"""The settings from which botocore takes credentials before it runs a ``credential_process``."""
+"""The settings whose credentials botocore uses instead of a ``credential_process``."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile as it is to be."""
+    """A profile to write."""
 
     name: str
     command: Sequence[str]
@@ -34,31 +33,27 @@ class Profile:
     endpoint: Endpoint | None = None
 
     def __post_init__(self) -> None:
-        """Check that every AWS tool reads the profile as it is meant.
+        """Check that every AWS tool reads the profile as it is written.
 
         :raises UsageError: one would not.
         """
-        if not _NAME.fullmatch(self.name):
-            raise UsageError(
-                f"--profile-name {self.name!r} cannot be a profile's",
-                hint="use letters, digits and _+=,.@:/-, and no - at its beginning",
-            )
         if self.name.casefold() == "default":
             raise UsageError(
                 "--profile-name default: every AWS tool without a profile would use the venue's token, and so would"
                 " venue-access-credentials itself",
                 hint="choose another name, and select it with AWS_PROFILE or --profile",
             )
+        check_profile_name(self.name)
         for word in (*self.command, *self.settings().values()):
             if cannot_hold(word):
                 raise UsageError(
-                    f"an AWS configuration file cannot hold {word!r}: it has a line break, a control character or a"
-                    " comment sign after a space",
+                    f"an AWS configuration file cannot hold {word!r}: it contains a line break, a control character or"
+                    " a comment sign after a space",
                     hint="rename the profile of --source-profile, or the folder",
                 )
 
     def settings(self) -> dict[str, str]:
-        """Return the settings. Some AWS tools split the command themselves, others use a shell: it suits both."""
+        """Return the settings; the command works for AWS tools that split it, and for those that use a shell."""
         command = {"credential_process": shlex.join(self.command)}
         return {**command, "region": self.region, **endpoint_settings(self.endpoint)}
 
@@ -69,56 +64,57 @@ class Profile:
 
 
 def program() -> str:
-    """The absolute path of ``venue-access-credentials``, which stands beside the Python that runs.
+    """Return the absolute path of ``venue-access-credentials``, in the folder of the running Python.
 
-    :raises UsageError: it is not there.
+    :raises UsageError: it does not exist.
     """
     path = Path(sys.executable).parent / PROGRAM
     if not path.exists():
-        raise UsageError(f"there is no {path}", hint="scripts/bootstrap, or installing the package, puts it there")
+        raise UsageError(f"{path} does not exist", hint="run scripts/bootstrap, or install the package")
     return str(path)
 
 
 def with_profile(text: str, profile: Profile, path: Path = Path("~/.aws/config")) -> str:
-    """Return a configuration with the profile in it: at its end, or in place of a profile of the kit of that name.
+    """Return a configuration with the profile added at its end, or in place of the kit's profile of that name.
 
-    The result is read as botocore reads it: the profile must be the one that was wanted, and every other section what
-    it was.
+    The result is parsed as botocore does: it must contain this profile, and every other section unchanged.
 
     :raises UsageError: the AWS CLI cannot read the file, a profile of that name is not the kit's, or a setting of
         ``[DEFAULT]`` overrides it.
     """
     before = read_sections(text, path)
-    same = [section for section in before if profile.name in profile_names(section.strip())]  # some tools strip
+    same = [section for section in before if profile.name in profile_names(section.strip())]  # some AWS tools strip it
     if len(same) > 1:
-        raise UsageError(f"{path} defines the profile {profile.name} twice: {', '.join(same)}", hint=_HINT)
+        raise UsageError(f"{path}: duplicate profile {profile.name}: {', '.join(same)}", hint=_HINT)
     if same and PROGRAM not in before[same[0]].get("credential_process", ""):
-        raise UsageError(f"{path} has a profile {profile.name}, which is not the kit's", hint=_HINT)
-    after = _replaced(text, same[0], profile.text()) if same else _appended(text, profile.text())
+        raise UsageError(f"{path}: the profile {profile.name} exists and was not written by the kit", hint=_HINT)
+    if same:
+        after = _replaced(text, same[0], profile.text())
+    else:
+        separator = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+        after = f"{text}{separator}{profile.text()}"
     found = read_sections(after, path)
     own = found.pop(f"profile {profile.name}", {})
     before.pop(same[0] if same else "", None)
     overriding = [name for name in own if name not in profile.settings() and _BEFORE_A_PROCESS.fullmatch(name)]
     if overriding:
         raise UsageError(
-            f"{path}: the section [DEFAULT] sets {overriding[0]} for every profile, which AWS tools use instead of a"
+            f"{path}: the section [DEFAULT] sets {overriding[0]} for every profile, and AWS tools use that instead of"
             " credential_process",
             hint="move it from [DEFAULT] to the profiles that need it",
         )
     if found != before or not profile.settings().items() <= own.items():
-        raise UsageError(f"{path} cannot be extended without changing it", hint=f"add by hand:\n{profile.text()}")
+        raise UsageError(
+            f"cannot add a profile to {path} without changing others", hint=f"add by hand:\n{profile.text()}"
+        )
     return after
 
 
-def _appended(text: str, section: str) -> str:
-    between = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-    return f"{text}{between}{section}"
-
-
 def _replaced(text: str, name: str, section: str) -> str:
-    """Replace the section of a name, without the comments and empty lines between it and the next one."""
+    """Return ``text`` with a section replaced; comments and empty lines before the next section stay."""
     lines = list(io.StringIO(text, newline=""))
-    headers = {number: found["header"] for number, line in enumerate(lines) if (found := _header(line)) is not None}
+    matches = {number: RawConfigParser.SECTCRE.match(line.strip()) for number, line in enumerate(lines)}
+    headers = {number: match["header"] for number, match in matches.items() if match is not None}
     [begin] = [number for number, header in headers.items() if header == name] or [len(lines)]
     end = min((number for number in headers if number > begin), default=len(lines))
     while end > begin + 1 and lines[end - 1].strip()[:1] in ("", "#", ";"):
@@ -126,17 +122,13 @@ def _replaced(text: str, name: str, section: str) -> str:
     return "".join([*lines[:begin], section, *lines[end:]])
 
 
-def _header(line: str) -> re.Match[str] | None:
-    return RawConfigParser.SECTCRE.match(line.strip())
-
-
 def write_profile(
     environ: Mapping[str, str], home: Path, profile: Profile, *, source: str | None = None, check: bool = False
 ) -> tuple[Path, bool]:
     """Write the profile into the AWS configuration file; return the file, and whether it changes.
 
-    :param source: the profile whose credentials it issues with, where one is named.
-    :param check: change nothing.
+    :param source: the profile whose credentials it issues with.
+    :param check: write nothing.
     :raises UsageError: AWS tools would not use the profile, or the file cannot be written.
     """
     path, credentials = files = aws_files(environ, home)
@@ -147,7 +139,7 @@ def write_profile(
             f"{credentials} has a section [{profile.name}], which overrides a profile of that name in {path}",
             hint="choose another name with --profile-name, or remove that section",
         )
-    path = path.resolve()  # a symbolic link stays one
+    path = path.resolve()  # a symbolic link is kept
     before = read_text(path)
     after = with_profile(before, profile, path)
     if check or after == before:
@@ -160,12 +152,12 @@ def write_profile(
 def _check_source(files: tuple[Path, Path], source: str, profile: str) -> None:
     """Check the profile of ``--source-profile``.
 
-    :raises UsageError: there is none of that name, or it is the profile that is being written.
+    :raises UsageError: it does not exist, or is the profile to write.
     """
     config, credentials = files
     known = {name for section in read_sections(read_text(config), config) for name in profile_names(section)}
     known |= read_sections(read_text(credentials), credentials).keys()
     if source == profile:
-        raise UsageError(f"--source-profile {source!r} is the profile that is to be written", hint="name another")
+        raise UsageError(f"--source-profile {source!r} is the profile to write", hint="name another profile")
     if source not in known:
-        raise UsageError(f"--source-profile {source!r}: {config} and {credentials} have no such profile")
+        raise UsageError(f"--source-profile {source!r}: no such profile in {config} or {credentials}")

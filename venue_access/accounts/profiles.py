@@ -1,7 +1,7 @@
-"""The profiles of the AWS configuration files that stand for an account: those with long-term keys, or with a role.
+"""Read the AWS configuration files: the profiles that have long-term credentials, or a role assumed with them.
 
-The source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files". What else a profile may have
-(single sign-on, a process) needs no switching: every AWS tool does it by itself.
+The source is the AWS SDKs and Tools Reference Guide, "Shared config and credentials files". Other profiles (single
+sign-on, ``credential_process``) are left out: every AWS tool refreshes those itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from venue_access.accounts.account import Account, AssumedRole, keys_of
+from venue_access.accounts.account import Account, ProfileRole, parse_credentials
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.files import check_private, read_small
@@ -24,31 +24,31 @@ from venue_access.sensitive import ExternalId, Secret
 _DEVICE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):mfa/(?:.*/)?(?P<user>[^/]+)", re.ASCII)
 _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):role/.+", re.ASCII)
 _LONGEST_CHAIN = 8
-# One word in every shell, where it is completed; a name of other characters is left to the AWS tools.
-_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,127}")
+# One word in every shell, where names are completed. Profiles with other names are left to the AWS tools.
+_LISTED_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,127}")
 
-_HINT = "correct it, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
+_HINT = "correct it, or use another file with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
 
 Settings = Mapping[str, str]
-"""A profile's settings: the configuration file's, and over them those of the credentials file."""
+"""A profile's settings; those in the credentials file override those in the configuration file."""
 
 
-def in_profiles(environ: Mapping[str, str], home: Path) -> list[Account]:
-    """The accounts of the profiles.
+def profile_accounts(environ: Mapping[str, str], home: Path) -> list[Account]:
+    """Return the accounts of the AWS profiles.
 
-    :raises UsageError: a file cannot be read, or is no such file.
+    :raises UsageError: a file cannot be read or parsed.
     """
     config, credentials = aws_files(environ, home)
     profiles: dict[str, dict[str, str]] = {}
-    holding: dict[str, Path] = {}
+    secret_files: dict[str, Path] = {}
     for path in (config, credentials):
         for section, settings in read_sections(read_text(path), path).items():
             for name in profile_names(section) if path == config else [section]:
                 profiles.setdefault(name, {}).update(settings)
                 if "aws_secret_access_key" in settings:
-                    holding[name] = path
-    found = [_account(name, profiles, holding) for name in profiles if _NAME.fullmatch(name)]
-    return [each for each in found if each is not None]
+                    secret_files[name] = path
+    accounts = (_account(name, profiles, secret_files) for name in profiles if _LISTED_NAME.fullmatch(name))
+    return [account for account in accounts if account is not None]
 
 
 def aws_files(environ: Mapping[str, str], home: Path) -> tuple[Path, Path]:
@@ -82,22 +82,21 @@ def read_sections(text: str, path: Path) -> dict[str, dict[str, str]]:
     try:
         parser.read_file(io.StringIO(text, newline=None))
     except configparser.Error as error:
-        what = {
-            configparser.DuplicateSectionError: "a section that it has already",
-            configparser.DuplicateOptionError: "a setting that its section has already",
+        problem = {
+            configparser.DuplicateSectionError: "duplicate section",
+            configparser.DuplicateOptionError: "duplicate setting",
             configparser.MissingSectionHeaderError: "a line before the first section",
         }.get(type(error), "a line that is neither a section nor a setting")
         number = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
-        line = "" if number is None else f", line {number}"
-        message = f"the AWS configuration file {path}{line}: {what}; AWS tools reject it"
-        raise UsageError(message, hint=_HINT) from None
-    found = {name: dict(parser.items(name)) for name in parser.sections()}
-    for section, settings in found.items():
+        place = f"{path}" if number is None else f"{path}:{number}"
+        raise UsageError(f"the AWS configuration file {place}: {problem}; AWS tools reject it", hint=_HINT) from None
+    sections = {name: dict(parser.items(name)) for name in parser.sections()}
+    for section, settings in sections.items():
         for name, value in settings.items():
             if value.startswith("\n") and not all("=" in line for line in value.split("\n") if line.strip()):
-                message = f"the AWS configuration file {path}, [{section}] {name}: an indented line without a ="
+                message = f"the AWS configuration file {path}: [{section}] {name}: an indented line without a ="
                 raise UsageError(f"{message}; AWS tools reject it", hint=_HINT)
-    return found
+    return sections
 
 
 def profile_names(section: str) -> list[str]:
@@ -114,29 +113,29 @@ def profile_names(section: str) -> list[str]:
     return words[1:] if section.startswith("profile") and len(words) == 2 else []
 
 
-def _account(name: str, profiles: Mapping[str, Settings], holding: Mapping[str, Path]) -> Account | None:
+def _account(name: str, profiles: Mapping[str, Settings], secret_files: Mapping[str, Path]) -> Account | None:
+    """Return the account of a profile; None if the profile does not lead to long-term credentials."""
     own = profiles[name]
-    with_keys = _with_keys(name, profiles)
-    if with_keys is None or "aws_session_token" in profiles[with_keys]:
+    source = _source_profile(name, profiles)
+    if source is None or "aws_session_token" in profiles[source]:
         return None
-    base = profiles[with_keys]
+    base = profiles[source]
     serial = own.get("mfa_serial", base.get("mfa_serial"))
     device = _DEVICE.fullmatch(serial or "")
     role = _ROLE.fullmatch(own.get("role_arn", ""))
-    whose = device or role
+    arn = device or role
     external_id, duration = own.get("external_id"), own.get("duration_seconds", "")
     return Account(
         name,
         "profile",
-        f"{holding.get(with_keys, '')} [{with_keys}]",
-        partial(_keys, with_keys, base, holding.get(with_keys)),
-        partition=whose["partition"] if whose else "aws",
+        partial(_read_credentials, source, base, secret_files.get(source)),
+        partition=arn["partition"] if arn else "aws",
         account_id=device["account_id"] if device else None,
         user=device["user"] if device else None,
         region=own.get("region", base.get("region")),
         mfa_serial=serial,
         mfa_process=own.get("mfa_process", base.get("mfa_process")),
-        role=AssumedRole(
+        role=ProfileRole(
             own["role_arn"],
             ExternalId(external_id) if external_id else None,
             own.get("role_session_name"),
@@ -147,9 +146,9 @@ def _account(name: str, profiles: Mapping[str, Settings], holding: Mapping[str, 
     )
 
 
-def _with_keys(name: str, profiles: Mapping[str, Settings]) -> str | None:
-    """The profile whose long-term keys a profile comes to by its ``source_profile``; None where it comes to none."""
-    for _ in range(_LONGEST_CHAIN):  # a profile may name itself, or one that leads back
+def _source_profile(name: str, profiles: Mapping[str, Settings]) -> str | None:
+    """Return the profile with long-term credentials that a chain of ``source_profile`` leads to, or None."""
+    for _ in range(_LONGEST_CHAIN):  # a chain may lead back to its beginning
         settings = profiles.get(name, {})
         if "role_arn" not in settings or settings.get("source_profile") == name:
             return name if "aws_access_key_id" in settings and "aws_secret_access_key" in settings else None
@@ -159,7 +158,9 @@ def _with_keys(name: str, profiles: Mapping[str, Settings]) -> str | None:
     return None
 
 
-def _keys(name: str, settings: Settings, path: Path | None) -> Credentials:
+def _read_credentials(name: str, settings: Settings, path: Path | None) -> Credentials:
     if path is not None:
         check_private(path)
-    return keys_of(f"profile {name}", settings["aws_access_key_id"], Secret(settings["aws_secret_access_key"]))
+    return parse_credentials(
+        f"profile {name}", settings["aws_access_key_id"], Secret(settings["aws_secret_access_key"])
+    )

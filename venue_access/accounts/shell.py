@@ -1,11 +1,11 @@
-"""What an account's keys are in a shell: which variables are set, and which are taken away."""
+"""The environment variables of an account's credentials, and the shell statements that set and unset them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from venue_access.accounts.account import ESCALATED
+from venue_access.accounts.account import MFA_SUFFIX
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.times import iso
@@ -13,80 +13,78 @@ from venue_access.tokens.formats import FORMATS, format_called
 from venue_access.tokens.shells import IN_THE_WAY
 from venue_access.tokens.shells import statements as shell_statements
 
-SHOWN = "VENUE_ACCESS_ACCOUNT"
-"""Says in a shell whose keys are set: ``work``, or ``work-MFA-STS``."""
+ACCOUNT_VARIABLE = "VENUE_ACCESS_ACCOUNT"
+"""Holds the name of the account whose credentials a shell has: ``work``, or ``work-MFA-STS``."""
 DEFAULT_REGION = "us-east-1"
 
-_ALL = (
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"),
-    *("AWS_REGION", "AWS_DEFAULT_REGION", *IN_THE_WAY, SHOWN),
+UNSET: Mapping[str, str | None] = dict.fromkeys(
+    (
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"),
+        *("AWS_REGION", "AWS_DEFAULT_REGION", *IN_THE_WAY, ACCOUNT_VARIABLE),
+    )
 )
+"""Every variable that the kit sets in a shell; None unsets a variable."""
 
 
 def region_of(own: str | None, environ: Mapping[str, str]) -> str:
-    """The region of an account: its own, else the shell's, else us-east-1."""
+    """Return an account's own region, the shell's, or us-east-1."""
     return own or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
 
 
 def variables(
-    shown: str, keys: Credentials, expiration: datetime | None, region: str, *, legacy: bool = False
+    account_name: str, credentials: Credentials, expiration: datetime | None, region: str, *, legacy: bool = False
 ) -> dict[str, str | None]:
-    """The variables of an account's keys, by name; None is for one that is to be gone.
+    """Return the variables of an account's credentials; None unsets a variable.
 
-    ``AWS_SECURITY_TOKEN`` is the session token's older name. ``legacy`` adds those of the old EC2 tools.
+    ``AWS_SECURITY_TOKEN`` is the session token's older name. ``legacy`` adds the variables of the old EC2 tools.
     """
-    secret = keys.secret_access_key.reveal()
-    token = keys.session_token.reveal() if keys.session_token is not None else None
-    old = {"AWS_ACCESS_KEY": keys.access_key_id, "AWS_SECRET_KEY": secret, "AWS_DELEGATION_TOKEN": token}
+    secret = credentials.secret_access_key.reveal()
+    token = credentials.session_token.reveal() if credentials.session_token is not None else None
+    old = {"AWS_ACCESS_KEY": credentials.access_key_id, "AWS_SECRET_KEY": secret, "AWS_DELEGATION_TOKEN": token}
     return {
-        **dict.fromkeys(_ALL),
-        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        **UNSET,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_SESSION_TOKEN": token,
         "AWS_SECURITY_TOKEN": token,
         "AWS_CREDENTIAL_EXPIRATION": iso(expiration) if expiration is not None else None,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        SHOWN: shown,
+        ACCOUNT_VARIABLE: account_name,
         **(old if legacy else {}),
     }
 
 
-def nothing() -> dict[str, str | None]:
-    """Every such variable, to be gone."""
-    return dict.fromkeys(_ALL)
+def statements(values: Mapping[str, str | None], format: str) -> str:
+    """Return the statements that set variables; an endpoint and a CA bundle that the kit set for a token are unset.
 
-
-def statements(given: Mapping[str, str | None], format: str) -> str:
-    """Variables as a shell takes them; an endpoint and CA bundle that the kit set for a token are undone.
-
-    :raises UsageError: the format is none of a shell.
+    :raises UsageError: the format is not one of a shell.
     """
     shell = format_called(format).shell
     if shell is None:
         shells = ", ".join(name for name, each in FORMATS.items() if each.shell is not None)
-        raise UsageError(f"--format {format} is not for a shell", hint=f"those for shells are: {shells}")
-    return shell_statements(shell, given)
+        raise UsageError(f"--format {format} is not for a shell", hint=f"the formats for shells are: {shells}")
+    return shell_statements(shell, values)
 
 
-def account_in_use(environ: Mapping[str, str]) -> str:
-    """Return the name of the account whose keys a shell has.
+def active_account(environ: Mapping[str, str]) -> str:
+    """Return the name of the account whose credentials a shell has.
 
-    :raises UsageError: it has none that ``account.use`` or ``account.mfa`` set.
+    :raises UsageError: ``account.use`` and ``account.mfa`` have set none.
     """
-    shown = environ.get(SHOWN, "")
-    if not shown:
-        raise UsageError("No keys set", hint="name an account with --name, or set one's keys with account.use")
-    return shown.removesuffix(ESCALATED)
+    name = environ.get(ACCOUNT_VARIABLE, "")
+    if not name:
+        raise UsageError("No keys set", hint="name an account with --name, or set its credentials with account.use")
+    return name.removesuffix(MFA_SUFFIX)
 
 
 def whoami(environ: Mapping[str, str]) -> list[str]:
-    """Whose keys a shell has, and its region: a sentence each."""
-    shown, region = environ.get(SHOWN), environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    """Return a line that names the account whose credentials a shell has, and a line with its region."""
+    name, region = environ.get(ACCOUNT_VARIABLE), environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not environ.get("AWS_ACCESS_KEY_ID"):
-        whose = "No keys set"
-    elif shown:
-        whose = f"Keys set for {shown} AWS account"
+        active = "No keys set"
+    elif name:
+        active = f"Keys set for {name} AWS account"
     else:
-        whose = f"Keys set that end in {environ['AWS_ACCESS_KEY_ID'][-4:]}, not by account.use"
-    return [whose, f"Region is {region}"] if region else [whose]
+        active = f"Keys set that end in {environ['AWS_ACCESS_KEY_ID'][-4:]}, not by account.use"
+    return [active, f"Region is {region}"] if region else [active]

@@ -1,1 +1,4 @@
-"""Proof, on demand, that a venue's role grants what it should and nothing else."""
+"""Verify a venue: compare its live role with the inventory, and probe what a token of it can do.
+
+Read ``verify`` first; ``report`` has the checks that the other modules return.
+"""

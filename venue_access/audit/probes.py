@@ -1,7 +1,7 @@
-"""What a token is tried with: calls that do no harm also where the role grants more than it should.
+"""The calls that probe a token. They change nothing, even if the role grants more than it should.
 
-What should work reads, or begins an upload and aborts it, or names a repository that does not exist. What should be
-refused reads, or asks for names that do not exist; a parameter is asked for encrypted.
+Calls that should be allowed read, begin and abort an upload, or name a repository that does not exist. Calls that
+should be refused read, or name something that does not exist; a parameter is requested encrypted.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from venue_access.inventory.model import Venue
 from venue_access.sensitive import ExternalId
 
 PROBE = "venue-access-probe"
-"""The key that is probed in a bucket, and the repository below a prefix; neither is ever made."""
+"""The object key and the repository name of the probes; neither is ever created."""
 
 Assume = Callable[[str, ExternalId, AwsClient], Any]
-"""Tries to assume a role, by its ARN and with an external ID, with a token."""
+"""Tries to assume a role (an ARN) with an external ID and a token."""
 
 _DIGEST = "sha256:" + "0" * 64
 _NO_UPLOAD = "00000000-0000-0000-0000-000000000000"
 
-# Said only to a caller who has the right: the services look for a thing after they have looked at the caller.
-_LET_THROUGH = frozenset(
+# Errors that only an allowed caller gets: a service authorizes the caller before it looks up the resource.
+_ALLOWED = frozenset(
     {
         *("NoSuchKey", "NoSuchUpload", "NoSuchBucketPolicy", "ParameterNotFound", "NoSuchEntity"),
         *("RepositoryNotFoundException", "RepositoryPolicyNotFoundException", "ImageNotFoundException"),
@@ -36,13 +36,13 @@ _LET_THROUGH = frozenset(
         *("EmptyUploadException", "InvalidLayerPartException", "ImageDigestDoesNotMatchException"),
     }
 )
-# Said to whoever asks.
+# Errors that every caller gets.
 _ABSENT = frozenset({"NoSuchBucket", "NotFoundException"})
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One call, and whether it should be let through."""
+    """A call, and whether AWS should allow it."""
 
     tried: str
     allowed: bool
@@ -63,9 +63,9 @@ class Probe:
         except (ServiceUnavailable, CredentialsError, ConnectionFailed):
             raise
         except AwsError as error:
-            if error.code in _LET_THROUGH:
+            if error.code in _ALLOWED:
                 return Check(self.tried, expected, f"allowed ({error.code})", self.allowed)
-            # A thing that should be there and is not differs; one that need not be there proves nothing.
+            # An absent resource differs if the call should be allowed; otherwise it proves nothing.
             absent = error.code in _ABSENT
             holds = False if absent and self.allowed else None
             return Check(self.tried, expected, error.code or error.message, holds, skipped=absent and not self.allowed)
@@ -81,9 +81,9 @@ def probes(
     assume: Assume,
     misjudged: Collection[str] = (),
 ) -> Iterator[Probe]:
-    """Every probe of a venue's token, in the order in which they are to be made.
+    """Yield the probes of a venue's token in their order.
 
-    :param other: another venue of the inventory, whose things the token is to be kept from.
+    :param other: another venue of the inventory, whose resources the token must not reach.
     :param assume: tries to assume a role with the token.
     :param misjudged: actions that the endpoint authorizes differently from AWS; they are left out.
     """
@@ -104,22 +104,22 @@ def probes(
 
 
 class _Upload:
-    """A multipart upload that is begun, looked at and aborted: no object comes of it."""
+    """A multipart upload that is begun, listed and aborted: it creates no object."""
 
     def __init__(self, bucket: str) -> None:
         self._where: dict[str, Any] = {"Bucket": bucket, "Key": PROBE}
         self._id = _NO_UPLOAD
 
     def begin(self, aws: AwsClient) -> None:
-        """Begin it."""
+        """Begin the upload."""
         self._id = aws.call("s3", "create_multipart_upload", **self._where)["UploadId"]
 
     def parts(self, aws: AwsClient) -> None:
-        """List what was uploaded of it: nothing."""
+        """List the uploaded parts: there are none."""
         aws.call("s3", "list_parts", **self._where, UploadId=self._id)
 
     def abort(self, aws: AwsClient) -> None:
-        """Abort it."""
+        """Abort the upload."""
         aws.call("s3", "abort_multipart_upload", **self._where, UploadId=self._id)
 
 
@@ -161,7 +161,7 @@ def _own_repositories(name: str) -> Iterator[Probe]:
     layers: dict[str, Any] = {"repositoryName": name, "layerDigests": [_DIGEST]}
     one_layer: dict[str, Any] = {"repositoryName": name, "layerDigest": _DIGEST}
     upload = {"repositoryName": name, "uploadId": _NO_UPLOAD}
-    # With a digest that is not its own no manifest is ever taken.
+    # ECR never accepts a manifest with a digest that does not match.
     manifest = json.dumps({"schemaVersion": 2, "config": {"digest": _DIGEST}, "layers": []})
     push = {"repositoryName": name, "imageManifest": manifest, "imageDigest": _DIGEST, "imageTag": PROBE}
     for action, call in (
@@ -194,7 +194,7 @@ def _foreign_buckets(venue: Venue, buckets: Sequence[str], other: Venue | None) 
             yield from _read_bucket(bucket)
     for bucket in buckets:
         if f"{bucket}2" not in buckets:
-            # Whoever's it may be: one of another account is none of ours, even where everybody may read it.
+            # Only a bucket of this account counts: one of another account may be public.
             yield from _read_bucket(f"{bucket}2", ExpectedBucketOwner=venue.account_id)
 
 
@@ -205,9 +205,9 @@ def _read_bucket(bucket: str, **owner: str) -> Iterator[Probe]:
 
 
 def _foreign_parameters(venue: Venue, other: Venue | None) -> Iterator[Probe]:
-    for each in (venue, *_strangers(venue, other)):
+    for each in (venue, *_other_venues(venue, other)):
         name = each.external_id_parameter
-        # Encrypted it is of no use, should it be handed out.
+        # An encrypted value is useless if the call is allowed.
         yield Probe(
             f"ssm:GetParameter of {name}", False, _call("ssm", "get_parameter", Name=name, WithDecryption=False)
         )
@@ -215,7 +215,7 @@ def _foreign_parameters(venue: Venue, other: Venue | None) -> Iterator[Probe]:
 
 
 def _foreign_repositories(venue: Venue, other: Venue | None) -> Iterator[Probe]:
-    prefixes = dict.fromkeys(prefix for each in _strangers(venue, other) for prefix in each.ecr_repository_prefixes)
+    prefixes = dict.fromkeys(prefix for each in _other_venues(venue, other) for prefix in each.ecr_repository_prefixes)
     for name in (f"{prefix}{PROBE}" for prefix in prefixes):
         if venue.has_repository(name):
             continue
@@ -242,8 +242,8 @@ def _onward(venue: Venue, external_id: ExternalId, other: Venue | None, assume: 
         yield Probe(f"sts:AssumeRole of {each.role_name} with the token", False, call)
 
 
-def _strangers(venue: Venue, other: Venue | None) -> tuple[Venue, ...]:
-    """Another venue, and a neighbour whose name begins with ours; it need not exist."""
+def _other_venues(venue: Venue, other: Venue | None) -> tuple[Venue, ...]:
+    """Return another venue and a neighbour whose name begins with this one's; it need not exist."""
     prefixes = tuple(f"{prefix.rstrip('/')}2/" for prefix in venue.ecr_repository_prefixes)
     neighbour = replace(venue, venue=f"{venue.venue}2", ecr_repository_prefixes=prefixes)
     return (neighbour,) if other is None else (other, neighbour)

@@ -1,4 +1,4 @@
-"""The live role, attribute by attribute, beside the one that the inventory would render."""
+"""Compare the live role, attribute by attribute, with the one that the inventory describes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from venue_access.audit.report import Check, compared
-from venue_access.audit.statements import compare_policies
+from venue_access.audit.report import Check, compare_policies, compared
 from venue_access.aws.client import AwsClient, LiveRole
 from venue_access.aws.parameters import parameter_metadata
 from venue_access.aws.types import SECURE_STRING
@@ -26,7 +25,7 @@ _ACCEPTED = "accepted by the trust policy"
 
 
 def check_role(aws: AwsClient, venue: Venue, live: VenueSnapshot, buckets: Sequence[str]) -> Iterator[Check]:
-    """A check for each attribute of the live role; the first alone where there is no role.
+    """Yield a check for each attribute of the live role; only the first if there is no role.
 
     :param buckets: the venue's data buckets; none if they are unknown, and the S3 policy cannot be compared.
     """
@@ -47,26 +46,26 @@ def _boundary(aws: AwsClient, venue: Venue, role: LiveRole) -> Check:
     tried, found = "role's permissions boundary", role.permissions_boundary_arn or _NONE
     try:
         return compared(tried, with_boundary(aws, venue).permissions_boundary_arn or _NONE, found)
-    except UsageError as error:  # its parameter names none; the other checks are made all the same
+    except UsageError as error:  # the parameter names no policy; the other checks still run
         return Check(tried, f"the policy that {venue.permissions_boundary} names", f"{found}; {error.message}", None)
 
 
 def _trust(venue: Venue, live: VenueSnapshot, role: LiveRole) -> Iterator[Check]:
-    stands = standing(live)
-    sound = stands.stage is Stage.STABLE or stands.stage.rotating
-    yield Check("external ID of the parameter", _ACCEPTED, _how(stands.stage, stands.reason), sound)
+    state = standing(live)
+    sound = state.stage is Stage.STABLE or state.stage.rotating
+    yield Check("external ID of the parameter", _ACCEPTED, _how(state.stage, state.reason), sound)
     hidden = ExternalId(REDACTED)
-    ids = ExternalIds(hidden, hidden if stands.stage.rotating else None)
+    ids = ExternalIds(hidden, hidden if state.stage.rotating else None)
     there = without_external_ids(role.trust_policy)
     yield from compare_policies("trust policy", trust_policy(venue, ids), there, sids_matter=True)
 
 
 def _parameter(aws: AwsClient, venue: Venue, live: VenueSnapshot) -> Iterator[Check]:
-    """The parameter's type, which AWS does not change in place, and its key where the inventory names one."""
+    """Yield checks of the parameter's type, which AWS cannot change in place, and of its KMS key if one is set."""
     if live.parameter is None:
         return
     is_encrypted = live.parameter.type == SECURE_STRING
-    yield Check("type of the parameter", f"{SECURE_STRING}, or as it was found", live.parameter.type, True)
+    yield Check("type of the parameter", f"{SECURE_STRING}, or the existing type", live.parameter.type, True)
     if venue.external_id_kms_key is not None:
         key = parameter_metadata(aws, venue.external_id_parameter).get("KeyId") if is_encrypted else None
         yield compared("KMS key of the parameter", venue.external_id_kms_key, key or _NONE)
@@ -105,13 +104,13 @@ def _inline(aws: AwsClient, venue: Venue) -> Iterator[Check]:
             continue
         answer = aws.call("iam", "get_role_policy", RoleName=venue.role_name, PolicyName=name)
         effects = {each.get("Effect") for each in listed(_document(answer["PolicyDocument"]).get("Statement"))}
-        # The name alone proves nothing: anybody may choose it.
+        # The name alone proves nothing: anyone can choose it.
         kinds = "denies only" if effects <= {"Deny"} else "an Allow"
         yield compared(f"inline policy {name}, a revocation", "denies only", kinds)
 
 
 def _default_version(aws: AwsClient, arn: str) -> Mapping[str, Any] | None:
-    """The document of a managed policy that is in force."""
+    """Return the document of a managed policy's default version."""
     policy = aws.find("iam", "get_policy", PolicyArn=arn)
     if policy is None:
         return None

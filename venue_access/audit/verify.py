@@ -1,4 +1,4 @@
-"""Verify a venue: its role beside the inventory, its guard, and what a token of it can do."""
+"""Verify a venue: compare its role, check the external ID, and probe a token."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ def verify(
     open_ledger: OpenLedger,
     venues: Iterable[Venue] = (),
 ) -> Report:
-    """Compare a venue's live role with the inventory, then try its guard and a token of fifteen minutes.
+    """Compare a venue's live role with the inventory, then verify the trust policy and probe a 15-minute token.
 
-    :param open_ledger: opens the venue's ledger, for a record of the proofs; one that cannot be written is a warning.
-    :param venues: those of the inventory, of which one stands for all that the token is to be kept from.
-    :raises AccessDenied: the caller may not look at the role.
+    :param open_ledger: opens the venue's ledger, to record the proof sessions.
+    :param venues: the venues of the inventory; the probes use one of them as a resource that the token must not reach.
+    :raises AccessDenied: the caller cannot read the role.
     :raises ConnectionFailed: AWS does not respond.
     :raises CredentialsError: the credentials are not accepted, or are of another account.
     """
-    caller = caller_in_account(aws, venue)  # in another account everything would seem not to exist
+    caller = caller_in_account(aws, venue)  # in another account, nothing would be found
     find_buckets_of_others(aws, [venue], venues)
     try:
         live = read_snapshot(aws, venue)
         buckets, checks = _buckets(aws, venue) if live.role is not None else ((), [])
         checks += check_role(aws, venue, live, buckets)
     except AccessDenied as error:
-        needed = f"verifying takes a provisioner's rights: invoke operator-policy --venue {venue.name}"
+        needed = f"verify needs the permissions of: invoke operator-policy --venue {venue.name}"
         raise AccessDenied(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
     if live.role is not None:
         reason = why_not_trusted(venue, caller)
         if live.published is None:
-            reason = "there is no external ID to issue it with"
+            reason = "there is no external ID"
         if reason is not None:
             checks.append(Check("a token", "issued", f"not tried: {reason}", None))
         else:
             with ProofSessions("verify", aws, venue).recorded(open_ledger) as sessions:
-                checks += _guard(sessions)
-                checks += _token(sessions, live, buckets, _other(venue, venues))
+                checks += _external_id_checks(sessions)
+                checks += _token_checks(sessions, live, buckets, _other(venue, venues))
     plain = live.parameter is not None and live.parameter.type != SECURE_STRING
     return Report(
         venue,
@@ -68,20 +68,20 @@ def _buckets(aws: AwsClient, venue: Venue) -> tuple[Sequence[str], list[Check]]:
     try:
         return find_buckets(aws, venue), []
     except BucketInUse as error:
-        wrong = Check(f"data bucket {error.bucket}", "used for the venue's data alone", error.reason, False)
+        wrong = Check(f"data bucket {error.bucket}", "used only for the venue's data", error.reason, False)
         return (error.bucket,), [wrong]
     except UsageError as error:
         expected = f"in s3_buckets, or named by {venue.datastore_parameter}"
         return (), [Check("data bucket", expected, error.message, None)]
 
 
-def _guard(sessions: ProofSessions) -> Iterator[Check]:
+def _external_id_checks(sessions: ProofSessions) -> Iterator[Check]:
     for what, external_id in (("without an external ID", None), ("with a wrong external ID", new_external_id())):
         found = "allowed" if opens(sessions, external_id) else "refused"
         yield Check(f"sts:AssumeRole {what}", "refused", found, found == "refused")
 
 
-def _token(
+def _token_checks(
     sessions: ProofSessions, live: VenueSnapshot, buckets: Sequence[str], other: Venue | None
 ) -> Iterator[Check]:
     venue, external_id = sessions.venue, live.published
@@ -93,7 +93,7 @@ def _token(
         restriction = "source_cidrs" if venue.source_cidrs else "principal_org_id" if venue.principal_org_id else None
         if restriction is None:
             yield Check(tried, "allowed", "refused", False)
-        else:  # where this caller stands to it cannot be known from here
+        else:  # whether this caller meets it cannot be determined here
             yield Check(tried, "allowed", f"refused; you may be outside the venue's {restriction}", None)
         return
     yield Check(tried, "allowed", "allowed", True)
@@ -104,7 +104,7 @@ def _token(
 
 
 def _other(venue: Venue, venues: Iterable[Venue]) -> Venue | None:
-    """Another venue, rather one of the same account and region, where more could be reached."""
+    """Return another venue, preferably of the same account and region, where a token could reach more."""
     others = [each for each in venues if each.name != venue.name]
     near = [each for each in others if (each.account_id, each.region) == (venue.account_id, venue.region)]
     return next(iter(near or others), None)

@@ -1,4 +1,4 @@
-"""The operator's own accounts: list, switch, escalate with MFA, look, a role's token, clear."""
+"""Commands for the operator's own accounts: credentials in a shell, MFA sessions, a role's token, a profile."""
 
 from __future__ import annotations
 
@@ -13,71 +13,61 @@ from venue_access.cli.command import SIMILAR_USER, command, dry, open_app
 from venue_access.errors import UsageError
 
 if TYPE_CHECKING:
-    from venue_access.accounts.account_session import AccountSession, ActiveCredentials
-    from venue_access.accounts.find import AccountSources
+    from venue_access.accounts.session import AccountSession, ActiveCredentials
     from venue_access.sensitive import Secret
 
-PLACES = {
-    "credentials_dir": "the folder with NAME.access_key and NAME.secret_key: ~/aws-creds unless given",
-    "config": "the account file: accounts.json in that folder unless given",
+SOURCES = {
+    "credentials_dir": "read NAME.access_key and NAME.secret_key from this folder (default: ~/aws-creds)",
+    "config": "use this account file (default: accounts.json in that folder)",
 }
 SHELL = {
-    "format": "the shell: env (bash, zsh, dash; default), fish, powershell, windows-cmd",
-    "legacy": "set the old EC2 tools' variables too",
+    "format": "print statements for this shell: env (bash, zsh, dash; default), fish, powershell, windows-cmd",
+    "legacy": "also set the variables of the old EC2 tools",
 }
 
 
-def places(credentials_dir: str | None, config: str | None) -> AccountSources:
-    """Where accounts are looked for."""
-    from venue_access.accounts.find import AccountSources
+def open_account(name: str, credentials_dir: str | None, config: str | None, user: str | None = None) -> AccountSession:
+    """Return an account with the cache of its MFA sessions."""
+    from venue_access.accounts.account import is_account_name
+    from venue_access.accounts.cache import CredentialCache, cache_folder
+    from venue_access.accounts.session import AccountSession
+    from venue_access.accounts.sources import AccountSources
 
-    return AccountSources.of(os.environ, credentials_dir, config)
-
-
-def switch(name: str, credentials_dir: str | None, config: str | None, user: str | None = None) -> AccountSession:
-    """The way to an account's keys."""
-    from pathlib import Path
-
-    from venue_access.accounts.account import fits
-    from venue_access.accounts.account_session import AccountSession
-    from venue_access.accounts.cache import SessionCache, cache_folder
-    from venue_access.accounts.find import account_called
-
-    where = places(credentials_dir, config)
-    account = account_called(where, name)
+    sources = AccountSources.of(os.environ, credentials_dir, config)
+    account = sources.account(name)
     if user is not None:
-        if not fits(user):
-            raise UsageError(f"--user {user!r} is not the name of an IAM user")
+        if not is_account_name(user):
+            raise UsageError(f"--user {user!r} cannot be an IAM user's name")
         account = replace(account, user=user)
-    return AccountSession(account, SessionCache(cache_folder(os.environ, Path(where.home))), os.environ)
+    return AccountSession(account, CredentialCache(cache_folder(os.environ, sources.home)), os.environ)
 
 
-def set_keys(in_use: ActiveCredentials, format: str, legacy: bool) -> None:
-    """Print the statements that set keys, and say whose they are."""
+def print_credentials(active: ActiveCredentials, format: str, legacy: bool) -> None:
+    """Print the statements that set credentials in a shell."""
     from venue_access.accounts.shell import statements, variables
 
-    given = variables(in_use.shown, in_use.keys, in_use.expiration, in_use.region, legacy=legacy)
-    console.payload(statements(given, format))
-    console.say(f"Set keys for {in_use.shown} AWS account")
+    values = variables(active.account_name, active.credentials, active.expiration, active.region, legacy=legacy)
+    console.payload(statements(values, format))
+    console.say(f"Set keys for {active.account_name} AWS account")
 
 
-@command(called="list", timeout=None, **PLACES)
+@command(called="list", timeout=None, **SOURCES)
 def account_list(
     context: Context, json: bool = False, credentials_dir: str | None = None, config: str | None = None
 ) -> None:
-    """List the accounts that there are long-term keys for."""
-    from venue_access.accounts.find import accounts
+    """List the accounts with long-term credentials."""
+    from venue_access.accounts.sources import AccountSources
 
-    found = accounts(places(credentials_dir, config))
+    accounts = AccountSources.of(os.environ, credentials_dir, config).accounts()
     if json:
         console.result_json(
-            {"accounts": {each.name: {"source": each.source, "account_id": each.account_id} for each in found}}
+            {"accounts": {each.name: {"source": each.source, "account_id": each.account_id} for each in accounts}}
         )
     else:
-        console.result(" ".join(["Possible accounts:", *(each.name for each in found)]))
+        console.result(" ".join(["Possible accounts:", *(each.name for each in accounts)]))
 
 
-@command(called="use", name="the account, as account.list shows it", **PLACES, **SHELL)
+@command(called="use", name="use this account of account.list", **SOURCES, **SHELL)
 def account_use(
     context: Context,
     name: str,
@@ -86,25 +76,25 @@ def account_use(
     credentials_dir: str | None = None,
     config: str | None = None,
 ) -> None:
-    """Print what sets an account's keys in a shell: of its session with MFA where one is cached."""
-    from venue_access.accounts.shell import statements
+    """Print statements that set an account's credentials in a shell; a cached MFA session is used if there is one."""
+    from venue_access.accounts.shell import UNSET, statements
 
-    way = switch(name, credentials_dir, config)
-    statements({}, format)  # a wrong format is told before anything is done
-    if dry(context, f"print the keys of {way.account.name}"):
+    account = open_account(name, credentials_dir, config)
+    statements(UNSET, format)  # raises on a wrong format before anything is done
+    if dry(context, f"print the credentials of {account.account.name}"):
         return
-    found = way.cached()
-    console.say(found.sentence(way.account))
-    set_keys(way.use(found.session), format, legacy)
+    cached = account.cached()
+    console.say(cached.message(account.account))
+    print_credentials(account.activate(cached.session), format, legacy)
 
 
 @command(
     called="mfa",
-    name="the account; the one whose keys the shell has unless given",
-    code="the six digits; - reads them from standard input",
-    user="the IAM user, where it is another than NAME.user or the Unix user",
-    duration="how long the session lasts: 4h unless given, up to 36h",
-    **PLACES,
+    name="use this account (default: the one whose credentials the shell has)",
+    code="pass the six digits of the MFA code; - reads them from standard input",
+    user="set the IAM user (default: NAME.user, or the Unix user)",
+    duration="set how long the session lasts: 4h (default), up to 36h",
+    **SOURCES,
     **SHELL,
 )
 def account_mfa(
@@ -118,48 +108,49 @@ def account_mfa(
     credentials_dir: str | None = None,
     config: str | None = None,
 ) -> None:
-    """Begin a session with MFA, keep it, and print what sets its keys in a shell."""
-    from venue_access.accounts.mfa import session_seconds
-    from venue_access.accounts.shell import account_in_use, statements
+    """Begin an MFA session, cache it, and print statements that set its credentials in a shell."""
+    from venue_access.accounts.session import session_seconds
+    from venue_access.accounts.shell import UNSET, active_account, statements
 
-    given = console.confidential(code, "MFA code")
-    lasting = session_seconds(duration)
-    way = switch(name or account_in_use(os.environ), credentials_dir, config, user)
-    statements({}, format)
-    if dry(context, f"begin a session with MFA of {way.account.name}, unless one is cached, and print its keys"):
+    given_code = console.confidential(code, "MFA code")
+    seconds = session_seconds(duration)
+    account = open_account(name or active_account(os.environ), credentials_dir, config, user)
+    statements(UNSET, format)
+    if dry(context, f"begin an MFA session of {account.account.name}, unless one is cached, and print its credentials"):
         return
-    found = way.cached()
-    if found.session is None:
-        session = way.escalate(lambda: code_for(way, given), lasting)
-        console.say(way.cached().sentence(way.account))
+    cached = account.cached()
+    session = cached.session
+    if session is None:
+        serial = account.mfa_device()
+        session = account.begin_mfa_session(serial, mfa_code(account, given_code), seconds)
+        console.say(account.cached().message(account.account))
     else:
-        session = found.session
-        console.say(found.sentence(way.account))
+        console.say(cached.message(account.account))
         console.say("MFA STS token already cached")
-    set_keys(way.use(session), format, legacy)
+    print_credentials(account.activate(session), format, legacy)
 
 
-def code_for(way: AccountSession, given: str | None) -> Secret:
-    """The MFA code: as given, as the profile's process prints it, or as the person types it."""
-    from venue_access.accounts.mfa import code_of, given_code, is_code
+def mfa_code(account: AccountSession, given: str | None) -> Secret:
+    """Return the MFA code: the given one, the one that the profile's process prints, or the one that is typed."""
+    from venue_access.accounts.session import is_mfa_code, parse_mfa_code, run_mfa_process
     from venue_access.sensitive import Secret
 
     if given is not None:
-        return given_code(given)
-    if way.account.mfa_process is not None:
-        return code_of(way.account.mfa_process)
+        return parse_mfa_code(given)
+    if account.account.mfa_process is not None:
+        return run_mfa_process(account.account.mfa_process)
     typed = console.ask_until(
-        f"Enter token for user {way.account.user or way.account.name}: ",
-        lambda text: is_code(Secret(text)),
-        slip="a code is six digits",
+        f"Enter token for user {account.account.user or account.account.name}: ",
+        is_mfa_code,
         otherwise="--code - reads the code from standard input",
+        slip="an MFA code is six digits",
     )
     return Secret(typed)
 
 
 @command(called="whoami", timeout=None)
 def account_whoami(context: Context) -> None:
-    """Say whose keys the shell has, and its region."""
+    """Print the account whose credentials the shell has, and its region."""
     from venue_access.accounts.shell import whoami
 
     console.result("\n".join(whoami(os.environ)))
@@ -167,13 +158,13 @@ def account_whoami(context: Context) -> None:
 
 @command(
     called="role-token",
-    account="the account whose keys assume the role",
-    role="the role's name in that account, or its ARN; a profile's own role unless given",
-    token="the session token that belongs to the keys in the environment; - reads it from standard input",
-    external_id="the external ID that the role asks for; - reads it from standard input",
-    duration="how long it lasts: 1h (default), 90m, 3600",
-    format="legacy-json (default), or another that issue-token has",
-    **PLACES,
+    account="assume the role with the credentials of this account",
+    role="assume this role: its name in that account, or its ARN (default: the profile's role)",
+    token="use the credentials in the environment, with this session token; - reads it from standard input",
+    external_id="pass this external ID to the role; - reads it from standard input",
+    duration="set how long the token lasts: 1h (default), 90m, 3600",
+    format="print the token in this format: legacy-json (default), or one of issue-token's",
+    **SOURCES,
 )
 def account_role_token(
     context: Context,
@@ -186,7 +177,7 @@ def account_role_token(
     credentials_dir: str | None = None,
     config: str | None = None,
 ) -> None:
-    """Print short-term keys of a role, for scripts: from the account's session with MFA where one is cached."""
+    """Print a token of a role, for scripts; a cached MFA session is used if there is one."""
     from venue_access.sensitive import Secret
     from venue_access.times import parse_token_duration
     from venue_access.tokens.formats import FormatOptions, format_called
@@ -197,22 +188,22 @@ def account_role_token(
         raise UsageError("--token - and --external-id - cannot both read standard input")
     session_token = console.confidential(token, "session token")
     supplied = console.confidential(external_id, "external ID")
-    way = switch(account, credentials_dir, config)
+    opened = open_account(account, credentials_dir, config)
     external = None if supplied is None else supplied_external_id(supplied)
-    if dry(context, f"assume {role or 'the role'} of {way.account.name}, and print its keys"):
+    if dry(context, f"assume {role or 'the role'} of {opened.account.name}, and print a token"):
         return
     secret = None if session_token is None else Secret(session_token)
-    issued = way.role_token(role, secret, external_id=external, duration=lasting)
-    console.payload(chosen.write(issued, FormatOptions(way.region, way.account.name)))
+    issued = opened.role_token(role, secret, external_id=external, duration=lasting)
+    console.payload(chosen.write(issued, FormatOptions(opened.region, opened.account.name)))
 
 
 @command(
     called="unset",
     timeout=None,
-    cache="remove cached credentials too: MFA sessions and tokens, all of them or those of --name",
-    name="the account whose cached credentials are removed",
+    cache="also remove cached credentials (MFA sessions and tokens): all of them, or those of --name",
+    name="limit --cache to this account",
     format=SHELL["format"],
-    **PLACES,
+    **SOURCES,
 )
 def account_unset(
     context: Context,
@@ -222,34 +213,32 @@ def account_unset(
     credentials_dir: str | None = None,
     config: str | None = None,
 ) -> None:
-    """Print what unsets every AWS variable that the kit sets in a shell."""
-    from pathlib import Path
-
-    from venue_access.accounts.cache import SessionCache, cache_folder
-    from venue_access.accounts.shell import nothing, statements
+    """Print statements that unset every AWS variable that the kit sets in a shell."""
+    from venue_access.accounts.cache import CredentialCache, cache_folder
+    from venue_access.accounts.shell import UNSET, statements
+    from venue_access.accounts.sources import AccountSources
 
     if name is not None and not cache:
-        raise UsageError("--name goes with --cache", hint="a shell has the keys of one account, and all of them go")
-    statements({}, format)
-    if dry(
-        context, f"{'forget cached sessions, and ' if cache else ''}print what takes every AWS variable out of a shell"
-    ):
+        raise UsageError("--name requires --cache", hint="a shell has the credentials of one account: omit --name")
+    unsetting = statements(UNSET, format)
+    if dry(context, f"{'remove cached credentials, and ' if cache else ''}print statements that unset AWS variables"):
         return
     if name is not None:
-        way = switch(name, credentials_dir, config)
-        console.say(str(way.cache.forget(way.account, way.account.read_keys())))
+        account = open_account(name, credentials_dir, config)
+        console.say(str(account.cache.clear_account(account.account, account.account.read_credentials())))
     elif cache:
-        console.say(str(SessionCache(cache_folder(os.environ, Path(places(credentials_dir, config).home))).forget()))
-    console.payload(statements(nothing(), format))
+        home = AccountSources.of(os.environ, credentials_dir, config).home
+        console.say(str(CredentialCache(cache_folder(os.environ, home)).clear()))
+    console.payload(unsetting)
 
 
 @command(
     called="profile",
     timeout=None,
-    profile_name="the profile's name: the venue's unless given",
-    user="who the tokens are for: the Unix user unless given",
-    duration="how long each lasts: 1h (default), 90m, 3600",
-    source_profile="the AWS profile of your own keys, where they are not the default ones",
+    profile_name="set the profile's name (default: the venue's)",
+    user="issue the tokens for this recipient (default: the Unix user)",
+    duration="set how long each token lasts: 1h (default), 90m, 3600",
+    source_profile="issue with the credentials of this AWS profile",
     yes=SIMILAR_USER,
 )
 def account_profile(
@@ -262,11 +251,11 @@ def account_profile(
     yes: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Write a profile into ~/.aws/config with which every AWS tool has a venue's token, and renews it by itself."""
+    """Write a profile into ~/.aws/config that issues a venue's token to AWS tools, and renews it."""
     from pathlib import Path
 
-    from venue_access.accounts.find import unix_user
     from venue_access.accounts.profile_writer import Profile, program, write_profile
+    from venue_access.accounts.sources import unix_user
     from venue_access.inventory.recipients import find_recipient, similar_user
     from venue_access.times import parse_token_duration
 
@@ -276,14 +265,14 @@ def account_profile(
     recipient = find_recipient(chosen, user or unix_user(os.environ), accept_similar=yes or user is None)
     arguments = ["--venue", chosen.name, "--user", recipient.name]
     arguments += ["--inventory", str(app.settings.inventory), "--workdir", str(app.settings.work_directory)]
-    more = ["--duration", duration] if duration != "1h" else []
-    more += ["--source-profile", source_profile] if source_profile is not None else []
-    more += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
+    arguments += ["--duration", duration] if duration != "1h" else []
+    arguments += ["--source-profile", source_profile] if source_profile is not None else []
+    arguments += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
     name = chosen.name if profile_name is None else profile_name
     endpoint = app.accounts.endpoint(chosen) if context.config.run.dry else app.accounts.start_endpoint(chosen)
-    profile = Profile(name, [program(), *arguments, *more], chosen.region, endpoint)
+    profile = Profile(name, [program(), *arguments], chosen.region, endpoint)
     path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=context.config.run.dry)
     if dry(context, f"write into {path}:\n{profile.text()}"):
         return
-    console.say(f"{'wrote' if changed else 'it was there already:'} profile {profile.name} in {path}")
+    console.say(f"{'wrote' if changed else 'already up to date:'} profile {profile.name} in {path}")
     console.result(profile.name)

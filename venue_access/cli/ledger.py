@@ -1,4 +1,4 @@
-"""What was issued: the tokens of the ledger, and the proof that it is whole."""
+"""Commands for the ledger: list issued tokens, verify the hash chain."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from venue_access.cli.command import command, open_app
 
 
 @command(
-    live="only those that are neither expired nor revoked",
-    user="only of this recipient: a name or an email",
-    venue="only of this venue",
-    since="only those issued since: 7d, 12h, 30m, or a day as 2026-11-20 (UTC)",
-    proofs="also list the sessions that the kit opened to prove something",
+    live="list only tokens that are neither expired nor revoked",
+    user="list only tokens of this recipient: a name or an email address",
+    venue="list only tokens of this venue",
+    since="list only tokens issued since then: 7d, 12h, 30m, or a day such as 2026-11-20 (UTC)",
+    proofs="also list the kit's own proof sessions",
 )
 def tokens(
     context: Context,
@@ -27,7 +27,7 @@ def tokens(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """List the tokens that were issued, as the ledger has them."""
+    """List the issued tokens in the ledger."""
     from venue_access.inventory.recipients import names_called
     from venue_access.ledger.listing import listed, table
     from venue_access.ledger.listing import since as time_of
@@ -40,7 +40,7 @@ def tokens(
     found = listed(
         reading.records,
         now,
-        doubted=reading.doubted,
+        unverified=reading.unverified,
         proofs=proofs,
         live=live,
         recipients=None if user is None else names_called(app.venues.values(), user),
@@ -52,14 +52,14 @@ def tokens(
     elif found:
         console.result("\n".join(table(found)))
     else:
-        console.say("no token was issued that fits")
+        console.say("no matching token was issued")
 
 
-@command(called="verify", head="a hash that ledger.head printed once: finds an end that was cut off")
+@command(called="verify", head="check that the ledger still has this earlier head, printed by ledger.head")
 def ledger_verify(
     context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
 ) -> None:
-    """Find a record of the ledger that was changed, removed, moved or put there."""
+    """Verify that no record of the ledger was changed, removed, moved or inserted."""
     from venue_access.ledger.verify import verify
 
     verified = verify(open_app(context, inventory).ledgers(venue), head)
@@ -71,7 +71,7 @@ def ledger_verify(
 
 @command(called="head")
 def ledger_head(context: Context, venue: str | None = None, inventory: str | None = None) -> None:
-    """Print the hash of the ledger's last record, to be written down elsewhere."""
+    """Print the hash of the ledger's last record, to be stored elsewhere."""
     from venue_access.ledger.verify import head
 
     console.result(head(open_app(context, inventory).ledgers(venue)))

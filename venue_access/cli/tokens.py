@@ -222,12 +222,11 @@ def revoke_token(
 
 def forget_cached(venue: Venue, *, session: str | None, user: str | None) -> None:
     """Remove revoked tokens from the cache of ``venue-access-credentials``; a failure is a warning."""
-    from venue_access.accounts.cache import SessionCache, cache_folder
-    from venue_access.accounts.self_issue import remove_revoked
+    from venue_access.accounts.cache import CredentialCache, cache_folder
 
-    cache = SessionCache(cache_folder(os.environ, Path(os.environ.get("HOME") or Path.home())))
+    cache = CredentialCache(cache_folder(os.environ, Path(os.environ.get("HOME") or Path.home())))
     try:
-        count = remove_revoked(cache, venue, session=session, user=user)
+        count = cache.remove_revoked(venue, session=session, user=user)
     except UsageError as error:
         console.warn(f"revoked tokens may be left in the cache of venue-access-credentials: {error.message}")
         return

@@ -1,4 +1,4 @@
-"""The ledger of a venue: what is entered, by whom, and where it is kept."""
+"""Open a venue's ledger and record what happens, with the ARN of the caller."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import Kind, Record
 from venue_access.sensitive import redact_all
 
-_WRITTEN_BY_PEOPLE = ("reason", "scope")
-"""The fields that hold what somebody typed: sensitive values are redacted in them."""
+_TYPED_FIELDS = ("reason", "scope")
+"""The fields with text that an operator typed: sensitive values are redacted in them."""
 
 
 class Store(Protocol):
-    """Where a ledger is kept."""
+    """The storage of a ledger: a local file, or S3."""
 
     @property
     def name(self) -> str:
-        """Its place, for people."""
+        """The storage's path or URL, for messages."""
 
     @property
-    def way_out(self) -> str:
+    def remedy(self) -> str:
         """What to do about damage."""
 
     def prepare(self) -> tuple[End, bool]:
-        """Where it ends, and whether it is known that a record can be added; if not, the first one shows it."""
+        """Return the end of the chain, and whether a record can certainly be appended."""
 
     def end(self) -> End:
-        """Where it ends."""
+        """Return the end of the chain."""
 
     def append(self, record: Record) -> End:
-        """Add a record, for good when this returns; what it was linked to."""
+        """Append a record durably, and return the end that it is linked to."""
 
     def lines(self) -> list[Line]:
-        """Its entries in their order."""
+        """Return the entries in their order."""
 
-    def strays(self) -> list[str]:
-        """What is among its entries and cannot be one."""
+    def foreign_objects(self) -> list[str]:
+        """Return the names of objects among the records that cannot be records."""
 
 
 class Ledger:
-    """The ledger of one venue, open for entries.
+    """The ledger of one venue.
 
-    Who calls is asked of AWS, once for a set of keys and beside the calls that the command makes anyway. It is never
-    taken from an earlier record: that may be forged.
+    The caller's identity comes from GetCallerIdentity, which runs beside the command's other calls. It is never copied
+    from an earlier record, which may be forged.
 
-    A ledger whose end is damaged is warned of and goes on: the next record says what it goes on after.
+    If the end of the ledger is damaged, a warning says so, and the next record names the damage that it skips.
 
-    :param reach: the way to the venue's account; ``aws()`` gives it.
-    :param warn: takes a warning for the person.
-    :raises VenueAccessError: nothing can be entered: known before there is something to enter.
+    :param reach: returns the client of the venue's account.
+    :param warn: prints a warning.
+    :raises VenueAccessError: no record can be appended. This is found before anything is issued.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Ledger:
             self.record(Kind.START)
 
     def aws(self) -> AwsClient:
-        """The way to the venue's account; who calls is being found out meanwhile."""
+        """Return the client of the venue's account, and begin to look up the caller."""
         aws = self._reach()
         with self._lock:
             if self._operator is None:
@@ -94,14 +94,14 @@ class Ledger:
         return aws
 
     def record(self, kind: Kind, *, when: datetime | None = None, **details: Any) -> Record:
-        """Enter what happened, on the disk or in S3 when this returns; several threads may do so.
+        """Append a record, durably when this returns. Thread-safe.
 
-        :param details: fields of ``Record``. In those that hold what somebody typed, sensitive values are redacted.
-        :raises VenueAccessError: it cannot be entered; the ledger is as it was.
+        :param details: fields of ``Record``. Sensitive values are redacted in text that an operator typed.
+        :raises VenueAccessError: it cannot be appended; the ledger is unchanged.
         """
         self.aws()
         assert self._operator is not None
-        typed = [field for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None]
+        typed = [field for field in _TYPED_FIELDS if details.get(field) is not None]
         details |= {field: redact_all(details[field]) for field in typed}  # the operator's credentials are known by now
         record = Record(
             kind=kind,
@@ -122,55 +122,55 @@ class Ledger:
         if found and not self._warned:
             self._warned = True
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            goes_on = "the next record names that and goes on" if end.damaged else "it is passed over"
+            consequence = "the next record names that and skips it" if end.damaged else "it is ignored"
             self._warn(
-                f"the ledger {self._store.name} is damaged at its end: {found[0].named()}{more}; {goes_on};"
+                f"the ledger {self._store.name} is damaged at its end: {found[0].named()}{more}; {consequence};"
                 " see: invoke ledger.verify"
             )
 
 
 OpenLedger = Callable[[Venue, Callable[[str], None]], Ledger]
-"""Opens a venue's ledger; its warnings go to the second argument."""
+"""Opens a venue's ledger; the second argument prints its warnings."""
 
 
 def open_ledger(
     settings: Settings, venue: Venue, reach: Callable[[], AwsClient], warn: Callable[[str], None] = console.warn
 ) -> Ledger:
-    """The ledger of a venue: see ``Ledger``."""
+    """Return the ledger of a venue: see ``Ledger``."""
     return Ledger(venue, store_of(settings, venue, reach), reach, warn=warn)
 
 
 def store_of(settings: Settings, venue: Venue, reach: Callable[[], AwsClient]) -> Store:
-    """Where a venue's ledger is kept."""
+    """Return the storage of a venue's ledger."""
     if venue.ledger is None:
         return LocalLedger(settings)
 
-    from venue_access.ledger.s3 import S3Ledger  # what most ledgers do not need
+    from venue_access.ledger.s3 import S3Ledger  # not imported for a local ledger
 
     return S3Ledger(venue.ledger, reach)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A ledger that is kept for some venues."""
+class StoredLedger:
+    """A ledger with the names of the venues that share it."""
 
     store: Store
     venues: tuple[str, ...]
 
 
-def stores_of(settings: Settings, venues: Iterable[Venue], reach: Callable[[Venue], AwsClient]) -> list[Kept]:
-    """The ledgers of these venues, each once."""
+def stores_of(settings: Settings, venues: Iterable[Venue], reach: Callable[[Venue], AwsClient]) -> list[StoredLedger]:
+    """Return the ledgers of these venues, without duplicates."""
     shared: dict[Any, list[Venue]] = {}
     for venue in venues:
         shared.setdefault(venue.ledger, []).append(venue)
     return [
-        Kept(store_of(settings, first, partial(reach, first)), tuple(each.name for each in [first, *others]))
+        StoredLedger(store_of(settings, first, partial(reach, first)), tuple(each.name for each in [first, *others]))
         for first, *others in shared.values()
     ]
 
 
 class _Operator:
-    """Who calls: known, or being asked for in a thread of its own."""
+    """The caller's identity, looked up in a thread."""
 
     def __init__(self, aws: AwsClient) -> None:
         self.access_key_id = aws.credentials().access_key_id
@@ -190,4 +190,4 @@ class _Operator:
         try:
             self._aws.caller()
         except AwsError:
-            pass  # keys that AWS does not take have no ARN
+            pass  # invalid credentials have no ARN

@@ -1,12 +1,12 @@
-"""The chain of a ledger's entries: each has a number and carries the hash of the one before it.
+"""The hash chain of a ledger: each entry has a number and carries the hash of the previous entry.
 
     {"number": 2, "previous": <hash of entry 1>, "hash": <hash of this entry without this key>, ...the record}
 
-A record that was changed no longer has its own hash; one whose hash was made to fit no longer has the one that the next
-carries; one that is gone leaves its number. Only what was cut off at the end leaves no trace in the ledger itself: for
-that its head is written down elsewhere.
+A changed record does not match its own hash; if that hash is recomputed, it does not match the one that the next entry
+carries; a removed record leaves a gap in the numbers. Only a truncated end leaves no trace: to find that, store the
+ledger's head elsewhere.
 
-Damage at the end stops nobody. The next entry is linked to the last sound one, and says what it goes on after:
+Damage at the end does not block the ledger. The next entry is linked to the last intact one, and names what it skips:
 
     {"number": 5, "previous": <hash of entry 3>, "skipped": 1, "found": ["line 4 sha256:<of its text>"], ...}
 """
@@ -23,13 +23,13 @@ from venue_access.errors import printable
 from venue_access.ledger.record import Record, canonical
 
 NOTHING = "0" * 64
-"""The head of an empty ledger, which the first entry carries."""
+"""The hash that the first entry of a ledger carries."""
 _MOST_FOUND = 16
 
 
 @dataclass(frozen=True)
 class Head:
-    """The end of a chain: the number and hash of its last entry."""
+    """The number and hash of a chain's last entry."""
 
     number: int = 0
     hash: str = NOTHING
@@ -37,17 +37,17 @@ class Head:
 
 @dataclass(frozen=True)
 class Line:
-    """The text of an entry, and where it stands: ``line 3``, or the name of an object."""
+    """The text of an entry with its place: ``line 3``, or an object's name."""
 
     where: str
     text: str
     number: int | None = None
-    """The number that its place gives it: an object's name does."""
+    """The number in an object's name."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry as it was read."""
+    """A parsed entry."""
 
     where: str
     number: int
@@ -55,39 +55,39 @@ class Entry:
     hash: str
     document: dict[str, Any]
     intact: bool
-    """Whether its hash is its own."""
+    """Whether its hash matches its content."""
     fingerprint: str = ""
-    """``line 4 sha256:...``: its place and the hash of its whole text."""
+    """``line 4 sha256:...``: its place and the hash of its text."""
 
     @property
     def skipped(self) -> int:
-        """How many numbers before its own are damage that it goes on after."""
+        """Return how many numbers of damaged entries it skips."""
         return int(self.document.get("skipped", 0))
 
     @property
     def after(self) -> int:
-        """The number of the entry that it is linked to; 0 for the first."""
+        """Return the number of the entry that it is linked to; 0 for the first entry."""
         return self.number - self.skipped - 1
 
     def named(self) -> str:
-        """Where it stands, when it was written and by whom, on one line whatever it says."""
+        """Return its place, time and operator for a message, without control characters."""
         when, operator = self.document.get("when"), self.document.get("operator")
-        told = [
+        details = [
             printable(str(each))
             for each in (self.document.get("kind"), when, f"by {operator}" if operator else None)
             if each
         ]
-        return f"{self.where} (record {self.number}: {', '.join(told)})" if told else f"{self.where}"
+        return f"{self.where} (record {self.number}: {', '.join(details)})" if details else f"{self.where}"
 
     def record(self) -> Record | None:
-        """The record in it; None where it can't be read."""
+        """Return its record; None if it is malformed or of a later version."""
         try:
             return Record.of(self.document)
         except ValueError:
             return None
 
     def follows(self, before: Entry | None) -> bool:
-        """Return whether nothing speaks against this being linked to ``before``, which may itself be damaged."""
+        """Return whether it can be linked to ``before``, which may itself be damaged."""
         if not self.intact:
             return False
         if before is None:
@@ -97,22 +97,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class End:
-    """Where a chain ends: what the next entry is linked to."""
+    """The end of a chain, which the next entry is linked to."""
 
     head: Head = Head()
     damaged: tuple[Entry, ...] = ()
-    """What was found there that is damaged, or is not linked to the head; the next entry names it."""
+    """Entries after the head that are damaged or not linked to it; the next entry names them."""
     skipped: int = 0
-    """How many numbers after the head's are taken by it."""
+    """How many numbers after the head's the damage takes."""
     apart: tuple[Entry, ...] = ()
-    """What has numbers further on and is in nobody's way."""
+    """Entries with higher numbers, which do not block the next entry."""
 
     @classmethod
     def after(cls, entry: Entry, before: Entry | None = None, behind: Sequence[Entry] = ()) -> End:
         """Return the end with ``entry`` as its head.
 
-        :param before: what that is linked to; where it was changed, the next entry says so.
-        :param behind: what takes the numbers after it.
+        :param before: the entry that it is linked to; if that was changed, the next entry names it.
+        :param behind: the entries that take the numbers after it.
         """
         is_changed = before is not None and not before.intact and before.number == entry.after
         changed = (before,) if before is not None and is_changed else ()
@@ -120,7 +120,7 @@ class End:
 
 
 def link(record: Record, end: End | Head) -> tuple[str, Head]:
-    """The text of the entry that follows ``end``, and the head that it makes."""
+    """Return the text of the entry that follows ``end``, and the new head."""
     end = End(end) if isinstance(end, Head) else end
     number = end.head.number + end.skipped + 1
     document: dict[str, Any] = {**record.document(), "number": number, "previous": end.head.hash}
@@ -133,9 +133,10 @@ def link(record: Record, end: End | Head) -> tuple[str, Head]:
 
 
 def end_of(entries: Sequence[Entry]) -> End:
-    """Return the end of a chain whose last entries, or all, these are.
+    """Return the end of a chain.
 
-    Its head is the last entry that is linked to one before it. What stands behind that is damaged or foreign.
+    :param entries: its last entries, or all. The head is the last one that is linked to an earlier one; entries after
+        that are damaged or foreign.
     """
     by_hash = {entry.hash: place for place, entry in enumerate(entries) if entry.intact}
     for place in range(len(entries) - 1, -1, -1):
@@ -152,24 +153,24 @@ def end_of(entries: Sequence[Entry]) -> End:
 def is_linked(entry: Entry, before: Entry | None, skipped: Entry | None) -> bool:
     """Return whether an entry can be the head of a chain.
 
-    :param before: the entry that it names, by the number; None where there is none.
-    :param skipped: the first of those that it says it goes on after, which may not be sound.
+    :param before: the entry with the number that it is linked to, if there is one.
+    :param skipped: the first entry that it claims to skip; it must not be intact.
     """
     disowns = skipped is not None and skipped.follows(before)
     return entry.follows(before) and not disowns
 
 
 def read(line: Line, after: int) -> Entry:
-    """An entry from its text; what is no entry counts as a changed one, with the number after ``after``."""
+    """Parse an entry; malformed text becomes a changed entry with the number after ``after``."""
     fingerprint = f"{line.where} sha256:{hashlib.sha256(line.text.encode(errors='surrogatepass')).hexdigest()}"
     try:
         document = json.loads(line.text)
         own, number, previous = document["hash"], document["number"], document["previous"]
         skipped = document.get("skipped", 0)
-        sound = isinstance(own, str) and isinstance(previous, str) and type(number) is int and type(skipped) is int
-        if sound and 0 <= skipped < number and line.number in (None, number):
+        valid = isinstance(own, str) and isinstance(previous, str) and type(number) is int and type(skipped) is int
+        if valid and 0 <= skipped < number and line.number in (None, number):
             rest = {key: value for key, value in document.items() if key != "hash"}
-            # The text too must be the one that the document has: a key given twice would hide there.
+            # The text must be canonical as well: a duplicate key would be invisible in the document.
             intact = line.text == canonical(document) and own == _hash(rest)
             return Entry(line.where, number, previous, own, document, intact, fingerprint)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -178,7 +179,7 @@ def read(line: Line, after: int) -> Entry:
 
 
 def read_all(lines: Sequence[Line]) -> list[Entry]:
-    """The entries of a ledger, in the order in which they stand."""
+    """Parse the entries of a ledger in their order."""
     entries: list[Entry] = []
     for line in lines:
         entries.append(read(line, entries[-1].number if entries else 0))

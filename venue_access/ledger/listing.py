@@ -1,4 +1,4 @@
-"""What a ledger says of the tokens that were issued: which are live, expired or revoked, and a table of them."""
+"""List the tokens in a ledger's records: live, expired or revoked."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ UNDO = "undo"
 
 @dataclass(frozen=True)
 class ListedToken:
-    """A token that was issued, and what the ledger knows of it since."""
+    """An issued token with its state."""
 
     record: Record
     state: str
-    """``live``, ``expired``, ``revoked``; ``unverified`` where its record may be forged."""
+    """``live``, ``expired`` or ``revoked``; ``unverified`` if its record may be forged."""
     delivered: datetime | None
-    """When it reached its recipient, where that is a step of its own; UTC."""
+    """When it was delivered, if delivery is a separate step; UTC."""
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``: the record, with these."""
+        """Return the record with the state and the delivery time, for ``--json``."""
         delivered = None if self.delivered is None else iso(self.delivered)
         return {**self.record.document(), "state": self.state, "delivered": delivered}
 
     def cells(self) -> tuple[str, ...]:
-        """The row of the table, as ``HEADINGS`` has it; a forged record cannot add another row."""
+        """Return its row of the table; control characters are escaped, so a forged record cannot add a row."""
         record = self.record
         cells = (
             f"{record.when:%Y-%m-%d %H:%M}",
@@ -52,26 +52,26 @@ def listed(
     records: Iterable[Record],
     now: datetime,
     *,
-    doubted: Iterable[Record] = (),
+    unverified: Iterable[Record] = (),
     proofs: bool = False,
     live: bool = False,
     recipients: Collection[str] | None = None,
     venue: str | None = None,
     since: datetime | None = None,
 ) -> list[ListedToken]:
-    """The tokens that were issued, the oldest first.
+    """Return the issued tokens, oldest first.
 
-    :param doubted: records that may be forged: what they say of tokens is shown, and not relied on.
-    :param proofs: list the sessions of the kit's own proofs too.
-    :param live: only those that are neither expired nor, as far as the ledger knows, revoked.
-    :param recipients: only theirs.
-    :param since: only those issued then or later.
+    :param unverified: records that may be forged: they are listed, and change no other token's state.
+    :param proofs: include the kit's own proof sessions.
+    :param live: only tokens that are neither expired nor revoked.
+    :param recipients: only tokens of these recipients.
+    :param since: only tokens issued at this time or later.
     """
     every = sorted(records, key=lambda record: record.when)
     revocations = in_effect(every)
     delivered = {record.role_session_name: record.when for record in every if record.kind is Kind.DELIVERY}
     found = []
-    for record, is_doubted in _tokens(every, doubted, proofs):
+    for record, is_unverified in _tokens(every, unverified, proofs):
         wanted = (
             (recipients is None or record.recipient in recipients)
             and (venue is None or record.venue == venue)
@@ -79,7 +79,7 @@ def listed(
         )
         if not wanted:
             continue
-        if is_doubted:
+        if is_unverified:
             state = "unverified"
         elif record.expires is not None and record.expires <= now:
             state = "expired"
@@ -90,29 +90,29 @@ def listed(
     return found
 
 
-def _tokens(records: Iterable[Record], doubted: Iterable[Record], proofs: bool) -> list[tuple[Record, bool]]:
-    """Return the records of tokens with whether each is doubted, in the order of time; of a proof one a session."""
+def _tokens(records: Iterable[Record], unverified: Iterable[Record], proofs: bool) -> list[tuple[Record, bool]]:
+    """Return the records of tokens by time, each with whether it is unverified; a proof has one for each session."""
     found = []
-    for record, is_doubted in [*((each, False) for each in records), *((each, True) for each in doubted)]:
+    for record, is_unverified in [*((each, False) for each in records), *((each, True) for each in unverified)]:
         if record.kind is Kind.ISSUE:
-            found.append((record, is_doubted))
+            found.append((record, is_unverified))
         elif record.kind is Kind.PROOF and proofs:
             names = dict.fromkeys(record.proof_session_names)
-            found += [(replace(record, role_session_name=name), is_doubted) for name in names]
+            found += [(replace(record, role_session_name=name), is_unverified) for name in names]
     return sorted(found, key=lambda each: each[0].when)
 
 
 def table(tokens: Sequence[ListedToken]) -> list[str]:
-    """The lines of a table, its headings first."""
+    """Return the lines of a table, headings first."""
     rows = [HEADINGS, *(token.cells() for token in tokens)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def since(text: str, now: datetime) -> datetime:
-    """The time that ``--since`` means: ``7d``, ``12h`` or ``30m`` ago, or a day in UTC, ``2026-11-20``.
+    """Parse ``--since``: a duration before now (``7d``, ``12h``, ``30m``), or a day in UTC (``2026-11-20``).
 
-    :raises UsageError: it is none of these.
+    :raises UsageError: it is neither.
     """
     for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"):
         try:
@@ -120,10 +120,10 @@ def since(text: str, now: datetime) -> datetime:
         except ValueError:
             continue
     try:
-        ago = parse_duration("" if text.isdecimal() else text, "--since")  # a bare number is rather a year than seconds
+        ago = parse_duration("" if text.isdecimal() else text, "--since")  # a bare number may be a year
     except UsageError as error:
         message = f"--since {text!r} is neither a duration nor a day"
-        raise UsageError(message, hint="write 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z") from error
+        raise UsageError(message, hint="use 7d, 12h, 30m, 2026-11-20 or 2026-11-20T22:15:00Z") from error
     try:
         return now - timedelta(seconds=ago)
     except OverflowError:
@@ -131,7 +131,7 @@ def since(text: str, now: datetime) -> datetime:
 
 
 def in_effect(records: Iterable[Record]) -> list[Record]:
-    """The revocations that were not undone since."""
+    """Return the revocations that have not been undone."""
     found: dict[str | None, Record] = {}
     for record in records:
         if record.kind is Kind.REVOCATION:

@@ -1,88 +1,231 @@
-"""The ledger of this machine: a file of lines to which lines are only added."""
+"""The ledger of this machine: a file of JSON lines, mode 0600, to which several processes append."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
 from shlex import quote
 
 from venue_access import console
 from venue_access.config import Settings
-from venue_access.jsonl import TIMEOUT, WholeLines, append_private, look_at_lines, read_lines
+from venue_access.errors import UsageError
+from venue_access.files import flush_folder, take_lock, unwritable
 from venue_access.ledger.chain import End, Line, end_of, link, read_all
 from venue_access.ledger.record import Record
+
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for another process that holds the file's lock."""
+_QUIET = 1.0  # seconds before a wait is reported: with many writers, each waits for a moment
+_BLOCK = 8_192  # bytes
+_FREE_SPACE = 65_536  # bytes, enough for dozens of records
 
 
 class LocalLedger:
     """The file ``ledger.jsonl`` of the work directory.
 
-    :param timeout: seconds to wait for another process that is writing it.
-    :param say: takes a line for the person, once a wait begins.
+    :param timeout: seconds to wait for another process that writes it.
+    :param say: prints a message when a wait begins.
     """
 
     def __init__(
-        self, settings: Settings, *, timeout: float = TIMEOUT, say: Callable[[str], None] = console.say
+        self, settings: Settings, *, timeout: float = LOCK_TIMEOUT, say: Callable[[str], None] = console.say
     ) -> None:
         self._settings = settings
         self._path = settings.work_directory / "ledger.jsonl"
         self._timeout = timeout
         self._say = say
-        self._told = False
+        self._said = False
 
     @property
     def name(self) -> str:
         return str(self._path)
 
     @property
-    def way_out(self) -> str:
+    def remedy(self) -> str:
         """Return what to do about damage."""
         path = quote(str(self._path))
-        return f"keep the file for whoever looks into it; to begin a new ledger, move it away: mv {path} {path}.damaged"
+        return f"keep the file for the investigation; to begin a new ledger, move it: mv {path} {path}.damaged"
 
     def prepare(self) -> tuple[End, bool]:
-        """Return where it ends, having seen that a record can be added, which the disk always shows.
+        """Return the end of the chain, after checking that a record can be appended.
 
-        :raises UsageError: none can be added.
+        :returns: the end, and True: the check is conclusive for a file.
+        :raises UsageError: no record can be appended.
         """
         self._settings.folder()
-        return look_at_lines(self._path, self._end, timeout=self._timeout, waiting=self._waiting), True
+        with open_locked(self._path, timeout=self._timeout, waiting=self._waiting) as lines:
+            lines.check_free_space()
+            return _end(lines), True
 
     def end(self) -> End:
-        """Return where it ends."""
+        """Return the end of the chain."""
         return end_of(read_all(self.lines()))
 
     def append(self, record: Record) -> End:
-        """Add a record; on the disk when this returns.
+        """Append a record; it is on the disk when this returns.
 
-        :returns: what it was linked to.
-        :raises UsageError: it cannot be written; the ledger is as it was.
+        :returns: the end that the record is linked to.
+        :raises UsageError: it cannot be written; the ledger is unchanged.
         """
         self._settings.folder()
-        ends: list[End] = []
-
-        def after(lines: WholeLines) -> str:
-            ends.append(self._end(lines))
-            return link(record, ends[0])[0]
-
-        append_private(self._path, after, timeout=self._timeout, waiting=self._waiting)
-        return ends[0]
+        with open_locked(self._path, timeout=self._timeout, waiting=self._waiting) as lines:
+            end = _end(lines)
+            lines.append(link(record, end)[0])
+            return end
 
     def lines(self) -> list[Line]:
-        """Its entries in their order."""
+        """Return the entries in their order."""
         return _numbered(read_lines(self._path, timeout=self._timeout, waiting=self._waiting))
 
-    def strays(self) -> list[str]:
-        """Return what is among its entries and cannot be one: in a file, nothing."""
+    def foreign_objects(self) -> list[str]:
+        """Return the names of objects that cannot be records: a file has none."""
         return []
 
-    def _end(self, lines: WholeLines) -> End:
-        end = end_of(read_all(_numbered(lines.last(2))))
-        return end_of(read_all(_numbered(lines.all()))) if end.damaged else end
-
     def _waiting(self) -> None:
-        if not self._told:
-            self._told = True
+        if not self._said:
+            self._said = True
             self._say(f"waiting for another process to write {self._path}")
+
+
+def _end(lines: WholeLines) -> End:
+    end = end_of(read_all(_numbered(lines.last(2))))
+    return end_of(read_all(_numbered(lines.all()))) if end.damaged else end
 
 
 def _numbered(lines: Sequence[str]) -> list[Line]:
     return [Line(f"line {number}", text) for number, text in enumerate(lines, 1)]
+
+
+@dataclass(frozen=True)
+class WholeLines:
+    """The lines of a locked file, without an incomplete last line, which a crash may leave."""
+
+    _file: FileIO
+    _folder: Path
+    length: int
+    """Bytes."""
+
+    @classmethod
+    def of(cls, file: FileIO, path: Path) -> WholeLines:
+        """Return the lines of an open file."""
+        return cls(file, path.parent, _line_feed_before(file, file.seek(0, os.SEEK_END)) + 1)
+
+    def last(self, count: int) -> list[str]:
+        """Return the last ``count`` lines, or all if there are fewer."""
+        start = self.length
+        for _ in range(count):
+            start = _line_feed_before(self._file, start - 1) + 1 if start else 0
+        return self._from(start)
+
+    def all(self) -> list[str]:
+        """Return every line."""
+        return self._from(0)
+
+    def append(self, text: str) -> None:
+        """Append a line in place of an incomplete one; it is on the disk when this returns.
+
+        :raises OSError: it cannot be written; the whole lines are unchanged.
+        """
+        descriptor, content = self._file.fileno(), text.encode() + b"\n"
+        try:
+            os.ftruncate(descriptor, self.length)
+            self._file.seek(self.length)
+            while content:
+                content = content[self._file.write(content) :]
+            os.fsync(descriptor)
+            if self.length == 0:  # the file may be new
+                flush_folder(self._folder)
+        except OSError:
+            os.ftruncate(descriptor, self.length)
+            raise
+
+    def check_free_space(self) -> None:
+        """Check that lines can be appended, by allocating disk space for a moment.
+
+        :raises OSError: the disk is full.
+        """
+        if hasattr(os, "posix_fallocate"):  # macOS has none
+            end = self._file.seek(0, os.SEEK_END)
+            try:
+                os.posix_fallocate(self._file.fileno(), end, _FREE_SPACE)
+            finally:
+                os.ftruncate(self._file.fileno(), end)
+
+    def _from(self, start: int) -> list[str]:
+        self._file.seek(start)
+        content = _read_exactly(self._file, self.length - start)
+        return [line.decode(errors="replace") for line in content.split(b"\n")[:-1]]
+
+
+@contextmanager
+def open_locked(
+    path: Path, *, timeout: float = LOCK_TIMEOUT, waiting: Callable[[], None] = lambda: None
+) -> Iterator[WholeLines]:
+    """Hold the exclusive lock of a file of lines, and create the file if it does not exist.
+
+    :param waiting: called once if another process holds the lock for more than a second.
+    :raises UsageError: the file cannot be written, or another process holds the lock.
+    """
+    try:
+        descriptor = _locked_descriptor(path, timeout, waiting)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            yield WholeLines.of(file, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def read_lines(path: Path, *, timeout: float = LOCK_TIMEOUT, waiting: Callable[[], None] = lambda: None) -> list[str]:
+    """Return the lines of a file that ``open_locked`` created; none if there is no file.
+
+    :raises UsageError: it cannot be read, or another process holds its lock.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # without it, opening a pipe blocks
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            take_lock(descriptor, path, timeout=timeout, shared=True, quiet=_QUIET, waiting=waiting)
+            return WholeLines.of(file, path).all()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _locked_descriptor(path: Path, timeout: float, waiting: Callable[[], None]) -> int:
+    """Open and lock the file; if it was replaced meanwhile, open and lock the new one."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            take_lock(descriptor, path, timeout=timeout, quiet=_QUIET, waiting=waiting)
+            if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _line_feed_before(file: FileIO, end: int) -> int:
+    """Return the position of the last line feed before ``end``, or -1."""
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        found = _read_exactly(file, end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found
+        end = start
+    return -1
+
+
+def _read_exactly(file: FileIO, count: int) -> bytes:
+    content = b""
+    while len(content) < count and (more := file.read(count - len(content))):
+        content += more
+    return content

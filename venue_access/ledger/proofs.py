@@ -1,7 +1,7 @@
-"""The sessions that a run of the kit opens to prove something, and their one record in the ledger.
+"""Assume a venue's role to prove what it allows, and record these sessions in the ledger.
 
-Each run has a session name of its own, such as ``venue-access-verify-20261120T221500Z-3f9c21ab``. The sessions last
-fifteen minutes, and their credentials never leave memory.
+Each run has a unique session name, such as ``venue-access-verify-20261120T221500Z-3f9c21ab``. The sessions last fifteen
+minutes, and their credentials never leave memory.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ SHORTEST = 900
 
 
 class ProofSessions:
-    """Opens sessions of a venue's role, and remembers those that AWS gave.
+    """Assumes a venue's role, and collects the sessions for the ledger.
 
-    :param command: the command that proves something, such as ``verify``.
-    :param aws: the way to the venue's account, as its operator.
+    :param command: the command that runs the proof, such as ``verify``.
+    :param aws: the client of the venue's account, with the operator's credentials.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class ProofSessions:
         self._opened: list[tuple[str, AssumedRole]] = []
 
     def assume(self, external_id: ExternalId | None, *, name: str | None = None) -> AssumedRole:
-        """Assume the venue's role as for a token, for fifteen minutes.
+        """Assume the venue's role for fifteen minutes, with the parameters of a token.
 
-        :param name: the role session name, where it must be another than this run's.
-        :raises AccessDenied: the role does not accept the external ID, or (None) the lack of one.
+        :param name: the role session name, if it must differ from this run's.
+        :raises AccessDenied: the role refuses the external ID, or a call without one.
         """
         name = name or self.name
         token = self.aws.assume_role(
@@ -57,7 +57,7 @@ class ProofSessions:
             name,
             external_id=external_id,
             duration=SHORTEST,
-            # STS refuses the whole call where the trust policy does not allow these, so they are part of the proof.
+            # STS refuses the call if the trust policy does not allow these, so the proof must send them.
             source_identity=name if self.venue.source_identity else None,
             tags=self.venue.session_tags,
         )
@@ -65,15 +65,15 @@ class ProofSessions:
         return token
 
     def assume_with(self, role_arn: str, external_id: ExternalId, token: AwsClient) -> None:
-        """Try to assume a role with a token, which should be refused."""
+        """Try to assume a role with a token; AWS should refuse that."""
         assumed = token.assume_role(role_arn, self.name, external_id=external_id, duration=SHORTEST)
         self._opened.append((self.name, assumed))
 
     @contextmanager
     def recorded(self, open_ledger: OpenLedger, warn: Callable[[str], None] = console.warn) -> Iterator[ProofSessions]:
-        """Enter the sessions that are opened meanwhile into the ledger, also after an error or Ctrl-C.
+        """Record the sessions that the ``with`` block opens, also after an error or Ctrl-C.
 
-        What was proved holds also where they cannot be entered: that is a warning.
+        If they cannot be recorded, that is a warning: the result of the proof is still valid.
         """
         try:
             yield self
@@ -92,4 +92,4 @@ class ProofSessions:
                 expires=max(token.expiration for token in tokens),
             )
         except VenueAccessError as error:
-            warn(f"{self.venue.name}: the sessions of {self.name} could not be entered into the ledger: {error}")
+            warn(f"{self.venue.name}: cannot record the sessions of {self.name} in the ledger: {error}")

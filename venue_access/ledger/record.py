@@ -1,4 +1,4 @@
-"""The records of the ledger: frozen values, and the one text that each has."""
+"""The records of the ledger, and their canonical JSON."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from venue_access.times import iso, parse_iso
 
 
 class Kind(enum.Enum):
-    """What a record tells of."""
+    """The kind of a record."""
 
     START = "start"
-    """The first of a ledger in S3, which shows that it can be written."""
+    """The first record of a ledger in S3; it shows that records can be written."""
     ISSUE = "issue"
     REFUSAL = "refusal"
     """AWS refused a token."""
     DELIVERY = "delivery"
-    """A token that was issued reached its recipient, or the file that is for them."""
+    """An issued token was delivered to its recipient, or written to their file."""
     EXTERNAL_ID = "external-id"
-    """An external ID was handed to a requester."""
+    """An external ID was sent to a requester."""
     REVOCATION = "revocation"
     ROTATION = "rotation"
     PROOF = "proof"
-    """The sessions that one run of the kit opened to prove something, and gave to nobody."""
+    """One run of the kit assumed the role to verify it; nobody received these sessions."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One thing that happened at a venue; what does not apply is None."""
+    """One event at a venue; fields that do not apply are None."""
 
     kind: Kind
     when: datetime
     """UTC."""
     operator: str
-    """The caller's ARN; ``access key ASIA...`` where AWS did not tell it."""
+    """The caller's ARN; ``access key ASIA...`` if AWS did not return one."""
     operator_access_key_id: str
-    """By which CloudTrail names the operator's session."""
+    """Identifies the operator's session in CloudTrail."""
     venue: str
     role_arn: str
     recipient: str | None = None
@@ -48,39 +48,39 @@ class Record:
     access_key_id: str | None = None
     """The token's."""
     expires: datetime | None = None
-    """When the token does, or the revocation; UTC."""
+    """When the token or the revocation expires; UTC."""
     scope: str | None = None
-    """What the token was scoped to, in a few words."""
+    """A summary of the token's scope."""
     reason: str | None = None
     delivery: str | None = None
-    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``, ``console``: how it is handed over."""
+    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``, ``console``: the delivery method."""
     key_fingerprints: tuple[str, ...] = ()
-    """Of the recipient's keys that it was encrypted to."""
+    """The recipient keys that it was encrypted to."""
     parameter_version: int | None = None
-    """Of the SSM parameter, where an external ID was handed out: a later version holds another ID."""
+    """The SSM parameter's version when an external ID was sent: a later version has another ID."""
     error: str | None = None
-    """AWS's code for a refusal."""
+    """AWS's error code of a refusal."""
     policy: str | None = None
     """The inline policy of a revocation."""
     revokes: str | None = None
-    """What was revoked: ``session``, ``user`` or ``all``; ``undo`` where a revocation was taken back."""
+    """What was revoked: ``session``, ``user`` or ``all``; ``undo`` if a revocation was undone."""
     issued_before: datetime | None = None
-    """The tokens revoked are those that were issued before this; UTC."""
+    """Tokens issued before this time are revoked; UTC."""
     stage: str | None = None
-    """Where a rotation ended."""
+    """The state in which a rotation ended."""
     command: str | None = None
-    """The command whose proofs these are."""
+    """The command that ran the proof."""
     proof_session_names: tuple[str, ...] = ()
-    """The role session name of each proof, ..."""
+    """The role session name of each proof session."""
     proof_access_key_ids: tuple[str, ...] = ()
-    """... and its access key ID, in the same order."""
+    """The access key ID of each proof session, in the same order."""
 
     def document(self) -> dict[str, Any]:
-        """The record as JSON has it: the usual keys always, those of few kinds only where they apply."""
+        """Return the record as a JSON document; keys that few kinds have are left out unless set."""
         found: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in _OF_FEW_KINDS and value in (None, ()):
+            if field.name in _OPTIONAL and value in (None, ()):
                 continue
             if isinstance(value, datetime):
                 value = iso(value)
@@ -91,9 +91,9 @@ class Record:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Record:
-        """The record that ``document()`` gave; keys of a later version are left out.
+        """Parse a record that ``document()`` returned; keys of a later version are ignored.
 
-        :raises ValueError: it is none.
+        :raises ValueError: it is malformed.
         """
         known = {field.name for field in fields(cls)}
         given = {key: value for key, value in document.items() if key in known}
@@ -106,14 +106,14 @@ class Record:
                 given[key] = tuple(given.get(key, ()))
             record = cls(**given)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"no record: {error}") from error
+            raise ValueError(f"invalid record: {error}") from error
         for field in fields(cls):
             if not _is_of_type(getattr(record, field.name), str(field.type)):
-                raise ValueError(f"no record: {field.name} is not {field.type}")
+                raise ValueError(f"invalid record: {field.name} is not {field.type}")
         return record
 
 
-_OF_FEW_KINDS = {
+_OPTIONAL = {
     *("parameter_version", "error", "policy", "revokes", "issued_before", "stage"),
     *("command", "proof_session_names", "proof_access_key_ids"),
 }
@@ -123,7 +123,7 @@ _TYPES = {"str": str, "int": int, "datetime": datetime, "Kind": Kind}
 
 
 def _is_of_type(value: object, annotation: str) -> bool:
-    """Return whether a value is what a field of ``Record`` is annotated with: anybody may have written it."""
+    """Return whether a value has the type of a field of ``Record``: the ledger is untrusted input."""
     if isinstance(value, tuple):
         return annotation.startswith("tuple") and all(isinstance(each, str) for each in value)
     name, _, optional = annotation.partition(" | ")
@@ -131,8 +131,8 @@ def _is_of_type(value: object, annotation: str) -> bool:
 
 
 def canonical(document: Mapping[str, Any]) -> str:
-    """The one text of a JSON document: sorted keys, no spaces, ASCII, no line break.
+    """Return the canonical text of a JSON document: sorted keys, no spaces, ASCII, no line break.
 
-    :raises TypeError: it holds what JSON has not; a ``SensitiveStr`` value above all.
+    :raises TypeError: it contains a value that JSON lacks, such as a ``SensitiveStr``.
     """
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

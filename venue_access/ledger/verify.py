@@ -1,98 +1,97 @@
-"""Reads whole ledgers: their records, and whether anybody has changed them."""
+"""Verify ledgers: find what was changed, removed, moved or inserted, and which records may be forged."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from venue_access.errors import CheckFailed, UsageError, printable
-from venue_access.ledger.book import Kept
-from venue_access.ledger.chain import read_all
-from venue_access.ledger.examine import examine
+from venue_access.ledger.book import StoredLedger
+from venue_access.ledger.chain import NOTHING, Entry, read_all
 from venue_access.ledger.record import Record
 
-_MOST_STRAYS = 20
+_MOST_FOREIGN = 20
 
 
 @dataclass
 class Reading:
-    """What ledgers hold."""
+    """The records of ledgers."""
 
     records: list[Record] = field(default_factory=list)
-    doubted: list[Record] = field(default_factory=list)
-    """Those that were changed, or put there by somebody, as far as the chain shows."""
+    unverified: list[Record] = field(default_factory=list)
+    """Records that may be forged."""
     warnings: list[str] = field(default_factory=list)
-    """One for each ledger that is damaged, and for each record that a later version may have written."""
+    """One for each damaged ledger, and for each record of a later version of the kit."""
 
 
-def read_ledgers(ledgers: Sequence[Kept]) -> Reading:
-    """Read ledgers and verify what is read."""
+def read_ledgers(ledgers: Sequence[StoredLedger]) -> Reading:
+    """Return the verified records of ledgers."""
     reading = Reading()
-    for kept in ledgers:
-        entries = read_all(kept.store.lines())
+    for ledger in ledgers:
+        entries = read_all(ledger.store.lines())
         found = examine(entries)
         for entry in entries:
             record = entry.record()
             if record is not None:
-                (reading.doubted if entry.where in found.doubted else reading.records).append(record)
+                (reading.unverified if entry.where in found.unverified else reading.records).append(record)
             elif entry.intact:
-                reading.warnings.append(f"the ledger {kept.store.name}: {entry.named()} cannot be read by this version")
+                reading.warnings.append(f"the ledger {ledger.store.name}: {entry.named()} is of a later version")
         if found.faults:
             more = f" (and {len(found.faults) - 1} more)" if len(found.faults) > 1 else ""
             reading.warnings.append(
-                f"the ledger {kept.store.name} is damaged: {found.faults[0]}{more}; see: invoke ledger.verify"
+                f"the ledger {ledger.store.name} is damaged: {found.faults[0]}{more}; see: invoke ledger.verify"
             )
     return reading
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What is to be said of ledgers that are whole."""
+    """The result of verifying intact ledgers."""
 
     lines: list[str]
     notes: list[str]
 
 
-def verify(ledgers: Sequence[Kept], head: str | None = None) -> Verified:
-    """Verify that no record of the ledgers was changed, removed, moved or put there.
+def verify(ledgers: Sequence[StoredLedger], head: str | None = None) -> Verified:
+    """Verify that no record of the ledgers was changed, removed, moved or inserted.
 
-    :param head: what ``head`` gave once, written down elsewhere.
-    :raises CheckFailed: it does not hold; each place is named, with the way out.
-    :raises UsageError: ``head`` is none, or could be of several ledgers.
+    :param head: an earlier result of ``head``, stored elsewhere.
+    :raises CheckFailed: a ledger is damaged; the message has each place and a remedy.
+    :raises UsageError: ``head`` is malformed, or there are several ledgers.
     """
     if head is not None:
         _only(ledgers)
         head = head.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", head):
-            raise UsageError("--head is no hash of 64 hexadecimal digits", hint="invoke ledger.head prints one")
-    lines, notes, faults, ways_out = [], [], [], []
-    for kept in ledgers:
-        entries = read_all(kept.store.lines())
+            raise UsageError("--head: expected 64 hexadecimal digits", hint="invoke ledger.head prints them")
+    lines, notes, faults, remedies = [], [], [], []
+    for ledger in ledgers:
+        entries = read_all(ledger.store.lines())
         found = examine(entries, head=head)
-        damage = [*found.faults, *_of_strays(kept.store.strays())]
-        faults += [f"{kept.store.name}: {fault}" for fault in damage]
-        ways_out += [kept.store.way_out] if damage else []
-        notes += [f"{kept.store.name}: {note}" for note in found.notes]
+        damage = [*found.faults, *_foreign_faults(ledger.store.foreign_objects())]
+        faults += [f"{ledger.store.name}: {fault}" for fault in damage]
+        remedies += [ledger.store.remedy] if damage else []
+        notes += [f"{ledger.store.name}: {note}" for note in found.notes]
         count = f"{len(entries)} record{'' if len(entries) == 1 else 's'}"
         since = ""
         if head is not None:
             after = [entry.number for entry in entries if entry.hash == head]
             since = f", {entries[-1].number - after[0] if after else len(entries)} of them since that head"
-        lines.append(f"{kept.store.name}: {count}{since}; none was changed, removed or moved")
+        lines.append(f"{ledger.store.name}: {count}{since}; none was changed, removed or moved")
     if faults:
-        raise CheckFailed("\n  ".join(["the ledger is damaged:", *faults]), hint="\n  ".join(ways_out))
+        raise CheckFailed("\n  ".join(["the ledger is damaged:", *faults]), hint="\n  ".join(remedies))
     return Verified(lines, notes)
 
 
-def _of_strays(names: Sequence[str]) -> list[str]:
-    found = [f"{printable(name)} is not a record: the ledger passes it over" for name in names[:_MOST_STRAYS]]
-    more = len(names) - _MOST_STRAYS
+def _foreign_faults(names: Sequence[str]) -> list[str]:
+    found = [f"{printable(name)} is not a record: the ledger ignores it" for name in names[:_MOST_FOREIGN]]
+    more = len(names) - _MOST_FOREIGN
     return [*found, f"{more} more objects are not records"] if more > 0 else found
 
 
-def head(ledgers: Sequence[Kept]) -> str:
-    """The hash that the next record will carry, to be written down where this ledger's keepers do not reach.
+def head(ledgers: Sequence[StoredLedger]) -> str:
+    """Return the hash of the last record, to be stored where nobody who can write the ledger can change it.
 
     :raises CheckFailed: the end is damaged.
     :raises UsageError: there are several ledgers.
@@ -100,15 +99,155 @@ def head(ledgers: Sequence[Kept]) -> str:
     store = _only(ledgers).store
     end = store.end()
     if end.damaged:
-        what = f"{store.name}: {end.damaged[0].named()} is not a record that is linked to the ledger"
-        raise CheckFailed(what, hint="see what invoke ledger.verify finds")
+        message = f"{store.name}: {end.damaged[0].named()} is not linked to the ledger"
+        raise CheckFailed(message, hint="for details: invoke ledger.verify")
     return end.head.hash
 
 
-def _only(ledgers: Sequence[Kept]) -> Kept:
+def _only(ledgers: Sequence[StoredLedger]) -> StoredLedger:
+    """Raise ``UsageError`` unless there is one ledger; return it."""
     if len(ledgers) > 1:
-        names = "; ".join(f"{kept.store.name} of {', '.join(kept.venues[:5])}" for kept in ledgers)
+        names = "; ".join(f"{ledger.store.name} of {', '.join(ledger.venues[:5])}" for ledger in ledgers)
         raise UsageError("the venues of this inventory have several ledgers", hint=f"choose with --venue: {names}")
     if not ledgers:
         raise UsageError("the inventory has no venue")
     return ledgers[0]
+
+
+@dataclass
+class Examination:
+    """The faults of a chain, each with its place; none if the chain is intact."""
+
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Damage that a record names and that has been removed since."""
+    unverified: set[str] = field(default_factory=set)
+    """The places of entries whose records may be forged."""
+
+    def fault(self, text: str, *unverified: Entry) -> None:
+        """Add a fault, with the entries that may be forged."""
+        if text not in self.faults:
+            self.faults.append(text)
+        self.unverified.update(entry.where for entry in unverified)
+
+
+def examine(entries: Sequence[Entry], *, head: str | None = None) -> Examination:
+    """Find the entries of a ledger that were changed, removed, moved or inserted.
+
+    :param entries: in the order of the ledger.
+    :param head: the hash of an earlier head, whose entry must still be present.
+    """
+    found = Examination()
+    skipped = _skipped(entries, found)
+    linked = [entry for place, entry in enumerate(entries) if place not in skipped]
+    for entry in linked:
+        if not entry.intact:
+            found.fault(f"{entry.named()} {_broken(entry)}", entry)
+    by_number = _in_order(linked, found)
+    _find_gaps(by_number, found)
+    _find_broken_links(by_number, found)
+    if head is not None and head not in {NOTHING, *(entry.hash for entry in entries)}:
+        last = f"the last is {entries[-1].named()}" if entries else "it is empty"
+        found.fault(f"the record with the head {head} is missing: the end was truncated or rewritten; {last}")
+    return found
+
+
+def _skipped(entries: Sequence[Entry], found: Examination) -> set[int]:
+    """Return the positions of the entries that a later one says it skips, each a fault."""
+    positions: set[int] = set()
+    for place, entry in enumerate(entries):
+        if not entry.intact or not entry.skipped:
+            continue
+        behind = _behind_head(entries, place)
+        before = entries[behind[0] - 1] if behind and behind[0] else None
+        if behind and entries[behind[0]].follows(before):
+            sound = entries[behind[0]].where
+            found.fault(f"{entry.named()} claims to skip damage, but {sound} is intact", entry)
+            positions.add(place)
+            continue
+        positions.update(behind)
+        for other in (entries[each] for each in behind):
+            changed = "" if _names(entry, other) else ", and it was changed or inserted since"
+            what = "is not linked to the record before it" if other.intact else _broken(other)
+            found.fault(f"{other.named()} {what}: {entry.named()} skips it{changed}", other)
+            if before is not None and other.intact and before.number == other.after:
+                text = f"{before.named()} was changed, or {other.where} was inserted, which does not carry its hash"
+                found.fault(text)
+        if not behind:
+            names = ", ".join(printable(str(each)) for each in entry.document.get("found", []))
+            found.notes.append(f"{entry.named()} skips damage that has been removed: {names}")
+    return positions
+
+
+def _broken(entry: Entry) -> str:
+    return "was changed" if entry.document else "is not a record"
+
+
+def _behind_head(entries: Sequence[Entry], place: int) -> range:
+    """Return the positions between the entry at ``place`` and the one that it is linked to."""
+    entry = entries[place]
+    lowest = max(0, place - entry.skipped)
+    first = place
+    while first > lowest:
+        other = entries[first - 1]
+        if other.intact and other.hash == entry.previous:
+            break
+        first -= 1
+    return range(first, place)
+
+
+def _names(entry: Entry, other: Entry) -> bool:
+    """Return whether an entry names a skipped one as it is now; of many, it names only the first."""
+    names = entry.document.get("found", [])
+    return other.fingerprint in names or len(names) < entry.skipped
+
+
+def _in_order(entries: Iterable[Entry], found: Examination) -> dict[int, Entry]:
+    """Return the entries by number; a repeated number, or one after a higher number, is a fault."""
+    carried = {entry.previous for entry in entries if entry.intact}
+    first: dict[int, Entry] = {}
+    highest: Entry | None = None
+    for entry in entries:
+        other = first.setdefault(entry.number, entry)
+        if other is not entry:
+            if entry.hash in carried and other.hash not in carried:  # the earlier one was inserted
+                first[entry.number], entry, other = entry, other, entry
+            found.fault(f"{entry.named()} repeats the number of {other.where}", entry)
+        elif highest is not None and entry.number < highest.number:
+            found.fault(f"{entry.named()} was moved: it is after record {highest.number}", entry)
+        if highest is None or entry.number > highest.number:
+            highest = entry
+    return first
+
+
+def _find_gaps(entries: dict[int, Entry], found: Examination) -> None:
+    before = 0
+    last = max((number for number, entry in entries.items() if entry.intact), default=0)
+    for number in sorted(entries):
+        entry = entries[number]
+        # An entry that is not a record does not show how many should precede it.
+        if number - entry.skipped > before + 1 and number <= last:
+            until = number - entry.skipped - 1
+            missing = f"record {before + 1}" if until == before + 1 else f"records {before + 1} to {until}"
+            verb = "was" if until == before + 1 else "were"
+            where = f"between {entries[before].named()} and" if before else "before"
+            planted = number == last and before > 0
+            either = f"; or {entry.where} was inserted from another ledger" if planted else ""
+            found.fault(f"{missing} {verb} removed, {where} {entry.named()}{either}", *([entry] if planted else []))
+        before = number
+
+
+def _find_broken_links(entries: dict[int, Entry], found: Examination) -> None:
+    last = max(entries, default=0)
+    for number, entry in sorted(entries.items()):
+        if not entry.intact:
+            continue
+        first = number - entry.skipped
+        if first == 1 and entry.previous != NOTHING:
+            found.fault(f"{entry.named()} was changed: records before it are missing", entry)
+        before = entries.get(first - 1)
+        if before is not None and before.intact and entry.previous != before.hash:
+            text = f"{before.named()} was changed and its hash recomputed: {entry.where} does not carry it"
+            if number == last:  # nothing shows that the later one belongs to this ledger
+                text += f"; or {entry.where} was inserted"
+            found.fault(text, before, *([entry] if number == last else []))

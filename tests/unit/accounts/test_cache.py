@@ -1,4 +1,4 @@
-"""What the credential cache holds, and what is removed from it."""
+"""The credential cache: what it stores and what is removed from it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from tests.stacks import a_venue
 from venue_access.accounts.account import Account
-from venue_access.accounts.cache import ANSWERS_LOCK, Session, SessionCache, answer_text
-from venue_access.accounts.credential_cache import still_good
-from venue_access.accounts.self_issue import remove_revoked
+from venue_access.accounts.cache import RESPONSES_LOCK, CredentialCache, Session, response_text
+from venue_access.accounts.credentials import cached_response
 from venue_access.aws.client import Credentials
 from venue_access.files import locked
 from venue_access.sensitive import Secret
@@ -25,7 +24,7 @@ ALICE, ALICE_B = "alice-20261120T195000Z-3f9c21ab", "alice-b-20261120T195000Z-3f
 
 
 def account(name: str) -> Account:
-    return Account(name, "folder", "nowhere", lambda: KEYS)
+    return Account(name, "folder", lambda: KEYS)
 
 
 def arn(session: str, *, role: str = VENUE.role_name, account_id: str = VENUE.account_id) -> dict[str, str]:
@@ -34,9 +33,9 @@ def arn(session: str, *, role: str = VENUE.role_name, account_id: str = VENUE.ac
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A cache with an MFA session and answers for sessions of the venue, of other roles and of an account."""
+    """A cache with an MFA session and responses for sessions of the venue, of other roles and of an account."""
     folder = tmp_path / "venue-access"
-    SessionCache(folder).keep(account("work"), KEYS, SESSION)
+    CredentialCache(folder).store(account("work"), KEYS, SESSION)
     origins = {
         "alice": arn(ALICE),
         "alice-b": arn(ALICE_B),
@@ -48,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     for name, origin in origins.items():
         file = folder / f"process-{name}.json"
         file.touch(mode=0o600)
-        file.write_text(answer_text(SESSION, origin))
+        file.write_text(response_text(SESSION, origin))
     return folder
 
 
@@ -73,47 +72,49 @@ EVERY = {"alice", "alice-b", "role", "nested", "account", "work"}
 def test_only_revoked_tokens_are_removed(
     folder: Path, session: str | None, user: str | None, removed: set[str]
 ) -> None:
-    assert remove_revoked(SessionCache(folder), VENUE, session=session, user=user) == len(removed)
+    assert CredentialCache(folder).remove_revoked(VENUE, session=session, user=user) == len(removed)
     assert left(folder) == EVERY - removed
 
 
 @pytest.mark.parametrize("text", [b"", b"{}\n", b"{}\n[]\n", b"{}\n{\n", b"\xff\n\xff\n", b"{}\n" + b"[" * 60_000])
-def test_an_answer_of_unknown_origin_is_removed_with_any_other(folder: Path, text: bytes) -> None:
+def test_response_of_unknown_origin_is_removed_too(folder: Path, text: bytes) -> None:
     (folder / "process-old.json").write_bytes(text)
-    assert remove_revoked(SessionCache(folder), VENUE, session=None, user="bob") == 1
+    assert CredentialCache(folder).remove_revoked(VENUE, session=None, user="bob") == 1
     assert left(folder) == EVERY
 
 
-def test_clearing_leaves_no_credential(folder: Path) -> None:
-    (folder / ".process-x.json.0123abcd").write_text(answer_text(SESSION, {}))
-    (folder / ".session-x.json.0123abcd").write_text(answer_text(SESSION, {}))
-    assert str(SessionCache(folder).forget()) == "forgot 1 session, 6 tokens of venue-access-credentials"
-    assert [file.name for file in folder.iterdir()] == [ANSWERS_LOCK]
+def test_clear_leaves_no_credential(folder: Path) -> None:
+    (folder / ".process-x.json.0123abcd").write_text(response_text(SESSION, {}))
+    (folder / ".session-x.json.0123abcd").write_text(response_text(SESSION, {}))
+    assert str(CredentialCache(folder).clear()) == "removed 1 session, 6 tokens of venue-access-credentials"
+    assert [file.name for file in folder.iterdir()] == [RESPONSES_LOCK]
 
 
-def test_clearing_an_account_leaves_the_others(folder: Path) -> None:
-    cache = SessionCache(folder)
-    assert str(cache.forget(account("personal"), KEYS)) == "forgot 1 session"  # the same keys under another name
-    assert str(cache.forget(account("work"), KEYS)) == "forgot 0 sessions, 1 token of venue-access-credentials"
+def test_clear_account_leaves_others(folder: Path) -> None:
+    cache = CredentialCache(folder)
+    assert (
+        str(cache.clear_account(account("personal"), KEYS)) == "removed 1 session"
+    )  # the same keys under another name
+    assert str(cache.clear_account(account("work"), KEYS)) == "removed 0 sessions, 1 token of venue-access-credentials"
     assert left(folder) == EVERY - {"work"}
 
 
-def test_an_empty_cache_is_no_error(tmp_path: Path) -> None:
-    assert str(SessionCache(tmp_path / "none").forget()) == "forgot 0 sessions"
+def test_empty_cache_is_not_an_error(tmp_path: Path) -> None:
+    assert str(CredentialCache(tmp_path / "none").clear()) == "removed 0 sessions"
 
 
-def test_a_token_that_is_being_issued_is_waited_for(folder: Path) -> None:
+def test_clear_waits_for_token_that_is_being_issued(folder: Path) -> None:
     late = folder / "process-late.json"
-    with locked(folder / ANSWERS_LOCK, timeout=0):
-        removing = threading.Thread(target=SessionCache(folder).forget)
+    with locked(folder / RESPONSES_LOCK, timeout=0):
+        removing = threading.Thread(target=CredentialCache(folder).clear)
         removing.start()
-        late.write_text(answer_text(SESSION, arn(ALICE)))
+        late.write_text(response_text(SESSION, arn(ALICE)))
     removing.join()
     assert not late.exists()
 
 
-def test_the_origin_is_not_part_of_the_answer(folder: Path) -> None:
-    answer = still_good(str(folder / "process-alice.json"), NOW.timestamp())
-    assert answer is not None
-    assert answer.count("\n") == 1
-    assert "arn" not in answer
+def test_origin_is_not_part_of_the_response(folder: Path) -> None:
+    response = cached_response(str(folder / "process-alice.json"), NOW.timestamp())
+    assert response is not None
+    assert response.count("\n") == 1
+    assert "arn" not in response

@@ -1,4 +1,4 @@
-"""A profile is put into a configuration without touching anything else in it."""
+"""Adding a profile to an AWS configuration changes nothing else in it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ OURS = Profile("issuer", ["/with space/venue-access-credentials", "--venue", "it
 @pytest.mark.parametrize(
     "text", ["", "[default]\nregion = eu-west-1\n", "# no line's end", "[profile issuer2]\r\na=b\r\n"]
 )
-def test_it_is_added_at_the_end_and_the_rest_stays_to_the_letter(text: str) -> None:
+def test_profile_is_appended_and_the_rest_is_unchanged(text: str) -> None:
     written = with_profile(text, OURS)
     assert written.startswith(text)
     assert written.endswith(f"[profile issuer]\n{OURS.text().partition(chr(10))[2]}")
     assert with_profile(written, OURS) == written
 
 
-def test_one_of_ours_is_replaced_where_it_stands() -> None:
+def test_own_profile_is_replaced_in_place() -> None:
     before = (
         with_profile("[default]\n", Profile("issuer", OURS.command, "eu-west-1")) + "\n[profile last]\nregion = x\n"
     )
@@ -46,57 +46,57 @@ def test_one_of_ours_is_replaced_where_it_stands() -> None:
         "[profiles issuer]",
     ],
 )
-def test_somebody_elses_of_that_name_is_refused(header: str) -> None:
-    with pytest.raises(UsageError, match="which is not the kit's"):
+def test_foreign_profile_of_that_name_is_refused(header: str) -> None:
+    with pytest.raises(UsageError, match="was not written by the kit"):
         with_profile(f"{header}\nregion = us-east-1\n", OURS)
 
 
-def test_the_command_is_one_for_tools_that_split_it_and_for_those_that_use_a_shell() -> None:
+def test_command_works_with_and_without_a_shell() -> None:
     line = OURS.text().splitlines()[1].removeprefix("credential_process = ")
     assert shlex.split(line) == list(OURS.command)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "x]\n[default", "x" * 65, "-x", "naïve", "x\n"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="cannot be a profile's"):
+@pytest.mark.parametrize("name", ["", "a b", "x]\n[default", "x" * 129, "-x", "naïve", "x\n"])
+def test_invalid_profile_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="is not a name that every AWS tool takes"):
         Profile(name, OURS.command, "us-west-2")
 
 
 @pytest.mark.parametrize("name", ["default", "DEFAULT", "Default"])
-def test_the_profile_of_every_tool_is_refused(name: str) -> None:
+def test_default_profile_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="every AWS tool without a profile"):
         Profile(name, OURS.command, "us-west-2")
 
 
 @pytest.mark.parametrize("word", ["a\nregion = x", "a\r", "a #b", "\u2028", "a\x85", "\udcff", "\x1b[2J"])
-def test_a_command_that_would_be_read_as_another_is_refused(word: str) -> None:
+def test_command_that_the_file_cannot_hold_is_refused(word: str) -> None:
     with pytest.raises(UsageError, match="cannot hold"):
         Profile("issuer", ["program", "--source-profile", word], "us-west-2")
 
 
 REJECTED = {
-    "[default]\n[default]\n": "line 2: a section that it has already",
-    "[profile issuer]\na = 1\na = 2\n": "line 3: a setting that its section has already",
-    "\ufeff[default]\n": "line 1: a line before the first section",
-    "[default]\ns3 =\n  a\n": r"\[default\] s3: an indented line without a =",
-    "[default]\naws_secret_access_key\n": "line 2: a line that is neither a section nor a setting",
+    "[default]\n[default]\n": "config:2: duplicate section",
+    "[profile issuer]\na = 1\na = 2\n": "config:3: duplicate setting",
+    "\ufeff[default]\n": "config:1: a line before the first section",
+    "[default]\ns3 =\n  a\n": r"config: \[default\] s3: an indented line without a =",
+    "[default]\naws_secret_access_key\n": "config:2: a line that is neither a section nor a setting",
 }
 
 
 @pytest.mark.parametrize(("text", "why"), REJECTED.items())
-def test_a_file_that_the_aws_cli_rejects_is_left_as_it_is(text: str, why: str) -> None:
+def test_file_that_the_aws_cli_rejects_is_refused(text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why) as raised:
         with_profile(text, OURS)
     assert "secret" not in str(raised.value)
 
 
-def test_two_profiles_of_the_name_are_refused() -> None:
-    with pytest.raises(UsageError, match="defines the profile issuer twice"):
+def test_duplicate_profile_is_refused() -> None:
+    with pytest.raises(UsageError, match="duplicate profile issuer"):
         with_profile(f"{OURS.text()}[profile 'issuer']\n", OURS)
 
 
 @pytest.mark.parametrize("setting", ["role_arn", "source_profile", "aws_access_key_id", "sso_session"])
-def test_a_setting_of_all_profiles_that_overrides_a_process_is_refused(setting: str) -> None:
+def test_default_section_that_overrides_credential_process_is_refused(setting: str) -> None:
     with pytest.raises(UsageError, match=rf"the section \[DEFAULT\] sets {setting}"):
         with_profile(f"[DEFAULT]\n{setting} = x\n", OURS)
 
@@ -109,13 +109,13 @@ KEPT = {
     "old line ends": "[default]\rregion = x\r",
     "sections that are no profiles": "[issuer]\nregion = x\n[sso-session desk]\nsso_region = x\n[preview]\na = true\n",
     "harmless settings of all profiles": "[DEFAULT]\noutput = json\nregion = eu-west-1\n",
-    "a comment after ours": f"{OURS.text()}\n# of the next\n; one\n[profile next]\nregion = x\n",
+    "a comment after the profile": f"{OURS.text()}\n# of the next\n; one\n[profile next]\nregion = x\n",
     "quotes": "[profile 'a b']\nregion = x\n",
 }
 
 
 @pytest.mark.parametrize("text", KEPT.values(), ids=KEPT)
-def test_botocore_reads_the_profile_and_the_rest_as_before(text: str, tmp_path: Path) -> None:
+def test_botocore_reads_the_profile_and_the_rest_unchanged(text: str, tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
     before.write_bytes(text.encode())
     after.write_bytes(with_profile(text, OURS).encode())
@@ -132,7 +132,7 @@ def written_in(home: Path, profile: Profile = OURS, *, source: str | None = None
     return write_profile({}, home, profile, source=source)[1]
 
 
-def test_a_section_of_the_credentials_file_that_overrides_it_is_refused(tmp_path: Path) -> None:
+def test_overriding_section_of_credentials_file_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / ".aws"
     folder.mkdir(mode=0o700)
     (folder / "credentials").write_text("[issuer]  # mine\naws_access_key_id = x\n")
@@ -144,10 +144,10 @@ def test_a_section_of_the_credentials_file_that_overrides_it_is_refused(tmp_path
     assert not written_in(tmp_path)
 
 
-def test_a_source_profile_has_to_exist_and_to_be_another(tmp_path: Path) -> None:
+def test_source_profile_exists_and_is_another(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such profile"):
         written_in(tmp_path, source="work")
-    with pytest.raises(UsageError, match="is the profile that is to be written"):
+    with pytest.raises(UsageError, match="is the profile to write"):
         written_in(tmp_path, source="issuer")
     folder = tmp_path / ".aws"
     folder.mkdir(mode=0o700)
@@ -155,6 +155,6 @@ def test_a_source_profile_has_to_exist_and_to_be_another(tmp_path: Path) -> None
     assert written_in(tmp_path, source="my work")
 
 
-def test_a_profile_for_another_endpoint_leads_there() -> None:
+def test_profile_has_the_venue_endpoint() -> None:
     there = Profile("issuer", OURS.command, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/x y/ca.pem")))
     assert there.text().endswith("endpoint_url = https://127.0.0.1:1\nca_bundle = /x y/ca.pem\n")

@@ -58,27 +58,27 @@ def answered(raised: Exception | None, *, allowed: bool) -> tuple[str, bool | No
         (AccessDenied("AWS refused x", code="AccessDenied"), "refused", False),
     ],
 )
-def test_an_answer_is_that_of_one_who_may_or_of_one_who_may_not(
+def test_error_codes_show_whether_the_call_is_allowed(
     raised: Exception | None, found: str, is_let_through: bool
 ) -> None:
     assert answered(raised, allowed=True) == (found, is_let_through)
     assert answered(raised, allowed=False) == (found, not is_let_through)
 
 
-def test_a_bucket_that_is_not_there_is_missed_where_it_should_be_and_proves_nothing_elsewhere() -> None:
+def test_absent_bucket_differs_if_expected_and_is_skipped_otherwise() -> None:
     absent = AwsError("AWS refused x", code="NoSuchBucket")
     assert answered(absent, allowed=True) == ("NoSuchBucket", False)
     assert answered(absent, allowed=False) == ("NoSuchBucket", None)
     assert [checked(absent, allowed=allowed).result for allowed in (True, False)] == ["differs", "skipped"]
 
 
-def test_an_answer_that_is_neither_is_told_as_it_is() -> None:
+def test_other_error_is_unclear() -> None:
     for allowed in (True, False):
         assert answered(AwsError("AWS refused x", code="KMSInternal"), allowed=allowed) == ("KMSInternal", None)
         assert answered(AwsError("it could not be made"), allowed=allowed) == ("it could not be made", None)
 
 
-def test_an_aws_that_does_not_answer_ends_the_probing() -> None:
+def test_unreachable_aws_ends_the_probes() -> None:
     with pytest.raises(ConnectionFailed):
         answered(ConnectionFailed("no network"), allowed=True)
     with pytest.raises(ServiceUnavailable):
@@ -92,7 +92,7 @@ HARMLESS = re.compile(
 
 
 @pytest.mark.parametrize("venue", [a_venue(), a_full_venue()], ids=["plain", "full"])
-def test_no_probe_writes_but_to_the_probe_repository_and_no_secret_is_asked_for_in_the_clear(venue: Any) -> None:
+def test_probes_change_nothing_and_decrypt_no_parameter(venue: Any) -> None:
     aws = Recorder()
     for probe in probes(venue, ["one", "two"], OURS, a_venue("unity-ops", s3_buckets=("ops",)), assume=assume):
         probe.check(cast(AwsClient, aws))
@@ -108,7 +108,7 @@ def test_no_probe_writes_but_to_the_probe_repository_and_no_secret_is_asked_for_
     assert len(begun) == 2
 
 
-def test_what_a_token_is_kept_from_is_tried_with_another_venue_and_with_a_neighbour() -> None:
+def test_refused_calls_include_another_venue_and_a_neighbour() -> None:
     venue, other = a_venue(), a_venue("unity-ops", s3_buckets=("ops-data",))
     tried = {probe.tried for probe in probes(venue, ["data"], OURS, other, assume=assume) if not probe.allowed}
     assert {
@@ -126,14 +126,14 @@ def test_what_a_token_is_kept_from_is_tried_with_another_venue_and_with_a_neighb
     assert "ecr:ListImages in unity-dev2/venue-access-probe" in alone
 
 
-def test_a_bucket_or_prefix_that_two_venues_share_is_not_expected_to_be_refused() -> None:
+def test_shared_bucket_or_prefix_is_not_expected_to_be_refused() -> None:
     other = dataclasses.replace(a_venue("unity-ops"), s3_buckets=("data",), ecr_repository_prefixes=("unity-dev/ops/",))
     refused = [probe.tried for probe in probes(a_venue(), ["data"], OURS, other, assume=assume) if not probe.allowed]
     assert "s3:ListBucket in data" not in refused
     assert not [tried for tried in refused if tried.startswith("ecr:ListImages in unity-dev/")]
 
 
-def test_every_prefix_of_a_venue_is_probed_and_a_neighbour_of_each() -> None:
+def test_every_prefix_and_its_neighbour_is_probed() -> None:
     venue = a_venue(ecr_repository_prefixes=("unity-dev/", "tropess/"))
     tried = {probe.tried: probe.allowed for probe in probes(venue, ["data"], OURS, None, assume=assume)}
     assert tried["ecr:ListImages in tropess/venue-access-probe"]
@@ -150,6 +150,6 @@ def test_actions_that_the_endpoint_misjudges_are_not_probed() -> None:
     assert left_out.startswith("ecr:DescribeRepositories in ")
 
 
-def test_keys_of_other_regions_are_left_to_the_comparison() -> None:
+def test_kms_keys_of_other_regions_are_not_probed() -> None:
     far = a_venue(kms_key_arns=("arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555",))
     assert not [probe for probe in probes(far, ["data"], OURS, None, assume=assume) if "kms:" in probe.tried]

@@ -36,15 +36,13 @@ def test_last_line_counts_the_checks(checks: tuple[Check, ...], summary: str) ->
         ((UNCLEAR, UNCLEAR), "unity-dev: nothing differs, but 2 of 2 checks are unclear"),
     ],
 )
-def test_a_difference_and_an_unclear_check_are_exit_7_with_a_message_each(
-    checks: tuple[Check, ...], message: str
-) -> None:
+def test_differing_and_unclear_checks_are_exit_7(checks: tuple[Check, ...], message: str) -> None:
     with pytest.raises(CheckFailed) as found:
         Report(a_venue(), checks).conclude()
     assert (found.value.message, found.value.exit_code) == (message, 7)
 
 
-def test_a_report_with_every_check_ok_succeeds_and_counts_in_its_document() -> None:
+def test_report_with_every_check_ok() -> None:
     Report(a_venue(), (OK, SKIPPED)).conclude()
     document = Report(a_venue(), (OK, DIFFERS, UNCLEAR, SKIPPED)).document()
     assert (document["differences"], document["unclear"]) == (1, 1)

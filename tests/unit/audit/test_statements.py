@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stacks import a_full_venue, a_venue, some_ids
-from venue_access.audit.statements import compare_policies
+from venue_access.audit.report import compare_policies
 from venue_access.policies.compare import without_external_ids
 from venue_access.policies.documents import Policy, ecr_policy, s3_policy, trust_policy
 from venue_access.sensitive import REDACTED
@@ -47,12 +47,12 @@ def rewritten(value: Any, mix: random.Random) -> Any:
 
 
 @given(policy=st.sampled_from(POLICIES), mix=st.randoms(use_true_random=False))
-def test_the_order_and_form_of_lists_is_no_difference(policy: Policy, mix: random.Random) -> None:
+def test_order_and_form_of_lists_do_not_differ(policy: Policy, mix: random.Random) -> None:
     assert differences(policy, rewritten(policy, mix), sids_matter=True) == []
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_each_value_that_is_taken_away_is_a_difference(policy: Policy) -> None:
+def test_each_removed_value_differs(policy: Policy) -> None:
     for number, statement in enumerate(policy["Statement"]):
         for element in set(statement) - {"Sid"}:
             changed = copy.deepcopy(policy)
@@ -60,7 +60,7 @@ def test_each_value_that_is_taken_away_is_a_difference(policy: Policy) -> None:
             if isinstance(value, list):
                 gone = value.pop()
                 ((_, found),) = differences(policy, changed, sids_matter=True)
-                assert f"{element} has not {gone.lower() if element == 'Action' else gone}" in found
+                assert f"{element} lacks {gone.lower() if element == 'Action' else gone}" in found
             else:
                 del changed["Statement"][number][element]
                 assert differences(policy, changed, sids_matter=True)
@@ -72,25 +72,25 @@ def change(policy: Policy, sid: str, how: Callable[[dict[str, Any]], Any]) -> Po
     return changed
 
 
-def test_what_was_added_and_taken_away_is_named() -> None:
+def test_added_and_removed_values_are_named() -> None:
     changed = change(S3, "Objects", lambda each: each.update(Action=["s3:GetObject", "s3:*"]))
     assert differences(S3, changed) == [
         (
             "statement Objects",
-            "Action has also s3:*, Action has not s3:abortmultipartupload; s3:listmultipartuploadparts; s3:putobject",
+            "Action also has s3:*, Action lacks s3:abortmultipartupload; s3:listmultipartuploadparts; s3:putobject",
         )
     ]
 
 
-def test_a_condition_is_named_by_operator_and_key() -> None:
+def test_condition_is_named_by_operator_and_key() -> None:
     changed = change(S3, "TlsOnly", lambda each: each.update(Condition={"Null": {"aws:SecureTransport": "true"}}))
     ((_, found),) = differences(S3, changed)
     assert found == (
-        "Condition has also Null aws:securetransport = true, Condition has not Bool aws:securetransport = false"
+        "Condition also has Null aws:securetransport = true, Condition lacks Bool aws:securetransport = false"
     )
 
 
-def test_a_statement_without_its_sid_is_the_same_unless_sids_matter() -> None:
+def test_sid_is_compared_only_if_it_matters() -> None:
     changed = change(S3, "Objects", lambda each: each.pop("Sid"))
     assert differences(S3, changed) == []
     assert [name for name, _ in differences(S3, changed, sids_matter=True)] == [
@@ -99,13 +99,13 @@ def test_a_statement_without_its_sid_is_the_same_unless_sids_matter() -> None:
     ]
 
 
-def test_statements_that_swapped_their_sids_are_the_same() -> None:
+def test_swapped_sids_do_not_differ() -> None:
     swap = {"Objects": "Buckets", "Buckets": "Objects", "TlsOnly": "TlsOnly"}
     changed = {**S3, "Statement": [{**each, "Sid": swap[each["Sid"]]} for each in S3["Statement"]]}
     assert differences(S3, changed) == []
 
 
-def test_a_statement_too_many_and_another_language_are_told() -> None:
+def test_extra_statement_and_other_version_differ() -> None:
     more = {"Sid": "More", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     changed = {"Version": "2008-10-17", "Statement": [*S3["Statement"], more]}
     assert differences(S3, changed) == [
@@ -124,7 +124,7 @@ def test_a_statement_too_many_and_another_language_are_told() -> None:
         ({"ForAnyValue:StringEquals": {"sts:ExternalId": []}}, "0 values"),
     ],
 )
-def test_an_external_id_never_shows(condition: dict[str, Any], shown: str) -> None:
+def test_external_id_is_redacted(condition: dict[str, Any], shown: str) -> None:
     statement = {"Sid": "Current", "Effect": "Allow", "Action": "sts:AssumeRole", "Condition": condition}
     masked = without_external_ids({"Version": "2012-10-17", "Statement": statement})
     assert "hush" not in json.dumps(masked)

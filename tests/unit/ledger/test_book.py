@@ -40,7 +40,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 @pytest.mark.parametrize(
     "value", ["operators-secret", "OPERATORS-TOKEN", "the-stored-id", "the-pending-id", "a-token-just-issued"]
 )
-def test_a_reason_is_redacted_of_every_sensitive_value_of_the_run(kind: Kind, value: str, ledger: Ledger) -> None:
+def test_sensitive_values_are_redacted_in_typed_text(kind: Kind, value: str, ledger: Ledger) -> None:
     ExternalId("the-stored-id")
     Secret("a-token-just-issued")
     trust = {"Statement": [{"Condition": {"StringEquals": {"sts:externalId": ["the-pending-id"]}}}]}
@@ -50,7 +50,7 @@ def test_a_reason_is_redacted_of_every_sensitive_value_of_the_run(kind: Kind, va
     assert record.recipient == "alice"
 
 
-def test_a_reason_without_one_is_kept_as_it_is(ledger: Ledger) -> None:
+def test_text_without_sensitive_values_is_unchanged(ledger: Ledger) -> None:
     assert ledger.record(Kind.ISSUE, reason="case 7%20, 100%").reason == "case 7%20, 100%"
     assert ledger.record(Kind.ISSUE, reason="").reason == ""
     assert ledger.record(Kind.ISSUE).reason is None

@@ -26,25 +26,25 @@ def states(*records: Record, now: datetime = LATER) -> dict[str | None, str]:
     return {token.record.recipient: token.state for token in listed([ALICE, BOB, *records], now)}
 
 
-def test_a_token_lives_until_it_expires() -> None:
+def test_token_is_live_until_it_expires() -> None:
     assert states() == {"alice": "live", "bob": "live"}
     assert states(now=NOON + timedelta(hours=1)) == {"alice": "expired", "bob": "expired"}
 
 
-def test_a_revoked_token_is_told_as_such_until_that_is_undone() -> None:
+def test_token_is_revoked_until_the_revocation_is_undone() -> None:
     one = revocation("session", role_session_name=ALICE.role_session_name)
     assert states(one) == {"alice": "revoked", "bob": "live"}
     assert states(one, revocation("undo", when=LATER)) == {"alice": "live", "bob": "live"}
 
 
-def test_a_users_and_everybodys_tokens_are_those_of_before() -> None:
+def test_user_and_all_revocations_cover_earlier_tokens() -> None:
     assert states(revocation("user", recipient="bob", issued_before=LATER)) == {"alice": "live", "bob": "revoked"}
     assert states(revocation("all", issued_before=BOB.when)) == {"alice": "revoked", "bob": "live"}
     elsewhere = revocation("all", issued_before=LATER, role_arn="arn:aws:iam::111122223333:role/other")
     assert states(elsewhere) == {"alice": "live", "bob": "live"}
 
 
-def test_only_what_is_asked_for_is_listed() -> None:
+def test_filters() -> None:
     expired = a_record(recipient="carol", expires=NOON)
     refused = a_record(kind=Kind.REFUSAL, recipient="mallory")
 
@@ -58,7 +58,7 @@ def test_only_what_is_asked_for_is_listed() -> None:
     assert names(venue="sounder-dev") == []
 
 
-def test_a_delivery_is_told_with_its_token() -> None:
+def test_delivery_is_listed_with_its_token() -> None:
     delivery = a_record(kind=Kind.DELIVERY, when=LATER)
     [alice, _] = listed([ALICE, BOB, delivery], LATER)
     assert alice.document()["delivered"] == "2026-11-20T12:30:00Z"
@@ -66,15 +66,15 @@ def test_a_delivery_is_told_with_its_token() -> None:
     assert alice.document()["recipient"] == "alice"
 
 
-def test_the_table_stands_in_columns() -> None:
+def test_table_is_aligned() -> None:
     headings, *rows = table(listed([ALICE, BOB], LATER))
     assert headings.split("  ")[0] == "ISSUED (UTC)"
     assert {row.index("live") for row in rows} == {headings.index("STATE")}
 
 
-def test_a_forged_record_adds_no_row() -> None:
+def test_forged_record_adds_no_row() -> None:
     forged = a_record(recipient="mallory\n2026-11-20 12:00  2026-11-20 13:00  live", operator="a:b\x1b[2J")
-    _, *rows = table(listed([], LATER, doubted=[forged]))
+    _, *rows = table(listed([], LATER, unverified=[forged]))
     assert len(rows) == 1
     assert "\n" not in rows[0]
     assert "mallory\\n2026" in rows[0]
@@ -91,24 +91,24 @@ def test_a_forged_record_adds_no_row() -> None:
         ("2026-11-20T12:00:00Z", NOON),
     ],
 )
-def test_since_is_a_time_ago_or_a_day(text: str, meant: datetime) -> None:
+def test_since_accepts_duration_or_day(text: str, meant: datetime) -> None:
     assert since(text, LATER) == meant
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "2026", "-1d", "2026-13-01", "7 d"])
-def test_since_is_nothing_else(text: str) -> None:
+def test_since_refuses_anything_else(text: str) -> None:
     with pytest.raises(UsageError, match="is neither a duration nor a day"):
         since(text, LATER)
 
 
-def test_a_token_of_a_doubted_record_is_unverified_and_such_a_revocation_counts_for_nothing() -> None:
+def test_unverified_records_mark_tokens_and_revoke_nothing() -> None:
     forged = [
         a_record(recipient="mallory", expires=NOON),
         revocation("all", issued_before=LATER),
         a_record(kind=Kind.DELIVERY, when=LATER),
     ]
     for live in (False, True):
-        found = listed([ALICE, BOB], LATER, doubted=forged, live=live)
+        found = listed([ALICE, BOB], LATER, unverified=forged, live=live)
         assert {token.record.recipient: token.state for token in found} == {
             "alice": "live",
             "bob": "live",
@@ -117,7 +117,7 @@ def test_a_token_of_a_doubted_record_is_unverified_and_such_a_revocation_counts_
         assert {token.delivered for token in found} == {None}
 
 
-def test_proofs_are_listed_where_they_are_asked_for_one_for_a_session() -> None:
+def test_proofs_are_listed_on_request() -> None:
     names = ("venue-access-verify-20261120T120000Z-aaaaaaaa", "venue-access-verify-20261120T120000Z-bbbbbbbb")
     usual = {"recipient": None, "role_session_name": None, "access_key_id": None, "command": "verify"}
     proof = a_record(kind=Kind.PROOF, proof_session_names=names, proof_access_key_ids=("ASIAONE", "ASIATWO"), **usual)

@@ -17,8 +17,8 @@ from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.config import Settings
 from venue_access.errors import UsageError
 from venue_access.ledger.chain import End, read_all
-from venue_access.ledger.examine import examine
 from venue_access.ledger.local import LocalLedger
+from venue_access.ledger.verify import examine
 
 
 def settings(tmp_path: Path) -> Settings:
@@ -44,7 +44,7 @@ def whole(ledger: LocalLedger) -> int:
     return len(entries)
 
 
-def test_each_record_is_a_line_that_only_its_owner_reads(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_each_record_is_a_line_in_a_private_file(ledger: LocalLedger, tmp_path: Path) -> None:
     ledger.append(ISSUE)
     ledger.append(a_record(recipient="bob"))
     assert whole(ledger) == 2
@@ -53,9 +53,7 @@ def test_each_record_is_a_line_that_only_its_owner_reads(ledger: LocalLedger, tm
     assert [entry.document["recipient"] for entry in read_all(ledger.lines())] == ["alice", "bob"]
 
 
-def test_a_record_is_on_the_disk_when_it_is_entered(
-    ledger: LocalLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_append_syncs_to_disk(ledger: LocalLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(path(tmp_path).read_text().count("\n")))
     ledger.append(ISSUE)
@@ -63,7 +61,7 @@ def test_a_record_is_on_the_disk_when_it_is_entered(
 
 
 @pytest.mark.parametrize("torn", ['{"access_key', "\0" * 5000, "x" * 20_000])
-def test_what_a_crash_left_of_a_line_is_taken_away_by_the_next(ledger: LocalLedger, tmp_path: Path, torn: str) -> None:
+def test_incomplete_line_is_replaced_by_next_record(ledger: LocalLedger, tmp_path: Path, torn: str) -> None:
     ledger.append(ISSUE)
     with path(tmp_path).open("a") as file:
         file.write(torn)
@@ -73,13 +71,13 @@ def test_what_a_crash_left_of_a_line_is_taken_away_by_the_next(ledger: LocalLedg
     assert whole(ledger) == 2
 
 
-def test_only_a_torn_line_is_an_empty_ledger(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_only_an_incomplete_line_is_an_empty_ledger(ledger: LocalLedger, tmp_path: Path) -> None:
     path(tmp_path).write_text('{"torn')
     ledger.append(ISSUE)
     assert whole(ledger) == 1
 
 
-def test_a_disk_that_is_full_leaves_the_ledger_as_it_was(
+def test_full_disk_leaves_the_ledger_unchanged(
     ledger: LocalLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.append(ISSUE)
@@ -106,7 +104,7 @@ def test_a_disk_that_is_full_leaves_the_ledger_as_it_was(
         (lambda text: "garbage\n", "line 1 is not a record"),
     ],
 )
-def test_records_go_on_after_a_damaged_end_and_name_it(
+def test_next_record_names_damaged_end(
     ledger: LocalLedger, tmp_path: Path, damage: Callable[[str], str], said: str
 ) -> None:
     ledger.append(ISSUE)
@@ -123,14 +121,14 @@ def test_records_go_on_after_a_damaged_end_and_name_it(
     assert carol.document["found"] == [each.fingerprint for each in end.damaged][:16]
     examined = examine(entries)
     assert any(fault.startswith(said) for fault in examined.faults)
-    assert not {carol.where, dave.where} & examined.doubted
-    assert len(examined.doubted) == len(end.damaged)
+    assert not {carol.where, dave.where} & examined.unverified
+    assert len(examined.unverified) == len(end.damaged)
 
     path(tmp_path).write_text(path(tmp_path).read_text().replace("carol", "mallory"))
     assert any(fault.startswith(f"{carol.where} (record ") for fault in examine(read_all(ledger.lines())).faults)
 
 
-def test_a_record_before_the_last_that_was_changed_is_named_by_the_next(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_next_record_names_changed_record(ledger: LocalLedger, tmp_path: Path) -> None:
     for name in ("alice", "bob", "carol"):
         ledger.append(a_record(recipient=name))
     path(tmp_path).write_text(path(tmp_path).read_text().replace("bob", "eve"))
@@ -138,10 +136,10 @@ def test_a_record_before_the_last_that_was_changed_is_named_by_the_next(ledger: 
     ledger.append(ISSUE)
     entries = read_all(ledger.lines())
     assert entries[-1].document["found"] == [entries[1].fingerprint]
-    assert examine(entries).doubted == {"line 2"}
+    assert examine(entries).unverified == {"line 2"}
 
 
-def test_damage_that_was_taken_out_of_the_file_is_a_note(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_removed_damage_is_a_note(ledger: LocalLedger, tmp_path: Path) -> None:
     ledger.append(ISSUE)
     with path(tmp_path).open("a") as file:
         file.write("garbage\n")
@@ -150,7 +148,7 @@ def test_damage_that_was_taken_out_of_the_file_is_a_note(ledger: LocalLedger, tm
     examined = examine(read_all(ledger.lines()))
     assert examined.faults == []
     [note] = examined.notes
-    assert "goes on after damage that is gone now: line 2 sha256:" in note
+    assert "skips damage that has been removed: line 2 sha256:" in note
     ledger.append(ISSUE)
     assert examine(read_all(ledger.lines())).faults == []
 
@@ -177,9 +175,7 @@ def holder(ledger: LocalLedger, tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("act", [lambda one: one.prepare(), lambda one: one.append(ISSUE), lambda one: one.lines()])
-def test_a_lock_that_stays_held_ends_in_an_error_that_names_the_holder(
-    holder: int, tmp_path: Path, act: Callable[[LocalLedger], object]
-) -> None:
+def test_lock_timeout_names_the_holder(holder: int, tmp_path: Path, act: Callable[[LocalLedger], object]) -> None:
     said: list[str] = []
     with pytest.raises(UsageError, match=r"has held the lock of .*ledger\.jsonl for more than 2 s") as raised:
         act(LocalLedger(settings(tmp_path), timeout=1.5, say=said.append))
@@ -191,7 +187,7 @@ def test_a_lock_that_stays_held_ends_in_an_error_that_names_the_holder(
         assert f"ps -o pid,stat,etime,comm -p {holder}" in str(raised.value)
 
 
-def test_threads_of_one_process_write_beside_one_another(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_threads_append_concurrently(ledger: LocalLedger, tmp_path: Path) -> None:
     def write(number: int) -> None:
         own = ledger if number % 2 else LocalLedger(settings(tmp_path))
         for each in range(10):
@@ -202,13 +198,13 @@ def test_threads_of_one_process_write_beside_one_another(ledger: LocalLedger, tm
     assert whole(ledger) == 160
 
 
-def test_a_ledger_that_cannot_be_written_is_refused_before_there_is_a_token(tmp_path: Path) -> None:
+def test_unwritable_ledger_is_refused_by_prepare(tmp_path: Path) -> None:
     path(tmp_path).mkdir(parents=True)
     with pytest.raises(UsageError, match=r"cannot write .*ledger\.jsonl"):
         LocalLedger(settings(tmp_path)).prepare()
 
 
-def test_a_symbolic_link_is_not_followed(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_symbolic_link_is_not_followed(ledger: LocalLedger, tmp_path: Path) -> None:
     path(tmp_path).unlink()
     path(tmp_path).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError):
@@ -216,13 +212,13 @@ def test_a_symbolic_link_is_not_followed(ledger: LocalLedger, tmp_path: Path) ->
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_long_records_are_found_from_the_end(ledger: LocalLedger) -> None:
+def test_long_records_are_read_from_the_end(ledger: LocalLedger) -> None:
     for length in (1, 8_191, 8_192, 8_193, 50_000):
         ledger.append(a_record(reason="x" * length))
     assert whole(ledger) == 5
 
 
-def test_a_file_that_is_moved_away_begins_a_new_ledger(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_moved_file_begins_a_new_ledger(ledger: LocalLedger, tmp_path: Path) -> None:
     ledger.append(ISSUE)
     path(tmp_path).rename(tmp_path / "kept.jsonl")
     ledger.append(ISSUE)
@@ -246,7 +242,7 @@ for number in range(1000):
 """
 
 
-def test_of_many_writers_that_are_killed_nothing_that_was_told_is_lost(tmp_path: Path) -> None:
+def test_killed_writers_lose_no_confirmed_record(tmp_path: Path) -> None:
     checkout = Path(__file__).resolve().parents[3]
     writers = [
         subprocess.Popen(

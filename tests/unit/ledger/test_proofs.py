@@ -60,7 +60,7 @@ def entered(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("ends", [None, AccessDenied("no"), KeyboardInterrupt()])
-def test_what_aws_gave_is_one_record_whatever_ends_the_run(
+def test_sessions_are_one_record_also_after_an_error(
     tmp_path: Path, open_ledger: Any, ends: BaseException | None
 ) -> None:
     def run() -> None:
@@ -87,7 +87,7 @@ def test_what_aws_gave_is_one_record_whatever_ends_the_run(
     assert record["expires"] == "2026-11-20T12:15:00Z"
 
 
-def test_where_aws_gave_none_no_ledger_is_opened() -> None:
+def test_no_session_opens_no_ledger() -> None:
     def not_opened(venue: Venue, warn: Callable[[str], None]) -> Ledger:
         raise AssertionError("it was opened")
 
@@ -95,7 +95,7 @@ def test_where_aws_gave_none_no_ledger_is_opened() -> None:
         own.assume(ExternalId("another"))
 
 
-def test_a_ledger_that_cannot_be_written_is_a_warning_and_waited_for_once(tmp_path: Path) -> None:
+def test_unwritable_ledger_is_a_warning_and_is_waited_for_once(tmp_path: Path) -> None:
     host = {"account_id": "111122223333", "region": "us-west-2", "emulator": True, "s3_buckets": ["data"]}
     hosts = {"unity-dev": {"project": "unity", **host}}
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
@@ -105,12 +105,12 @@ def test_a_ledger_that_cannot_be_written_is_a_warning_and_waited_for_once(tmp_pa
     with sessions().recorded(lambda venue, warn: kit.ledger(kit.venue(None)), warned.append) as own:
         own.assume(OURS)
     [warning] = warned
-    assert "the sessions of venue-access-verify-20261120T120000Z-3f9c21ab could not be entered" in warning
+    assert "cannot record the sessions of venue-access-verify-20261120T120000Z-3f9c21ab" in warning
     (tmp_path / "work" / "ledger.jsonl").rmdir()
     with pytest.raises(UsageError, match="cannot write"):  # known by now, and not tried again
         kit.ledger(kit.venue(None))
 
 
 @pytest.mark.parametrize("command", ["provision", "verify", "revoke-token", "rotate-external-id"])
-def test_the_name_of_a_session_fits(command: str) -> None:
+def test_session_name_is_valid(command: str) -> None:
     assert len(sessions(command).name) <= 64

@@ -15,7 +15,7 @@ from venue_access.ledger.record import Kind, Record, canonical
 from venue_access.sensitive import ExternalId, Secret
 
 
-def test_a_record_says_who_issued_what_to_whom_and_how() -> None:
+def test_record_document() -> None:
     assert ISSUE.document() == {
         "kind": "issue",
         "when": "2026-11-20T12:00:00Z",
@@ -45,11 +45,11 @@ def test_a_record_says_who_issued_what_to_whom_and_how() -> None:
         a_record(kind=Kind.DELIVERY),
     ],
 )
-def test_what_is_read_is_what_was_written(record: Record) -> None:
+def test_record_round_trip(record: Record) -> None:
     assert Record.of(json.loads(canonical(record.document()))) == record
 
 
-def test_keys_of_a_later_version_are_left_out() -> None:
+def test_keys_of_a_later_version_are_ignored() -> None:
     assert Record.of({**ISSUE.document(), "weather": "fine"}) == ISSUE
 
 
@@ -68,19 +68,19 @@ def test_keys_of_a_later_version_are_left_out() -> None:
         {**ISSUE.document(), "reason": []},
     ],
 )
-def test_what_is_no_record_is_refused(document: dict[str, object]) -> None:
+def test_malformed_record_is_refused(document: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Record.of(document)
 
 
 @pytest.mark.parametrize("secret", [Secret("hunter2"), ExternalId("va.hunter2")])
-def test_a_masked_value_cannot_be_written(secret: Any) -> None:
+def test_sensitive_value_cannot_be_written(secret: Any) -> None:
     with pytest.raises(TypeError):
         canonical(replace(ISSUE, reason=secret).document())
 
 
 @given(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text())))
-def test_a_document_has_one_text_in_one_line_whatever_is_in_it(document: dict[str, object]) -> None:
+def test_canonical_text_is_one_line(document: dict[str, object]) -> None:
     text = canonical(document)
     assert text.isascii()
     assert text.isprintable()

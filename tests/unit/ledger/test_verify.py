@@ -11,7 +11,7 @@ import pytest
 from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.config import Settings
 from venue_access.errors import CheckFailed
-from venue_access.ledger.book import Kept
+from venue_access.ledger.book import StoredLedger
 from venue_access.ledger.chain import link
 from venue_access.ledger.local import LocalLedger
 from venue_access.ledger.record import canonical
@@ -19,20 +19,20 @@ from venue_access.ledger.verify import head, read_ledgers, verify
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> list[Kept]:
+def kept(tmp_path: Path) -> list[StoredLedger]:
     ledger = LocalLedger(Settings(inventory=tmp_path, work_directory=tmp_path / "work", root=tmp_path))
     for user in ("alice", "bob", "carol"):
         ledger.append(a_record(recipient=user))
-    return [Kept(ledger, ("unity-dev",))]
+    return [StoredLedger(ledger, ("unity-dev",))]
 
 
 def path(tmp_path: Path) -> Path:
     return tmp_path / "work" / "ledger.jsonl"
 
 
-def test_a_ledger_that_nobody_touched_is_read_without_a_word(kept: list[Kept]) -> None:
+def test_intact_ledger_has_no_warnings(kept: list[StoredLedger]) -> None:
     reading = read_ledgers(kept)
-    assert ([each.recipient for each in reading.records], reading.doubted, reading.warnings) == (
+    assert ([each.recipient for each in reading.records], reading.unverified, reading.warnings) == (
         ["alice", "bob", "carol"],
         [],
         [],
@@ -40,9 +40,7 @@ def test_a_ledger_that_nobody_touched_is_read_without_a_word(kept: list[Kept]) -
     assert verify(kept).notes == []
 
 
-def test_a_forged_token_at_the_end_is_doubted_with_the_record_that_it_does_not_carry(
-    kept: list[Kept], tmp_path: Path
-) -> None:
+def test_forged_last_record_is_unverified(kept: list[StoredLedger], tmp_path: Path) -> None:
     last = json.loads(path(tmp_path).read_text().splitlines()[-1])
     forged = LocalLedger(Settings(inventory=tmp_path, work_directory=tmp_path / "other", root=tmp_path))
     for number in range(last["number"] + 1):
@@ -50,18 +48,18 @@ def test_a_forged_token_at_the_end_is_doubted_with_the_record_that_it_does_not_c
     with path(tmp_path).open("a") as file:
         file.write((tmp_path / "other" / "ledger.jsonl").read_text().splitlines(keepends=True)[-1])
     reading = read_ledgers(kept)
-    assert [each.recipient for each in reading.doubted] == ["carol", "mallory3"]
+    assert [each.recipient for each in reading.unverified] == ["carol", "mallory3"]
     [warning] = reading.warnings
     assert "line 3 (record 3: issue, " in warning
-    assert "or line 4 was put there" in warning
+    assert "or line 4 was inserted" in warning
     with pytest.raises(CheckFailed, match="line 4 "):
         head(kept)
     with pytest.raises(CheckFailed, match=r"mv .*ledger\.jsonl") as raised:
         verify(kept)
-    assert "line 4 was put there" in str(raised.value)
+    assert "line 4 was inserted" in str(raised.value)
 
 
-def test_a_record_of_a_later_version_is_a_warning(kept: list[Kept], tmp_path: Path) -> None:
+def test_record_of_a_later_version_is_a_warning(kept: list[StoredLedger], tmp_path: Path) -> None:
     end = kept[0].store.end()
     document = {**json.loads(link(ISSUE, end)[0]), "kind": "tea"}
     document.pop("hash")
@@ -72,4 +70,4 @@ def test_a_record_of_a_later_version_is_a_warning(kept: list[Kept], tmp_path: Pa
     assert len(reading.records) == 3
     [warning] = reading.warnings
     assert "line 4 (record 4: tea, " in warning
-    assert warning.endswith("cannot be read by this version")
+    assert warning.endswith("is of a later version")

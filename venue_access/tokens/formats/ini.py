@@ -20,7 +20,8 @@ _PROFILE_NAME = re.compile(r"(?!DEFAULT$)[\w./%@:+][\w./%@:+-]{0,127}", re.ASCII
 _REFUSED = re.compile(r"[\x00-\x1f\x7f]|\s[#;]|^\s|\s$|[\u0085\u2028\u2029]")
 
 
-def _check_profile_name(name: str) -> None:
+def check_profile_name(name: str) -> None:
+    """Raise ``UsageError`` if an AWS tool does not accept a profile name."""
     if not _PROFILE_NAME.fullmatch(name):
         raise UsageError(
             f"--profile-name {name!r} is not a name that every AWS tool takes",
@@ -58,4 +59,4 @@ def _write(token: AssumedRole, terms: FormatOptions) -> str:
     return "\n".join([f"[{terms.profile_name}]", f"# until {iso(token.expiration)}", *lines])
 
 
-FORMAT = Format(_write, check_profile_name=_check_profile_name)
+FORMAT = Format(_write, check_profile_name=check_profile_name)

@@ -1,0 +1,218 @@
+"""Use an account: its long-term credentials, an MFA session, or the session of a role."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from venue_access.accounts.account import MFA_SUFFIX, Account
+from venue_access.accounts.cache import CachedSession, CredentialCache, Session
+from venue_access.accounts.shell import region_of
+from venue_access.aws.client import AssumedRole, AwsClient, Credentials
+from venue_access.aws.identity import CHAINED, check_duration_for_caller, role_session_name
+from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, UsageError
+from venue_access.sensitive import ExternalId, Secret
+from venue_access.times import parse_duration
+
+SHORTEST, LONGEST = 900, 129_600
+"""Seconds (AWS STS API reference, GetSessionToken, DurationSeconds)."""
+_CODE = re.compile(r"\d{6}", re.ASCII)
+_PROCESS_TIMEOUT = 120.0  # seconds: the operator may have to touch a hardware key
+_ROLE = re.compile(r"(?P<arn>arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]{1,512}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ActiveCredentials:
+    """Credentials to set in a shell."""
+
+    account_name: str
+    """With ``-MFA-STS`` if they are of an MFA session."""
+    credentials: Credentials
+    expiration: datetime | None
+    region: str
+    role_session_arn: str | None = None
+    """Set if the profile assumes a role."""
+
+
+@dataclass(frozen=True)
+class AccountSession:
+    """An account with the cache of its MFA sessions."""
+
+    account: Account
+    cache: CredentialCache
+    environ: Mapping[str, str]
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+
+    @property
+    def region(self) -> str:
+        return region_of(self.account.region, self.environ)
+
+    def cached(self) -> CachedSession:
+        """Return the MFA session in the cache."""
+        return self.cache.find(self.account, self.account.read_credentials(), self.now())
+
+    def activate(self, session: Session | None) -> ActiveCredentials:
+        """Return the credentials of ``session``, or the long-term ones; for a profile with a role, the role's."""
+        role = self.account.role
+        name = self.account.name + (MFA_SUFFIX if session is not None else "")
+        credentials = self.account.read_credentials() if session is None else session.credentials
+        if role is not None:
+            token = self._assume(credentials, role.arn, role.external_id, role.duration)
+            return ActiveCredentials(name, token.credentials, token.expiration, self.region, token.arn)
+        expiration = None if session is None else session.expiration
+        return ActiveCredentials(name, credentials, expiration, self.region)
+
+    def mfa_device(self) -> str:
+        """Return the serial number of the MFA device: the configured one, the user's, or the one AWS names by default.
+
+        A security key has no codes and is skipped.
+        """
+        if self.account.mfa_serial is not None:
+            return self.account.mfa_serial
+        aws = self._aws(self.account.read_credentials())
+        try:
+            devices = [device for page in aws.pages("iam", "list_mfa_devices") for device in page["MFADevices"]]
+        except (CredentialsError, ConnectionFailed):
+            raise
+        except AwsError:  # many users may list their devices only with MFA
+            devices = []
+        for device in devices:
+            serial: str = device["SerialNumber"]
+            if ":u2f/" not in serial:
+                return serial
+        account_id = self.account.account_id or aws.caller().account_id
+        user = self.account.user or aws.caller().arn.rpartition("/")[2]
+        return f"arn:{self.account.partition}:iam::{account_id}:mfa/{user}"
+
+    def begin_mfa_session(self, serial: str, code: Secret, duration: int) -> Session:
+        """Call GetSessionToken and cache the session.
+
+        :param duration: seconds.
+        :raises UsageError: the account's credentials are not long-term ones.
+        :raises AccessDenied: the code is wrong, was used already, or belongs to another device.
+        """
+        credentials = self.account.read_credentials()
+        aws = self._aws(credentials)
+        if aws.credentials().session_token is not None:
+            raise UsageError(
+                "GetSessionToken requires long-term credentials, not those of a session",
+                hint="use an IAM user's access key",
+            )
+        request = {"DurationSeconds": duration, "SerialNumber": serial, "TokenCode": code.reveal()}
+        try:
+            answer = aws.call("sts", "get_session_token", hide=(code,), **request)["Credentials"]
+        except AccessDenied as error:
+            raise AccessDenied(
+                f"Failed to set MFA token: {error.message}",
+                hint=f"wait for the next code of {serial}; AWS accepts each code once",
+                code=error.code,
+            ) from error
+        keys = Credentials(answer["AccessKeyId"], Secret(answer["SecretAccessKey"]), Secret(answer["SessionToken"]))
+        session = Session(keys, answer["Expiration"].astimezone(timezone.utc))
+        self.cache.store(self.account, credentials, session)
+        return session
+
+    def role_token(
+        self, role: str | None, token: Secret | None, *, external_id: ExternalId | None, duration: int
+    ) -> AssumedRole:
+        """Assume a role with the cached MFA session, or with the long-term credentials if there is none.
+
+        :param role: its name in the account, or its ARN; None takes the profile's.
+        :param token: the session token of the credentials in the environment, which are used instead.
+        :param duration: seconds.
+        :raises UsageError: there is no such role, or there are no credentials in the environment.
+        """
+        own = self.account.role
+        if role is None:
+            if own is None:
+                raise UsageError("--role is required", hint=f"{self.account.name} is not a profile with a role")
+            return self._assume(self._role_credentials(token), own.arn, external_id or own.external_id, duration)
+        match = _ROLE.fullmatch(role)
+        if match is None:
+            raise UsageError(f"--role {role!r} is neither a role's name nor its ARN")
+        credentials = self._role_credentials(token)
+        if not match["arn"]:
+            account_id = self.account.account_id or self._aws(credentials).caller().account_id
+            role = f"arn:{self.account.partition}:iam::{account_id}:role/{role}"
+        return self._assume(credentials, role, external_id, duration)
+
+    def _role_credentials(self, token: Secret | None) -> Credentials:
+        if token is None:
+            session = self.cached().session
+            return self.account.read_credentials() if session is None else session.credentials
+        access_key, secret_key = (self.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+        if not access_key or not secret_key:
+            raise UsageError(
+                "--token requires AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment",
+                hint="omit it to use the cached MFA session",
+            )
+        return Credentials(access_key, Secret(secret_key), token)
+
+    def _assume(
+        self, credentials: Credentials, arn: str, external_id: ExternalId | None, duration: int | None
+    ) -> AssumedRole:
+        aws = self._aws(credentials)
+        if duration is not None and duration > CHAINED:
+            check_duration_for_caller(duration, aws.caller())
+        name = self.account.role.session_name if self.account.role is not None else None
+        return aws.assume_role(
+            arn,
+            name or role_session_name(self.account.user or "operator", self.now()),
+            external_id=external_id,
+            duration=duration,
+        )
+
+    def _aws(self, credentials: Credentials) -> AwsClient:
+        return AwsClient(region=self.region, credentials=credentials)
+
+
+def session_seconds(text: str) -> int:
+    """Return the seconds of a session's ``--duration``.
+
+    :raises UsageError: AWS does not accept that duration.
+    """
+    total = parse_duration(text, "--duration")
+    if not SHORTEST <= total <= LONGEST:
+        raise UsageError(f"--duration {text} is {total} s; AWS accepts 900 s (15m) to 129600 s (36h) for a session")
+    return total
+
+
+def is_mfa_code(text: str) -> bool:
+    """Return whether a text is an MFA code: six digits (AWS STS API reference, GetSessionToken, TokenCode)."""
+    return _CODE.fullmatch(text) is not None
+
+
+def parse_mfa_code(text: str) -> Secret:
+    """Return an MFA code.
+
+    :raises UsageError: it is not six digits; the message does not show it.
+    """
+    code = Secret(text.strip())
+    if not is_mfa_code(code.reveal()):
+        raise UsageError("invalid MFA code: expected six digits")
+    return code
+
+
+def run_mfa_process(command: str) -> Secret:
+    """Return the MFA code that a profile's ``mfa_process`` prints; the command runs without a shell.
+
+    :raises UsageError: it fails, or prints something else.
+    """
+    name = command.split(" ", 1)[0]
+    try:
+        words = shlex.split(command) or [""]
+        done = subprocess.run(words, stdout=subprocess.PIPE, timeout=_PROCESS_TIMEOUT, check=False, close_fds=True)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "unbalanced quotes"
+        raise UsageError(f"cannot run mfa_process {name!r}: {reason}", hint="correct it in ~/.aws/config") from error
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"mfa_process {name!r} did not end within {_PROCESS_TIMEOUT:.0f} s") from None
+    code = Secret(done.stdout.decode("ascii", "replace").strip())
+    if done.returncode != 0 or not is_mfa_code(code.reveal()):
+        what = f"exited with {done.returncode}" if done.returncode else "did not print six digits"
+        raise UsageError(f"mfa_process {name!r} {what}", hint="run it by hand, or pass the code with --code")
+    return code
