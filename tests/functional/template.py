@@ -34,6 +34,8 @@ def _hosts(kms_key: str) -> dict[str, dict[str, Any]]:
         "proof-dev": {"kms_key_arns": [kms_key]},
         "issuer-dev": ISSUER_VARIABLES,
         "tagging-dev": TAGGING_VARIABLES,
+        "mfa-dev": {"require_mfa": True},
+        "open-dev": {"trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"], "users": {"alice": None}},
         "deleted-dev": {},
         "scope-one": {},
         "scope-two": {},
@@ -57,7 +59,9 @@ def make_template(folder: Path) -> Path:
             key = kit.root().call("kms", "create_key")["KeyMetadata"]
             kit.root().call("kms", "create_alias", AliasName=KEY_ALIAS, TargetKeyId=key["KeyId"])
             kit.write_inventory(_hosts(key["Arn"]))
-            kit.done("provision", "--limit", "all")
+            result = kit.done("provision", "--limit", "all")
+            (kit.folder / "out").write_text(result.out)
+            (kit.folder / "err").write_text(result.err)
             hang_up()
             aws_emulator(work_directory).down()
             marker.touch()

@@ -123,6 +123,7 @@ def test_the_readme_shows_the_three_tasks_and_the_two_scripts() -> None:
     assert all(os.access(CHECKOUT / script, os.X_OK) for script in scripts)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("shown_in_the_readme")
 def test_a_second_run_changes_nothing_as_the_readme_says(reader: Reader) -> None:
     code, output = reader.types("invoke provision --venue unity-dev")
