@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.functional.kit import Kit, emulated, hang_up, new_venue
 from tests.functional.live_role import Role, provisioned_role
 from tests.functional.proxy import Proxy, proxy_before
+from tests.functional.template import SHARED, SHARED_VARIABLES, TRUST, copy_template, kill_emulator, make_template
+from tests.functional.trust import VenueTrust
 from venue_access.emulator.server import aws_emulator
 
 TOGETHER = {
@@ -25,14 +28,20 @@ TOGETHER = {
 
 
 @pytest.fixture(scope="session")
-def work_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A work directory whose AWS emulator runs as long as the tests of this worker do."""
-    folder = tmp_path_factory.mktemp("work")
-    local = aws_emulator(folder)
-    local.up()
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work directory with provisioned venues, to copy. All workers of a run share it."""
+    folder = tmp_path_factory.getbasetemp()
+    return make_template(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(scope="session")
+def work_directory(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Path]:
+    """A copy of the template whose AWS emulator runs as long as this worker's tests."""
+    folder = tmp_path_factory.mktemp("shared") / "work"
+    copy_template(template, folder)
     yield folder
     hang_up()
-    local.down()
+    aws_emulator(folder).down()
 
 
 @pytest.fixture
@@ -51,12 +60,33 @@ def venue(kit: Kit) -> str:
 
 @pytest.fixture(scope="session")
 def provisioned(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str]:
-    """A venue that is provisioned, to be looked at and issued from but not changed."""
-    kit, name = Kit(tmp_path_factory.mktemp("provisioned"), work_directory), "shared-dev"
-    users = {"alice": {"email": "alice@example.org"}, "bob": None}
-    kit.write_inventory({name: emulated(name, users=users)})
-    kit.done("provision")
-    return kit, name
+    """A provisioned venue that tests read and issue tokens for, but do not change."""
+    kit = Kit(tmp_path_factory.mktemp("provisioned"), work_directory)
+    kit.write_inventory({SHARED: emulated(SHARED, **SHARED_VARIABLES)})
+    return kit, SHARED
+
+
+@pytest.fixture
+def provisioned_copy(tmp_path: Path, template: Path) -> Iterator[tuple[Kit, str]]:
+    """A provisioned venue of one test, which may change and destroy it, on an AWS emulator of that test."""
+    kit = Kit(tmp_path, tmp_path / "copy")
+    copy_template(template, kit.work_directory)
+    kit.write_inventory({SHARED: emulated(SHARED, **SHARED_VARIABLES)})
+    yield kit, SHARED
+    kill_emulator(kit.work_directory)
+
+
+@pytest.fixture(scope="session")
+def shared_trust(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> VenueTrust:
+    """The venue whose trust policy tests change: use ``trust``."""
+    return VenueTrust.provisioned(Kit(tmp_path_factory.mktemp("trust"), work_directory), TRUST)
+
+
+@pytest.fixture
+def trust(shared_trust: VenueTrust) -> VenueTrust:
+    """A provisioned venue in its first state: stable, with an external ID that the test knows."""
+    shared_trust.reset()
+    return shared_trust
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +100,13 @@ def role(shared_role: Role) -> Iterator[Role]:
     """The role, put right again after the test."""
     yield shared_role
     shared_role.restore()
+
+
+@pytest.fixture
+def proxy_of_copy(provisioned_copy: tuple[Kit, str]) -> Iterator[Proxy]:
+    """A proxy before the AWS emulator of ``provisioned_copy``."""
+    with proxy_before(aws_emulator(provisioned_copy[0].work_directory).endpoint()) as running:
+        yield running
 
 
 @pytest.fixture

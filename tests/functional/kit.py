@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.functional.fork_server import can_fork, run_forked
 from venue_access.aws.client import AwsClient, Credentials, Endpoint
 from venue_access.emulator.server import aws_emulator
 from venue_access.sensitive import Secret
@@ -88,6 +89,10 @@ class Kit:
 
     def __call__(self, *arguments: str, typed: str = "", timeout: float = 300, **environment: str) -> Result:
         """Run a command to its end; ``typed`` is its standard input."""
+        whole = {**self.environment, **environment}
+        if can_fork(whole):
+            command = ("--search-root", str(CHECKOUT), *arguments)
+            return Result(*run_forked(command, typed=typed, folder=self.folder, environment=whole, timeout=timeout))
         with self.start(*arguments, **environment) as process:
             try:
                 out, err = process.communicate(typed, timeout=timeout)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, Result, emulated
+from tests.functional.template import KEY_ALIAS
 
 VENUE, BUCKET = "proof-dev", "proof-dev-data"
 ROLE = "unity-proof-dev-sts"
@@ -78,14 +79,13 @@ class Role:
 
 def provisioned_role(kit: Kit) -> Role:
     """The role of a venue that has everything, and neighbours."""
-    key = kit.root().call("kms", "create_key")["KeyMetadata"]["Arn"]
+    key = kit.root().call("kms", "describe_key", KeyId=KEY_ALIAS)["KeyMetadata"]["Arn"]
     hosts = {
         VENUE: emulated(VENUE, kms_key_arns=[key], users={"alice": None}),
         OTHER: emulated(OTHER, account_id=OTHER_ACCOUNT),
         NEAR: emulated(NEAR),
     }
     kit.write_inventory(hosts)
-    kit.done("provision", "--venue", VENUE)
     root = kit.root()
     live, parameter = root.role(ROLE), root.parameter(PARAMETER)
     assert live is not None

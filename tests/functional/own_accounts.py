@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.functional.fork_server import run_forked
 from tests.functional.kit import CHECKOUT, Result
 from venue_access.aws.client import AwsClient, Credentials, Endpoint
 from venue_access.sensitive import Secret
@@ -43,18 +42,11 @@ class Home:
 
     def __call__(self, *arguments: str, typed: str = "", environment: Mapping[str, str] | None = None) -> Result:
         """Run a command of the kit."""
-        done = subprocess.run(
-            [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *arguments],
-            input=typed,
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env={**self.environment, **(environment or {})},
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Result(done.returncode, done.stdout, done.stderr)
+        whole = {**self.environment, **(environment or {})}
+        command = ("--search-root", str(CHECKOUT), *arguments)
+        result = Result(*run_forked(command, typed=typed, folder=self.folder, environment=whole, timeout=60))
+        assert "Traceback" not in result.err, result.err
+        return result
 
     def keys(self, name: str) -> list[str]:
         """Return the long-term access key ID and secret of an account."""

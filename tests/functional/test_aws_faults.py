@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from tests.functional.faults import PASSING, Fault, always, at_random, first
-from tests.functional.guard import FIRST, KNOWN, Guard
 from tests.functional.kit import Kit, Result, emulated
 from tests.functional.lagging_iam import LaggingIam
 from tests.functional.processes import left_in
 from tests.functional.proxy import Proxy
+from tests.functional.template import TRUST
 from tests.functional.test_provision import REST, role_of
 from tests.functional.test_terraform_faults import the_root
+from tests.functional.trust import FIRST, KNOWN
+from tests.functional.trust import VenueTrust as Guard
 from venue_access.errors import TerraformError
 
-VENUE = "faulty-dev"
+VENUE = TRUST
 COMMANDS = {
     "issue-token": ("--user", "alice"),
     "status": (),

@@ -84,6 +84,7 @@ def test_an_index_out_of_reach_is_one_clear_message(installed: Checkout) -> None
     assert "Traceback" not in said
 
 
+@pytest.mark.soak
 def test_an_environment_whose_python_has_gone_is_made_anew(fresh: Checkout) -> None:
     (fresh.path / ".venv" / "bin").mkdir(parents=True)
     (fresh.path / ".venv" / "bin" / "python").symlink_to("/nowhere/python3")
@@ -103,6 +104,7 @@ def test_a_killed_run_is_repaired_by_the_next(fresh: Checkout) -> None:
     killed.communicate()
 
 
+@pytest.mark.soak
 def test_two_at_once_make_one_environment(fresh: Checkout) -> None:
     both = [fresh.start(), fresh.start()]
     said = [process.communicate(timeout=60)[1] for process in both]

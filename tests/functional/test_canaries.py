@@ -141,17 +141,21 @@ def issuer(tmp_path: Path, work_directory: Path) -> Issuer:
     return Issuer(kit, name, identity)
 
 
-def test_two_hundred_tokens_leave_no_trace_of_a_secret(issuer: Issuer) -> None:
+@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.soak)])
+def test_tokens_leave_no_trace_of_a_secret(issuer: Issuer, times: int) -> None:
+    """Of forty tokens, and in the soak of two hundred."""
     issuer.run("provision")
     external_id = stored_id(issuer.kit, issuer.venue)
     issuer.confidential.add(external_id)
-    issuer.issue([f"plain{number}" for number in range(100)])
-    issuer.issue([f"file{number}" for number in range(40)], "--out", "plain")
-    issuer.issue([f"encrypted{number}" for number in range(30)], "--encrypt", "--out", "encrypted")
-    issuer.issue([f"scope{number}" for number in range(20)], "--read-only", "--s3-prefix", "in", "--source-ip", "::1")
-    issuer.issue([f"given{number}" for number in range(10)], "--external-id", "-", typed=external_id)
+    issuer.issue([f"plain{number}" for number in range(10 * times)])
+    issuer.issue([f"file{number}" for number in range(4 * times)], "--out", "plain")
+    issuer.issue([f"encrypted{number}" for number in range(3 * times)], "--encrypt", "--out", "encrypted")
+    issuer.issue(
+        [f"scope{number}" for number in range(2 * times)], "--read-only", "--s3-prefix", "in", "--source-ip", "::1"
+    )
+    issuer.issue([f"given{number}" for number in range(times)], "--external-id", "-", typed=external_id)
     issuer.tokens += [issuer.opened(path) for path in sorted(issuer.handed_over)]
-    assert len(issuer.secrets()) == 400
+    assert len(issuer.secrets()) == 2 * 20 * times
 
     wrong = f"{external_id[:-4]}-not"
     issuer.confidential.add(wrong)

@@ -67,32 +67,39 @@ def run(kit: Kit, command: Sequence[str], typed: str = "") -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def test_no_debug_switch_shows_a_credential_or_an_external_id(loud: Kit, provisioned: tuple[Kit, str]) -> None:
+@pytest.mark.parametrize("all_commands", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_no_debug_switch_shows_a_credential_or_an_external_id(
+    loud: Kit, provisioned: tuple[Kit, str], all_commands: bool
+) -> None:
+    """All switches at once, with one command of each kind; in the soak with each way to give an external ID."""
     _, venue = provisioned
     external_id = stored_id(loud, venue)
     at = ("--venue", venue)
     issue = ("issue-token", "--user", "alice", *at)
     process = (str(PROGRAMS / "venue-access-credentials"), *at, "--user", "alice")
+    reason = ("--reason", f"her ID is {external_id}")
     printed = [
-        run(loud, [*KIT, "--debug", *issue]),
-        run(loud, [*OURS, *issue, "--external-id", "-", "--debug"], external_id),
-        run(loud, [*OURS, "--debug", *issue, "--external-id", external_id]),
-        run(loud, [*OURS, "--debug", *issue, f"--external-id={external_id}"]),
-        run(loud, [*OURS, "--debug", *issue, "--reason", f"her ID is {external_id}"]),
+        run(loud, [*OURS, "--debug", *issue, "--external-id", external_id, *reason]),
         run(loud, [sys.executable, "-X", "dev", "-v", *process]),
     ]
-    checks = [
-        run(loud, [*KIT, "--debug", "provision", *at, "verify", *at, "status", *at]),
-        run(loud, [*KIT, *issue, "--external-id", "wrong-external-id"]),
-    ]
-    assert [each.code for each in printed] == [0] * 6, printed[-1].err[-2000:]
-    assert [each.code for each in checks] == [0, 5], checks[0].err[-2000:]
-    assert "invoke" in printed[1].err  # Invoke's own debug log is there
+    checks = [run(loud, [*KIT, *issue, "--external-id", "wrong-external-id"])]
+    if all_commands:
+        printed += [
+            run(loud, [*KIT, "--debug", *issue]),
+            run(loud, [*OURS, *issue, "--external-id", "-", "--debug"], external_id),
+            run(loud, [*OURS, "--debug", *issue, f"--external-id={external_id}"]),
+            run(loud, [*OURS, "--debug", *issue, *reason]),
+        ]
+    planned = ("provision", *at, "verify", *at, "status", *at) if all_commands else ("provision", "--check", *at)
+    checks.append(run(loud, [*KIT, "--debug", *planned]))
+    assert [each.code for each in printed] == [0] * len(printed), printed[-1].err[-2000:]
+    assert [each.code for each in checks] == [5, 0], checks[1].err[-2000:]
+    assert "invoke" in printed[0].err  # Invoke's own debug log is there
 
     tokens: list[dict[str, Any]] = [json.loads(each.out[each.out.index("{") :]) for each in printed]
     credentials = [token.get("Credentials", token) for token in tokens]
     canaries = {keys[name] for keys in credentials for name in ("SecretAccessKey", "SessionToken")}
-    assert len(canaries) == 12
+    assert len(canaries) == 2 * len(printed)
     canaries |= {external_id, "her ID is"}
     said = [each.err.encode() for each in (*printed, *checks)] + [each.out.encode() for each in checks]
     assert found(canaries, *said) == set()

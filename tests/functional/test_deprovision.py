@@ -27,8 +27,8 @@ def is_gone(kit: Kit, venue: str) -> bool:
     )
 
 
-def test_a_venue_is_taken_away_once_it_is_confirmed_and_its_bucket_stays(kit: Kit, venue: str) -> None:
-    kit.done("provision")
+def test_venue_is_destroyed_once_it_is_confirmed_and_its_bucket_stays(provisioned_copy: tuple[Kit, str]) -> None:
+    kit, venue = provisioned_copy
     kit.root().call("s3", "put_object", Bucket=f"{venue}-data", Key="kept", Body=b"x")
 
     unconfirmed = kit("deprovision", "--venue", venue)
@@ -70,8 +70,8 @@ def at_a_terminal(kit: Kit, typed: str, *arguments: str) -> subprocess.Completed
         os.close(theirs)
 
 
-def test_a_venue_whose_state_is_lost_is_not_half_taken_away(kit: Kit, venue: str) -> None:
-    kit.done("provision")
+def test_venue_whose_state_is_lost_is_not_partly_destroyed(provisioned_copy: tuple[Kit, str]) -> None:
+    kit, venue = provisioned_copy
     state = kit.work_directory / "stacks" / venue / "terraform.tfstate"
     part = json.loads(state.read_text())
     part["resources"] = [each for each in part["resources"] if each["type"] == "aws_ssm_parameter"]

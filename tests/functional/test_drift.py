@@ -10,10 +10,12 @@ from pathlib import Path
 from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, emulated, new_venue
 
 
-def test_what_differs_is_told_attribute_by_attribute_and_ansible_sees_what_is_there(kit: Kit) -> None:
-    there, absent = new_venue(), new_venue()
+def test_drift_is_shown_by_attribute_and_ansible_lists_the_provisioned_venues(
+    provisioned_copy: tuple[Kit, str],
+) -> None:
+    kit, there = provisioned_copy
+    absent = new_venue()
     kit.write_inventory({there: emulated(there, tags={"Team": "ops"}), absent: emulated(absent)})
-    kit.done("provision", "--venue", there)
     role = f"unity-{there}-sts"
     kit.root().call("iam", "tag_role", RoleName=role, Tags=[{"Key": "Team", "Value": "by-hand"}])
 

@@ -21,6 +21,7 @@ COMMANDS = (
     ("provision", "--limit", "all"),
     ("inventory.provisioned",),
 )
+HOSTILE = hostile.everything()
 TELLING = (
     "unsafe laughs, hosts", "many items, hosts", "a python object, hosts", "an escape sequence in a slip, hosts",
     "a JSON surrogate, hosts", "noise, group", "UTF-16, host", "diamonds, hosts", "a link to passwd",
@@ -31,7 +32,7 @@ TELLING = (
 
 def cases() -> list[object]:
     """Each case with one of the commands: the telling ones, and for the soak a part of the others."""
-    others = random.Random(3).sample(sorted(hostile.everything().keys() - set(TELLING)), 250)
+    others = random.Random(3).sample(sorted(HOSTILE.keys() - set(TELLING)), 250)
     marked = [(name, ()) for name in TELLING] + [(name, (pytest.mark.soak,)) for name in others]
     return [
         pytest.param(name, command, marks=marks)
@@ -69,5 +70,5 @@ def check(result: Result, kit: Kit) -> None:
 
 @pytest.mark.parametrize(("name", "command"), cases())
 def test_a_command_refuses_a_hostile_inventory_and_does_nothing(name: str, command: tuple[str, ...], here: Kit) -> None:
-    hostile.everything()[name](here.folder.parent / "inventory")
+    HOSTILE[name](here.folder.parent / "inventory")
     check(here(*command, timeout=60), here)

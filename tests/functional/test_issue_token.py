@@ -18,6 +18,7 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, emulated, new_venue
 from tests.functional.proxy import Proxy
+from tests.functional.template import ISSUER_VARIABLES, TAGGING_VARIABLES
 from venue_access.aws.client import AwsClient, Credentials
 from venue_access.emulator.server import aws_emulator
 from venue_access.inventory.model import emulator_operator_arn
@@ -137,12 +138,9 @@ class TestTheToken:
         assert len(names) == 3
         assert all(re.fullmatch(r"a{38}-\d{8}T\d{6}Z-[0-9a-f]{8}", name) for name in names)
 
-    def test_it_names_the_recipient_as_source_and_in_tags_where_the_venue_wants_that(
-        self, kit: Kit, venue: str
-    ) -> None:
-        wanted = {"source_identity": True, "session_tags": {"Purpose": "testing"}}
-        kit.write_inventory({venue: emulated(venue, **wanted)})
-        kit.done("provision")
+    def test_it_names_the_recipient_as_source_and_in_tags_where_the_venue_wants_that(self, kit: Kit) -> None:
+        venue = "tagging-dev"
+        kit.write_inventory({venue: emulated(venue, **TAGGING_VARIABLES)})
         token = kit.done("issue-token", "--user", "carol").document()
         kit.session(token).call("s3", "list_objects_v2", Bucket=f"{venue}-data")
         # Where the trust policy does not let a session be tagged, AWS refuses the call as a whole.
@@ -258,26 +256,19 @@ class TestTheExternalId:
     def test_nothing_on_standard_input_is_a_malformed_one(self, provisioned: tuple[Kit, str]) -> None:
         assert "(0 characters)" in refused(provisioned[0], "--user", "alice", "--external-id", "-", code=2)
 
-    def test_another_venues_does_not_open_this_one(self, kit: Kit, venue: str, provisioned: tuple[Kit, str]) -> None:
-        kit.done("provision")
-        refused(provisioned[0], "--user", "alice", "--external-id", stored_id(kit, venue), code=5)
+    def test_another_venues_does_not_open_this_one(self, provisioned: tuple[Kit, str]) -> None:
+        kit, _ = provisioned
+        refused(kit, "--user", "alice", "--external-id", stored_id(kit, "scope-one"), code=5)
 
 
 @pytest.fixture(scope="module")
 def issuer_venue(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str, str]:
     """A venue as on real AWS, reached with the keys of the environment: it trusts the IAM user ``issuer`` alone."""
     kit, name = Kit(tmp_path_factory.mktemp("issuer"), work_directory), "issuer-dev"
-    user = f"arn:aws:iam::{ACCOUNT}:user/issuer"
     endpoint = aws_emulator(work_directory).endpoint()
-    variables = {
-        "emulator": False,
-        "aws_endpoint_url": endpoint.url,
-        "trusted_principals": [user, f"arn:aws:iam::{OTHER_ACCOUNT}:root"],
-        "max_session_duration": 7200,
-    }
-    kit.write_inventory({name: emulated(name, **variables)})
+    real = {"emulator": False, "aws_endpoint_url": endpoint.url}
+    kit.write_inventory({name: emulated(name, **real, **ISSUER_VARIABLES)})
     kit.environment["AWS_CA_BUNDLE"] = str(endpoint.ca_file)
-    kit.done("provision", AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="test")
     return kit, name, f"arn:aws:iam::{ACCOUNT}:role/unity-issuer-dev-sts"
 
 
@@ -403,8 +394,9 @@ class TestTheVenue:
         assert f"{venue} is not provisioned" in err
         assert f"invoke provision --venue {venue}" in err
 
-    def test_a_role_that_is_gone_is_told(self, kit: Kit, venue: str) -> None:
-        kit.done("provision")
+    def test_a_role_that_is_gone_is_told(self, kit: Kit) -> None:
+        venue = "deleted-dev"
+        kit.write_inventory({venue: emulated(venue)})
         role, root = f"unity-{venue}-sts", kit.root()
         for policy in root.attached_policies(role):
             root.call("iam", "detach_role_policy", RoleName=role, PolicyArn=policy)

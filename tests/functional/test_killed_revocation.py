@@ -85,7 +85,7 @@ def test_run_again_for_a_session_it_leaves_one_policy_with_one_record(
     assert (works(provisioned, token), state(kit, token)) == (False, "revoked")
 
 
-@pytest.mark.parametrize("flags", [("--user", "alice"), ("--all",)])
+@pytest.mark.parametrize("flags", [("--user", "alice"), pytest.param(("--all",), marks=pytest.mark.soak)])
 def test_run_again_for_a_user_or_all_it_leaves_the_newer_policy_and_a_record_of_each(
     flags: tuple[str, ...], provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy
 ) -> None:

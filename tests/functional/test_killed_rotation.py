@@ -12,31 +12,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.guard import FIRST, Guard
-from tests.functional.kit import Kit, emulated
+from tests.functional.kit import emulated
 from tests.functional.proxy import Proxy
+from tests.functional.trust import FIRST, VenueTrust
 
 WRITES = ["UpdateAssumeRolePolicy", "PutParameter", "UpdateAssumeRolePolicy"]
 """What a rotation writes; that it is just this is tested below."""
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Guard:
-    """A venue that is provisioned once."""
-    return Guard.provisioned(Kit(tmp_path_factory.mktemp("killed"), work_directory), "killed-dev")
-
-
 @pytest.fixture
-def guard(shared: Guard, proxy: Proxy) -> Guard:
-    """It in its first state, reached through the proxy."""
-    shared.reset()
-    shared.kit.write_inventory({shared.venue: emulated(shared.venue, aws_endpoint_url=proxy.url)})
-    return shared
+def trust(shared_trust: VenueTrust, proxy: Proxy) -> VenueTrust:
+    """The venue in its first state, through the proxy."""
+    shared_trust.reset()
+    variables = emulated(shared_trust.venue, aws_endpoint_url=proxy.url)
+    shared_trust.kit.write_inventory({shared_trust.venue: variables})
+    return shared_trust
 
 
-def kill_at(number: int, guard: Guard, proxy: Proxy) -> None:
+def kill_at(number: int, trust: VenueTrust, proxy: Proxy) -> None:
     """Rotate, and SIGKILL the kit when AWS has carried out a write and before the kit hears of it."""
-    process = guard.kit.start("rotate-external-id")
+    process = trust.kit.start("rotate-external-id")
 
     def kill(count: int, operation: str) -> None:
         if distinct(proxy.writes) == WRITES[:number]:
@@ -84,30 +79,30 @@ def gone(folder: Path) -> bool:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_rotation_that_is_killed_at_a_write_is_completed_by_the_next(number: int, guard: Guard, proxy: Proxy) -> None:
-    kill_at(number, guard, proxy)
-    token = guard.kit.done("issue-token", "--user", "alice").document()
-    guard.kit.session(token).call("s3", "list_objects_v2", Bucket=f"{guard.venue}-data")
-    published = guard.published()
-    assert published in guard.accepted().values()
-    assert gone(guard.kit.work_directory / "stacks" / guard.venue)
+def test_rotation_killed_at_a_write_resumes(number: int, trust: VenueTrust, proxy: Proxy) -> None:
+    kill_at(number, trust, proxy)
+    token = trust.kit.done("issue-token", "--user", "alice").document()
+    trust.kit.session(token).call("s3", "list_objects_v2", Bucket=f"{trust.venue}-data")
+    published = trust.published()
+    assert published in trust.accepted().values()
+    assert gone(trust.kit.work_directory / "stacks" / trust.venue)
 
     proxy.forget()
-    result = guard.kit.done("rotate-external-id", "--finish", "--json")
+    result = trust.kit.done("rotate-external-id", "--finish", "--json")
     assert json.loads(result.out)["complete"] is True
     assert distinct(proxy.writes) == WRITES[number:]  # what was done is not done again
-    guard.check_stable(FIRST)
+    trust.check_stable(FIRST)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("after", [0.3 * step for step in range(1, 41)])
-def test_a_rotation_that_is_killed_at_any_moment_is_completed_by_the_next(after: float, guard: Guard) -> None:
-    with guard.kit.start("rotate-external-id") as process:
+def test_rotation_killed_at_any_moment_resumes(after: float, trust: VenueTrust) -> None:
+    with trust.kit.start("rotate-external-id") as process:
         try:
             process.wait(after)
         except subprocess.TimeoutExpired:
             process.kill()
-    guard.kit.done("issue-token", "--user", "alice")
-    guard.kit.done("rotate-external-id")
-    guard.check_stable(FIRST)
-    assert gone(guard.kit.work_directory / "stacks" / guard.venue)
+    trust.kit.done("issue-token", "--user", "alice")
+    trust.kit.done("rotate-external-id")
+    trust.check_stable(FIRST)
+    assert gone(trust.kit.work_directory / "stacks" / trust.venue)

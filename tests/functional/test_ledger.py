@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, Kit, emulated, new_venue
+from tests.functional.kit import ACCOUNT, Kit, emulated
 from tests.functional.proxy import Proxy
+from tests.functional.template import SHARED
 from tests.functional.test_issue_token import iam_user, stored_id
 from venue_access.config import Settings
 from venue_access.emulator.server import aws_emulator
@@ -259,10 +260,9 @@ class TestMeddling:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> tuple[Kit, str]:
-    """A venue whose ledger is in S3, provisioned."""
-    kit, name = Kit(tmp_path_factory.mktemp("s3"), work_directory), new_venue()
+    """The provisioned venue with its ledger in S3."""
+    kit, name = Kit(tmp_path_factory.mktemp("s3"), work_directory), SHARED
     kit.write_inventory({name: emulated(name, ledger={"s3": {"bucket": f"{name}-ledger", "prefix": "kit"}})})
-    kit.done("provision")
     return kit, name
 
 

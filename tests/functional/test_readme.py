@@ -121,6 +121,7 @@ def test_readme_shows_commands_and_scripts() -> None:
     assert all(os.access(CHECKOUT / script, os.X_OK) for script in scripts)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("shown_in_the_readme")
 def test_second_run_changes_nothing(reader: Reader) -> None:
     code, output = reader.types("invoke provision --venue unity-dev")

@@ -13,14 +13,15 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, Result, emulated
 from tests.functional.proxy import Proxy
+from tests.functional.template import SHARED
 from venue_access.emulator.server import aws_emulator
 from venue_access.errors import AccessDenied
 from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as denies
 from venue_access.policies.documents import REVOCATION_PREFIX
 
-VENUE = "revoked-dev"
-ROLE = "unity-revoked-dev-sts"
+VENUE = SHARED
+ROLE = "unity-shared-dev-sts"
 USERS = dict.fromkeys(("alice", "alice-b", "alice-20", "bob"))
 STATEMENT = {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}
 DENY = {"Version": "2012-10-17", "Statement": [STATEMENT]}
@@ -28,10 +29,9 @@ DENY = {"Version": "2012-10-17", "Statement": [STATEMENT]}
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Kit:
-    """Where the tokens are issued."""
+    """The machine that issues the tokens."""
     kit = Kit(tmp_path_factory.mktemp("issuer"), work_directory)
     kit.write_inventory({VENUE: emulated(VENUE, users=USERS)})
-    kit.done("provision")
     return kit
 
 
@@ -43,7 +43,12 @@ def kit(issuer: Kit, tmp_path: Path) -> Iterator[Kit]:
     kit.write_inventory({VENUE: as_if_real(endpoint.url)})
     operator = issuer.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").credentials
     kit.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
+    remove_revocations(issuer)  # of other tests
     yield kit
+    remove_revocations(issuer)
+
+
+def remove_revocations(issuer: Kit) -> None:
     for name in on_the_role(issuer):
         inline_policies.remove(issuer.root(), ROLE, name)
 

@@ -9,27 +9,13 @@ import signal
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
-from tests.functional.guard import KNOWN, Guard
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, Result, emulated
 from tests.functional.proxy import Proxy
+from tests.functional.trust import KNOWN, VenueTrust
 from venue_access.inventory.model import emulator_operator_arn
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Guard:
-    """A venue that is provisioned once."""
-    return Guard.provisioned(Kit(tmp_path_factory.mktemp("rotated"), work_directory), "rotated-dev")
-
-
-@pytest.fixture
-def guard(shared: Guard) -> Guard:
-    """It in its first state: stable, with an ID that is known here."""
-    shared.reset()
-    return shared
 
 
 def rotate(kit: Kit, *arguments: str, code: int = 0) -> Result:
@@ -50,21 +36,20 @@ def refused(kit: Kit, *arguments: str, code: int = 2) -> str:
 
 
 class TestEveryRow:
-    def test_stable_becomes_stable_with_another_id(self, guard: Guard) -> None:
-        result = rotate(guard.kit)
-        assert result.out == f"{guard.venue}: the external ID was rotated\n"
-        new = guard.check_stable(KNOWN[0])
+    def test_stable_becomes_stable_with_another_id(self, trust: VenueTrust) -> None:
+        result = rotate(trust.kit)
+        assert result.out == f"{trust.venue}: the external ID was rotated\n"
+        new = trust.check_stable(KNOWN[0])
         assert new not in result.err
-        assert guard.kit.done("provision").out.split()[3] == "changed=0"
 
     @pytest.mark.soak
-    def test_announced_goes_on_with_the_same_id_and_without_terraform_state(self, guard: Guard) -> None:
+    def test_announced_goes_on_with_the_same_id_and_without_terraform_state(self, trust: VenueTrust) -> None:
         first, second, _ = KNOWN
-        guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
-        shutil.rmtree(guard.kit.work_directory / "stacks" / guard.venue)
-        document = json.loads(rotate(guard.kit, "--json").out)
+        trust.write_trust(trust.statement("Current", first), trust.statement("Incoming", second))
+        shutil.rmtree(trust.kit.work_directory / "stacks" / trust.venue)
+        document = json.loads(rotate(trust.kit, "--json").out)
         assert document == {
-            "venue": guard.venue,
+            "venue": trust.venue,
             "began": "announced",
             "ended": "stable",
             "steps": [
@@ -75,69 +60,70 @@ class TestEveryRow:
             "complete": True,
             "grace_until": None,
         }
-        assert guard.check_stable(first) == second
+        assert trust.check_stable(first) == second
 
-    def test_a_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, guard: Guard) -> None:
+    def test_a_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, trust: VenueTrust) -> None:
         first, second, _ = KNOWN
-        guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
-        guard.put(second)
-        document = json.loads(rotate(guard.kit, "--grace", "24h", "--json").out)  # the first that knows of an end
+        trust.write_trust(trust.statement("Current", first), trust.statement("Incoming", second))
+        trust.put(second)
+        document = json.loads(rotate(trust.kit, "--grace", "24h", "--json").out)  # the first that knows of an end
         until = datetime.strptime(document["grace_until"], "%Y-%m-%dT%H:%M:%S%z")
         assert abs(until - datetime.now(timezone.utc) - timedelta(hours=24)) < timedelta(minutes=10)
-        assert guard.grace_tag() == document["grace_until"]
+        assert trust.grace_tag() == document["grace_until"]
         for flags in ((), ("--repair",)):
-            refused = guard.kit("rotate-external-id", "--venue", guard.venue, *flags)
+            refused = trust.kit("rotate-external-id", "--venue", trust.venue, *flags)
             assert (refused.code, refused.out) == (2, "")
             assert f"the old external ID is accepted until {until:%Y-%m-%d %H:%M} UTC" in refused.err
-            assert f"invoke rotate-external-id --venue {guard.venue} --finish" in refused.err
-        assert f"(grace period until {until:%Y-%m-%d %H:%M} UTC)" in guard.kit.done("status").out
-        assert guard.kit.done("status", "--json").document()["venues"][guard.venue]["grace_until"] == guard.grace_tag()
-        assert "changed=0 " in guard.kit.done("provision").out
-        assert guard.grace_tag() == document["grace_until"]
-        assert guard.accepted() == {"Current": first, "Incoming": second}
-        rotate(guard.kit, "--grace", "0")  # it is over now, so that a plain run completes it
-        assert rotate(guard.kit).out == f"{guard.venue}: the external ID was rotated\n"
-        assert guard.check_stable(first) == second
-        assert guard.grace_tag() is None
-        assert guard.kit.done("status", "--json").document()["venues"][guard.venue]["grace_until"] is None
+            assert f"invoke rotate-external-id --venue {trust.venue} --finish" in refused.err
+        assert f"(grace period until {until:%Y-%m-%d %H:%M} UTC)" in trust.kit.done("status").out
+        assert trust.kit.done("status", "--json").document()["venues"][trust.venue]["grace_until"] == trust.grace_tag()
+        assert "changed=0 " in trust.kit.done("provision").out
+        assert trust.grace_tag() == document["grace_until"]
+        assert trust.accepted() == {"Current": first, "Incoming": second}
+        rotate(trust.kit, "--grace", "0")  # it is over now, so that a plain run completes it
+        assert rotate(trust.kit).out == f"{trust.venue}: the external ID was rotated\n"
+        assert trust.check_stable(first) == second
+        assert trust.grace_tag() is None
+        assert trust.kit.done("status", "--json").document()["venues"][trust.venue]["grace_until"] is None
 
     @pytest.mark.soak
-    def test_a_grace_period_stops_at_published_and_provision_leaves_it_until_finish(self, guard: Guard) -> None:
+    def test_a_grace_period_stops_at_published_and_provision_leaves_it_until_finish(self, trust: VenueTrust) -> None:
         first = KNOWN[0]
-        assert "--finish" in rotate(guard.kit, "--grace", "24h").out
-        second = guard.published()
+        assert "--finish" in rotate(trust.kit, "--grace", "24h").out
+        second = trust.published()
         assert second is not None
-        assert guard.accepted() == {"Current": first, "Incoming": second}
-        guard.kit.done("issue-token", "--user", "alice")
-        guard.kit.done("issue-token", "--user", "alice", "--external-id", first)
+        assert trust.accepted() == {"Current": first, "Incoming": second}
+        trust.kit.done("issue-token", "--user", "alice")
+        trust.kit.done("issue-token", "--user", "alice", "--external-id", first)
 
-        assert guard.grace_tag() is not None
-        assert guard.kit("rotate-external-id", "--venue", guard.venue).code == 2
-        again = rotate(guard.kit, "--grace", "24h")
+        assert trust.grace_tag() is not None
+        assert trust.kit("rotate-external-id", "--venue", trust.venue).code == 2
+        again = rotate(trust.kit, "--grace", "24h")
         assert "the time to change over is until" in again.err
-        assert "--finish is due" in rotate(guard.kit, "--grace", "0").err
-        provisioned = guard.kit.done("provision")
+        assert "--finish is due" in rotate(trust.kit, "--grace", "0").err
+        provisioned = trust.kit.done("provision")
         assert "a rotation of its external ID is under way; it is left where it is" in provisioned.err
-        assert guard.accepted() == {"Current": first, "Incoming": second}
+        assert trust.accepted() == {"Current": first, "Incoming": second}
 
-        rotate(guard.kit, "--finish")
-        assert guard.check_stable(first) == second
-        before = guard.trust()
-        assert rotate(guard.kit, "--finish").out == f"{guard.venue}: no rotation is under way\n"
-        assert (guard.published(), guard.trust()) == (second, before)
-
-    @pytest.mark.soak
-    def test_a_parameter_that_was_lost_is_restored_first(self, guard: Guard) -> None:
-        guard.lose_parameter()
-        assert "no rotation is under way" in rotate(guard.kit, "--finish").out
-        assert guard.check_stable() == KNOWN[0]
+        rotate(trust.kit, "--finish")
+        assert trust.check_stable(first) == second
+        assert trust.kit.done("provision").out.split()[3] == "changed=0"
+        before = trust.policy()
+        assert rotate(trust.kit, "--finish").out == f"{trust.venue}: no rotation is under way\n"
+        assert (trust.published(), trust.policy()) == (second, before)
 
     @pytest.mark.soak
-    def test_a_parameter_that_was_lost_in_the_middle_is_restored_and_the_rotation_goes_on(self, guard: Guard) -> None:
-        guard.write_trust(guard.statement("Current", KNOWN[0]), guard.statement("Incoming", KNOWN[1]))
-        guard.lose_parameter()
-        rotate(guard.kit)
-        assert guard.check_stable(KNOWN[0]) == KNOWN[1]
+    def test_lost_parameter_is_restored(self, trust: VenueTrust) -> None:
+        trust.lose_parameter()
+        assert "no rotation is under way" in rotate(trust.kit, "--finish").out
+        assert trust.check_stable() == KNOWN[0]
+
+    @pytest.mark.soak
+    def test_lost_parameter_is_restored_and_the_rotation_resumes(self, trust: VenueTrust) -> None:
+        trust.write_trust(trust.statement("Current", KNOWN[0]), trust.statement("Incoming", KNOWN[1]))
+        trust.lose_parameter()
+        rotate(trust.kit)
+        assert trust.check_stable(KNOWN[0]) == KNOWN[1]
 
     def test_a_venue_that_is_not_provisioned_has_nothing_to_rotate(self, kit: Kit, venue: str) -> None:
         assert f"{venue} is not provisioned" in refused(kit)
@@ -155,7 +141,7 @@ class TestRepair:
                 id="P is none",
                 marks=pytest.mark.soak,
             ),
-            pytest.param([("Current",)], KNOWN[0], "without an external ID", id="no guard", marks=pytest.mark.soak),
+            pytest.param([("Current",)], KNOWN[0], "without an external ID", id="no condition", marks=pytest.mark.soak),
             pytest.param(
                 [("Mine", KNOWN[0], KNOWN[1])], KNOWN[2], "was edited by hand", id="by hand", marks=pytest.mark.soak
             ),
@@ -165,32 +151,32 @@ class TestRepair:
         ],
     )
     def test_a_broken_state_is_told_and_mended(
-        self, statements: list[tuple[str, ...]], published: str | None, reason: str, guard: Guard
+        self, statements: list[tuple[str, ...]], published: str | None, reason: str, trust: VenueTrust
     ) -> None:
-        guard.write_trust(*(guard.statement(*each) for each in statements))
-        guard.lose_parameter()
+        trust.write_trust(*(trust.statement(*each) for each in statements))
+        trust.lose_parameter()
         if published is not None:
-            guard.put(published)
-        err = refused(guard.kit)
+            trust.put(published)
+        err = refused(trust.kit)
         assert reason in err
-        assert f"invoke rotate-external-id --venue {guard.venue} --repair" in err
+        assert f"invoke rotate-external-id --venue {trust.venue} --repair" in err
         assert "no ID at all" not in err
-        rotate(guard.kit, "--repair")
-        guard.check_stable(*KNOWN)
+        rotate(trust.kit, "--repair")
+        trust.check_stable(*KNOWN)
 
     @pytest.mark.soak
-    def test_a_principal_that_was_deleted_is_told_and_mended(self, guard: Guard) -> None:
-        statement = guard.statement("Current", KNOWN[0])
-        guard.write_trust({**statement, "Principal": {"AWS": "AROAEXAMPLEOFADELETED"}})
-        assert "the trust policy trusts somebody who was deleted" in refused(guard.kit)
-        rotate(guard.kit, "--repair")
-        guard.check_stable(KNOWN[0])
+    def test_a_principal_that_was_deleted_is_told_and_mended(self, trust: VenueTrust) -> None:
+        statement = trust.statement("Current", KNOWN[0])
+        trust.write_trust({**statement, "Principal": {"AWS": "AROAEXAMPLEOFADELETED"}})
+        assert "the trust policy trusts somebody who was deleted" in refused(trust.kit)
+        rotate(trust.kit, "--repair")
+        trust.check_stable(KNOWN[0])
 
     @pytest.mark.soak
     def test_a_role_made_by_hand_that_provision_does_not_take_is_mended_without_any_state(
         self, kit: Kit, venue: str
     ) -> None:
-        guard = Guard(kit, venue)
+        trust = VenueTrust(kit, venue)
         statement = {
             "Effect": "Allow",
             "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
@@ -199,39 +185,39 @@ class TestRepair:
         }
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         kit.done("local.up")
-        guard.root.call("iam", "create_role", RoleName=guard.role, AssumeRolePolicyDocument=document)
-        guard.put(KNOWN[1])
+        trust.root.call("iam", "create_role", RoleName=trust.role, AssumeRolePolicyDocument=document)
+        trust.put(KNOWN[1])
         result = kit("provision")
         assert result.code == 2
         assert f"invoke rotate-external-id --venue {venue} --repair" in result.err
         rotate(kit, "--repair")
-        guard.check_stable(*KNOWN)
+        trust.check_stable(*KNOWN)
         assert kit.done("provision").out.split()[4] == "unreachable=0"
-        guard.check_stable(*KNOWN)
+        trust.check_stable(*KNOWN)
 
 
 class TestItRefuses:
-    def test_to_carry_a_change_of_the_inventory_along(self, guard: Guard) -> None:
+    def test_to_carry_a_change_of_the_inventory_along(self, trust: VenueTrust) -> None:
         others = [emulator_operator_arn(ACCOUNT), f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
         changed = {"tags": {"Owner": "somebody else"}, "trusted_principals": others}
-        guard.kit.write_inventory({guard.venue: emulated(guard.venue, **changed)})
-        err = refused(guard.kit)
+        trust.kit.write_inventory({trust.venue: emulated(trust.venue, **changed)})
+        err = refused(trust.kit)
         assert "more than its external ID: assume_role_policy, tags, tags_all" in err
-        assert guard.accepted() == {"Current": KNOWN[0]}
+        assert trust.accepted() == {"Current": KNOWN[0]}
 
     @pytest.mark.soak
-    def test_a_caller_who_cannot_prove_anything_unless_told(self, guard: Guard) -> None:
-        kit = guard.kit
+    def test_a_caller_who_cannot_prove_anything_unless_told(self, trust: VenueTrust) -> None:
+        kit = trust.kit
         stranger = [f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
-        kit.write_inventory({guard.venue: emulated(guard.venue, trusted_principals=stranger)})
+        kit.write_inventory({trust.venue: emulated(trust.venue, trusted_principals=stranger)})
         kit.done("provision")
         err = refused(kit)
         assert "a rotation proves each ID before it is used, and you cannot" in err
         assert "is not one of the venue's trusted_principals" in err
         result = rotate(kit, "--skip-verification")
         assert "the trust policy was not verified" in result.err
-        assert guard.accepted() == {"Current": guard.published()}
-        assert guard.published() != KNOWN[0]
+        assert trust.accepted() == {"Current": trust.published()}
+        assert trust.published() != KNOWN[0]
 
     @pytest.mark.parametrize("arguments", [("--finish", "--repair"), ("--finish", "--grace=1h"), ("--grace=soon",)])
     def test_what_makes_no_sense(self, arguments: tuple[str, ...], provisioned: tuple[Kit, str]) -> None:
@@ -239,46 +225,46 @@ class TestItRefuses:
 
     def test_to_begin_in_a_dry_run(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
-        before = Guard(kit, venue).published()
+        before = VenueTrust(kit, venue).published()
         assert kit.done("--dry", "rotate-external-id").err == f"would rotate the external ID of {venue}\n"
-        assert Guard(kit, venue).published() == before
+        assert VenueTrust(kit, venue).published() == before
 
 
 class TestSomebodyElse:
     @pytest.mark.soak
     def test_who_changes_the_ids_while_a_plan_is_made_has_the_plan_thrown_away(
-        self, guard: Guard, proxy: Proxy
+        self, trust: VenueTrust, proxy: Proxy
     ) -> None:
-        guard.kit.write_inventory({guard.venue: emulated(guard.venue, aws_endpoint_url=proxy.url)})
+        trust.kit.write_inventory({trust.venue: emulated(trust.venue, aws_endpoint_url=proxy.url)})
         meddled: list[str] = []
 
         def meddle(operation: str) -> None:
             # The plan's own reading of the role's policies is after the kit's reading of the role.
             if operation == "ListRolePolicies" and not meddled:
                 meddled.append(operation)
-                guard.write_trust(guard.statement("Current", KNOWN[1]))
-                guard.put(KNOWN[1])
+                trust.write_trust(trust.statement("Current", KNOWN[1]))
+                trust.put(KNOWN[1])
 
         proxy.before_call = meddle
-        result = rotate(guard.kit, "--grace", "1h")
+        result = rotate(trust.kit, "--grace", "1h")
         assert meddled
         assert "somebody else changed it meanwhile; looking again" in result.err
-        assert guard.accepted() == {"Current": KNOWN[1], "Incoming": guard.published()}
+        assert trust.accepted() == {"Current": KNOWN[1], "Incoming": trust.published()}
 
     @pytest.mark.soak
-    def test_who_rotates_at_the_same_time_on_this_machine_is_waited_for(self, guard: Guard) -> None:
-        running = [guard.kit.start("rotate-external-id", "--venue", guard.venue) for _ in range(2)]
+    def test_who_rotates_at_the_same_time_on_this_machine_is_waited_for(self, trust: VenueTrust) -> None:
+        running = [trust.kit.start("rotate-external-id", "--venue", trust.venue) for _ in range(2)]
         errors = []
         for process in running:
             _, err = process.communicate(timeout=240)
             assert process.returncode == 0, err
             errors.append(err)
         assert sum("waiting for another run on its stack" in err for err in errors) == 1
-        guard.check_stable(*KNOWN)
+        trust.check_stable(*KNOWN)
 
-    def test_ctrl_c_leaves_it_where_the_next_run_goes_on(self, guard: Guard, proxy: Proxy) -> None:
-        guard.kit.write_inventory({guard.venue: emulated(guard.venue, aws_endpoint_url=proxy.url)})
-        process = guard.kit.start("rotate-external-id")
+    def test_ctrl_c_leaves_it_where_the_next_run_goes_on(self, trust: VenueTrust, proxy: Proxy) -> None:
+        trust.kit.write_inventory({trust.venue: emulated(trust.venue, aws_endpoint_url=proxy.url)})
+        process = trust.kit.start("rotate-external-id")
 
         def interrupt(number: int, operation: str) -> None:
             if number == 1:
@@ -294,5 +280,5 @@ class TestSomebodyElse:
         assert (process.returncode, out) == (130, "")
         assert "interrupted; tokens can be issued as before" in err
         assert "Traceback" not in err
-        guard.kit.done("issue-token", "--user", "alice")
-        assert guard.published() in guard.accepted().values()
+        trust.kit.done("issue-token", "--user", "alice")
+        assert trust.published() in trust.accepted().values()

@@ -42,6 +42,22 @@ def held(kit: Kit, venue: str) -> Iterator[None]:
     kit.root().call("s3", "delete_object", **bucket_of(venue), Key=f"{key(venue)}.tflock")
 
 
+def test_state_moves_to_s3(provisioned_copy: tuple[Kit, str]) -> None:
+    kit, venue = provisioned_copy
+    ids = live_ids(kit, venue)
+    in_s3(kit, venue)
+    unmoved = kit("provision")
+    assert unmoved.code == 2
+    place = f"s3://{venue}-state/{key(venue)}"
+    assert f"the inventory has its state in {place}, but it is in the work directory\n" in unmoved.err
+    assert "  move it with: invoke state.migrate --venue" in unmoved.err
+    assert kit.done("state.migrate").out == f"{venue}: its state is in {place} now\n"
+    assert not (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
+    assert kit.done("provision", "--check").out == f"{venue} : ok=0 changed=0 {REST}\n"
+    assert live_ids(kit, venue) == ids
+
+
+@pytest.mark.soak
 def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue: str) -> None:
     made = kit.done("provision")
     assert made.out.startswith(f"{venue} : ok=9 changed=6")
@@ -119,19 +135,26 @@ def test_a_bucket_that_is_not_fit_for_a_state_is_named_with_the_remedy(kit: Kit,
     assert f"warning: the state's bucket {venue}-state does not block public access: aws s3api put-public" in told
 
 
-def test_what_no_terraform_wrote_there_is_told_with_the_way_out(kit: Kit, venue: str) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html>", marks=pytest.mark.soak),
+        pytest.param(b"\xff\xfe", marks=pytest.mark.soak),
+        json.dumps({"ID": "?", "Who": "\x1b[2Jevil"}).encode(),
+    ],
+)
+def test_what_no_terraform_wrote_there_is_told_with_the_way_out(kit: Kit, venue: str, body: bytes) -> None:
     in_s3(kit, venue)
     kit.done("status")
     root, lock = kit.root(), {**bucket_of(venue), "Key": f"{key(venue)}.tflock"}
-    for body in (b"<html>", b"\xff\xfe", json.dumps({"ID": "?", "Who": "\x1b[2Jevil"}).encode()):
-        root.call("s3", "put_object", **lock, Body=body)
-        locked = kit("provision", "--check", "--lock-timeout", "1s")
-        assert locked.code == 4
-        free = f"invoke state.force-unlock --venue {venue} --lock"
-        assert free in locked.err
-        freed = kit.done(*free.split()[1:], "?")
-        assert "freed from" in freed.out
-        assert "\x1b" not in freed.out + locked.err
+    root.call("s3", "put_object", **lock, Body=body)
+    locked = kit("provision", "--check", "--lock-timeout", "1s")
+    assert locked.code == 4
+    free = f"invoke state.force-unlock --venue {venue} --lock"
+    assert free in locked.err
+    freed = kit.done(*free.split()[1:], "?")
+    assert "freed from" in freed.out
+    assert "\x1b" not in freed.out + locked.err
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"resources": [{}]}', b"\xff"])

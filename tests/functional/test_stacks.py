@@ -56,6 +56,16 @@ def test_part_of_a_stack_leaves_the_others_alone_and_says_what_changed_of_them(k
     assert "left the inventory" not in again.err
 
 
+def test_venue_in_the_state_of_another_stack_is_refused(provisioned_copy: tuple[Kit, str]) -> None:
+    kit, venue = provisioned_copy
+    kit.write_inventory({venue: emulated(venue, stack="other")})
+    refused = kit("provision")
+    assert refused.code == 2
+    message = f"error: {venue}: the inventory has it in stack other, but the state of stack {venue} holds it\n"
+    assert message in refused.err
+
+
+@pytest.mark.soak
 def test_a_venue_whose_stack_changed_is_refused_with_the_way_to_move_it(kit: Kit, trio: list[str]) -> None:
     mover, shared = trio[0], stack_of(trio[0])
     ids = live_ids(kit, *trio)

@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.guard import FIRST, KNOWN, SECOND, Guard
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, emulated, new_venue
 from tests.functional.test_ledger import AGE
+from tests.functional.trust import FIRST, KNOWN, SECOND, VenueTrust
 from venue_access.emulator.server import aws_emulator
 from venue_access.policies import inline as inline_policies
-
-
-@pytest.fixture(scope="module")
-def guard(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Guard:
-    return Guard.provisioned(Kit(tmp_path_factory.mktemp("status"), work_directory), "status-dev")
 
 
 def line(kit: Kit) -> str:
@@ -27,37 +22,37 @@ def line(kit: Kit) -> str:
     return result.out
 
 
-def test_each_stage_is_told_in_a_line(guard: Guard) -> None:
-    plain = "status-dev: provisioned, external ID 0 min old, tokens for up to 3600 s"
-    current, incoming = guard.statement("Current", FIRST), guard.statement("Incoming", SECOND)
-    assert line(guard.kit) == f"{plain}\n"
-    guard.write_trust(current, incoming)
-    assert line(guard.kit) == f"{plain}; rotation under way: announced, the old one is in use\n"
-    guard.put(SECOND)
-    assert line(guard.kit) == f"{plain}; rotation under way: published, the old one is still accepted\n"
-    guard.put("third-id-0003")
-    assert line(guard.kit) == f"{plain}; broken: the trust policy does not accept what the parameter holds\n"
-    guard.lose_parameter()
-    assert line(guard.kit) == (
-        "status-dev: provisioned, tokens for up to 3600 s; its SSM parameter is missing: invoke provision restores it\n"
+def test_each_stage_is_told_in_a_line(trust: VenueTrust) -> None:
+    plain = "trust-dev: provisioned, external ID 0 min old, tokens for up to 3600 s"
+    current, incoming = trust.statement("Current", FIRST), trust.statement("Incoming", SECOND)
+    assert line(trust.kit) == f"{plain}\n"
+    trust.write_trust(current, incoming)
+    assert line(trust.kit) == f"{plain}; rotation under way: announced, the old one is in use\n"
+    trust.put(SECOND)
+    assert line(trust.kit) == f"{plain}; rotation under way: published, the old one is still accepted\n"
+    trust.put("third-id-0003")
+    assert line(trust.kit) == f"{plain}; broken: the trust policy does not accept what the parameter holds\n"
+    trust.lose_parameter()
+    assert line(trust.kit) == (
+        "trust-dev: provisioned, tokens for up to 3600 s; its SSM parameter is missing: invoke provision restores it\n"
     )
-    guard.put(FIRST)
-    guard.write_trust(current)
-    assert line(guard.kit) == f"{plain}\n"
+    trust.put(FIRST)
+    trust.write_trust(current)
+    assert line(trust.kit) == f"{plain}\n"
 
 
-def test_a_document_has_every_venue(guard: Guard) -> None:
+def test_a_document_has_every_venue(trust: VenueTrust) -> None:
     other = new_venue()
-    hosts = {guard.venue: emulated(guard.venue), other: emulated(other, account_id=OTHER_ACCOUNT)}
-    kit = Kit(guard.kit.folder, guard.kit.work_directory)
+    hosts = {trust.venue: emulated(trust.venue), other: emulated(other, account_id=OTHER_ACCOUNT)}
+    kit = Kit(trust.kit.folder, trust.kit.work_directory)
     kit.write_inventory(hosts)
     document = kit.done("status", "--json").document()
-    kit.write_inventory({guard.venue: hosts[guard.venue]})
-    age = document["venues"][guard.venue].pop("external_id_age_seconds")
+    kit.write_inventory({trust.venue: hosts[trust.venue]})
+    age = document["venues"][trust.venue].pop("external_id_age_seconds")
     assert 0 <= age < 600
     assert document == {
         "venues": {
-            guard.venue: {
+            trust.venue: {
                 "provisioned": True,
                 "external_id": "stable",
                 "rotating": False,
@@ -66,7 +61,7 @@ def test_a_document_has_every_venue(guard: Guard) -> None:
                 "outdated_external_id": [],
                 "unknown_external_id": [],
                 "max_session_duration": 3600,
-                "role_arn": f"arn:aws:iam::{ACCOUNT}:role/unity-status-dev-sts",
+                "role_arn": f"arn:aws:iam::{ACCOUNT}:role/unity-trust-dev-sts",
                 "error": None,
             },
             other: {
@@ -86,13 +81,13 @@ def test_a_document_has_every_venue(guard: Guard) -> None:
     }
 
 
-def test_who_holds_an_old_external_id_is_told_by_its_value(guard: Guard, tmp_path: Path) -> None:
-    kit = guard.kit
+def test_who_holds_an_old_external_id_is_told_by_its_value(trust: VenueTrust, tmp_path: Path) -> None:
+    kit = trust.kit
     kit.done("external-id.send", "--user", "alice", "--recipient", AGE, "--out", str(tmp_path / "encrypted"))
-    describe: dict[str, Any] = {"Name": guard.parameter, "Value": FIRST, "Type": "SecureString", "Overwrite": True}
+    describe: dict[str, Any] = {"Name": trust.parameter, "Value": FIRST, "Type": "SecureString", "Overwrite": True}
     kit.root().call("ssm", "put_parameter", **describe, Description="changed by hand")
     assert "old" not in line(kit).replace(" min old", "")
-    guard.put(SECOND)
+    trust.put(SECOND)
     assert "an old external ID is held by alice" in line(kit)
     deny = {"Effect": "Deny", "Action": "ssm:GetParameterHistory", "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [deny]}
@@ -102,25 +97,25 @@ def test_who_holds_an_old_external_id_is_told_by_its_value(guard: Guard, tmp_pat
     finally:
         inline_policies.remove(kit.root(), "venue-access-operator", "no-history")
     assert "not known whether an old one is held by alice: AWS refused ssm:GetParameterHistory" in told
-    guard.put(FIRST)
+    trust.put(FIRST)
     assert "old" not in line(kit).replace(" min old", "")
-    document = kit.done("status", "--json").document()["venues"][guard.venue]
+    document = kit.done("status", "--json").document()["venues"][trust.venue]
     assert (document["outdated_external_id"], document["unknown_external_id"]) == ([], [])
 
 
-def test_an_account_that_cannot_be_reached_does_not_hide_the_others(guard: Guard, tmp_path: Path) -> None:
-    kit = Kit(tmp_path, guard.kit.work_directory)
+def test_an_account_that_cannot_be_reached_does_not_hide_the_others(trust: VenueTrust, tmp_path: Path) -> None:
+    kit = Kit(tmp_path, trust.kit.work_directory)
     endpoint = aws_emulator(kit.work_directory).endpoint()
     away = emulated("away-dev", emulator=False, aws_endpoint_url=endpoint.url, account_id=OTHER_ACCOUNT)
     kit.write_inventory(
         {
             "away-dev": {**away, "trusted_principals": [f"arn:aws:iam::{OTHER_ACCOUNT}:root"]},
-            guard.venue: emulated(guard.venue),
+            trust.venue: emulated(trust.venue),
         }
     )
     result = kit("status", AWS_CA_BUNDLE=str(endpoint.ca_file))
     assert result.code == 5
-    assert result.out.startswith("away-dev: unknown: no AWS credentials found\nstatus-dev: provisioned, ")
+    assert result.out.startswith("away-dev: unknown: no AWS credentials found\ntrust-dev: provisioned, ")
     assert result.err.startswith("error: away-dev: no AWS credentials found\n")
 
     # Keys of another account: there the venue only seems not to be.

@@ -49,6 +49,7 @@ def test_a_lock_says_who_holds_it_since_when_and_how_to_break_it(kit: Kit, venue
     assert f"invoke state.force-unlock --venue {venue} --lock {HELD['ID']}" in str(told.value)
 
 
+@pytest.mark.soak
 def test_a_lock_in_s3_says_who_holds_it_too(kit: Kit, venue: str) -> None:
     kit.write_inventory({venue: emulated(venue, state={"backend": "s3", "bucket": f"{venue}-state"})})
     kit.done("provision", "--check")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional.guard import Guard
 from tests.functional.kit import Kit, Result, new_venue
 from tests.functional.operators import operator, remote
 from tests.functional.proxy import Proxy
 from tests.functional.test_provision import REST
+from tests.functional.trust import VenueTrust
 
 TOLD_TO_RUN_AGAIN = (
     "run the command again",
@@ -33,18 +33,18 @@ class Two:
 
     ana: Kit
     ben: Kit
-    guard: Guard
+    trust: VenueTrust
     proxy: Proxy
 
     @classmethod
     def of(cls, kit: Kit, proxy: Proxy, folder: Path, name: str) -> Two:
         state = {"backend": "s3", "bucket": f"{name}-state"}
         ana, ben = (operator(kit, proxy, folder / who, folder / f"{who}-work", name, state=state) for who in "ab")
-        return cls(ana, ben, Guard(kit, name), proxy)
+        return cls(ana, ben, VenueTrust(kit, name), proxy)
 
     @property
     def venue(self) -> str:
-        return self.guard.venue
+        return self.trust.venue
 
     def want(self, kit: Kit, **variables: Any) -> None:
         """Change an operator's inventory."""
@@ -52,7 +52,7 @@ class Two:
         kit.write_inventory({self.venue: remote(self.venue, self.proxy, state=state, **variables)})
 
     def tags(self) -> dict[str, str]:
-        found = self.guard.root.call("iam", "list_role_tags", RoleName=self.guard.role)["Tags"]
+        found = self.trust.root.call("iam", "list_role_tags", RoleName=self.trust.role)["Tags"]
         return {each["Key"]: each["Value"] for each in found}
 
 
@@ -89,13 +89,13 @@ def test_the_second_operator_changes_nothing(two: Two) -> None:
 
 @pytest.mark.soak
 def test_two_runs_at_once_end_right(two: Two) -> None:
-    published = two.guard.published()
+    published = two.trust.published()
     for kit in (two.ana, two.ben):
         two.want(kit, tags={"Team": "both"})
     side_by_side(*(lambda kit=kit: until_done(kit, "provision") for kit in (two.ana, two.ben)))
     assert two.tags()["Team"] == "both"
-    assert two.guard.published() == published
-    assert two.guard.accepted() == {"Current": published}
+    assert two.trust.published() == published
+    assert two.trust.accepted() == {"Current": published}
     two.ana.done("issue-token", "--user", "alice")
 
 
@@ -103,40 +103,40 @@ def test_two_runs_at_once_end_right(two: Two) -> None:
 def test_two_first_runs_at_once_make_one_venue(kit: Kit, proxy: Proxy, tmp_path: Path) -> None:
     two = Two.of(kit, proxy, tmp_path, new_venue())
     side_by_side(*(lambda kit=kit: until_done(kit, "provision") for kit in (two.ana, two.ben)))
-    two.guard.check_stable()
+    two.trust.check_stable()
     for each in (two.ana, two.ben):
         assert each.done("provision").out == f"{two.venue} : ok=9 changed=0 {REST}\n"
 
 
 @pytest.mark.soak
 def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away(two: Two) -> None:
-    old = two.guard.published()
+    old = two.trust.published()
     assert old is not None
     two.ana.done("rotate-external-id", "--grace", "24h")
-    assert set(two.guard.accepted()) == {"Current", "Incoming"}
+    assert set(two.trust.accepted()) == {"Current", "Incoming"}
     assert "rotation under way" in two.ben.done("status").out
     two.ben.done("rotate-external-id", "--finish")
-    two.guard.check_stable(old)
+    two.trust.check_stable(old)
     assert two.ana.done("provision").out == f"{two.venue} : ok=9 changed=0 {REST}\n"
 
     two.ben.done("deprovision", "--venue", two.venue, "--yes")
-    assert two.guard.root.role(two.guard.role) is None
-    assert two.guard.published() is None
+    assert two.trust.root.role(two.trust.role) is None
+    assert two.trust.published() is None
     assert "not provisioned" in two.ana.done("status").out
     two.ana.done("provision")
-    two.guard.check_stable(old)
+    two.trust.check_stable(old)
 
 
 @pytest.mark.soak
 def test_one_rotates_while_the_other_provisions_and_every_token_works(two: Two) -> None:
-    done, old = threading.Event(), two.guard.published()
+    done, old = threading.Event(), two.trust.published()
     assert old is not None
 
     def issuing() -> int:
         count = 0
         while not done.is_set():
             token = json.loads(two.ana.done("issue-token", "--user", "alice").out)
-            session = two.guard.kit.session(token)
+            session = two.trust.kit.session(token)
             session.call("s3", "put_object", Bucket=f"{two.venue}-data", Key=str(count), Body=b"used")
             count += 1
         return count
@@ -158,7 +158,7 @@ def test_one_rotates_while_the_other_provisions_and_every_token_works(two: Two) 
         finally:
             done.set()
         assert issued.result() > 5
-    two.guard.check_stable(old)
+    two.trust.check_stable(old)
     assert two.tags()["Run"] == "1"
 
 
@@ -185,4 +185,4 @@ def test_one_is_told_who_works_on_the_state_or_waits_for_them(two: Two) -> None:
             assert first.returncode == 0, out + err
             assert second.wait(120) in (0, 4)
     until_done(two.ana, "provision")
-    two.guard.check_stable()
+    two.trust.check_stable()

@@ -1,4 +1,4 @@
-"""A venue's guard as root sees it: its trust policy and its parameter, to be looked at and meddled with."""
+"""The trust policy and the external-ID parameter of a venue, as root reads and changes them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from tests.functional.kit import ACCOUNT, Kit, emulated
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied
 from venue_access.inventory.model import emulator_operator_arn
+from venue_access.policies import inline as inline_policies
 
+GRACE_TAG = "venue-access:grace-until"
 KNOWN = FIRST, SECOND, THIRD = "first-id-0001", "second-id-0002", "third-id-0003"
 
 
 @dataclass
-class Guard:
-    """A venue's guard as root sees it, and meddles with it."""
+class VenueTrust:
+    """The trust policy and the external-ID parameter of a venue, as root reads and changes them."""
 
     kit: Kit
     venue: str
@@ -24,20 +26,21 @@ class Guard:
     """The one statement of its trust policy in its first state."""
 
     @classmethod
-    def provisioned(cls, kit: Kit, venue: str) -> Guard:
-        """A guard in its first state: stable, with an ID that the test knows."""
-        kit.write_inventory({venue: emulated(venue)})
-        kit.done("provision")
+    def provisioned(cls, kit: Kit, venue: str) -> VenueTrust:
+        """Put a provisioned venue into its first state: stable, with an external ID that tests know."""
         made = cls(kit, venue)
         made._first = made.statement("Current", FIRST)
         made.reset()
         return made
 
     def reset(self) -> None:
-        """Bring it back to its first state, whatever a test did to it."""
+        """Restore the first state after a test: inventory, trust policy, parameter, tags and inline policies."""
         self.kit.write_inventory({self.venue: emulated(self.venue)})
         self.write_trust(self._first)
         self.put(FIRST)
+        self.root.call("iam", "untag_role", RoleName=self.role, TagKeys=[GRACE_TAG])
+        for name in inline_policies.names_of(self.root, self.role)[0]:
+            inline_policies.remove(self.root, self.role, name)
 
     @property
     def root(self) -> AwsClient:
@@ -55,13 +58,13 @@ class Guard:
     def grace_tag(self) -> str | None:
         """The end of a grace period, as the role's tag has it."""
         tags = self.root.call("iam", "list_role_tags", RoleName=self.role)["Tags"]
-        return next((tag["Value"] for tag in tags if tag["Key"] == "venue-access:grace-until"), None)
+        return next((tag["Value"] for tag in tags if tag["Key"] == GRACE_TAG), None)
 
     def published(self) -> str | None:
         found = self.root.parameter(self.parameter)
         return None if found is None else found.value.reveal()
 
-    def trust(self) -> dict[str, Any]:
+    def policy(self) -> dict[str, Any]:
         live = self.root.role(self.role)
         assert live is not None
         return dict(live.trust_policy)
@@ -70,7 +73,7 @@ class Guard:
         """The external IDs by Sid."""
         return {
             each["Sid"]: each["Condition"]["StringEquals"]["sts:ExternalId"]
-            for each in self.trust()["Statement"]
+            for each in self.policy()["Statement"]
             if "AssumeRole" in json.dumps(each["Action"])
         }
 
@@ -80,7 +83,7 @@ class Guard:
 
     def statement(self, sid: str | None, *ids: str) -> dict[str, Any]:
         """The kit's own statement with other IDs."""
-        made: dict[str, Any] = json.loads(json.dumps(self.trust()["Statement"][0]))
+        made: dict[str, Any] = json.loads(json.dumps(self.policy()["Statement"][0]))
         made.pop("Sid", None)
         made["Condition"].pop("StringEquals", None)
         if ids:
