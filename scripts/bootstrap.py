@@ -1,7 +1,7 @@
-"""Make this checkout ready to run: the packages in .venv, Terraform, and where Terraform finds its AWS provider.
+"""Make this checkout ready to run: the packages in .venv, Terraform, and the place of its AWS provider.
 
-Run it again at any time: it mends what is missing and is silent where nothing is. It writes in the checkout alone
-(.venv and .venue-access) and needs no package.
+Run it at any time: it repairs what is missing, and prints nothing if nothing is. It writes only to .venv and
+.venue-access, and needs no package. It installs with uv if that is on the PATH, else with pip.
 """
 
 from __future__ import annotations
@@ -47,19 +47,24 @@ SETTINGS = f"""\
 settings, from the environment:
   PYTHON                         the Python that .venv is made of; otherwise the first of python3, python3.13 ... 3.10
   INVOKE_TERRAFORM               the Terraform to use, such as tofu; otherwise terraform on the PATH, if it is 1.11
-                                 or later, or else the release {terraform.PINNED}, downloaded and checked
+                                 or later, or else the release {terraform.PINNED}, downloaded and verified
   VENUE_ACCESS_TERRAFORM_MIRROR  where that is downloaded from, laid out as {terraform.RELEASES}
-  PIP_INDEX_URL and the like     pip's own, also from its configuration files: where packages come from
+  PIP_INDEX_URL and the like     pip's own, also from its configuration files: where packages come from; pip is then
+                                 used even if uv is there
+  UV_DEFAULT_INDEX and the like  the same of uv, which is then used
 """
 
-# pip's settings that say where packages come from. Any other (PIP_TARGET, PIP_NO_DEPS) would change what is installed.
-PIP_SOURCES = frozenset(
+SOURCES = ("INDEX_URL", "EXTRA_INDEX_URL", "NO_INDEX", "FIND_LINKS", "CONFIG_FILE")
+"""The settings of pip that say where packages come from."""
+PIP_SETTINGS = frozenset(
     f"PIP_{name}"
     for name in (
-        *("INDEX_URL", "EXTRA_INDEX_URL", "NO_INDEX", "FIND_LINKS", "TRUSTED_HOST", "CERT", "CLIENT_CERT", "PROXY"),
-        *("TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES", "CACHE_DIR", "NO_CACHE_DIR", "KEYRING_PROVIDER", "CONFIG_FILE"),
+        *SOURCES,
+        *("TRUSTED_HOST", "CERT", "CLIENT_CERT", "PROXY", "TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES"),
+        *("CACHE_DIR", "NO_CACHE_DIR", "KEYRING_PROVIDER"),
     )
 )
+"""The settings of pip that are respected: any other (PIP_TARGET, PIP_NO_DEPS) would change what is installed."""
 
 
 def main() -> int:
@@ -74,16 +79,17 @@ def main() -> int:
     parser.add_argument("--dev", action="store_true", help="also install what tests and checks need")
     options = parser.parse_args()
     layers = LAYERS if options.dev else LAYERS[:2] if options.emulator else LAYERS[:1]
-    made_ready = False
     try:
         WORK.mkdir(mode=0o700, exist_ok=True)
-        if not packages_are_current(layers):
+        installed = not packages_are_current(layers)
+        if installed:
             with locked() as lock:
                 install_packages(layers, lock)
-                made_ready = True
         terraform.provide(os.environ, CHECKOUT)
         terraform.configure_provider(os.environ, Path.home(), CHECKOUT)
-        compile_modules()
+        # Each command would compile the modules if PYTHONDONTWRITEBYTECODE is set, or the checkout is read-only.
+        compileall.compile_dir(CHECKOUT / "venue_access", quiet=2)
+        compileall.compile_file(CHECKOUT / "tasks.py", quiet=2)
         write_entry_points()
     except VenueAccessError as error:
         say(f"error: {error}")
@@ -92,31 +98,22 @@ def main() -> int:
         say(f"error: {error.filename or CHECKOUT}: {(error.strerror or str(error)).lower()}")
         return UsageError.exit_code
     except KeyboardInterrupt:
-        say("interrupted; run it again to go on")
+        say("interrupted; run it again to continue")
         return 130
-    if made_ready:
+    if installed:
         say("ready; next: .venv/bin/invoke --list")
     return 0
 
 
-def compile_modules() -> None:
-    """Compile what has changed of the checkout's own modules, as pip does with the packages.
-
-    Where PYTHONDONTWRITEBYTECODE is set, or the checkout is read-only, each command would do it again.
-    """
-    compileall.compile_dir(CHECKOUT / "venue_access", quiet=2)
-    compileall.compile_file(CHECKOUT / "tasks.py", quiet=2)
-
-
 def write_entry_points() -> None:
-    """Write the package's programs, which pip would write if the package were installed and not run from the checkout.
+    """Write the package's programs, which pip writes only for an installed package.
 
-    Invoke's own are replaced: ours reports a broken configuration or a closed pipe without a traceback.
+    Invoke's own are replaced: ours report a broken configuration or a closed pipe without a traceback.
     """
-    for name, target in ENTRY_POINTS.items():
-        module, function = target.split(":")
+    for name, entry_point in ENTRY_POINTS.items():
+        module, function = entry_point.split(":")
         program = VENV / "bin" / name
-        # As pip writes them: the kernel's own #! takes neither a space nor a long path.
+        # As pip writes them: the kernel's own #! allows neither a space nor a long path.
         lines = [
             "#!/bin/sh",
             f"""'''exec' "{PYTHON}" "$0" "$@\"""",
@@ -134,7 +131,7 @@ def write_entry_points() -> None:
 
 @contextlib.contextmanager
 def locked() -> Iterator[int]:
-    """Let one bootstrap at a time install; its pip holds the lock too, so that it is not dropped while that runs on."""
+    """Let one bootstrap at a time install; its installer inherits the lock, and holds it if the bootstrap is killed."""
     with (WORK / "bootstrap.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -144,7 +141,7 @@ def locked() -> Iterator[int]:
         yield lock.fileno()
 
 
-# Packages. The stamp is absent while .venv changes: without one nothing in .venv is trusted and it is made anew.
+# Packages. The stamp is absent while .venv changes: a .venv without one is replaced.
 
 
 def packages_are_current(layers: Sequence[str]) -> bool:
@@ -157,7 +154,7 @@ def packages_are_current(layers: Sequence[str]) -> bool:
 
 
 def install_packages(layers: Sequence[str], lock: int) -> None:
-    if packages_are_current(layers):  # another bootstrap did it meanwhile
+    if packages_are_current(layers):  # another bootstrap has installed them
         return
     stamp = read_stamp()
     if stamp is None:
@@ -166,19 +163,19 @@ def install_packages(layers: Sequence[str], lock: int) -> None:
     say(f"installing the packages of {', '.join(layers)} (a minute or so the first time)")
     STAMP.unlink(missing_ok=True)
     try:
-        # First what builds: pip would otherwise fetch it for python-terraform by itself, unpinned and unchecked.
-        pip(("build",), lock)
-        pip(layers, lock, "--no-build-isolation", "--use-pep517")
+        # First what builds: pip would otherwise fetch it for python-terraform itself, unpinned and unverified.
+        install(("build",), lock)
+        install(layers, lock, "--no-build-isolation")
         stamp["layers"].update({layer: digest(layer) for layer in layers})
         stamp["distributions"] = sorted(distributions())
-    except UsageError:  # pip changes nothing before it has everything: what there was is still good
+    except UsageError:  # nothing is changed before everything is there: the packages of before are still good
         write_private(STAMP, json.dumps(stamp, indent=1))
         raise
     write_private(STAMP, json.dumps(stamp, indent=1))
 
 
 def read_stamp() -> dict[str, Any] | None:
-    """What was installed; None where .venv is missing, half made, moved, or of another Python."""
+    """Return what was installed; None if .venv is missing, incomplete, moved, or of another Python."""
     try:
         stamp: dict[str, Any] = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -187,7 +184,7 @@ def read_stamp() -> dict[str, Any] | None:
 
 
 def identity() -> dict[str, str]:
-    """What a .venv is bound to: its scripts name its path, its packages lie under the Python's version."""
+    """Return what a .venv is bound to: its scripts name its path, its packages are below the Python's version."""
     return {"path": str(VENV), "python": PYTHON_VERSION}
 
 
@@ -200,7 +197,7 @@ def distributions() -> set[str]:
 
 
 def make_venv(lock: int) -> None:
-    # The Python beneath any virtual environment, the .venv that is replaced included.
+    # The Python below any virtual environment, the .venv that is replaced included.
     python = str(Path(sys.base_prefix, "bin", f"python{PYTHON_VERSION}"))
     say(f"making .venv with Python {platform.python_version()}")
     if VENV.is_symlink() or VENV.is_file():
@@ -215,21 +212,40 @@ def make_venv(lock: int) -> None:
         )
 
 
-def pip(layers: Sequence[str], lock: int, *options: str) -> None:
+def install(layers: Sequence[str], lock: int, *options: str) -> None:
+    """Install the packages of some layers, whose hashes are verified, with uv or pip."""
+    uv = None if has_pip_sources() else shutil.which("uv")
+    if uv is not None:
+        command = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+    else:
+        command = [str(PYTHON), "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+        command += ["--use-pep517"]
     files = [part for layer in layers for part in ("-r", str(CHECKOUT / "requirements" / f"{layer}.txt"))]
-    quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
-    done = run([str(PYTHON), "-I", "-m", "pip", "install", *quiet, "--require-hashes", *options, *files], lock)
+    done = run([*command, "--require-hashes", *options, *files], lock)
     if done.returncode == 0:
         return
-    errors = [line.partition("ERROR:")[2].strip() for line in done.stdout.splitlines() if "ERROR:" in line]
     hint = None
-    if re.search("connection broken by|NewConnectionError|ConnectTimeout|NameResolution", done.stdout):
-        hint = "the package index could not be reached: see to the network, or to pip's configuration (pip config list)"
-    raise UsageError(f"pip failed: {errors[0] if errors else last_line(done.stdout)}", hint=hint)
+    if re.search(
+        r"connection broken by|NewConnectionError|ConnectTimeout|NameResolution|[Ff]ailed to fetch", done.stdout
+    ):
+        hint = "check the network, or the configuration of the package index (pip config list)"
+    errors = re.findall(r"(?:ERROR|error):\s*(.+)", done.stdout)
+    name = "pip" if uv is None else "uv"
+    raise UsageError(f"{name} failed: {errors[0] if errors else last_line(done.stdout)}", hint=hint)
+
+
+def has_pip_sources() -> bool:
+    """Return whether pip alone is configured with a source of packages: uv does not read pip's configuration."""
+    if any(name.startswith("UV_") for name in os.environ):
+        return False
+    home = Path.home()
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    files = (home / ".pip" / "pip.conf", config / "pip" / "pip.conf", Path("/etc/pip.conf"))
+    return any(f"PIP_{name}" in os.environ for name in SOURCES) or any(file.is_file() for file in files)
 
 
 def run(command: list[str], lock: int) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name in PIP_SOURCES or name[:4] != "PIP_"}
+    environment = {name: value for name, value in os.environ.items() if name in PIP_SETTINGS or name[:4] != "PIP_"}
     environment["PIP_USER"] = "0"  # a configuration file may say otherwise
     return subprocess.run(
         command,

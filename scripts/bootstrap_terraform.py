@@ -1,4 +1,4 @@
-"""Bootstrap's part for Terraform: a program that is new enough, and where that finds its AWS provider."""
+"""The Terraform part of bootstrap: a recent Terraform, and the place of its AWS provider."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from venue_access import console
 from venue_access.errors import UsageError
 from venue_access.files import private_directory, write_private_if_changed
-from venue_access.provisioning.cli_config import terraform_program
+from venue_access.provisioning.cli_config import (
+    PROVIDER,
+    holds_provider,
+    is_too_old,
+    provider_version,
+    target,
+    terraform_program,
+    terraform_version,
+)
 
-NEEDED = (1, 11)
 PINNED = "1.11.4"
 RELEASES = "https://releases.hashicorp.com"
-INSTEAD = "put Terraform 1.11 or later on the PATH, or name one by INVOKE_TERRAFORM"
-PROVIDER = "registry.terraform.io/hashicorp/aws"
+INSTEAD = "put Terraform 1.11 or later on the PATH, or name one with INVOKE_TERRAFORM"
 ADD_ON_FOLDERS = (Path("/opt"), Path("/usr/local/share"), Path("/srv"))
 
 
@@ -30,56 +34,45 @@ def say(text: str) -> None:
 
 
 def provide(environ: Mapping[str, str], checkout: Path) -> None:
-    """See that there is a Terraform that is new enough: download one where the ``PATH`` has none.
+    """Download the pinned Terraform, unless a recent one is configured or on the ``PATH``.
 
-    :raises UsageError: the one configured is not; a download failed.
+    :raises UsageError: the configured one is missing or too old; the download failed.
     """
     configured = environ.get("INVOKE_TERRAFORM") or "terraform"
     program = terraform_program(configured, checkout / ".venue-access")
-    version = version_of(program, environ)
-    if version is not None and version >= NEEDED:
+    # The user's CLI configuration does not matter here, and may be broken.
+    version = terraform_version(program, {**environ, "TF_CLI_CONFIG_FILE": os.devnull})
+    if version is not None and not is_too_old(version):
         return
-    found = f"{program} cannot be run" if version is None else f"{program} has version {version[0]}.{version[1]}"
+    found = f"cannot run {program}" if version is None else f"{program} has version {version}"
     if configured != "terraform":
         raise UsageError(found, hint="INVOKE_TERRAFORM must name Terraform or OpenTofu 1.11 or later")
     say(f"{found}; downloading Terraform {PINNED}")
     download(environ.get("VENUE_ACCESS_TERRAFORM_MIRROR") or RELEASES, checkout)
 
 
-def version_of(program: str, environ: Mapping[str, str]) -> tuple[int, int] | None:
-    """The version of a Terraform or OpenTofu; None where it is none, or does not run."""
-    # To ask HashiCorp for later versions takes a second; the user's configuration does not matter here.
-    quiet = {**environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
-    try:
-        done = subprocess.run([program, "version"], env=quiet, capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    version = re.match(r"(?:Terraform|OpenTofu) v(\d+)\.(\d+)", done.stdout)
-    return (int(version[1]), int(version[2])) if version else None
-
-
 def download(releases: str, checkout: Path) -> None:
-    """Put the pinned release at ``.venue-access/bin/terraform``, once its checksum has been checked."""
-    import tempfile  # these are slow to import, and seldom needed
+    """Install the pinned release as ``.venue-access/bin/terraform``, after verifying its checksum."""
+    import tempfile  # slow to import, and rarely needed
     import urllib.request
     import zipfile
 
     name = f"terraform_{PINNED}_{target()}.zip"
     sums = (checkout / "requirements" / f"terraform-{PINNED}.sha256").read_text(encoding="utf-8").split()
     if name not in sums:
-        raise UsageError(f"no checksum is known of Terraform {PINNED} for {target()}", hint=INSTEAD)
+        raise UsageError(f"no checksum of Terraform {PINNED} for {target()} in requirements/", hint=INSTEAD)
     url = f"{releases.rstrip('/')}/terraform/{PINNED}/{name}"
     folder = private_directory(checkout / ".venue-access" / "bin")
-    # In a folder of its own, so that a failure leaves nothing and the program appears whole.
+    # In a temporary folder, so that a failure leaves nothing and the program appears complete.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
         archive = Path(scratch, name)
         try:
             with urllib.request.urlopen(url, timeout=60) as response, archive.open("wb") as file:
                 shutil.copyfileobj(response, file)
-        except (OSError, ValueError) as error:  # a URLError is an OSError; ValueError is for what is no URL
+        except (OSError, ValueError) as error:  # a URLError is an OSError; a malformed URL is a ValueError
             raise UsageError(f"cannot download {url}: {getattr(error, 'reason', error)}", hint=INSTEAD) from error
         if hashlib.sha256(archive.read_bytes()).hexdigest() != sums[sums.index(name) - 1]:
-            raise UsageError(f"{url} does not have the checksum that is committed here; discarded", hint=INSTEAD)
+            raise UsageError(f"{url} does not have the checksum in requirements/; discarded", hint=INSTEAD)
         with zipfile.ZipFile(archive) as release:
             program = Path(release.extract("terraform", scratch))
         program.chmod(0o700)
@@ -89,7 +82,7 @@ def download(releases: str, checkout: Path) -> None:
 def configure_provider(
     environ: Mapping[str, str], home: Path, checkout: Path, add_ons: Sequence[Path] = ADD_ON_FOLDERS
 ) -> None:
-    """Write the CLI configuration that names the folder with the AWS provider, if Terraform must be told."""
+    """Write a CLI configuration that names the mirror with the AWS provider, unless Terraform searches it anyway."""
     file = checkout / ".venue-access" / "terraform.rc"
     implied = implied_mirrors(environ, home, platform.system().lower())
     mirrors = [*implied, *neighbouring_mirrors(checkout, add_ons)]
@@ -103,20 +96,8 @@ def configure_provider(
         say(f"the AWS provider comes from {mirror}")
 
 
-def target() -> str:
-    """This machine in HashiCorp's words, such as ``linux_amd64``."""
-    machine = platform.machine().lower()
-    return f"{platform.system().lower()}_" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
-
-
-def provider_version(lock: str) -> str:
-    """The version of the AWS provider that a dependency lock file names; ``*``, any, if it names none."""
-    found = re.search(rf'"{re.escape(PROVIDER)}" {{\s+version\s*= "([^"]+)"', lock)
-    return found[1] if found else "*"
-
-
 def implied_mirrors(environ: Mapping[str, str], home: Path, system: str) -> list[Path]:
-    """The folders that Terraform searches by itself, on ``linux`` or ``darwin``.
+    """Return the folders that Terraform searches without a configuration, on ``linux`` or ``darwin``.
 
     Source: https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
     """
@@ -130,22 +111,15 @@ def implied_mirrors(environ: Mapping[str, str], home: Path, system: str) -> list
 
 
 def neighbouring_mirrors(checkout: Path, add_ons: Iterable[Path]) -> list[Path]:
-    """Folders that Terraform must be told of: the checkout's own, as stacks are run elsewhere, and the add-ons'."""
+    """Return other folders that may be mirrors: the checkout's, since stacks run elsewhere, and the add-ons'."""
     found = (registry.parent for folder in add_ons for registry in sorted(folder.glob("*/registry.terraform.io")))
     return [checkout / "terraform.d" / "plugins", *found]
 
 
-def holds_provider(mirror: Path, platform: str, version: str) -> bool:
-    """Whether a mirror has the AWS provider, in either layout: unpacked, or as the release's archive."""
-    folder = mirror / PROVIDER
-    layouts = (f"{version}/{platform}", f"terraform-provider-aws_{version}_{platform}.zip")
-    return any(next(folder.glob(layout), None) for layout in layouts)
-
-
 def mirror_config(mirror: Path) -> str:
-    """A CLI configuration that takes the AWS provider from ``mirror`` and all others from their registries."""
+    """Return a CLI configuration that installs the AWS provider from ``mirror``, and others from their registries."""
     return (
-        "# Written by scripts/bootstrap; your own ~/.terraformrc or TF_CLI_CONFIG_FILE goes before it.\n"
+        "# Written by scripts/bootstrap; your own ~/.terraformrc or TF_CLI_CONFIG_FILE overrides it.\n"
         "provider_installation {\n"
         "  filesystem_mirror {\n"
         f"    path    = {json.dumps(str(mirror), ensure_ascii=False)}\n"

@@ -39,8 +39,8 @@ STDOUT = {
     "the path of each file that was written, a line a user, and nothing confidential.",
     "console-url": "the URL, which is a secret for 15 minutes; with `--open` nothing.",
     "external-id.send": "the path of the encrypted file.",
-    "doctor": "a line for each thing: `good`, `doubtful` or `wrong`, and below it what to do. With `--json` one "
-    "document: `{checks: [{what, is, found, remedy}]}`.",
+    "doctor": "a line for each check: `ok`, `warning` or `error`, and below it the remedy. With `--json` one "
+    "document: `{checks: [{what, level, found, remedy}]}`.",
     "account.list": "`Possible accounts:` and their names. With `--json` one document: `{accounts: {NAME: {source, "
     "account_id}}}`.",
     "account.use": "statements for the shell, to be evaluated there.",

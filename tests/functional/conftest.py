@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.functional.faulty_venue import through
 from tests.functional.kit import Kit, emulated, hang_up, new_venue
 from tests.functional.live_role import Role, provisioned_role
 from tests.functional.proxy import Proxy, proxy_before
@@ -18,11 +19,13 @@ from tests.functional.trust import VenueTrust
 from venue_access.emulator.server import aws_emulator
 
 TOGETHER = {
-    **{name: name for name in ("accounts", "aws_faults", "bootstrap", "console", "issue_token", "ledger", "mfa")},
+    **{name: name for name in ("accounts", "bootstrap", "console", "issue_token", "ledger", "mfa")},
     **{name: name for name in ("scoped_tokens", "permissions", "readme", "revocation", "rotation", "status")},
     **{name: name for name in ("shell_functions", "terraform_module", "killed_rotation")},
     **dict.fromkeys(("verify", "verify_by_hand"), "the role"),
     "proofs": "ledger",
+    **dict.fromkeys(("aws_faults", "ledger_faults", "lagging_iam", "clock_and_credentials"), "the faulty venue"),
+    "changes_by_hand": "the faulty venue",
 }
 """The files whose tests share what takes seconds to make, and which make it together."""
 
@@ -114,6 +117,15 @@ def proxy(work_directory: Path) -> Iterator[Proxy]:
     """A proxy before the AWS emulator: a venue goes through it with ``aws_endpoint_url: proxy.url``."""
     with proxy_before(aws_emulator(work_directory).endpoint()) as running:
         yield running
+
+
+@pytest.fixture
+def faulty(shared_trust: VenueTrust, proxy: Proxy) -> Iterator[VenueTrust]:
+    """The venue in its first state, behind the proxy."""
+    shared_trust.reset()
+    shared_trust.kit.write_inventory({TRUST: through(TRUST, proxy)})
+    yield shared_trust
+    proxy.mend()
 
 
 @pytest.hookimpl(optionalhook=True)

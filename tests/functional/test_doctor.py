@@ -1,4 +1,4 @@
-"""The doctor on real things: a machine that is fit, and one after another what is not."""
+"""The doctor: a sound setup, and one fault after another."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from venue_access.inventory.model import emulator_operator_arn
 
 
 def checks(kit: Kit, *arguments: str, code: int, **environment: str) -> dict[str, list[dict[str, Any]]]:
-    """What the doctor finds, by what was looked at."""
+    """Return the checks by what was checked."""
     result = kit("doctor", "--json", *arguments, typed="", timeout=60, **environment)
     assert result.code == code, result.out + result.err
     assert "Traceback" not in result.err
     found: dict[str, list[dict[str, Any]]] = {}
     for check in result.document()["checks"]:
-        assert (check["remedy"] is None) <= (check["is"] != "wrong" or check["what"] in ("inventory", "files"))
+        assert (check["remedy"] is None) <= (check["level"] != "error" or check["what"] in ("inventory", "files"))
         found.setdefault(check["what"].partition(" (")[0], []).append(check)
     return found
 
@@ -32,7 +32,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 
 def as_if_real(kit: Kit, url: str, **variables: Any) -> dict[str, Any]:
-    """A venue that the kit takes for one on real AWS."""
+    """Return a venue that is on AWS as far as the kit knows."""
     made = emulated("issuer-dev", **variables)
     kit.write_inventory({"issuer-dev": made})
     kit.done("local.up")
@@ -46,30 +46,30 @@ def operator(kit: Kit, account: str = ACCOUNT) -> dict[str, str]:
     return {"AWS_CA_BUNDLE": ca_file, **keys.environment()}
 
 
-def test_what_is_fit_is_good_line_by_line(kit: Kit, venue: str, home: dict[str, str]) -> None:
+def test_each_check_of_a_sound_setup_is_ok(kit: Kit, venue: str, home: dict[str, str]) -> None:
     kit.done("local.up")
     found = checks(kit, code=0, **home)
-    assert {each["is"] for several in found.values() for each in several} == {"good"}
+    assert {each["level"] for several in found.values() for each in several} == {"ok"}
     assert list(found) == [
-        *("Python", "Terraform", "AWS provider", "inventory", f"keys for {ACCOUNT}"),
+        *("Python", "Terraform", "AWS provider", "inventory", f"credentials for {ACCOUNT}"),
         *("clock", "AWS emulator", "files"),
     ]
-    assert emulator_operator_arn(ACCOUNT).rpartition("/")[2] in found[f"keys for {ACCOUNT}"][0]["found"]
+    assert emulator_operator_arn(ACCOUNT).rpartition("/")[2] in found[f"credentials for {ACCOUNT}"][0]["found"]
     lines = kit.done("doctor", **home).out.splitlines()
-    assert all(line.startswith("good      ") for line in lines)
+    assert all(line.startswith("ok       ") for line in lines)
 
 
-def test_keys_are_told_by_whose_they_are_and_how_long_they_last(kit: Kit, home: dict[str, str]) -> None:
+def test_credentials_are_shown_with_their_owner_and_expiry(kit: Kit, home: dict[str, str]) -> None:
     endpoint = aws_emulator(kit.work_directory).endpoint()
     kit.write_inventory({"issuer-dev": as_if_real(kit, endpoint.url)})
     ends = {"AWS_CREDENTIAL_EXPIRATION": "2031-01-02T03:04:05Z"}
     given = operator(kit)
-    (own,) = checks(kit, code=0, **home, **given, **ends)[f"keys for {ACCOUNT}"]
+    (own,) = checks(kit, code=0, **home, **given, **ends)[f"credentials for {ACCOUNT}"]
     assert own["found"].endswith("until 2031-01-02 03:04 UTC")
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 300))
-    for told, code, grade in ((soon, 0, "doubtful"), ("2020-01-01T00:00:00Z", 7, "wrong")):
-        (own,) = checks(kit, code=code, **home, **given, AWS_CREDENTIAL_EXPIRATION=told)[f"keys for {ACCOUNT}"]
-        assert own["is"] == grade
+    for told, code, grade in ((soon, 0, "warning"), ("2020-01-01T00:00:00Z", 7, "error")):
+        (own,) = checks(kit, code=code, **home, **given, AWS_CREDENTIAL_EXPIRATION=told)[f"credentials for {ACCOUNT}"]
+        assert own["level"] == grade
     assert own["found"] == "your AWS credentials have expired"
     other = emulated("other-dev", account_id=OTHER_ACCOUNT)
     there = Kit(kit.folder, kit.work_directory)
@@ -77,34 +77,34 @@ def test_keys_are_told_by_whose_they_are_and_how_long_they_last(kit: Kit, home: 
     there.environment["INVOKE_INVENTORY"] = str(there.inventory)
     there.write_inventory({"other-dev": other})
     there.done("local.up")
-    (wrong,) = checks(kit, code=7, **home, **operator(kit, OTHER_ACCOUNT))[f"keys for {ACCOUNT}"]
-    assert (wrong["is"], OTHER_ACCOUNT in wrong["found"]) == ("wrong", True)
+    (wrong,) = checks(kit, code=7, **home, **operator(kit, OTHER_ACCOUNT))[f"credentials for {ACCOUNT}"]
+    assert (wrong["level"], OTHER_ACCOUNT in wrong["found"]) == ("error", True)
     result = kit("doctor", typed="", timeout=60, **home, **given)
     assert not [value for name, value in given.items() if "SECRET" in name and value in result.out + result.err]
     assert given["AWS_SESSION_TOKEN"] not in result.out + result.err
 
 
-def test_a_clock_that_is_off_is_seen_without_keys_too(kit: Kit, proxy: Proxy, home: dict[str, str]) -> None:
+def test_clock_is_checked_without_credentials_too(kit: Kit, proxy: Proxy, home: dict[str, str]) -> None:
     kit.write_inventory({"issuer-dev": as_if_real(kit, proxy.url)})
     proxy.late = 600
     found = checks(kit, code=7, **home)
     (clock,) = found["clock"]
-    assert clock["is"] == "wrong"
+    assert clock["level"] == "error"
     assert clock["found"].endswith(" s fast; AWS refuses requests")
-    (keys,) = found[f"keys for {ACCOUNT}"]
+    (keys,) = found[f"credentials for {ACCOUNT}"]
     assert keys["found"] == "no AWS credentials found"
 
 
-def test_one_thing_that_is_broken_does_not_hide_the_others(kit: Kit, home: dict[str, str]) -> None:
+def test_failed_check_does_not_stop_the_others(kit: Kit, home: dict[str, str]) -> None:
     kit.inventory.write_text("all: {hosts: {issuer-dev: {account_id: 12, region: nowhere}}}\n", encoding="utf-8")
     found = checks(kit, code=7, INVOKE_TERRAFORM="not-there", **home)
     assert found["Terraform"][0]["found"] == "not-there is not on the PATH"
     assert len(found["inventory"]) > 1
-    assert {each["is"] for each in found["inventory"]} == {"wrong"}
-    assert found["Python"][0]["is"] == "good"
+    assert {each["level"] for each in found["inventory"]} == {"error"}
+    assert found["Python"][0]["level"] == "ok"
 
 
-def test_files_that_others_can_read_are_named_with_what_mends_it(kit: Kit, venue: str, home: dict[str, str]) -> None:
+def test_files_that_others_can_read_are_named_with_the_remedy(kit: Kit, venue: str, home: dict[str, str]) -> None:
     cache = Path(home["XDG_CACHE_HOME"]) / "venue-access"
     cache.mkdir(parents=True, mode=0o755)
     credentials = Path(home["HOME"]) / ".aws" / "credentials"
@@ -118,7 +118,7 @@ def test_files_that_others_can_read_are_named_with_what_mends_it(kit: Kit, venue
     ]
 
 
-def test_a_venue_that_is_none_is_a_wrong_request_and_a_key_that_is_missing_a_finding(
+def test_unknown_venue_is_a_usage_error_and_missing_key_a_failed_check(
     kit: Kit, venue: str, home: dict[str, str]
 ) -> None:
     for flags in (("--venue", "typo"), ("--limit", "typo"), ("--venue", venue, "--limit", "all")):
@@ -127,4 +127,4 @@ def test_a_venue_that_is_none_is_a_wrong_request_and_a_key_that_is_missing_a_fin
         assert "Traceback" not in result.err
     kit.write_inventory({venue: emulated(venue, users={"alice": {"keys": ["alice.pub"]}})})
     (key,) = checks(kit, code=7, **home)["keys of alice"]
-    assert (key["is"], "alice.pub" in key["found"]) == ("wrong", True)
+    assert (key["level"], "alice.pub" in key["found"]) == ("error", True)

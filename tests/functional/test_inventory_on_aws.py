@@ -52,11 +52,11 @@ def test_bucket_from_a_parameter_is_refused_where_it_has_another_use(kit: Kit) -
             assert "Traceback" not in refused.err
         looked = kit("doctor", "--venue", venue)
         assert looked.code == 7
-        assert f"wrong     data bucket of {venue}: " in looked.out
+        assert f"error    data bucket of {venue}: " in looked.out
         assert reason in looked.out
     assert kit.root().role(role_of(venue)) is None
     names_bucket(kit, venue, f"{venue}-own")
-    assert f"good      data bucket of {venue}: {venue}-own" in kit("doctor", "--venue", venue).out
+    assert f"ok       data bucket of {venue}: {venue}-own" in kit("doctor", "--venue", venue).out
 
 
 def test_buckets_from_parameters_of_two_venues_differ(kit: Kit) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts import bootstrap_terraform
-from venue_access.provisioning.cli_config import cli_config_environment
+from venue_access.provisioning.cli_config import cli_config_environment, target
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -41,9 +41,9 @@ def places(tmp_path: Path) -> AccountSources:
     return AccountSources(tmp_path)
 
 
-def a_mirror(folder: Path, version: str = "5.100.0", target: str = bootstrap_terraform.target()) -> Path:
+def a_mirror(folder: Path, version: str = "5.100.0", platform: str = target()) -> Path:
     """A mirror with a provider that can be installed, though not run."""
-    provider = folder / "registry.terraform.io" / "hashicorp" / "aws" / version / target
+    provider = folder / "registry.terraform.io" / "hashicorp" / "aws" / version / platform
     provider.mkdir(parents=True)
     program = provider / f"terraform-provider-aws_v{version}_x5"
     program.touch()
@@ -51,38 +51,38 @@ def a_mirror(folder: Path, version: str = "5.100.0", target: str = bootstrap_ter
     return folder
 
 
-def test_a_mirror_among_the_systems_add_ons_is_named_to_terraform(places: AccountSources) -> None:
+def test_mirror_among_the_add_ons_is_configured(places: AccountSources) -> None:
     mirror = a_mirror(places.add_ons / "plug ins")
     assert f'path    = "{mirror}"' in places.look()
 
 
-def test_a_mirror_of_release_archives_counts_too(places: AccountSources) -> None:
+def test_mirror_of_release_archives_is_configured(places: AccountSources) -> None:
     folder = places.add_ons / "plugins" / "registry.terraform.io" / "hashicorp" / "aws"
     folder.mkdir(parents=True)
-    (folder / f"terraform-provider-aws_5.100.0_{bootstrap_terraform.target()}.zip").touch()
+    (folder / f"terraform-provider-aws_5.100.0_{target()}.zip").touch()
     assert f'path    = "{places.add_ons / "plugins"}"' in places.look()
 
 
-def test_the_checkouts_own_mirror_goes_before_the_add_ons(places: AccountSources) -> None:
+def test_mirror_of_the_checkout_precedes_the_add_ons(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plugins")
     mirror = a_mirror(places.checkout / "terraform.d" / "plugins")
     assert f'path    = "{mirror}"' in places.look()
 
 
-def test_a_mirror_without_the_locked_version_or_this_platform_is_passed_over(places: AccountSources) -> None:
+def test_mirror_without_the_locked_version_or_this_platform_is_ignored(places: AccountSources) -> None:
     a_mirror(places.add_ons / "a", version="5.99.0")
-    a_mirror(places.add_ons / "b", target="plan9_386")
+    a_mirror(places.add_ons / "b", platform="plan9_386")
     assert places.look() == ""
 
 
-def test_a_mirror_that_terraform_finds_by_itself_needs_no_configuration(places: AccountSources) -> None:
+def test_implied_mirror_needs_no_configuration(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plugins")
     assert places.look() != ""
     a_mirror(places.home / ".terraform.d" / "plugins")
     assert places.look() == ""
 
 
-def test_a_configuration_goes_with_its_mirror(places: AccountSources) -> None:
+def test_configuration_is_removed_with_its_mirror(places: AccountSources) -> None:
     mirror = a_mirror(places.add_ons / "plugins")
     assert places.look() != ""
     shutil.rmtree(mirror)
@@ -98,9 +98,7 @@ def test_a_configuration_goes_with_its_mirror(places: AccountSources) -> None:
         ({}, "darwin", ["/Library/Application Support/io.terraform/plugins"]),
     ],
 )
-def test_the_folders_that_terraform_searches_by_itself(
-    environ: dict[str, str], system: str, expected: list[str]
-) -> None:
+def test_implied_mirrors(environ: dict[str, str], system: str, expected: list[str]) -> None:
     found = bootstrap_terraform.implied_mirrors(environ, Path("/me"), system)
     assert {Path(path) for path in expected} <= set(found)
 
@@ -121,7 +119,7 @@ def terraform_init(places: AccountSources) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_terraform_installs_the_provider_from_the_mirror_found(places: AccountSources) -> None:
+def test_terraform_installs_the_provider_from_the_mirror(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plug ins")
     places.look()
     done = terraform_init(places)
@@ -129,7 +127,7 @@ def test_terraform_installs_the_provider_from_the_mirror_found(places: AccountSo
     assert "Installed hashicorp/aws v5.100.0 (unauthenticated)" in done.stdout
 
 
-def test_terraform_takes_the_users_own_configuration_before_ours(places: AccountSources) -> None:
+def test_configuration_of_the_user_precedes_ours(places: AccountSources) -> None:
     a_mirror(places.add_ons / "plugins")
     places.look()
     theirs = a_mirror(places.home / "theirs", version="6.0.0")

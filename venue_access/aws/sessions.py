@@ -90,6 +90,15 @@ class Accounts:
             return self._emulator.endpoint(venue)
         return None if venue.aws_endpoint_url is None else Endpoint(venue.aws_endpoint_url)
 
+    def is_on_this_machine(self, venue: Venue) -> bool:
+        """Return whether a venue's account is on the emulator of this machine."""
+        endpoint = self.endpoint(venue)
+        return endpoint is not None and endpoint.is_local
+
+    def is_emulator_running(self) -> bool:
+        """Return whether the emulator runs."""
+        return self._emulator.is_running()
+
     def start_endpoint(self, venue: Venue) -> Endpoint | None:
         """Return the endpoint of a venue's account; start it first if it is the emulator, whose port may change."""
         if venue.emulator:

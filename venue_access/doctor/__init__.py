@@ -1,1 +1,4 @@
-"""Whether this machine, the inventory and the operator's keys are fit for the work."""
+"""Check this machine, the inventory and the operator's credentials, and report what to correct.
+
+Read ``doctor`` first, which runs the checks of ``host_checks`` and ``aws_checks``.
+"""

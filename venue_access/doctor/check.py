@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what came of it."""
+"""The result of one check of the doctor."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from typing import Any
 from venue_access.errors import CheckFailed, VenueAccessError
 
 
-class Grade(Enum):
-    """How it stands."""
+class Level(Enum):
+    """How serious a result is."""
 
-    GOOD = "good"
-    DOUBTFUL = "doubtful"
-    WRONG = "wrong"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, how it stands, and what to do about it."""
+    """What was checked, what was found, and the remedy."""
 
     what: str
     found: str
-    grade: Grade = Grade.GOOD
+    level: Level = Level.OK
     remedy: str | None = None
 
     def line(self) -> str:
-        """For people."""
-        told = f"{self.grade.value:<9} {self.what}: {self.found}"
-        return told if self.remedy is None else f"{told}\n{'':10}{self.remedy}"
+        """Return the line, or two with the remedy, for the terminal."""
+        line = f"{self.level.value:<7}  {self.what}: {self.found}"
+        return line if self.remedy is None else f"{line}\n{'':9}{self.remedy}"
 
     def document(self) -> dict[str, Any]:
-        """Its part of the ``--json`` document."""
-        return {"what": self.what, "is": self.grade.value, "found": self.found, "remedy": self.remedy}
+        """Return the check's part of the ``--json`` document."""
+        return {"what": self.what, "level": self.level.value, "found": self.found, "remedy": self.remedy}
 
 
-def wrong(what: str, error: VenueAccessError) -> Check:
-    """The check of something that failed."""
-    return Check(what, error.message, Grade.WRONG, error.hint)
+def failed(what: str, error: VenueAccessError) -> Check:
+    """Return the result of a check that raised an error."""
+    return Check(what, error.message, Level.ERROR, error.hint)
 
 
 def conclude(checks: Sequence[Check]) -> None:
-    """Say how it all stands.
+    """Raise an error if a check has one.
 
-    :raises CheckFailed: something is wrong.
+    :raises CheckFailed: it does.
     """
-    count = sum(check.grade is Grade.WRONG for check in checks)
+    count = sum(check.level is Level.ERROR for check in checks)
     if count:
-        raise CheckFailed("something is wrong" if count == 1 else f"{count} things are wrong")
+        raise CheckFailed("1 check failed" if count == 1 else f"{count} checks failed")

@@ -54,6 +54,10 @@ class EmulatedAccounts:
         """Return the credentials of an account's root: MiniStack accepts the account's number as its access key."""
         return Credentials(account_id, Secret("test"))
 
+    def is_running(self) -> bool:
+        """Return whether the emulator runs."""
+        return self._server.is_running()
+
     def start(self) -> bool:
         """Start the emulator unless it runs, and seed it; return whether this call started it.
 

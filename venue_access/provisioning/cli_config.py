@@ -6,10 +6,16 @@ Terraform's own rules: https://developer.hashicorp.com/terraform/cli/config/conf
 from __future__ import annotations
 
 import os
+import platform
+import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from venue_access.aws.client import Credentials, Endpoint
+
+OLDEST_TERRAFORM = (1, 11)
+PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 # What names credentials in Terraform's environment: only the venue's own may be there.
 _CREDENTIALS = (
@@ -34,6 +40,50 @@ def terraform_program(configured: str, work_directory: Path) -> str:
     """
     downloaded = work_directory / "bin" / "terraform"
     return str(downloaded) if configured == "terraform" and downloaded.exists() else configured
+
+
+def terraform_version(program: str, environ: Mapping[str, str]) -> str | None:
+    """Return the version of a Terraform or OpenTofu, such as ``1.11.4``; None if the program prints none."""
+    try:
+        done = subprocess.run(
+            [program, "version"],
+            env={**environ, "CHECKPOINT_DISABLE": "1"},  # asking HashiCorp for newer versions takes a second
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.match(r"(?:Terraform|OpenTofu) v(\d+\.\d+\S*)", done.stdout)
+    return found[1] if found else None
+
+
+def is_too_old(version: str) -> bool:
+    """Return whether a version of Terraform is older than the kit requires."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_TERRAFORM
+
+
+def provider_version(lock: str) -> str:
+    """Return the version of the AWS provider in a dependency lock file; ``*`` for any, if it has none."""
+    found = re.search(rf'"{re.escape(PROVIDER)}" {{\s+version\s*= "([^"]+)"', lock)
+    return found[1] if found else "*"
+
+
+def holds_provider(mirror: Path, target: str, version: str) -> bool:
+    """Return whether a filesystem mirror has the AWS provider, unpacked or as the release's archive.
+
+    :param target: a platform, as ``target`` returns it.
+    """
+    folder = mirror / PROVIDER
+    layouts = (f"{version}/{target}", f"terraform-provider-aws_{version}_{target}.zip")
+    return any(next(folder.glob(layout), None) for layout in layouts)
+
+
+def target() -> str:
+    """Return the platform of this machine in Terraform's form, such as ``linux_amd64``."""
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}_" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
 def cli_config_environment(environ: Mapping[str, str], home: Path, work_directory: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the doctor makes of what it sees."""
+"""The levels of the doctor."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from datetime import timedelta
 import pytest
 
 from venue_access.doctor.aws_checks import skew
-from venue_access.doctor.check import Check, Grade, conclude
+from venue_access.doctor.check import Check, Level, conclude
 from venue_access.errors import CheckFailed
 
 
 @pytest.mark.parametrize(
-    ("seconds", "grade", "told"),
+    ("seconds", "level", "found"),
     [
-        (0, Grade.GOOD, "right"),
-        (-59, Grade.GOOD, "59 s slow"),
-        (61, Grade.DOUBTFUL, "61 s fast"),
-        (-300, Grade.DOUBTFUL, "300 s slow"),
-        (301, Grade.WRONG, "301 s fast; AWS refuses requests"),
+        (0, Level.OK, "correct"),
+        (-59, Level.OK, "59 s slow"),
+        (61, Level.WARNING, "61 s fast"),
+        (-300, Level.WARNING, "300 s slow"),
+        (301, Level.ERROR, "301 s fast; AWS refuses requests"),
     ],
 )
-def test_a_clock_is_doubtful_after_a_minute_and_wrong_after_five(seconds: int, grade: Grade, told: str) -> None:
+def test_skew_is_a_warning_after_a_minute_and_an_error_after_five(seconds: int, level: Level, found: str) -> None:
     check = skew(timedelta(seconds=seconds))
-    assert (check.grade, check.found) == (grade, told)
-    assert (check.remedy is None) == (grade is Grade.GOOD)
+    assert (check.level, check.found) == (level, found)
+    assert (check.remedy is None) == (level is Level.OK)
 
 
-def test_a_line_says_what_to_do_below_it() -> None:
-    check = Check("Terraform", "not there", Grade.WRONG, "set it up")
-    assert check.line() == "wrong     Terraform: not there\n          set it up"
-    assert check.document() == {"what": "Terraform", "is": "wrong", "found": "not there", "remedy": "set it up"}
+def test_remedy_is_below_the_line() -> None:
+    check = Check("Terraform", "not there", Level.ERROR, "set it up")
+    assert check.line() == "error    Terraform: not there\n         set it up"
+    assert check.document() == {"what": "Terraform", "level": "error", "found": "not there", "remedy": "set it up"}
 
 
-def test_only_what_is_wrong_is_a_difference() -> None:
-    conclude([Check("a", "b"), Check("a", "b", Grade.DOUBTFUL)])
-    with pytest.raises(CheckFailed, match="2 things are wrong"):
-        conclude([Check("a", "b", Grade.WRONG), Check("a", "b", Grade.WRONG)])
+def test_only_errors_fail() -> None:
+    conclude([Check("a", "b"), Check("a", "b", Level.WARNING)])
+    with pytest.raises(CheckFailed, match="2 checks failed"):
+        conclude([Check("a", "b", Level.ERROR), Check("a", "b", Level.ERROR)])
