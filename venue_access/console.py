@@ -1,4 +1,7 @@
-"""The one place that prints: results to standard output, everything said to a person to standard error."""
+"""Console output: results go to stdout, messages to stderr. No other module prints.
+
+Every line for a person passes a filter that escapes control characters; only ``payload`` prints as it is.
+"""
 
 from __future__ import annotations
 
@@ -15,32 +18,31 @@ from typing import Any, TextIO
 from venue_access.errors import DeliveryError, UsageError, printable
 from venue_access.sensitive import Secret, SensitiveStr
 
-_gone: list[TextIO] = []
-"""The streams that whatever read them has closed."""
+_closed: list[TextIO] = []  # their reader has closed the pipe
 _failed: dict[TextIO, OSError] = {}
-"""The streams that could not be written, and why: what follows on one is lost too."""
+"""The streams that could not be written, with the error; later writes fail the same way."""
 
 
 def reader_gone() -> bool:
-    """Return whether whatever read standard output has closed it."""
-    return sys.stdout in _gone
+    """Return whether the reader of standard output has closed the pipe."""
+    return sys.stdout in _closed
 
 
 def result(text: str) -> None:
-    """Print a result that people read, with control characters and direction marks escaped.
+    """Print a result for a person, with control characters and direction marks escaped.
 
-    :raises DeliveryError: standard output is closed or cannot be written. A reader that closed the pipe is no error.
+    :raises DeliveryError: standard output is closed or cannot be written. A pipe closed by its reader is not an error.
     """
-    payload(_encodable(_plain(text), sys.stdout))
+    payload(_encodable(_escaped(text), sys.stdout))
 
 
 def payload(text: str) -> None:
-    """Print a result that a program reads, byte for byte: JSON, statements for a shell, a file's path.
+    """Print a result for a program, byte for byte: JSON, statements for a shell, a file's path.
 
     :raises DeliveryError: as ``result``.
     """
     if sys.stdout is None:
-        raise _unprintable("it is closed")
+        raise _output_error("it is closed")
     _print(text + "\n")
 
 
@@ -50,65 +52,66 @@ def result_json(document: Mapping[str, Any], *, compact: bool = False) -> None:
 
 
 def finish() -> None:
-    """Flush what others than this module have written to the standard streams.
+    """Flush what Invoke and argparse have written to the standard streams.
 
     :raises DeliveryError: as ``result``.
     """
-    _tell("")
+    _message("")
     if sys.stdout is not None:
         _print("")
 
 
 def say(text: str) -> None:
-    """Tell the person something, which no file or answer that it quotes can turn into orders to the terminal."""
-    _tell(_plain(text) + "\n")
+    """Print a message, with control characters escaped: it may quote a file or a response of AWS."""
+    _message(_escaped(text) + "\n")
 
 
 def warn(text: str) -> None:
-    """Tell the person something they had better know."""
+    """Print a warning."""
     say(f"warning: {text}")
 
 
 def error(text: str) -> None:
-    """Tell the person what went wrong."""
+    """Print an error."""
     say(f"error: {text}")
 
 
 def ask(question: str) -> str:
-    """What the person types in answer; nothing at the end of the input."""
-    _tell(_plain(question))
+    """Print a question, and return the typed line; it is empty at the end of the input."""
+    _message(_escaped(question))
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 
 
-def ask_until(question: str, fits: Callable[[str], bool], *, slip: str, otherwise: str) -> str:
-    """What the person at the terminal types, asked again after a slip.
+def ask_until(question: str, is_valid: Callable[[str], bool], *, expected: str, hint: str) -> str:
+    """Ask at the terminal until the answer is valid, and return it.
 
-    :param otherwise: how to do without a terminal.
-    :raises UsageError: there is nobody to ask, or they give up with an empty line.
+    :param expected: the message after an invalid answer.
+    :param hint: how to run the command without a terminal.
+    :raises UsageError: standard input is not a terminal, or the answer is empty.
     """
     if not _at_a_terminal():
-        raise UsageError("there is no terminal to ask at", hint=otherwise)
-    while not fits(answer := ask(question)):
+        raise UsageError("standard input is not a terminal", hint=hint)
+    while not is_valid(answer := ask(question)):
         if not answer:
-            raise UsageError("nothing was typed; nothing was done")
-        say(slip)
+            raise UsageError("empty answer; nothing was done")
+        say(expected)
     return answer
 
 
 def confirm(what: str, answer: str) -> None:
-    """Have the person type ``answer``.
+    """Ask the operator to type ``answer``.
 
-    :raises UsageError: they type something else, or there is nobody to ask.
+    :raises UsageError: they type something else, or standard input is not a terminal.
     """
     if not _at_a_terminal():
-        raise UsageError("there is no terminal to confirm this at", hint="say --yes")
+        raise UsageError("standard input is not a terminal", hint="pass --yes")
     say(what)
-    if ask(f"Type {answer} to go on: ") != answer:
+    if ask(f"Type {answer} to confirm: ") != answer:
         raise UsageError("not confirmed; nothing was done")
 
 
 def confidential(given: str | None, prompt: str) -> str | None:
-    """A confidential flag's value; ``-`` takes it from standard input, so that no list of processes shows it."""
+    """Return a confidential flag's value; ``-`` reads it from standard input, so that no process list shows it."""
     if given != "-":
         return given
     if not _at_a_terminal():
@@ -121,45 +124,42 @@ def confidential(given: str | None, prompt: str) -> str | None:
 
 
 def piped(what: str) -> Secret:
-    """All of standard input, which holds a ``what``.
+    """Return standard input, which contains a ``what``.
 
     :raises UsageError: it is a terminal, which would show what is typed.
     """
     if _at_a_terminal():
-        raise UsageError(f"standard input is the terminal; pipe the {what} into the command")
+        raise UsageError(f"standard input is a terminal; pipe the {what} into the command")
     return Secret(sys.stdin.buffer.read(65_536).decode(errors="replace") if sys.stdin is not None else "")
 
 
 def check_terminal(what: str) -> None:
-    """See that there is a terminal to show ``what`` on.
-
-    :raises UsageError: there is none.
-    """
+    """Raise ``UsageError`` if the process has no terminal to show ``what`` on."""
     try:
         os.close(_terminal())
     except OSError as error:
         raise UsageError(
-            f"there is no terminal to show {what} on", hint="it is shown nowhere else: any other place keeps it"
+            f"there is no terminal to show {what} on", hint="it is shown only on a terminal, which does not store it"
         ) from error
 
 
 def show_on_terminal(label: str, secret: SensitiveStr) -> None:
-    """Show a secret to the person at the terminal, wherever standard output and error go.
+    """Show a secret on the terminal, also if standard output and standard error are redirected.
 
-    :raises DeliveryError: the terminal has gone.
+    :raises DeliveryError: the terminal cannot be written.
     """
     try:
         with os.fdopen(_terminal(), "w", encoding="utf-8") as terminal:
             terminal.write(f"{label}: {secret.reveal()}\n")
     except OSError as error:
-        raise DeliveryError(f"the terminal has gone, and the {label} with it") from error
+        raise DeliveryError(f"the {label} was lost: the terminal cannot be written") from error
 
 
 class Board:
-    """Lines that are rewritten in place on a terminal, one for each piece of work that is under way.
+    """Status lines, one for each active piece of work, rewritten in place on a terminal.
 
-    Elsewhere, and on a terminal that cannot move its cursor (TERM=dumb), what they say stays, without its details;
-    where the work is done side by side, what belongs to one piece comes together when that piece is done.
+    Without a terminal, or with one that cannot move its cursor (TERM=dumb), each status is printed once, without
+    details. If work runs concurrently (``side_by_side``), the messages of each piece are printed together at its end.
     """
 
     def __init__(self, *, side_by_side: bool = False) -> None:
@@ -170,28 +170,28 @@ class Board:
         self._lock = threading.RLock()
 
     def row(self) -> Row:
-        """A line for one more piece of work."""
+        """Add a status line."""
         row = Row(self)
         self.rows.append(row)
         return row
 
     def draw(self, above: str = "") -> None:
-        """Show the lines as they are now, below ``above``, which stays."""
+        """Redraw the status lines below ``above``, which is permanent."""
         with self._lock:
             size = shutil.get_terminal_size()
             shown = [row.text[: size.columns - 1] for row in self.rows if row.text][: size.lines - 1]
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
-            _tell(f"\r{up}\x1b[J{above}" + "\n".join(shown))
+            _message(f"\r{up}\x1b[J{above}" + "\n".join(shown))
             self._drawn = len(shown)
 
     def clear(self) -> None:
-        """Take the lines away, and say what is left to be said."""
+        """Remove the status lines, and print the remaining messages."""
         for row in list(self.rows):
             row.done()
 
 
 class Row:
-    """The line of one piece of work."""
+    """The status line of one piece of work."""
 
     def __init__(self, board: Board) -> None:
         self.text = ""
@@ -199,44 +199,44 @@ class Row:
         self._gathered = ""
 
     def show(self, text: str) -> None:
-        """Replace what the line says."""
+        """Replace the status."""
         if not self._board.live and text != self.text:
             self.say(text)
         self.detail(text)
         self.text = text
 
     def detail(self, text: str) -> None:
-        """Replace what the line says on a terminal; it is too much anywhere else."""
+        """Replace the status on a terminal; print nothing without one."""
         if self._board.live:
             self.text = printable(text)
             self._board.draw()
 
     def say(self, text: str) -> None:
-        """Tell the person something that stays."""
+        """Print a permanent message."""
         if self._board.gathers:
-            self._gathered += _plain(text) + "\n"
+            self._gathered += _escaped(text) + "\n"
         elif self._board.live:
-            self._board.draw(above=_plain(text) + "\n")
+            self._board.draw(above=_escaped(text) + "\n")
         else:
             say(text)
 
     def warn(self, text: str) -> None:
-        """As ``say``, with a warning."""
+        """Print a permanent warning."""
         self.say(f"warning: {text}")
 
     def done(self) -> None:
-        """Take the line away."""
+        """Remove the status line."""
         if self in self._board.rows:
             self._board.rows.remove(self)
         if self._board.live:
             self._board.draw()
         elif self._gathered:
-            _tell(self._gathered)
+            _message(self._gathered)
             self._gathered = ""
 
 
-def _plain(text: str) -> str:
-    """Lines without anything that a terminal obeys, but for tabs."""
+def _escaped(text: str) -> str:
+    """Return lines with control characters escaped, except tabs."""
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
@@ -244,18 +244,18 @@ def _print(text: str) -> None:
     try:
         _write(sys.stdout, text)
     except UnicodeEncodeError as error:
-        raise _unprintable(f"its encoding is {error.encoding}", hint="set PYTHONIOENCODING=utf-8") from None
+        raise _output_error(f"its encoding is {error.encoding}", hint="set PYTHONIOENCODING=utf-8") from None
     except OSError as error:
         closed = error.errno == errno.EBADF
-        raise _unprintable("it is closed" if closed else (error.strerror or str(error)).lower()) from error
+        raise _output_error("it is closed" if closed else (error.strerror or str(error)).lower()) from error
 
 
-def _unprintable(reason: str, *, hint: str | None = None) -> DeliveryError:
+def _output_error(reason: str, *, hint: str | None = None) -> DeliveryError:
     return DeliveryError(f"the result cannot be written to standard output: {reason}", hint=hint)
 
 
 def _encodable(text: str, stream: TextIO | None) -> str:
-    """Escape the characters that a stream's encoding lacks."""
+    """Return a text with the characters escaped that a stream's encoding lacks."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
@@ -265,24 +265,24 @@ def _moves_cursor() -> bool:
 
 
 def _terminal() -> int:
-    """A descriptor of the terminal that this process is of."""
+    """Open the controlling terminal of this process."""
     return os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def _at_a_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()  # None: the process was started with it closed
+    return sys.stdin is not None and sys.stdin.isatty()  # None: it was closed when the process started
 
 
-def _tell(text: str) -> None:
+def _message(text: str) -> None:
     try:
         _write(sys.stderr, text)
     except OSError:
-        pass  # there is nobody left to tell
+        pass  # stderr is closed: nobody reads messages
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    """Write and flush; a stream that takes no more is one nobody reads, and what the command does goes on."""
-    if stream is None:  # the process was started with it closed
+    """Write and flush. A closed pipe does not stop the command: the stream is redirected to the null device."""
+    if stream is None:  # it was closed when the process started
         return
     if text and stream in _failed:
         raise _failed[stream]
@@ -290,11 +290,11 @@ def _write(stream: TextIO | None, text: str) -> None:
         stream.write(text)
         stream.flush()
     except OSError as error:
-        # What is left in its buffer would fail again when Python ends.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        # Otherwise, the rest of its buffer would fail again when Python exits.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
         if not isinstance(error, BrokenPipeError):
             _failed[stream] = error
             raise
-        _gone.append(stream)
+        _closed.append(stream)

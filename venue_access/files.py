@@ -1,4 +1,4 @@
-"""Files and folders that only their owner may read, replaced whole or not at all."""
+"""Private files and folders (modes 0600 and 0700), atomic replacement, and locks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from venue_access.errors import UsageError
 
 
 def private_directory(path: Path) -> Path:
-    """Make ``path`` and its missing parents with mode 0700, and return it.
+    """Create ``path`` and its missing parents with mode 0700, and return it.
 
-    :raises UsageError: it cannot be made, or was there and somebody else may write in it: what they put there would
-        be run by Terraform, with the operator's keys.
+    :raises UsageError: it cannot be created, or exists and is writable by others: Terraform would run their files with
+        the operator's credentials.
     """
     try:
         for folder in [*reversed(path.parents), path]:
@@ -40,10 +40,10 @@ def private_directory(path: Path) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` at one stroke, mode 0600; a reader sees the old or the new.
+    """Replace ``path`` with ``text`` atomically, mode 0600.
 
-    The new file is made beside the old one with its final mode, so that no moment shows it to others, and a
-    symbolic link at ``path`` is replaced, never followed.
+    The new file is created beside the old one with its final mode, so that others can never read it. A symbolic link
+    at ``path`` is replaced, not followed.
 
     :raises UsageError: it cannot be written (a full disk, a read-only folder).
     """
@@ -64,20 +64,20 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_private_if_changed(path: Path, text: str) -> bool:
-    """Write as ``write_private`` does unless the file already holds ``text``; whether it was written."""
+    """Call ``write_private`` unless the file already contains ``text``; return whether it was written."""
     try:
         if not path.is_symlink() and path.read_text(encoding="utf-8") == text:
             return False
     except (OSError, UnicodeDecodeError):
-        pass  # absent or unreadable: it is replaced
+        pass  # absent or unreadable: replace it
     write_private(path, text)
     return True
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Make a file with mode 0600 where nothing stands, not even a symbolic link; on the disk when this returns.
+    """Create a file with mode 0600 where nothing exists, not even a symbolic link; it is on the disk on return.
 
-    :raises UsageError: something stands there, or it cannot be written; nothing is left of it then.
+    :raises UsageError: something exists there, or it cannot be written; then nothing is left of it.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -95,9 +95,9 @@ def create_private(path: Path, content: bytes) -> None:
 
 
 def check_creatable(path: Path) -> None:
-    """See that ``create_private`` can make ``path``, before there is what is to be in it.
+    """Check that ``create_private`` can create ``path``, before its content exists.
 
-    :raises UsageError: something stands there, or its folder takes no file.
+    :raises UsageError: something exists there, or no file can be created in its folder.
     """
     try:
         try:
@@ -110,14 +110,14 @@ def check_creatable(path: Path) -> None:
         raise _not_made(path, error) from error
 
 
-def check_takes_files(folder: Path, *, room: int = 65_536) -> None:
-    """See that a file of ``room`` bytes can be made in a folder, by making one that has no name.
+def check_takes_files(folder: Path, *, size: int = 65_536) -> None:
+    """Check that a file of ``size`` bytes can be created in a folder, by creating one without a name.
 
-    :raises UsageError: it cannot: it is missing, read-only or full.
+    :raises UsageError: the folder is missing, read-only or full.
     """
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(room))
+            file.write(bytes(size))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -125,54 +125,54 @@ def check_takes_files(folder: Path, *, room: int = 65_536) -> None:
 
 
 def user_path(text: str) -> Path:
-    """Return the path that a person gave, with ``~`` and ``~user`` expanded, which a shell leaves in ``--flag=~/x``."""
+    """Return a path of a flag with ``~`` and ``~user`` expanded, which a shell does not do in ``--flag=~/x``."""
     return Path(os.path.expanduser(text))
 
 
 def read_small(path: Path, *, what: str, hint: str, most: int = 65_536) -> bytes:
-    """The content of a file that somebody named for a ``what``.
+    """Return the content of a ``what`` file that the operator names.
 
-    :raises UsageError: it cannot be read, or is longer than any such file.
+    :raises UsageError: it cannot be read, or is larger than ``most`` bytes.
     """
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
     except OSError as error:
-        raise UsageError(f"the {what} file {str(path)!r} cannot be read: {_words(error)}", hint=hint) from error
+        raise UsageError(f"the {what} file {str(path)!r} cannot be read: {_reason(error)}", hint=hint) from error
     if len(content) > most:
         raise UsageError(f"the {what} file {str(path)!r} is longer than any {what}", hint=hint)
     return content
 
 
 def read_regular(path: Path, *, most: int) -> bytes:
-    """The content of a regular file of at most ``most`` bytes; nothing else is waited for or read without an end.
+    """Return the content of a regular file of at most ``most`` bytes; it never blocks or reads without end.
 
     :raises OSError: it cannot be read.
-    :raises ValueError: it is something else, such as a pipe or a device, or larger.
+    :raises ValueError: it is larger, or not a regular file (a pipe, a device).
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         content: bytes | None = file.read(most + 1)
-    if content is None:  # what the kernel shows as a file may have nothing to say yet
-        raise ValueError("it is no regular file")
+    if content is None:  # a file of the kernel may have no content yet
+        raise ValueError("it is not a regular file")
     if len(content) > most:
         raise ValueError(f"it is larger than {most // 1024 // 1024} MiB")
     return content
 
 
 def check_private(path: Path) -> None:
-    """See that a file or folder with secrets in it is its owner's alone.
+    """Check that a file or folder with credentials is private.
 
-    :raises UsageError: others may read it, with the command that mends that; or it is somebody else's.
+    :raises UsageError: others can read it, or it belongs to another user; the hint is the command that corrects it.
     """
     try:
         about = path.stat()
     except OSError as error:
-        raise UsageError(f"{path} cannot be looked at: {_words(error)}") from error
+        raise UsageError(f"cannot read the status of {path}: {_reason(error)}") from error
     if about.st_uid not in (os.geteuid(), 0):
-        raise UsageError(f"{path} belongs to somebody else", hint="keep keys in files of your own")
+        raise UsageError(f"{path} belongs to another user", hint="store credentials in your own files")
     if about.st_mode & 0o077:
         mode = "700" if path.is_dir() else "600"
         raise UsageError(
@@ -189,10 +189,11 @@ def locked(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
-    """Hold the machine-wide lock at ``path``; the system drops it when the process ends, however it ends.
+    """Hold the machine-wide lock at ``path``; the system releases it when the process ends.
 
-    :param timeout: seconds to wait for another holder; ``waiting`` is called once when the wait begins.
-    :raises UsageError: someone else held it to the end of ``timeout``, or it cannot be made.
+    :param timeout: seconds to wait for another holder.
+    :param waiting: called once when a wait begins.
+    :raises UsageError: another process holds it after ``timeout``, or the file cannot be created.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -216,11 +217,11 @@ def take_lock(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Lock the open file ``descriptor``, for as long as it is open.
+    """Lock an open file until it is closed.
 
-    :param shared: let other shared locks be held beside this one.
-    :param quiet: seconds to wait before ``waiting`` is called: many writers each wait for a moment.
-    :raises UsageError: another process, which is named, held it to the end of ``timeout`` (seconds).
+    :param shared: take a shared lock.
+    :param quiet: seconds before ``waiting`` is called: with many writers, each waits for a moment.
+    :raises UsageError: another process, which the message names, holds it after ``timeout`` (seconds).
     """
     began, pause, said = clock(), 0.001, False
     while True:
@@ -239,7 +240,7 @@ def take_lock(
 
 
 def _lock_holder(descriptor: int) -> int | None:
-    """Return the process that holds a file's lock; None where the system does not show it (macOS)."""
+    """Return the process that holds a file's lock; None if the system does not tell (macOS)."""
     about = os.fstat(descriptor)
     file = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
     try:
@@ -253,18 +254,18 @@ def _lock_holder(descriptor: int) -> int | None:
 
 
 def _held(path: Path, holder: int | None, timeout: float) -> UsageError:
-    """Return the error for a lock that stays held. It shows no arguments: a credential may be among them."""
+    """Return the error of a lock timeout. It shows no process arguments: they may contain a credential."""
     named = holder is not None and holder != os.getpid()
     who = f"process {holder}" if named else "another process" if holder is None else "another thread of this process"
     look = f"ps -o pid,stat,etime,comm -p {holder}" if named else f"lsof {shlex.quote(str(path))}"
     return UsageError(
         f"{who} has held the lock of {path} for more than {timeout:.0f} s",
-        hint=f"wait for it to end, or see whether it hangs: {look}",
+        hint=f"wait for it to end, or check whether it hangs: {look}",
     )
 
 
 def flush_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk: a new file's is the folder's content."""
+    """Write a folder's entries to the disk, so that a new file survives a crash."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -272,21 +273,21 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _words(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
 def _not_made(path: Path, error: OSError) -> UsageError:
     if isinstance(error, FileExistsError):
-        return UsageError(f"{path} exists already, and nothing is overwritten", hint="name another, or remove it")
+        return UsageError(f"{path} already exists", hint="name another file, or remove it")
     return UsageError(
-        f"cannot write {path}: {_words(error)}", hint="its folder must exist, be writable and have free space"
+        f"cannot write {path}: {_reason(error)}", hint="its folder must exist, be writable and have free space"
     )
 
 
 def unwritable(path: Path, error: OSError) -> UsageError:
-    """The error for a file or folder of the kit's own that cannot be written."""
+    """Return the error of a file or folder of the work directory that cannot be written."""
     return UsageError(
-        f"cannot write {path}: {_words(error)}",
+        f"cannot write {path}: {_reason(error)}",
         hint="the work directory must be a writable folder with free space; choose another with INVOKE_WORKDIR",
     )

@@ -11,27 +11,27 @@ from collections.abc import Iterable
 def harden_process() -> None:
     """Disable core dumps and TLS key logs, for child processes too, and reserve the descriptors 0, 1 and 2.
 
-    A process that starts with standard output closed gives its descriptor to the next file that it opens. The
-    descriptor is therefore opened here, read-only: whatever is printed fails as it would on a closed stream.
+    If standard output is closed when a process starts, the next file that it opens gets descriptor 1. So the
+    descriptor is opened here, read-only: printing fails as it does on a closed stream.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.environ.pop("SSLKEYLOGFILE", None)  # whoever reads that file can decrypt the tokens on their way
+    os.environ.pop("SSLKEYLOGFILE", None)  # that file would allow decrypting tokens in transit
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)  # takes the lowest free number: this one
-    if sys.stdout is None:  # Invoke prints past ui.py, and takes no stream for success
+            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)  # gets the lowest free number: this one
+    if sys.stdout is None:  # Invoke prints without console.py, and ignores a missing stream
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def silence_libraries() -> None:
-    """Discard every log record of this process, also of loggers made later, whatever level or handler they have.
+    """Discard every log record of this process, of any logger, level and handler.
 
-    botocore and urllib3 log whole requests and responses. The kit logs nothing itself, and what goes wrong in a
-    library reaches it as an exception.
+    botocore and urllib3 log whole requests and responses. The kit itself logs nothing, and libraries report errors as
+    exceptions.
     """
     import logging
 
@@ -39,9 +39,9 @@ def silence_libraries() -> None:
 
 
 def redact_debug_log(logger: str, flags: Iterable[str], arguments: Iterable[str]) -> None:
-    """Redact the values of ``flags`` and every external ID that a rotation made in what a logger records.
+    """Redact the values of ``flags``, and every generated external ID, in a logger's records.
 
-    :param flags: those whose values are confidential, or may quote something that is.
+    :param flags: the flags whose values are confidential, or may quote something confidential.
     :param arguments: the command line.
     """
     import logging
@@ -58,7 +58,7 @@ def redact_debug_log(logger: str, flags: Iterable[str], arguments: Iterable[str]
 
     def redact_record(record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        for value in sorted(values, key=len, reverse=True):  # one may be the beginning of another
+        for value in sorted(values, key=len, reverse=True):  # one may be a prefix of another
             text = text.replace(value, REDACTED)
         record.msg, record.args = redact_all(text), ()
         return True

@@ -1,4 +1,4 @@
-"""Values that are kept from eyes: they print, format and pickle as a mask."""
+"""Sensitive values: redacted when printed or formatted, and not picklable."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from urllib.parse import unquote
 
 REDACTED = "****"
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-_OF_THE_KIT = re.compile(r"va\.[\w-]{40}", re.ASCII | re.IGNORECASE)  # an external ID that a rotation made
+_GENERATED = re.compile(r"va\.[\w-]{40}", re.ASCII | re.IGNORECASE)  # an external ID that the kit generated
 _LONG = 8
-"""Characters from which on a sensitive value is redacted anywhere in a text; a shorter one only as a whole word."""
+"""A sensitive value of this many characters is redacted anywhere in a text; a shorter one only as a whole word."""
 
 _held: dict[str, str] = {}
-"""Every sensitive text that this process has held, and the same in lower case."""
+"""Every sensitive text of this process, with its lower-case form."""
 
 
 class SensitiveStr:
-    """A credential or an external ID; ``reveal()`` is the only way to its text."""
+    """A credential or an external ID; only ``reveal()`` returns its text."""
 
     __slots__ = ("_text",)
     shortest: ClassVar[int] = 2
-    """Characters of the shortest text that can be a value of this kind: ``redact`` leaves a shorter one."""
+    """The length of the shortest possible value of this kind; ``redact_all`` ignores shorter ones."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -30,7 +30,7 @@ class SensitiveStr:
             _held[text] = text.lower()
 
     def reveal(self) -> str:
-        """The text itself, for the one call or file that needs it."""
+        """Return the text, for the call or file that needs it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -45,7 +45,7 @@ class SensitiveStr:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SensitiveStr):
             return NotImplemented
-        # An error of encoding would quote the text: half of a surrogate pair comes from an odd command line.
+        # An encoding error would quote the text: a command line may contain half of a surrogate pair.
         mine, theirs = (each._text.encode(errors="surrogatepass") for each in (self, other))
         return hmac.compare_digest(mine, theirs)
 
@@ -53,7 +53,7 @@ class SensitiveStr:
         return hash(self._text)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} is not to be pickled")
+        raise TypeError(f"cannot pickle a {type(self).__name__}")
 
 
 class ExternalId(SensitiveStr):
@@ -63,7 +63,7 @@ class ExternalId(SensitiveStr):
 
     @property
     def fits(self) -> bool:
-        """Whether AWS takes it (AWS STS API reference, AssumeRole, ExternalId)."""
+        """Return whether AWS accepts it (AWS STS API reference, AssumeRole, ExternalId)."""
         return _EXTERNAL_ID.fullmatch(self._text) is not None
 
 
@@ -71,12 +71,12 @@ class Secret(SensitiveStr):
     """A secret access key, session token or MFA code."""
 
     __slots__ = ()
-    shortest = 6  # an MFA code; the emulator's root has a secret of four letters that everybody knows
+    shortest = 6  # an MFA code; the emulator's root user has a public secret of four letters
 
 
 def redact(text: str, *hidden: SensitiveStr | None) -> str:
-    """``text`` with every hidden value masked: AWS and Terraform quote what they refuse."""
-    # The longest first: one value may be the beginning of another.
+    """Return ``text`` with the hidden values redacted: AWS and Terraform quote invalid input."""
+    # The longest first: one value may be a prefix of another.
     for value in sorted({each.reveal() for each in hidden if each is not None}, key=len, reverse=True):
         if value:
             text = text.replace(value, REDACTED)
@@ -84,11 +84,11 @@ def redact(text: str, *hidden: SensitiveStr | None) -> str:
 
 
 def redact_all(text: str) -> str:
-    """Return ``text`` without any sensitive value that this process has held, for what a person wrote.
+    """Return a text that an operator typed with every sensitive value of this process redacted.
 
-    A value of 8 characters or more is found anywhere, in any case; a shorter one only as a whole word, or an external
-    ID such as ``ab`` would be cut out of every other word. External IDs of the form that a rotation makes are redacted
-    whether or not the process has held them. Where a value is there URL-encoded, the text is decoded first.
+    A value of 8 characters or more is redacted anywhere, in upper or lower case; a shorter one only as a whole word,
+    since an external ID such as ``ab`` occurs in many words. External IDs of the generated form are always redacted.
+    If the text contains a URL-encoded value, it is decoded first.
     """
     decoded = unquote(text)
     redacted = _redact(decoded)
@@ -97,8 +97,8 @@ def redact_all(text: str) -> str:
 
 def _redact(text: str) -> str:
     lower = text.lower()
-    text = _OF_THE_KIT.sub(REDACTED, text)
-    # The longest first: one value may be the beginning of another.
+    text = _GENERATED.sub(REDACTED, text)
+    # The longest first: one value may be a prefix of another.
     for value in sorted((value for value, folded in list(_held.items()) if folded in lower), key=len, reverse=True):
         if len(value) >= _LONG:
             text = re.sub(re.escape(value), REDACTED, text, flags=re.IGNORECASE)

@@ -119,7 +119,7 @@ def test_invalid_grace_is_refused(kit: Kit, grace: str) -> None:
 
 def test_deprovision_needs_a_terminal_or_yes(kit: Kit) -> None:
     result = kit("deprovision", "--venue", "unity-dev", typed="unity-dev\n")
-    is_one_message(result, 2, saying="say --yes")
+    is_one_message(result, 2, saying="pass --yes")
 
 
 def test_unknown_host_is_refused(kit: Kit) -> None:

@@ -36,7 +36,7 @@ def test_venue_is_destroyed_once_it_is_confirmed_and_its_bucket_stays(provisione
     assert "--yes" in unconfirmed.err
     mistyped = at_a_terminal(kit, "no", "deprovision", "--venue", venue)
     assert mistyped.returncode == 2
-    assert f"Type {venue} to go on" in mistyped.stderr
+    assert f"Type {venue} to confirm" in mistyped.stderr
     assert not is_gone(kit, venue)
 
     confirmed = at_a_terminal(kit, venue, "deprovision", "--venue", venue)

@@ -161,7 +161,7 @@ def test_unreadable_object_blocks_only_if_all_are_unreadable(bucket: Bucket, wor
     kept_from_one.append(a_record(recipient="dave"))
     assert len(read_ledgers([StoredLedger(kept_from_one, ())]).records) == 4
     for act in (S3Ledger.prepare, S3Ledger.lines, S3Ledger.end):
-        with pytest.raises(AccessDenied, match="cannot be used"):
+        with pytest.raises(AccessDenied, match="cannot use the ledger"):
             act(operator(f"{bucket.name}-{act.__name__}", "*"))
 
 

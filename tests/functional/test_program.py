@@ -100,6 +100,13 @@ def test_invalid_environment_setting_is_one_message(kit: Kit) -> None:
     is_one_message(result, 2, "INVOKE_WORKDIR")
 
 
+@pytest.mark.parametrize("flag", ["--help", "--list", "--list-depth", "--print-completion-script", "-c", "-T"])
+def test_control_characters_in_arguments_are_escaped(flag: str, kit: Kit) -> None:
+    result = run(kit, [*INVOKE, flag, "a\x1b[31mb", "--list"])
+    assert (result.code, result.out) == (1, "")
+    assert "a\\x1b[31mb" in result.err
+
+
 @pytest.mark.parametrize("arguments", ["-T x --list", "--list --list-depth=x", "--list -F nope", "provison", "-r / -l"])
 def test_invokes_own_usage_errors_are_one_line(arguments: str, kit: Kit) -> None:
     result = run(kit, [*INVOKE, *arguments.split()])

@@ -78,8 +78,8 @@ def test_control_characters_in_questions_are_escaped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
-    assert console.ask("Type \x1b[2J to go on: ") == "yes"
-    assert capsys.readouterr().err == "Type \\x1b[2J to go on: "
+    assert console.ask("Type \x1b[2J to confirm: ") == "yes"
+    assert capsys.readouterr().err == "Type \\x1b[2J to confirm: "
 
 
 def test_payload_is_printed_byte_for_byte(capsys: pytest.CaptureFixture[str]) -> None:

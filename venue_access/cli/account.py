@@ -142,8 +142,8 @@ def mfa_code(account: AccountSession, given: str | None) -> Secret:
     typed = console.ask_until(
         f"Enter token for user {account.account.user or account.account.name}: ",
         is_mfa_code,
-        otherwise="--code - reads the code from standard input",
-        slip="an MFA code is six digits",
+        expected="an MFA code is six digits",
+        hint="--code - reads the code from standard input",
     )
     return Secret(typed)
 

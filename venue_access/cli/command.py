@@ -1,4 +1,4 @@
-"""What every command is made with: a task whose expected failures are one message, its settings, its progress."""
+"""The ``@command`` decorator: an Invoke task with exit codes, ``--timeout``, ``--dry`` and status lines."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from venue_access.provisioning.reporter import Reporter
 
 HELP = {
-    "venue": "the venue: unity-dev, or dev where only one project has it",
-    "limit": "venues by Ansible's patterns, such as 'unity:!unity-test'",
-    "inventory": "an inventory file or folder (or INVOKE_INVENTORY)",
+    "venue": "select the venue: unity-dev, or dev if only one project has it",
+    "limit": "select venues by Ansible's patterns, such as 'unity:!unity-test'",
+    "inventory": "use this inventory file or folder (default: INVOKE_INVENTORY)",
     "json": "print one JSON document",
-    "yes": "do not ask",
-    "timeout": f"how long AWS may take, over the whole command: {deadline.DEFAULT} (default), 90s",
+    "yes": "do not ask for confirmation",
+    "timeout": f"limit the time of the whole command for AWS: {deadline.DEFAULT} (default), 90s",
 }
 _FREE_TEXTS = {"destination", "issuer", "profile_name", "reason", "resource", "service", "source_profile"}
 _LONGEST = 1_000
-_LISTS_KEYS_AND_SECRETS = {
+_LONG_TEXTS = {
     *("ecr_repository", "limit", "s3_prefix", "source_ip", "user"),
-    *("code", "external_id", "to", "token"),
+    *("code", "external_id", "recipient", "token"),
     *("config", "credentials_dir", "inventory", "out", "policy"),  # paths, which the system limits
 }
-"""Flags that may be longer than ``_LONGEST``; whatever reads one checks it."""
-SIMILAR_USER = "take --user as given, though it is one slip away from a known user's name"
-LOCK_TIMEOUT = "how long to wait for another run on the stack: 5m, 0"
+"""Flags that may be longer than ``_LONGEST``; the code that reads one checks it."""
+SIMILAR_USER = "accept a --user whose name is similar to a known user's"
+LOCK_TIMEOUT = "limit the wait for another run on the stack: 5m, 0"
 CONFIDENTIAL = ("code", "external-id", "reason", "token")
-"""The flags whose values Invoke's debug log must not show."""
+"""The flags whose values are redacted in Invoke's debug log."""
 
 hardening.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)
 
@@ -49,13 +49,15 @@ hardening.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)
 def command(
     *, called: str | None = None, positional: Sequence[str] = (), timeout: str | None = deadline.DEFAULT, **texts: str
 ) -> Callable[[Callable[..., int | None]], Any]:
-    """An Invoke task whose expected failures are one message and an exit code; ``texts`` is the help of its flags.
+    """Make a function an Invoke task whose expected failures are one message and an exit code.
 
-    The function returns its exit code, or None for 0. Success returns to Invoke, which goes on to the next task of the
-    command line; any other code ends the command line there.
+    The function returns its exit code, or None for 0. After success, Invoke runs the next task of the command line; any
+    other code ends the command line.
 
-    :param timeout: the default of its ``--timeout``. None is for a command that asks nothing of AWS, or runs Terraform:
-        it has no such flag, and each of its calls to AWS has its own limit.
+    :param called: the task's name, if it is not the function's.
+    :param timeout: the default of ``--timeout``. None is for commands that do not call AWS, or run Terraform: they have
+        no such flag, and each call to AWS has its own limit.
+    :param texts: the help of the flags, by name.
     """
 
     def decorate(function: Callable[..., int | None]) -> Any:
@@ -69,14 +71,14 @@ def command(
             hardening.silence_libraries()
             code: int | None = None
             try:
-                for flag in required:  # Invoke hands over None
+                for flag in required:  # Invoke passes None for a missing one
                     if flags.get(flag) is None:
                         raise UsageError(f"--{flag.replace('_', '-')} is required")
                 for flag, given in flags.items():
                     if isinstance(given, str):
                         check_text(flag, given)
-                asked = flags.pop("timeout", None)
-                limit = timeout if asked is None else asked
+                given = flags.pop("timeout", None)
+                limit = timeout if given is None else given
                 with deadline.time_limit(seconds_of(limit, "--timeout"), limit or ""):
                     code = function(context, *arguments, **flags)
             except VenueAccessError as error:
@@ -86,9 +88,9 @@ def command(
                 console.error("interrupted")
                 raise Exit(code=130) from None
             except OSError as error:
-                told = of_the_system(error)
-                console.error(str(told))
-                raise Exit(code=told.exit_code) from None
+                failure = of_the_system(error)
+                console.error(str(failure))
+                raise Exit(code=failure.exit_code) from None
             if code:
                 raise Exit(code=code)
 
@@ -103,43 +105,42 @@ def command(
 
 
 def check_text(flag: str, text: str) -> None:
-    """Refuse a flag's text that is too long, or is free text with a control or direction character.
+    """Check a flag's text: its length and, in free text, control and direction characters.
 
-    :raises UsageError: the message does not repeat the text.
+    :raises UsageError: the message does not show the text.
     """
     name = f"--{flag.replace('_', '-')}"
-    if len(text) > _LONGEST and flag not in _LISTS_KEYS_AND_SECRETS:
-        raise UsageError(f"{name} has {len(text):,} characters", hint=f"it may have {_LONGEST:,}")
+    if len(text) > _LONGEST and flag not in _LONG_TEXTS:
+        raise UsageError(f"{name} has {len(text):,} characters", hint=f"the limit is {_LONGEST:,}")
     if flag in _FREE_TEXTS and not text.isprintable():
         at = next(number for number, char in enumerate(text, 1) if not char.isprintable())
         raise UsageError(
-            f"{name} has a line break, a control character or a direction mark: character {at}",
-            hint="write it as one line of plain text",
+            f"{name} contains a line break, a control character or a direction mark: character {at}",
+            hint="use one line of plain text",
         )
 
 
 def configured(context: Context, inventory: str | None = None) -> Settings:
-    """The settings of this run."""
-    made = settings(dict(context.config), root=root(), inventory=inventory)
-    return replace(made, dry=context.config.run.dry)
+    """Return the settings of this run."""
+    return replace(settings(dict(context.config), root=root(), inventory=inventory), dry=context.config.run.dry)
 
 
 def dry(context: Context, action: str) -> bool:
-    """Say what would be done under ``--dry``, and return whether that is all that is to be done."""
+    """Return whether ``--dry`` is set; if so, print the action that is not done."""
     if context.config.run.dry:
         console.say(f"would {action}")
     return bool(context.config.run.dry)
 
 
 def seconds_of(text: str | None, flag: str) -> int | None:
-    """A length of time such as 5m, where one was given."""
+    """Return the seconds of a duration such as 5m, or None if none is given."""
     from venue_access.times import parse_duration
 
     return None if text is None else parse_duration(text, flag)
 
 
 def open_app(context: Context, inventory: str | None) -> App:
-    """The inventory's venues, and the ways to their accounts."""
+    """Return the application context: the validated inventory, and a session for each account."""
     from venue_access.app import App
 
     return App.open(configured(context, inventory))
@@ -147,14 +148,14 @@ def open_app(context: Context, inventory: str | None) -> App:
 
 @contextmanager
 def reporting() -> Iterator[Reporter]:
-    """Progress on the terminal, a line in place, with lines that stay; gone when the work is."""
+    """Show a status line while the ``with`` block runs."""
     with reporters() as reporter:
         yield reporter()
 
 
 @contextmanager
 def reporters(*, side_by_side: bool = False) -> Iterator[Callable[[], Reporter]]:
-    """As ``reporting``, one for each piece of work."""
+    """Show a status line for each piece of work; the yielded function adds one."""
     from venue_access.provisioning.reporter import Reporter
 
     board = console.Board(side_by_side=side_by_side)

@@ -19,7 +19,7 @@ def doctor(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Check Python, Terraform, credentials, the clock, the inventory and file modes, and show remedies."""
+    """Check Python, Terraform, credentials, clock, inventory and file modes, and print remedies."""
     from venue_access.doctor.check import conclude
     from venue_access.doctor.doctor import examine
 

@@ -1,9 +1,10 @@
-"""The console scripts ``invoke`` and ``venue-access``: Invoke's program, with one message for an expected failure."""
+"""The console scripts ``invoke`` and ``venue-access``: Invoke's program, with one message for each expected failure."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from invoke.vendor.yaml.error import YAMLError
 from venue_access import __version__, console, hardening
 from venue_access.cli.surface import namespace
 from venue_access.config import DEFAULTS, checkout
-from venue_access.errors import UsageError, VenueAccessError, of_the_system
+from venue_access.errors import UsageError, VenueAccessError, of_the_system, printable
 
 _LIST_FORMATS = ("flat", "nested", "json")
-_FILES = "look at invoke.yaml beside tasks.py, ~/.invoke.yaml and /etc/invoke.yaml"
-_CONFIGURATION = "correct the file, or remove it: it holds settings for Invoke"
+_FILES = "check invoke.yaml beside tasks.py, ~/.invoke.yaml and /etc/invoke.yaml"
+_CONFIGURATION = "correct or remove the file: it contains settings for Invoke"
 
 
 def run_invoke() -> int:
@@ -38,7 +39,7 @@ def run_venue_access() -> int:
 
 
 class _Config(Config):
-    """Invoke's configuration; a file that cannot be used is a ``UsageError``."""
+    """Invoke's configuration; an invalid file is a ``UsageError``."""
 
     def _load_yaml(self, path: Any) -> Any:
         return _read(super()._load_yaml, path)
@@ -52,9 +53,9 @@ class _Config(Config):
         return _read(super()._load_py, path)
 
     def load_shell_env(self) -> None:
-        """Read the settings of the environment.
+        """Read the settings in the environment.
 
-        :raises UsageError: one has no such value.
+        :raises UsageError: one has an invalid value.
         """
         try:
             super().load_shell_env()
@@ -62,11 +63,11 @@ class _Config(Config):
             raise
         except (AmbiguousEnvVar, UncastableEnvVar, ValueError, TypeError) as error:
             named = ", ".join(sorted(name for name in os.environ if name.startswith("INVOKE_")))
-            raise UsageError(f"Invoke's settings in the environment: {error}", hint=f"look at {named}") from error
+            raise UsageError(f"Invoke's settings in the environment: {error}", hint=f"check {named}") from error
 
 
 class _OwnConfig(_Config):
-    """As ``_Config``, with the defaults of the checkout's ``invoke.yaml``, so that no checkout is needed."""
+    """Invoke's configuration with the defaults of ``invoke.yaml``, for use without a checkout."""
 
     @staticmethod
     def global_defaults() -> dict[str, Any]:
@@ -76,7 +77,7 @@ class _OwnConfig(_Config):
 
 
 class _Program(Program):
-    """Invoke's program; without a command it lists the commands."""
+    """Invoke's program; without a command, it lists the commands."""
 
     _executing = False
 
@@ -99,18 +100,18 @@ class _Program(Program):
         try:
             self.run()
         except SystemExit as ended:
-            if isinstance(ended.__context__, KeyboardInterrupt):  # outside a command, where Invoke ends with 1
+            if isinstance(ended.__context__, KeyboardInterrupt):  # outside a command, Invoke exits with 1
                 console.error("interrupted")
                 return 130
             return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         except OSError as error:
-            if self._executing:  # a command turns its own into messages: this one is a bug
+            if self._executing:  # commands report their own OSErrors: this one is a bug
                 raise
-            told = error.__context__  # what Invoke could not say on standard error
-            if isinstance(told, (ParseError, invoke.Exit)):
-                return told.code if isinstance(told, invoke.Exit) else 1
+            cause = error.__context__  # the error that Invoke could not print on standard error
+            if isinstance(cause, (ParseError, invoke.Exit)):
+                return cause.code if isinstance(cause, invoke.Exit) else 1
             console.finish()
-            if isinstance(error, BrokenPipeError):  # the reader of --list or --help has what it wants
+            if isinstance(error, BrokenPipeError):  # the reader of --list or --help has closed the pipe
                 return 0
             raise of_the_system(error) from error
         except AmbiguousMergeError as error:
@@ -120,9 +121,9 @@ class _Program(Program):
         return 0
 
     def create_config(self) -> None:
-        """Read the configuration files; that of the checkout, too, where the commands are known beforehand.
+        """Read the configuration files; ``venue-access`` reads the checkout's as well.
 
-        Where there is no checkout, none is read from the current folder: an ``invoke.py`` there would be run.
+        Without a checkout, none is read from the current folder: an ``invoke.py`` there would be run.
         """
         super().create_config()
         folder = checkout()
@@ -131,9 +132,9 @@ class _Program(Program):
             self.config.load_project()
 
     def update_config(self, merge: bool = True) -> None:
-        """Read the file of ``--config`` or INVOKE_RUNTIME_CONFIG too.
+        """Read the file of ``--config`` or INVOKE_RUNTIME_CONFIG as well.
 
-        :raises UsageError: there is none.
+        :raises UsageError: it does not exist.
         """
         given = self.args.config.value or os.environ.get("INVOKE_RUNTIME_CONFIG")
         if given is not None and not Path(given).expanduser().exists():
@@ -142,17 +143,23 @@ class _Program(Program):
 
     def parse_core_args(self) -> None:
         """Parse Invoke's own flags."""
-        try:
+        with _invoke_messages():
             super().parse_core_args()
-        except ValueError as error:
-            raise ParseError(f"a flag of Invoke's takes a number: {error}") from error
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Parse Invoke's own flags, and print the version or the completion script."""
+        with _invoke_messages():
+            super().parse_core(argv)
 
     def parse_tasks(self) -> None:
-        """Parse the commands and their flags, among which Invoke's own may be."""
-        try:
+        """Parse the commands and their flags, which may include Invoke's own."""
+        with _invoke_messages():
             super().parse_tasks()
-        except ValueError as error:
-            raise ParseError(f"a flag of Invoke's takes a number: {error}") from error
+
+    def parse_cleanup(self) -> None:
+        """Handle ``--help``, ``--list`` and completion."""
+        with _invoke_messages():
+            super().parse_cleanup()
 
     def execute(self) -> None:
         """Run the commands."""
@@ -162,20 +169,34 @@ class _Program(Program):
     def list_tasks(self) -> None:
         """Print the commands."""
         if self.list_format not in _LIST_FORMATS:
-            raise ParseError(f"--list-format takes one of: {', '.join(_LIST_FORMATS)}")
+            raise ParseError(f"--list-format: expected one of {', '.join(_LIST_FORMATS)}")
         super().list_tasks()
 
     def no_tasks_given(self) -> None:
-        """List the commands: Invoke would show its own flags, and no command."""
+        """List the commands; Invoke would show only its own flags."""
         self.list_tasks()
         console.result(f"{self.called_as} --help NAME shows a command's flags, {self.called_as} --help those of all.")
         raise invoke.Exit
 
 
-def _read(load: Callable[[Any], Any], path: Any) -> Any:
-    """Load a configuration file; one that is missing is Invoke's to skip.
+@contextmanager
+def _invoke_messages() -> Iterator[None]:
+    """Escape control characters in Invoke's messages, which quote arguments, and report invalid numbers."""
+    try:
+        yield
+    except ValueError as error:
+        raise ParseError(printable(f"one of Invoke's flags expects a number: {error}")) from error
+    except ParseError as error:
+        raise ParseError(printable(str(error)), error.context) from error
+    except invoke.Exit as error:
+        message = None if error.message is None else printable(error.message)
+        raise invoke.Exit(message, code=error.code) from error
 
-    :raises UsageError: it cannot be read or parsed, or its keys cannot be settings.
+
+def _read(load: Callable[[Any], Any], path: Any) -> Any:
+    """Load a configuration file; Invoke skips a missing one.
+
+    :raises UsageError: it cannot be read or parsed, or is not a mapping of settings.
     """
     try:
         data = load(path)
@@ -192,7 +213,7 @@ def _read(load: Callable[[Any], Any], path: Any) -> Any:
 
 
 def _check(data: Any, defaults: Mapping[str, Any], where: str) -> None:
-    """Check that settings are a mapping by name, and mappings themselves where Invoke's are.
+    """Check that settings are a mapping by name, and that nested mappings are where Invoke's defaults have them.
 
     :raises UsageError: they are not.
     """

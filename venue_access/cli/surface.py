@@ -1,4 +1,4 @@
-"""The command surface: every command under its name."""
+"""The command surface: the collection of all commands."""
 
 from __future__ import annotations
 

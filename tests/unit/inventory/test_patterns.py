@@ -80,8 +80,8 @@ def test_a_file_gives_a_pattern_a_line(tmp_path: Path) -> None:
         ("~(?:a|b)", "the limit '~(?' is no regular expression"),
         ("~" + "(" * 600 + ")" * 600, "the limit has a piece of 1201 characters: '~((((("),
         (",".join(f"a{number}*" for number in range(1001)), "the limit has more than 1000 wildcards"),
-        ("@/dev/zero", "the limit file '/dev/zero' cannot be read: it is no regular file"),
-        ("@/dev", "the limit file '/dev' cannot be read: it is no regular file"),
+        ("@/dev/zero", "the limit file '/dev/zero' cannot be read: it is not a regular file"),
+        ("@/dev", "the limit file '/dev' cannot be read: it is not a regular file"),
         (f"unity[{'9' * 900}]", "the limit 'unity[99"),
     ],
 )
@@ -106,7 +106,7 @@ def test_several_expressions_are_tried_with_the_rest() -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UsageError, match="is no regular file"):
+    with pytest.raises(UsageError, match="is not a regular file"):
         select(inventory(), f"@{tmp_path}/pipe")
 
 

@@ -58,9 +58,9 @@ def test_a_file_is_made_where_it_was_asked_for_or_under_a_name_of_its_own(tmp_pa
     ("out", "several", "message"),
     [
         ("", False, "--out is empty"),
-        ("there", False, "there exists already, and nothing is overwritten"),
-        ("link", False, "link exists already"),
-        ("/dev/null", False, "/dev/null exists already"),
+        ("there", False, "there already exists"),
+        ("link", False, "link already exists"),
+        ("/dev/null", False, "/dev/null already exists"),
         ("missing/token.json", False, "cannot write missing: no such file or directory"),
         ("there/token.json", False, "cannot write there/token.json: not a directory"),
         ("x" * 300, False, "file name too long"),
