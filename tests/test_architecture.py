@@ -41,7 +41,7 @@ ADAPTERS = {
         "tokens.encryption.smime",
     ),  # one makes a certificate of ours, the other reads others'
     "keyring": ("accounts.system_keyring",),
-    "jinja2": ("provisioning.render",),
+    "jinja2": ("provisioning.render", "tokens.encryption.instructions"),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
     "yaml": ("inventory.loader",),
@@ -187,20 +187,19 @@ PURE = (
     "policies.compare",
     "provisioning.progress",
     "provisioning.stack",
-    "tokens.console.credentials",
     "tokens.console.site",
     "policies.revocation",
-    "tokens.durations",
     "policies.session",
     "policies.session_flags",
     "policies.session_file",
-    "tokens.shells",
+    "tokens.formats",
+    "tokens.ini_format",
+    "tokens.request",
+    "tokens.shell_formats",
     "audit.report",
     "audit.statements",
-    *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
     "tokens.encryption.instructions",
     "tokens.encryption.bundle",
-    "tokens.encryption.passphrase",
 )
 
 
@@ -225,7 +224,7 @@ PAYLOADS = {
     ("cli.console_url", "show"),  # a URL, with whatever is not ASCII in it encoded
     ("cli.tokens", "external_id_send"),  # the path of a file: Place.of refuses what cannot be printed
     ("accounts.credential_process", "answer_anew"),  # JSON
-    ("tokens.ledger_recording", "hand_over"),  # a format, or the path of a file
+    ("tokens.issue", "issue_tokens"),  # a format, or the path of a file
 }
 """Where a program reads the result, byte for byte; everywhere else control characters are escaped."""
 

@@ -15,7 +15,7 @@ from venue_access.aws.client import AssumedRole, AwsClient, Credentials
 from venue_access.aws.session_names import role_session_name
 from venue_access.errors import UsageError
 from venue_access.sensitive import ExternalId, Secret
-from venue_access.tokens.durations import CHAINED, check_for_caller
+from venue_access.tokens.request import CHAINED, check_chaining
 
 _ROLE = re.compile(r"(?P<arn>arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]{1,512}", re.ASCII)
 
@@ -110,7 +110,7 @@ class AccountSession:
     def _assume(self, keys: Credentials, arn: str, external_id: ExternalId | None, duration: int | None) -> AssumedRole:
         aws = self._aws(keys)
         if duration is not None and duration > CHAINED:
-            check_for_caller(duration, aws.caller())
+            check_chaining(duration, aws.caller())
         own = self.account.role
         name = own.session_name if own is not None else None
         return aws.assume_role(

@@ -14,9 +14,8 @@ from venue_access.config import Settings
 from venue_access.inventory.model import Venue
 from venue_access.policies.revocation import user_pattern
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.durations import seconds
-from venue_access.tokens.issue import TokenRequest
-from venue_access.tokens.ledger_recording import issued_for_one
+from venue_access.tokens.issue import issued_for_one
+from venue_access.tokens.request import TokenRequest, token_seconds
 
 
 @contextmanager
@@ -35,8 +34,9 @@ def issued_for_oneself(
     chosen = kit.venue(venue)
     if source_profile is not None:
         chosen = replace(chosen, aws_profile=source_profile)
-    request = TokenRequest(chosen, (user,), seconds(duration), accept_similar=accept_similar)
-    with issued_for_one(kit.ledger(chosen), request, Delivery("printed"), "credential_process") as issued:
+    request = TokenRequest(chosen, (user,), token_seconds(duration), accept_similar=accept_similar)
+    ledger = kit.ledger(chosen)
+    with issued_for_one(kit.aws(chosen), ledger, request, Delivery("printed"), "credential_process") as issued:
         yield issued.token
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from venue_access.accounts.account import ESCALATED
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
-from venue_access.tokens.formats import FORMATS, format_called, utc
-from venue_access.tokens.shells import IN_THE_WAY
-from venue_access.tokens.shells import statements as shell_statements
+from venue_access.tokens.formats import find_format, utc
+from venue_access.tokens.shell_formats import CONFLICTING, SHELLS
+from venue_access.tokens.shell_formats import statements as shell_statements
 
 SHOWN = "VENUE_ACCESS_ACCOUNT"
 """Says in a shell whose keys are set: ``work``, or ``work-MFA-STS``."""
@@ -18,7 +18,7 @@ DEFAULT_REGION = "us-east-1"
 
 _ALL = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"),
-    *("AWS_REGION", "AWS_DEFAULT_REGION", *IN_THE_WAY, SHOWN),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", *CONFLICTING, SHOWN),
 )
 
 
@@ -61,11 +61,10 @@ def statements(given: Mapping[str, str | None], format: str) -> str:
 
     :raises UsageError: the format is none of a shell.
     """
-    shell = format_called(format).shell
-    if shell is None:
-        shells = ", ".join(name for name, each in FORMATS.items() if each.shell is not None)
-        raise UsageError(f"--format {format} is not for a shell", hint=f"those for shells are: {shells}")
-    return shell_statements(shell, given)
+    find_format(format)
+    if format not in SHELLS:
+        raise UsageError(f"--format {format} is not for a shell", hint=f"those for shells are: {', '.join(SHELLS)}")
+    return shell_statements(SHELLS[format], given)
 
 
 def account_in_use(environ: Mapping[str, str]) -> str:

@@ -188,11 +188,10 @@ def account_role_token(
 ) -> None:
     """Print short-term keys of a role, for scripts: from the account's session with MFA where one is cached."""
     from venue_access.sensitive import Secret
-    from venue_access.tokens.durations import seconds
-    from venue_access.tokens.formats import FormatOptions, format_called
-    from venue_access.tokens.issue import supplied_external_id
+    from venue_access.tokens.formats import FormatOptions, find_format
+    from venue_access.tokens.request import supplied_external_id, token_seconds
 
-    lasting, chosen = seconds(duration), format_called(format)
+    lasting, chosen = token_seconds(duration), find_format(format)
     if token == "-" and external_id == "-":
         raise UsageError("--token - and --external-id - cannot both read standard input")
     session_token = console.confidential(token, "session token")
@@ -268,9 +267,9 @@ def account_profile(
     from venue_access.accounts.find import unix_user
     from venue_access.accounts.profile_writer import Profile, program, write_profile
     from venue_access.inventory.recipients import find_recipient, similar_user
-    from venue_access.tokens.durations import seconds
+    from venue_access.tokens.request import token_seconds
 
-    seconds(duration)
+    token_seconds(duration)
     app = open_app(context, inventory)
     chosen = app.venue(venue)
     recipient = find_recipient(chosen, user or unix_user(os.environ), accept_similar=yes or user is None)

@@ -1,4 +1,4 @@
-"""The token issuer: issue, hand over, revoke."""
+"""Commands for tokens: issue and revoke them, and deliver external IDs."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 
 @command(
-    user="who it is for: a name or an email, or several: alice,bob",
-    external_id="the external ID as the requester supplied it; - reads it from standard input",
-    duration="how long it lasts: 1h (default), 90m, 3600",
+    user="who the token is for: a name or an email; several separated by commas",
+    external_id="the external ID that the requester supplied; - reads it from standard input",
+    duration="how long the token is valid: 1h (default), 90m, 3600",
     format="json (default), ansible, dotenv, env, env-no-export, fish, ini, legacy-json, powershell, process,"
     " windows-cmd",
-    profile_name="the section of --format ini: the venue's name unless given",
-    reason="why, for the ledger",
-    read_only="let the token read only",
-    s3_prefix="let it into these folders of the bucket only: incoming/2026, or several: incoming/,outgoing/",
-    ecr_repository="let it into these repositories only, by their whole names, or several: unity-dev/a,unity-dev/b",
-    no_s3="let it do nothing with S3",
-    no_ecr="let it do nothing with ECR",
-    source_ip="let it be used from these addresses only: 198.51.100.0/24, or several",
-    policy="a file with a session policy, instead of the flags above",
-    encrypt="encrypt it to the recipient, and print the path of the file",
-    recipient="the recipient's public key for --encrypt, or a file of it: age, SSH, X.509; several by comma",
+    profile_name="the section of --format ini; default: the venue's name",
+    reason="the reason, for the ledger",
+    read_only="limit the token to reading",
+    s3_prefix="limit S3 access to these prefixes, separated by commas: incoming/,outgoing/2026",
+    ecr_repository="limit ECR access to these repositories, separated by commas: unity-dev/a,unity-dev/b",
+    no_s3="give no access to S3",
+    no_ecr="give no access to ECR",
+    source_ip="limit the token to these source addresses, separated by commas: 198.51.100.0/24",
+    policy="a file with a session policy, instead of these flags",
+    encrypt="encrypt the token to its recipient, and print the path of the file",
+    recipient="the recipient's public key for --encrypt, or a file with it: age, SSH, X.509; several by comma",
     passphrase="encrypt by a generated passphrase, which the terminal shows once",
-    out="write it to this new file, or into this folder",
+    out="write to this new file or into this folder",
     yes=SIMILAR_USER,
 )
 def issue_token(
@@ -64,65 +64,59 @@ def issue_token(
     yes: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
+    """Issue a short-term token for a venue, as the JSON of AWS STS or in the format of a shell."""
     from venue_access.inventory.find import find_venue_of
     from venue_access.policies.session_flags import scope
-    from venue_access.tokens.delivery import DeliveryOptions
-    from venue_access.tokens.durations import seconds
-    from venue_access.tokens.formats import writer
-    from venue_access.tokens.handover import handover
-    from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
-    from venue_access.tokens.ledger_recording import Recorder, hand_over
+    from venue_access.tokens.delivery import DeliveryOptions, delivery_method
+    from venue_access.tokens.formats import token_formatter
+    from venue_access.tokens.issue import issue_tokens, report_refusal
+    from venue_access.tokens.request import TokenRequest, prepare, supplied_external_id, token_seconds, users_named
 
     users = users_named(user)
-    lasting = seconds(duration)
-    given = console.confidential(external_id, "external ID")
-    supplied = None if given is None else supplied_external_id(given)
-    scoped = scope(
+    multiple = len(users) > 1
+    seconds = token_seconds(duration)
+    supplied = console.confidential(external_id, "external ID")
+    token_scope = scope(
         read_only=read_only,
         s3_prefix=s3_prefix,
         ecr_repository=ecr_repository,
         no_s3=no_s3,
         no_ecr=no_ecr,
         source_ip=source_ip,
-        policy=None if policy is None else policy_given(policy),
+        policy=None if policy is None else read_policy(policy),
     )
+    given_id = None if supplied is None else supplied_external_id(supplied)
     app = open_app(context, inventory)
-    chosen = find_venue_of(app.venues, venue, users)
-    request = TokenRequest(chosen, users, lasting, supplied, scoped, accept_similar=yes)
-    several = len(users) > 1
-    way = handover(
+    found = find_venue_of(app.venues, venue, users)
+
+    request = TokenRequest(found, users, seconds, given_id, token_scope, accept_similar=yes)
+    formatter = token_formatter(format, found, app.accounts, profile_name=profile_name, multiple=multiple)
+    delivery = delivery_method(
         DeliveryOptions(encrypt, recipient, passphrase, out, format),
-        chosen,
-        several=several,
-        text=writer(
-            format,
-            chosen,
-            profile_name=profile_name,
-            several=several,
-            endpoint=lambda: app.accounts.endpoint(chosen),
-        ),
+        found,
+        multiple=multiple,
+        text=formatter.text,
         keys_folder=app.settings.inventory_folder,
     )
+    recipients, refused = prepare(request, delivery)
+    refusals = [report_refusal(each, multiple=multiple) for each in refused]
+    code = refusals[0] if refusals else 0
     if context.config.run.dry:
-        request.check()
-        for each in recipients(request, way.prepare):
-            if isinstance(each, Refused):
-                raise each.error
-            console.say(f"would issue a token for {each.name} at {chosen.name}")
-        return 0
-    ledger = app.ledger(chosen)
-    recorder = Recorder(ledger, way.account, reason)
-    issued = issue(ledger.aws, request, record=recorder.record, prepare=way.prepare)
-    return hand_over(issued, way, recorder, several=several)
+        for each in recipients:
+            console.say(f"would issue a token for {each.name} at {found.name}")
+    elif recipients:
+        ledger = app.ledger(found)  # an unusable one ends the command before AWS is called
+        issued = issue_tokens(app.aws(found), ledger, request, recipients, delivery, reason)
+        code = code or issued
+    return code
 
 
 @command(
     called="send",
-    user="whom to hand it to: a name or an email",
-    recipient="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
+    user="the recipient: a name or an email",
+    recipient="the recipient's public key, or a file with it, as for issue-token; default: the inventory's",
     passphrase="encrypt by a generated passphrase, which the terminal shows once",
-    out="write it to this new file, or into this folder",
+    out="write to this new file or into this folder",
     yes=SIMILAR_USER,
 )
 def external_id_send(
@@ -135,36 +129,33 @@ def external_id_send(
     yes: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Hand a requester a venue's external ID, encrypted, for their requests; it is never printed."""
+    """Encrypt a venue's external ID to a requester, who supplies it with requests; it is never printed."""
     from venue_access.inventory.recipients import find_recipient
     from venue_access.tokens.delivery import DeliveryOptions
-    from venue_access.tokens.encryption.encrypted import Encryption
-    from venue_access.tokens.external_id import hand_out
-    from venue_access.tokens.ledger_recording import record_external_id_delivery
+    from venue_access.tokens.encryption.delivery import Encryption, deliver_external_id
 
     app = open_app(context, inventory)
-    chosen = app.venue(venue, user=user)
+    found = app.venue(venue, user=user)
     options = DeliveryOptions(encrypt=True, recipient=recipient, passphrase=passphrase, out=out)
-    encryption = Encryption.of(options, chosen, several=False, keys_folder=app.settings.inventory_folder)
-    person = find_recipient(chosen, user, accept_similar=yes)
-    encryption.prepare(person)
-    if dry(context, f"hand the external ID of {chosen.name} to {person.name}"):
+    encryption = Encryption.of(options, found, multiple=False, keys_folder=app.settings.inventory_folder)
+    requester = find_recipient(found, user, accept_similar=yes)
+    encryption.prepare(requester)
+    if dry(context, f"encrypt the external ID of {found.name} to {requester.name}"):
         return
-    ledger = app.ledger(chosen)
-    handed = hand_out(ledger.aws(), person, encryption)
-    record_external_id_delivery(ledger, handed)
+    ledger = app.ledger(found)
+    path = deliver_external_id(app.aws(found), ledger, requester, encryption)
     try:
-        console.payload(str(handed.path))
+        console.payload(str(path))
     except DeliveryError as error:
-        raise DeliveryError(f"{handed.path} was written; {error.message}", hint="hand that file over") from error
+        raise DeliveryError(f"{path} was written; {error.message}", hint="send that file") from error
 
 
-def policy_given(path: str) -> PolicyFile:
-    """The policy of ``--policy``."""
+def read_policy(path: str) -> PolicyFile:
+    """Read the session policy of ``--policy``."""
     from venue_access.files import read_small, user_path
     from venue_access.policies.session_file import policy_file
 
-    content = read_small(user_path(path), what="policy", hint="--policy takes a file with one IAM policy in JSON")
+    content = read_small(user_path(path), what="policy", hint="--policy names a file with one IAM policy in JSON")
     return policy_file(content.decode("utf-8", "replace"), Path(path).name)
 
 

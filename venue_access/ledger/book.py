@@ -85,13 +85,16 @@ class Ledger:
         if not is_writable:
             self.record(Kind.START)
 
-    def aws(self) -> AwsClient:
-        """The way to the venue's account; who calls is being found out meanwhile."""
-        aws = self._reach()
+    def identify_operator(self) -> None:
+        """Begin to ask AWS who calls, in a thread, so that the answer is there when something is recorded."""
         with self._lock:
             if self._operator is None:
-                self._operator = _Operator(aws)
-        return aws
+                self._operator = _Operator(self._reach())
+
+    def aws(self) -> AwsClient:
+        """The way to the venue's account; who calls is being found out meanwhile."""
+        self.identify_operator()
+        return self._reach()
 
     def record(self, kind: Kind, *, when: datetime | None = None, **details: Any) -> Record:
         """Enter what happened, on the disk or in S3 when this returns; several threads may do so.
@@ -99,7 +102,7 @@ class Ledger:
         :param details: fields of ``Record``. In those that hold what somebody typed, sensitive values are redacted.
         :raises VenueAccessError: it cannot be entered; the ledger is as it was.
         """
-        self.aws()
+        self.identify_operator()
         assert self._operator is not None
         typed = [field for field in _WRITTEN_BY_PEOPLE if details.get(field) is not None]
         details |= {field: redact_all(details[field]) for field in typed}  # the operator's credentials are known by now
