@@ -30,7 +30,7 @@ ADAPTERS = {
     "botocore": ("aws.errors", "aws.botocore_sessions"),
     "cryptography": ("emulator.certificate", "tokens.encryption.smime"),  # ours, and recipients' certificates
     "keyring": ("accounts.sources",),
-    "jinja2": ("provisioning.render",),
+    "jinja2": ("provisioning.render", "tokens.encryption.instructions"),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
     "trustme": ("emulator.certificate",),
@@ -109,18 +109,18 @@ PURE = (
     "policies.compare",
     "provisioning.progress",
     "provisioning.stack",
-    "tokens.console.credentials",
     "tokens.console.site",
     "policies.revocation",
     "policies.session",
     "policies.session_flags",
     "policies.session_file",
-    "tokens.shells",
+    "tokens.formats",
+    "tokens.ini_format",
+    "tokens.request",
+    "tokens.shell_formats",
     "audit.report",
-    *(module.name for module in PACKAGE if module.name.startswith("tokens.formats")),
     "tokens.encryption.instructions",
     "tokens.encryption.bundle",
-    "tokens.encryption.passphrase",
 )
 
 
@@ -147,7 +147,7 @@ PAYLOADS = {
     ("cli.console_url", "show"),  # a URL, percent-encoded
     ("cli.tokens", "external_id_send"),  # the path of a file; unprintable paths are refused
     ("accounts.credential_process", "respond"),  # JSON
-    ("tokens.ledger_recording", "hand_over"),  # a format, or the path of a file
+    ("tokens.issue", "issue_tokens"),  # a format, or the path of a file
 }
 """The functions that print results for programs, byte for byte; all others escape control characters."""
 

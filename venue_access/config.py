@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from venue_access.errors import UsageError
+from venue_access.errors import RenderError, UsageError
 from venue_access.files import private_directory, user_path
 
 
@@ -49,6 +49,18 @@ def checkout() -> Path | None:
 def root() -> Path:
     """Return the folder that the defaults are relative to: the checkout, or else the current folder."""
     return checkout() or Path.cwd()
+
+
+def assets(name: str) -> Path:
+    """Return the folder ``terraform`` or ``templates``: beside the package in a checkout, inside it when installed.
+
+    :raises RenderError: it is in neither place.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package.parent / name, package / "_assets" / name):
+        if folder.is_dir():
+            return folder
+    raise RenderError(f"the folder {name}/ is missing", hint="reinstall venue-access, or run from a whole checkout")
 
 
 def settings(

@@ -102,7 +102,7 @@ def test_a_service_that_does_not_answer_is_given_up(service: SignInService) -> N
 
 
 def test_an_impostor_gets_nothing(service: SignInService) -> None:
-    with pytest.raises(ConnectionFailed, match="could not be told from an impostor"):
+    with pytest.raises(ConnectionFailed, match="is not valid"):
         signin_token(service.url, KEYS, session_duration=None)
     assert service.asked == []
 
@@ -306,7 +306,7 @@ def test_a_url_that_nobody_could_read_names_the_token_that_is_out(across: Across
     lost = across.console(service, "--external-id", "-", typed=EXTERNAL_ID, to=">&-")
     name = across.issued()[-1]["role_session_name"]
     assert (lost.code, lost.out) == (6, "")
-    assert f"the token {name} of across-dev is out and was not delivered: " in lost.err
+    assert f"the token {name} of across-dev was issued but not delivered: " in lost.err
     assert f"invoke revoke-token --venue across-dev --session {name}\n" in lost.err
     assert "SigninToken" not in lost.err
 
@@ -318,7 +318,7 @@ def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: A
     issued = across.issued()[-1]
     name = issued["role_session_name"]
     assert (
-        f"error: the token {name} of across-dev is out and was not delivered: the sign-in service 127." in refused.err
+        f"error: the token {name} of across-dev was issued but not delivered: the sign-in service 127." in refused.err
     )
     assert f"invoke revoke-token --venue across-dev --session {name}\n" in refused.err
     assert issued["kind"] == "issue"
@@ -380,10 +380,10 @@ def test_the_emulator_has_no_console(kit: Kit, venue: str) -> None:
         (("--from-env", "--token", "-"), "exclude each other"),
         (("--service", "s3", "--destination", "https://x"), "exclude each other"),
         (("--token", "hunter2"), "takes only -"),
-        (("--token", "-"), "no token in JSON"),
+        (("--token", "-"), "not a token in JSON"),
         (("--from-env",), "no access key ID in the environment"),
-        (("--issuer", "$(id)"), "is no URL"),
-        (("--from-env", "--user", "x"), "are of a token that is issued"),
+        (("--issuer", "$(id)"), "is not a URL"),
+        (("--from-env", "--user", "x"), "are for a token to issue"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(kit: Kit, venue: str, arguments: tuple[str, ...], said: str) -> None:

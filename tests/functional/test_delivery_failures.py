@@ -47,7 +47,7 @@ def is_refused_beforehand(result: Result, proxy: Proxy, *, saying: str) -> None:
         ({"ends": timedelta(hours=-1)}, "it expired on "),
         ({"begins": timedelta(hours=1)}, "it is not valid before "),
         ({"email": "mallory@example.org"}, "it is not for alice@example.org but for mallory@example.org"),
-        ({"usage": ("digital_signature",)}, "its key usage is without key encipherment"),
+        ({"usage": ("digital_signature",)}, "its key usage does not include key encipherment"),
         ({"curve": True, "usage": ("key_agreement",)}, "its key is on an elliptic curve"),
     ],
 )
@@ -61,8 +61,8 @@ def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--encrypt"], "no key of alice is known to encrypt to"),
-        (["--encrypt", "--recipient", "age1hello"], "the key 'age1hello' cannot be encrypted to"),
+        (["--encrypt"], "no recipient key of alice is known"),
+        (["--encrypt", "--recipient", "age1hello"], "cannot encrypt to the key 'age1hello'"),
         (["--encrypt", "--recipient", "nobody.pub"], "the key file 'nobody.pub' cannot be read"),
         (["--encrypt", "--recipient", AGE, "--out", "taken"], "taken already exists"),
         (["--encrypt", "--recipient", AGE, "--out", "link"], "link already exists"),
@@ -76,7 +76,7 @@ def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
         (["--out", "to\nken"], "--out 'to\\nken' has a character that cannot be printed"),
         (["--encrypt", "--recipient", AGE, "--out", "to\u202eken"], "--out 'to\\u202eken' has a character"),
         (["--out", "to\udcffken"], "--out 'to\\udcffken' has a character"),
-        (["--recipient", AGE], "say --encrypt too"),
+        (["--recipient", AGE], "--recipient requires --encrypt"),
     ],
 )
 def test_what_cannot_be_delivered_is_refused_before_there_is_a_token(
@@ -91,7 +91,7 @@ def test_what_cannot_be_delivered_is_refused_before_there_is_a_token(
 
 def test_an_external_id_is_not_read_where_it_could_not_be_handed_over(watched: Kit, proxy: Proxy) -> None:
     send = ("external-id.send", "--venue", "shared-dev", "--user", "alice")
-    is_refused_beforehand(watched(*send), proxy, saying="no key of alice is known")
+    is_refused_beforehand(watched(*send), proxy, saying="no recipient key of alice is known")
     (watched.folder / "taken").touch()
     is_refused_beforehand(watched(*send, "--recipient", AGE, "--out", "taken"), proxy, saying="taken already exists")
 
@@ -118,7 +118,7 @@ def names_the_token_that_is_out(watched: Kit, code: int, said: str) -> bool:
     name = json.loads(entries[-1])["role_session_name"]
     return (
         code == 6
-        and f"the token {name} of shared-dev is out and was not delivered: " in said
+        and f"the token {name} of shared-dev was issued but not delivered: " in said
         and f"invoke revoke-token --venue shared-dev --session {name}\n" in said
     )
 
@@ -184,7 +184,7 @@ def test_each_of_several_tokens_for_a_standard_output_that_fails_is_named(redire
     several = ("issue-token", "--user", "alice,bob,carol", "--venue", "shared-dev")
     result = closed(watched, redirections, *KIT, *several)
     assert result.code == 6
-    named = re.findall(r"error: the token (\w+)-\S+ of shared-dev is out and was not delivered: the result", result.err)
+    named = re.findall(r"error: the token (\w+)-\S+ of shared-dev was issued but not delivered: the result", result.err)
     assert named == ["alice", "bob", "carol"]
     assert result.err.count("error: ") == 3
 

@@ -131,7 +131,7 @@ def test_each_of_several_users_gets_a_file_of_their_own_that_the_others_cannot_o
     (tmp_path / "out").mkdir()
     result = shared("issue-token", "--user", "alice,bob,carol", "--venue", venue, "--encrypt", "--out", "out")
     assert result.code == 2
-    assert "error: carol: no key of carol is known to encrypt to" in result.err
+    assert "error: carol: no recipient key of carol is known" in result.err
     paths = dict(zip(keys, result.out.splitlines(), strict=True))
     for name, (private, _) in keys.items():
         assert "token.json" in unpacked(run("age", "-d", "-i", private, tmp_path / paths[name]))

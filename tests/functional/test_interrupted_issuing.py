@@ -40,7 +40,7 @@ def recorded(kit: Kit) -> set[str]:
 
 def named(err: str) -> set[str]:
     """The tokens that a message names as lost, each with what revokes it."""
-    found = set(re.findall(r"the token (\S+) of shared-dev is out and was not delivered: ", err))
+    found = set(re.findall(r"the token (\S+) of shared-dev was issued but not delivered: ", err))
     assert found == set(re.findall(r"invoke revoke-token --venue shared-dev --session (\S+)", err))
     return found
 

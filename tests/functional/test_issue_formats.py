@@ -93,8 +93,8 @@ def test_a_profile_is_found_by_the_aws_sdk(provisioned: tuple[Kit, str], tmp_pat
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--user", "alice", "--format", "jsn"), "there is no format 'jsn'; did you mean 'json'?"),
-        (("--user", "alice", "--format", ""), "there is no format ''"),
+        (("--user", "alice", "--format", "jsn"), "unknown format 'jsn'; did you mean 'json'?"),
+        (("--user", "alice", "--format", ""), "unknown format ''"),
         (("--user", "alice,bob", "--format", "env"), "--format env is for one user at a time"),
         (("--user", "alice", "--format", "env", "--profile-name", "x"), "--format env has no profile"),
         (("--user", "alice", "--format", "ini", "--profile-name", "a b"), "--profile-name 'a b' is not a name"),

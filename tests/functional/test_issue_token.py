@@ -215,7 +215,7 @@ class TestTheDuration:
     ) -> None:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
         err = refused(kit, "--user", "alice", "--duration", duration, code=2)
-        assert "AWS caps a role assumed from one at 3600 s (role chaining)" in err
+        assert "AWS limits a role assumed from one to 3600 s (role chaining)" in err
         assert proxy.calls == ["AssumeRole", "GetCallerIdentity"]  # the first is the emulator's operator's own
 
 
@@ -250,7 +250,7 @@ class TestTheExternalId:
     @pytest.mark.parametrize("given", ["with space", "x" * 1225, "ümlaut"])
     def test_a_malformed_one_is_refused_before_the_call(self, given: str, provisioned: tuple[Kit, str]) -> None:
         err = refused(provisioned[0], "--user", "alice", "--external-id", "-", typed=f"{given}\n", code=2)
-        assert "is not one that AWS takes" in err
+        assert "is not one that AWS accepts" in err
         assert len(given) < 3 or given not in err
 
     def test_nothing_on_standard_input_is_a_malformed_one(self, provisioned: tuple[Kit, str]) -> None:
@@ -309,7 +309,7 @@ class TestTheIssuer:
         self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str]
     ) -> None:
         err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
-        assert "issuer-dev: its external ID may not be read" in err
+        assert "issuer-dev: cannot read its external ID" in err
         assert "supply it with --external-id" in err
 
     def test_an_iam_user_gets_as_long_as_the_role_gives(

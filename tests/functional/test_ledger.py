@@ -156,7 +156,7 @@ class TestWhatIsEntered:
         proxy.before_call = meddle
         result = kit("external-id.send", "--user", "alice", "--recipient", AGE, "--out", "encrypted.age")
         assert (result.code, result.out) == (6, "")
-        assert "error: encrypted.age was written, but could not be entered into the ledger: cannot write" in result.err
+        assert "error: encrypted.age was written, but could not be recorded in the ledger: cannot write" in result.err
         assert f"warning: who holds an old external ID cannot be told: cannot read {ledger}" in kit.done("status").err
 
     def test_unreadable_parameter_is_recorded_as_refusal(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_a_policy_of_the_operators_own_is_what_the_token_is_scoped_to(furnished:
 
 def test_what_the_token_was_scoped_to_is_told_and_entered(furnished: Kit) -> None:
     result = furnished.done("issue-token", "--user", "alice", "--venue", VENUE, "--read-only", *PREFIX)
-    assert "scoped to: read-only; S3 incoming/, 0% of the room for session policies" in result.err
+    assert "scoped to: read-only; S3 incoming/, packed policy size 0%" in result.err
     assert result.document()["PackedPolicySize"] == 0
     assert ledger(furnished)[-1]["scope"] == "read-only; S3 incoming/"
     plain = furnished.done("issue-token", "--user", "alice", "--venue", VENUE)

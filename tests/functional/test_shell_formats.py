@@ -34,8 +34,8 @@ from tests.stacks import a_venue
 from venue_access.accounts.shell import UNSET, statements
 from venue_access.aws.client import AssumedRole, Credentials, Endpoint
 from venue_access.sensitive import Secret
-from venue_access.tokens.formats import FORMATS, FormatOptions, aws_json, writer
-from venue_access.tokens.shells import ENDPOINT_VARIABLES
+from venue_access.tokens.formats import FormatOptions, aws_json, find_format, token_formatter
+from venue_access.tokens.shell_formats import ENDPOINT_VARIABLES, SHELLS
 
 STS2ENV = CHECKOUT / "scripts" / "sts2env"
 
@@ -125,7 +125,7 @@ def loaded(value: str, region: str | None = "us-west-2") -> dict[str, str]:
 
 def by_format(name: str, given: Sequence[str]) -> list[str]:
     """The tokens of these values in a format."""
-    write = writer(name, a_venue())
+    write = token_formatter(name, a_venue()).text
     return [write(a_token(value)) for value in given]
 
 
@@ -249,12 +249,11 @@ def test_own_endpoint_and_ca_bundle_are_restored(shell: str, way: str, name: str
         ca_file, own = f'/it\'s $(touch pwned) "*"{ca_file}', f"/own  `touch pwned` * '\\/{own}"
     value = "FwoGZXIvYXdzEBYaD/+a=="
     endpoints = [Endpoint("https://127.0.0.1:1", Path(ca_file)), Endpoint("https://127.0.0.1:2", Path("/x")), None]
-    write = FORMATS[name].write
+    write = find_format(name).write
     local, other, remote = (write(a_token(value), FormatOptions("us-west-2", "x", endpoint=each)) for each in endpoints)
     clear = statements(UNSET, name)
 
-    known = FORMATS[name].shell
-    assert known is not None
+    known = SHELLS[name]
     mine, endpoint = (known.statement(each, own) for each in ("AWS_CA_BUNDLE", "AWS_ENDPOINT_URL"))
     fresh = [  # one fish runs all the texts
         known.statement(f"{prefix}{each}", None)

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tests.stacks import OTHER_ACCOUNT, PORTAL, a_full_venue, a_rendering, a_venue, buckets_of, some_ids
+from venue_access.config import assets
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.policies.documents import ecr_policy, s3_policy, trust_policy
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
-from venue_access.provisioning.render import assets, hcl_literal, managed_resources, venue_data
+from venue_access.provisioning.render import hcl_literal, managed_resources, venue_data
 
 CHECKOUT = Path(__file__).parents[2]
 DOWNLOADS = CHECKOUT / ".venue-access"

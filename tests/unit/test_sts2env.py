@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.tokens.tokens import a_token, written
 from venue_access.errors import DeliveryError
 from venue_access.tokens.formats import aws_json
-from venue_access.tokens.shells import IN_THE_WAY
+from venue_access.tokens.shell_formats import CONFLICTING
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "sts2env"
 
@@ -66,12 +66,12 @@ SET = {
 def test_the_forms_that_the_kit_writes_are_taken_in_any_encoding_of_windows(
     sts2env: Any, form: str, encoding: str
 ) -> None:
-    assert sts2env.loading(written(form).encode(encoding)) == {**SET, **dict.fromkeys(IN_THE_WAY)}
+    assert sts2env.loading(written(form).encode(encoding)) == {**SET, **dict.fromkeys(CONFLICTING)}
 
 
 def test_the_region_is_set_where_one_is_given(sts2env: Any) -> None:
     regions = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
-    assert sts2env.loading(written("json").encode(), "eu-west-1") == {**SET, **regions, **dict.fromkeys(IN_THE_WAY)}
+    assert sts2env.loading(written("json").encode(), "eu-west-1") == {**SET, **regions, **dict.fromkeys(CONFLICTING)}
 
 
 @pytest.mark.parametrize("region", ["", "us west", "$(x)", "us-west-2\n", "US-WEST-2", "a" * 41])
@@ -130,7 +130,7 @@ def test_bytes_that_are_no_text_are_refused(sts2env: Any) -> None:
 
 def test_unset_names_what_the_environment_has_of_aws_and_nothing_that_a_shell_would_run(sts2env: Any) -> None:
     found = sts2env.unloading(["AWS_PAGER", "AWS_$(touch x)", "AWS_X;ls", "AWS_X\nls", "MY_AWS_X", "AWS_", "PATH"])
-    assert set(found) == {*SET, *IN_THE_WAY, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PAGER"}
+    assert set(found) == {*SET, *CONFLICTING, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PAGER"}
     assert set(found.values()) == {None}
 
 
@@ -177,7 +177,7 @@ def test_for_cmd_it_refuses_what_the_kit_refuses_and_writes_the_rest_as_it_does(
 
 
 def test_it_takes_away_what_the_kit_takes_away(sts2env: Any) -> None:
-    assert sts2env.IN_THE_WAY == IN_THE_WAY
+    assert sts2env.IN_THE_WAY == CONFLICTING
 
 
 # -- one file, for anybody -------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from venue_access.aws.client import AssumedRole
 from venue_access.config import Settings
 from venue_access.times import parse_token_duration
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.issue import TokenRequest
-from venue_access.tokens.ledger_recording import issued_for_one
+from venue_access.tokens.issue import issued_for_one
+from venue_access.tokens.request import TokenRequest
 
 
 @contextmanager
@@ -32,5 +32,6 @@ def issued_for_oneself(
     if source_profile is not None:
         chosen = replace(chosen, aws_profile=source_profile)
     request = TokenRequest(chosen, (user,), parse_token_duration(duration), accept_similar=accept_similar)
-    with issued_for_one(app.ledger(chosen), request, Delivery("printed"), "credential_process") as issued:
+    ledger = app.ledger(chosen)
+    with issued_for_one(app.aws(chosen), ledger, request, Delivery("printed"), "credential_process") as issued:
         yield issued.token

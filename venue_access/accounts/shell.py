@@ -9,9 +9,9 @@ from venue_access.accounts.account import MFA_SUFFIX
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.times import iso
-from venue_access.tokens.formats import FORMATS, format_called
-from venue_access.tokens.shells import IN_THE_WAY
-from venue_access.tokens.shells import statements as shell_statements
+from venue_access.tokens.formats import find_format
+from venue_access.tokens.shell_formats import CONFLICTING, SHELLS
+from venue_access.tokens.shell_formats import statements as shell_statements
 
 ACCOUNT_VARIABLE = "VENUE_ACCESS_ACCOUNT"
 """Holds the name of the account whose credentials a shell has: ``work``, or ``work-MFA-STS``."""
@@ -20,7 +20,7 @@ DEFAULT_REGION = "us-east-1"
 UNSET: Mapping[str, str | None] = dict.fromkeys(
     (
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"),
-        *("AWS_REGION", "AWS_DEFAULT_REGION", *IN_THE_WAY, ACCOUNT_VARIABLE),
+        *("AWS_REGION", "AWS_DEFAULT_REGION", *CONFLICTING, ACCOUNT_VARIABLE),
     )
 )
 """Every variable that the kit sets in a shell; None unsets a variable."""
@@ -60,11 +60,12 @@ def statements(values: Mapping[str, str | None], format: str) -> str:
 
     :raises UsageError: the format is not one of a shell.
     """
-    shell = format_called(format).shell
-    if shell is None:
-        shells = ", ".join(name for name, each in FORMATS.items() if each.shell is not None)
-        raise UsageError(f"--format {format} is not for a shell", hint=f"the formats for shells are: {shells}")
-    return shell_statements(shell, values)
+    find_format(format)
+    if format not in SHELLS:
+        raise UsageError(
+            f"--format {format} is not for a shell", hint=f"the formats for shells are: {', '.join(SHELLS)}"
+        )
+    return shell_statements(SHELLS[format], values)
 
 
 def active_account(environ: Mapping[str, str]) -> str:

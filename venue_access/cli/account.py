@@ -180,10 +180,10 @@ def account_role_token(
     """Print a token of a role, for scripts; a cached MFA session is used if there is one."""
     from venue_access.sensitive import Secret
     from venue_access.times import parse_token_duration
-    from venue_access.tokens.formats import FormatOptions, format_called
-    from venue_access.tokens.issue import supplied_external_id
+    from venue_access.tokens.formats import FormatOptions, find_format
+    from venue_access.tokens.request import supplied_external_id
 
-    lasting, chosen = parse_token_duration(duration), format_called(format)
+    lasting, chosen = parse_token_duration(duration), find_format(format)
     if token == "-" and external_id == "-":
         raise UsageError("--token - and --external-id - cannot both read standard input")
     session_token = console.confidential(token, "session token")

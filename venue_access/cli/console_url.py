@@ -1,4 +1,4 @@
-"""The console: a URL that signs in."""
+"""The command ``console-url``: a URL that signs in to the AWS console."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from venue_access.cli.command import SIMILAR_USER, command, configured, dry, ope
 from venue_access.errors import UsageError
 
 if TYPE_CHECKING:
-    from venue_access.tokens.console.credentials import ConsoleCredentials
-    from venue_access.tokens.console.session import ConsoleUrl
+    from venue_access.tokens.console.session import ConsoleCredentials, ConsoleUrl
 
 
 @command(
@@ -47,33 +46,38 @@ def console_url(
     yes: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Print a URL that signs in to the AWS console at a venue's resources; it is a secret for 15 minutes."""
+    """Print a URL that signs in to the AWS console at a venue's resources; it is a secret for 15 minutes.
+
+    The token that is issued for it is recorded like any other.
+    """
     from venue_access.aws.parameters import find_buckets
     from venue_access.tokens.console import session
     from venue_access.tokens.console.site import Page, Site, check_issuer
-    from venue_access.tokens.issue import supplied_external_id
+    from venue_access.tokens.delivery import Delivery
+    from venue_access.tokens.issue import issued_for_one
+    from venue_access.tokens.request import TokenRequest, supplied_external_id
 
-    wanted = Page(service, resource, destination)
+    requested = Page(service, resource, destination)
     if issuer is not None:
         check_issuer(issuer)
     if (from_env or token is not None) and (user, external_id, reason) != (None, None, None):
-        raise UsageError("--user, --external-id and --reason are of a token that is issued, not of one you have")
+        raise UsageError("--user, --external-id and --reason are for a token to issue, not for given credentials")
     given = given_credentials(from_env, token)
     typed = console.confidential(external_id, "external ID")
     supplied = None if typed is None else supplied_external_id(typed)
 
-    if given is not None and venue is None:  # no inventory is needed
+    if given is not None and venue is None:  # needs no inventory
         session.check_has_console(None, os.environ)
         site = Site.of(region_of_environment())
-        page = wanted.url(site, None, lambda: ())
+        page = requested.url(site, None, ())
         session.check_given(given, site.region, None)
     else:
         app = open_app(context, inventory)
-        chosen = app.venue(venue, user=user)
-        session.check_has_console(chosen, os.environ)
-        site = Site.of(chosen.region, chosen.partition)
-        aws = app.aws(chosen) if given is None else session.check_given(given, site.region, chosen)
-        page = wanted.url(site, chosen, lambda: find_buckets(aws, chosen))
+        found = app.venue(venue, user=user)
+        session.check_has_console(found, os.environ)
+        site = Site.of(found.region, found.partition)
+        aws = app.aws(found) if given is None else session.check_given(given, site.region, found)
+        page = requested.url(site, found, find_buckets(aws, found) if service == "s3" else ())
 
     if dry(context, f"sign in at {site.federation} and open {page}"):
         return
@@ -81,27 +85,34 @@ def console_url(
     if given is not None:
         show(session.console_url(given, site, page, issuer), work if open else None)
         return
-    asked = session.Asked(chosen, user, supplied, reason, accept_similar=yes)
-    with session.issued_for_console(app.ledger(chosen), asked, site, page, issuer) as (made, issued):
+    ledger = app.ledger(found)
+    caller = aws.caller()
+    name = user or caller.arn.rpartition("/")[2]  # the operator's own name in AWS is not checked for a misspelling
+    request = TokenRequest(found, (name,), external_id=supplied, accept_similar=yes or user is None)
+    with issued_for_one(aws, ledger, request, Delivery("console"), reason) as issued:
+        token_credentials = session.ConsoleCredentials(
+            issued.token.credentials, issued.token.expiration, sends_duration=not caller.chains
+        )
+        url = session.console_url(token_credentials, site, page, issuer)
         console.say(issued.summary())
-        show(made, work if open else None)
+        show(url, work if open else None)
 
 
-def show(made: ConsoleUrl, browser_folder: Path | None) -> None:
-    """Print the URL; or open it in the browser, by a file in ``browser_folder``."""
+def show(url: ConsoleUrl, browser_folder: Path | None) -> None:
+    """Print the URL, or open it in the browser with a file in ``browser_folder``."""
     from venue_access.tokens.console.browser import open_in_browser
 
     if browser_folder is not None:
-        open_in_browser(made.url, browser_folder)
-        console.say(f"opened in the browser: {made.lasts()}")
+        open_in_browser(url.url, browser_folder)
+        console.say(f"opened in the browser: {url.summary()}")
         return
-    console.say(made.lasts())
-    console.payload(made.url.reveal())
+    console.say(url.summary())
+    console.payload(url.url.reveal())
 
 
 def given_credentials(from_env: bool, token: str | None) -> ConsoleCredentials | None:
-    """The credentials that are given, where some are."""
-    from venue_access.tokens.console.credentials import from_environment, from_json
+    """Return the credentials of ``--from-env`` or ``--token``, if given."""
+    from venue_access.tokens.console.session import from_environment, from_json
 
     if from_env and token is not None:
         raise UsageError("--from-env and --token exclude each other")
@@ -110,13 +121,13 @@ def given_credentials(from_env: bool, token: str | None) -> ConsoleCredentials |
     if token is None:
         return None
     if token != "-":
-        raise UsageError("--token takes only -: a token on the command line is seen by everybody on this machine")
+        raise UsageError("--token takes only -: every user of this machine can see a token on the command line")
     return from_json(console.piped("token's JSON"))
 
 
 def region_of_environment() -> str:
-    """The region that the environment names."""
+    """Return the region that the environment sets."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not region:
-        raise UsageError("which region's console?", hint="name a venue with --venue, or set AWS_REGION")
+        raise UsageError("the console's region is not known", hint="name a venue with --venue, or set AWS_REGION")
     return region

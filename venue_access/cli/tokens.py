@@ -1,4 +1,4 @@
-"""The token issuer: issue, hand over, revoke."""
+"""Commands for tokens: issue and revoke them, and deliver external IDs."""
 
 from __future__ import annotations
 
@@ -64,57 +64,52 @@ def issue_token(
     yes: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Issue a token of a venue, as the JSON of AWS STS or in another format."""
+    """Issue a short-term token for a venue, as the JSON of AWS STS or in the format of a shell."""
     from venue_access.inventory.find import find_venue_of
     from venue_access.policies.session_flags import scope
     from venue_access.times import parse_token_duration
-    from venue_access.tokens.delivery import DeliveryOptions
-    from venue_access.tokens.formats import writer
-    from venue_access.tokens.handover import handover
-    from venue_access.tokens.issue import Refused, TokenRequest, issue, recipients, supplied_external_id, users_named
-    from venue_access.tokens.ledger_recording import Recorder, hand_over
+    from venue_access.tokens.delivery import DeliveryOptions, delivery_method
+    from venue_access.tokens.formats import token_formatter
+    from venue_access.tokens.issue import issue_tokens, report_refusal
+    from venue_access.tokens.request import TokenRequest, prepare, supplied_external_id, users_named
 
     users = users_named(user)
-    lasting = parse_token_duration(duration)
-    given = console.confidential(external_id, "external ID")
-    supplied = None if given is None else supplied_external_id(given)
-    scoped = scope(
+    multiple = len(users) > 1
+    seconds = parse_token_duration(duration)
+    supplied = console.confidential(external_id, "external ID")
+    token_scope = scope(
         read_only=read_only,
         s3_prefix=s3_prefix,
         ecr_repository=ecr_repository,
         no_s3=no_s3,
         no_ecr=no_ecr,
         source_ip=source_ip,
-        policy=None if policy is None else policy_given(policy),
+        policy=None if policy is None else read_policy(policy),
     )
+    given_id = None if supplied is None else supplied_external_id(supplied)
     app = open_app(context, inventory)
-    chosen = find_venue_of(app.venues, venue, users)
-    request = TokenRequest(chosen, users, lasting, supplied, scoped, accept_similar=yes)
-    several = len(users) > 1
-    way = handover(
+    found = find_venue_of(app.venues, venue, users)
+
+    request = TokenRequest(found, users, seconds, given_id, token_scope, accept_similar=yes)
+    formatter = token_formatter(format, found, app.accounts, profile_name=profile_name, multiple=multiple)
+    delivery = delivery_method(
         DeliveryOptions(encrypt, recipient, passphrase, out, format),
-        chosen,
-        several=several,
-        text=writer(
-            format,
-            chosen,
-            profile_name=profile_name,
-            several=several,
-            endpoint=lambda: app.accounts.endpoint(chosen),
-        ),
+        found,
+        multiple=multiple,
+        text=formatter.text,
         keys_folder=app.settings.inventory_folder,
     )
+    recipients, refused = prepare(request, delivery)
+    refusals = [report_refusal(each, multiple=multiple) for each in refused]
+    code = refusals[0] if refusals else 0
     if context.config.run.dry:
-        request.check()
-        for each in recipients(request, way.prepare):
-            if isinstance(each, Refused):
-                raise each.error
-            console.say(f"would issue a token for {each.name} at {chosen.name}")
-        return 0
-    ledger = app.ledger(chosen)
-    recorder = Recorder(ledger, way.account, reason)
-    issued = issue(ledger.aws, request, record=recorder.record, prepare=way.prepare)
-    return hand_over(issued, way, recorder, several=several)
+        for each in recipients:
+            console.say(f"would issue a token for {each.name} at {found.name}")
+    elif recipients:
+        ledger = app.ledger(found)  # an unusable one ends the command before AWS is called
+        issued = issue_tokens(app.aws(found), ledger, request, recipients, delivery, reason)
+        code = code or issued
+    return code
 
 
 @command(
@@ -138,33 +133,30 @@ def external_id_send(
     """Encrypt a venue's external ID for a requester; it is never printed."""
     from venue_access.inventory.recipients import find_recipient
     from venue_access.tokens.delivery import DeliveryOptions
-    from venue_access.tokens.encryption.encrypted import Encryption
-    from venue_access.tokens.external_id import hand_out
-    from venue_access.tokens.ledger_recording import record_external_id_delivery
+    from venue_access.tokens.encryption.delivery import Encryption, deliver_external_id
 
     app = open_app(context, inventory)
-    chosen = app.venue(venue, user=user)
+    found = app.venue(venue, user=user)
     options = DeliveryOptions(encrypt=True, recipient=recipient, passphrase=passphrase, out=out)
-    encryption = Encryption.of(options, chosen, several=False, keys_folder=app.settings.inventory_folder)
-    person = find_recipient(chosen, user, accept_similar=yes)
-    encryption.prepare(person)
-    if dry(context, f"hand the external ID of {chosen.name} to {person.name}"):
+    encryption = Encryption.of(options, found, multiple=False, keys_folder=app.settings.inventory_folder)
+    requester = find_recipient(found, user, accept_similar=yes)
+    encryption.prepare(requester)
+    if dry(context, f"encrypt the external ID of {found.name} to {requester.name}"):
         return
-    ledger = app.ledger(chosen)
-    handed = hand_out(ledger.aws(), person, encryption)
-    record_external_id_delivery(ledger, handed)
+    ledger = app.ledger(found)
+    path = deliver_external_id(app.aws(found), ledger, requester, encryption)
     try:
-        console.payload(str(handed.path))
+        console.payload(str(path))
     except DeliveryError as error:
-        raise DeliveryError(f"{handed.path} was written; {error.message}", hint="hand that file over") from error
+        raise DeliveryError(f"{path} was written; {error.message}", hint="send that file") from error
 
 
-def policy_given(path: str) -> PolicyFile:
-    """The policy of ``--policy``."""
+def read_policy(path: str) -> PolicyFile:
+    """Read the session policy of ``--policy``."""
     from venue_access.files import read_small, user_path
     from venue_access.policies.session_file import policy_file
 
-    content = read_small(user_path(path), what="policy", hint="--policy takes a file with one IAM policy in JSON")
+    content = read_small(user_path(path), what="policy", hint="--policy names a file with one IAM policy in JSON")
     return policy_file(content.decode("utf-8", "replace"), Path(path).name)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from shutil import which
 
 from venue_access.accounts.cache import cache_folder
-from venue_access.config import Settings
+from venue_access.config import Settings, assets
 from venue_access.doctor.check import Check, Level, failed
 from venue_access.errors import UsageError
 from venue_access.files import check_private
@@ -28,9 +28,8 @@ from venue_access.provisioning.cli_config import (
     terraform_program,
     terraform_version,
 )
-from venue_access.provisioning.render import assets
-from venue_access.tokens.encryption.encrypted import encrypt_to_keys
-from venue_access.tokens.encryption.keys import given_keys
+from venue_access.tokens.encryption.delivery import encrypt_to_keys
+from venue_access.tokens.encryption.keys import find_keys
 
 OLDEST_PYTHON = (3, 10)
 _SETUP = "install it with: scripts/bootstrap"
@@ -84,7 +83,7 @@ def recipients(venues: Iterable[Venue], keys_folder: Path, now: datetime) -> Ite
     for recipient, venue in found.items():
         for key in recipient.keys:
             try:
-                given = given_keys(replace(recipient, keys=(key,)), None, folder=keys_folder)
+                given = find_keys(replace(recipient, keys=(key,)), None, folder=keys_folder)
                 encrypt_to_keys(recipient, given, sender=venue.contact, now=now)
             except UsageError as error:
                 bad += 1

@@ -85,13 +85,16 @@ class Ledger:
         if not is_writable:
             self.record(Kind.START)
 
-    def aws(self) -> AwsClient:
-        """Return the client of the venue's account, and begin to look up the caller."""
-        aws = self._reach()
+    def identify_operator(self) -> None:
+        """Begin to look up the caller in a thread, so that its ARN is known when something is recorded."""
         with self._lock:
             if self._operator is None:
-                self._operator = _Operator(aws)
-        return aws
+                self._operator = _Operator(self._reach())
+
+    def aws(self) -> AwsClient:
+        """Return the client of the venue's account, and begin to look up the caller."""
+        self.identify_operator()
+        return self._reach()
 
     def record(self, kind: Kind, *, when: datetime | None = None, **details: Any) -> Record:
         """Append a record, durably when this returns. Thread-safe.
@@ -99,7 +102,7 @@ class Ledger:
         :param details: fields of ``Record``. Sensitive values are redacted in text that an operator typed.
         :raises VenueAccessError: it cannot be appended; the ledger is unchanged.
         """
-        self.aws()
+        self.identify_operator()
         assert self._operator is not None
         typed = [field for field in _TYPED_FIELDS if details.get(field) is not None]
         details |= {field: redact_all(details[field]) for field in typed}  # the operator's credentials are known by now

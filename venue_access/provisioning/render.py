@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from venue_access.aws.types import SECURE_STRING
+from venue_access.config import assets
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
 from venue_access.policies import documents as policies
@@ -173,18 +174,6 @@ def managed_resources(venue: Venue) -> tuple[Import, ...]:
 def hcl_literal(text: str) -> str:
     """``text`` as an HCL string in which nothing is interpolated (HCL Native Syntax, "Template Expressions")."""
     return '"' + re.sub(r'[\\"\x00-\x1f\x7f]|[$%](?=\{)', lambda found: f"\\u{ord(found[0]):04x}", text) + '"'
-
-
-def assets(name: str) -> Path:
-    """The folder ``terraform`` or ``templates``: beside the package in a checkout, inside it when installed.
-
-    :raises RenderError: it is in neither place.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package.parent / name, package / "_assets" / name):
-        if folder.is_dir():
-            return folder
-    raise RenderError(f"the folder {name}/ is missing", hint="reinstall venue-access, or run from a whole checkout")
 
 
 def _check(venue: Venue, buckets: Sequence[str], ids: ExternalIds | None) -> None:

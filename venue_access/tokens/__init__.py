@@ -1,1 +1,4 @@
-"""From a venue and a recipient to a short-term token."""
+"""Issue tokens, deliver them, and revoke them.
+
+Read ``issue`` first: ``issue_tokens`` is the path of a token from the request to its delivery. ``revoke`` is next.
+"""

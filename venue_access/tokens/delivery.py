@@ -1,4 +1,4 @@
-"""How tokens reach whoever they are for: printed, written to a file, or encrypted (``encrypt/``) and written."""
+"""Deliver tokens: print them, write them to files, or encrypt them (``encryption/``) into files."""
 
 from __future__ import annotations
 
@@ -11,92 +11,103 @@ from typing import Protocol
 from venue_access.aws.client import AssumedRole
 from venue_access.errors import UsageError
 from venue_access.files import check_creatable, check_takes_files, create_private, user_path
-from venue_access.inventory.model import Recipient
-from venue_access.tokens.issue import Issued
+from venue_access.inventory.model import Recipient, Venue
+from venue_access.tokens.request import Issued
 
 Text = Callable[[AssumedRole], str]
-"""A format: a token as text, without a line's end."""
+"""Returns a token as text in a format, without a line break at its end."""
+
+
+@dataclass(frozen=True)
+class DeliveryOptions:
+    """The delivery flags, as typed."""
+
+    encrypt: bool = False
+    recipient: str | None = None
+    passphrase: bool = False
+    out: str | None = None
+    format: str = "json"
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How something was handed over, as the ledger keeps it."""
+    """How something is delivered, for the ledger."""
 
-    way: str
+    method: str
     """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime`` or ``console``."""
     fingerprints: tuple[str, ...] = ()
-    """Of the keys that it was encrypted to."""
+    """Of the recipient keys."""
 
 
 class DeliveryMethod(Protocol):
-    """A way of handing tokens over. Making one, and ``prepare``, refuse whatever can be refused before a token is."""
+    """A way to deliver tokens; creating one and ``prepare`` find every problem that can be found before the issue."""
 
     def prepare(self, recipient: Recipient) -> None:
-        """See that a token for ``recipient`` could be handed over.
+        """Check that a token can be delivered to a recipient.
 
-        :raises UsageError: it could not.
+        :raises UsageError: it cannot.
         """
 
-    def account(self, recipient: Recipient) -> Delivery:
-        """How a token for somebody prepared is handed over, for the ledger."""
+    def delivery_to(self, recipient: Recipient) -> Delivery:
+        """Return how a token is delivered to a prepared recipient, for the ledger."""
 
     def deliver(self, issued: Issued) -> str:
-        """Hand a token over, and return what is to be printed.
+        """Deliver a token, and return what to print on standard output.
 
-        :raises UsageError: it cannot be written.
+        :raises UsageError: the file cannot be written.
         """
 
 
 @dataclass(frozen=True)
 class OutputTarget:
-    """Where files are made: in a folder under names of their own, or one under a given name."""
+    """Where files are created: in a folder, under a given name or one for each file."""
 
     folder: Path
     name: str | None = None
 
     @classmethod
-    def of(cls, out: str | None, *, several: bool) -> OutputTarget:
-        """What ``--out`` says; None is the folder one stands in.
+    def of(cls, out: str | None, *, multiple: bool) -> OutputTarget:
+        """Return the target of ``--out``; None is the current folder.
 
-        :raises UsageError: something stands there, no file can be made there, its path cannot be printed, or
-            ``several`` are to be.
+        :param multiple: whether several files are to be written.
+        :raises UsageError: the file exists, cannot be created, is one for several tokens, or has an unprintable path.
         """
         if out == "":
             raise UsageError("--out is empty", hint="name a file that does not exist, or a folder")
         if out is not None and not out.isprintable():
             raise UsageError(
                 f"--out {out!r} has a character that cannot be printed: the result is the file's path",
-                hint="leave out line breaks, control characters and direction marks",
+                hint="remove line breaks, control characters and direction marks",
             )
         path = user_path(out or "")
-        if os.path.isdir(path):  # which is false of a name that is too long
+        if os.path.isdir(path):  # false, without an error, for a name that is too long
             check_takes_files(path)
             return cls(path)
-        if several:
-            raise UsageError(f"--out {out} is no folder", hint="for several users give a folder that exists")
+        if multiple:
+            raise UsageError(f"--out {out} is not a folder", hint="for several users name a folder that exists")
         check_creatable(path)
         return cls(path.parent, path.name)
 
-    def write(self, own_name: str, content: bytes) -> Path:
-        """Write a file, under ``own_name`` where none was given; mode 0600, and nothing is overwritten.
+    def write(self, default_name: str, content: bytes) -> Path:
+        """Create a file with mode 0600, named ``default_name`` unless ``--out`` names one.
 
-        :raises UsageError: it cannot be written.
+        :raises UsageError: it exists or cannot be written.
         """
-        path = self.folder / (self.name or own_name)
+        path = self.folder / (self.name or default_name)
         create_private(path, content)
         return path
 
 
 @dataclass(frozen=True)
 class Printed:
-    """Tokens are printed to standard output."""
+    """Prints tokens to standard output."""
 
     text: Text
 
     def prepare(self, recipient: Recipient) -> None:
-        """Everybody's can be."""
+        """Accept every recipient."""
 
-    def account(self, recipient: Recipient) -> Delivery:
+    def delivery_to(self, recipient: Recipient) -> Delivery:
         return Delivery("printed")
 
     def deliver(self, issued: Issued) -> str:
@@ -105,29 +116,47 @@ class Printed:
 
 @dataclass(frozen=True)
 class Written:
-    """Tokens are written to files, in the clear."""
+    """Writes tokens to files, unencrypted."""
 
     text: Text
-    place: OutputTarget
-    ending: str = ".json"
+    target: OutputTarget
 
     def prepare(self, recipient: Recipient) -> None:
-        """Everybody's can be."""
+        """Accept every recipient."""
 
-    def account(self, recipient: Recipient) -> Delivery:
+    def delivery_to(self, recipient: Recipient) -> Delivery:
         return Delivery("file")
 
     def deliver(self, issued: Issued) -> str:
         content = self.text(issued.token) + "\n"
-        return str(self.place.write(issued.role_session_name + self.ending, content.encode()))
+        return str(self.target.write(f"{issued.role_session_name}.json", content.encode()))
 
 
-@dataclass(frozen=True)
-class DeliveryOptions:
-    """The flags of a delivery, as they were typed."""
+def delivery_method(
+    options: DeliveryOptions, venue: Venue, *, multiple: bool, text: Text, keys_folder: Path
+) -> DeliveryMethod:
+    """Return the delivery method that the flags choose.
 
-    encrypt: bool = False
-    recipient: str | None = None
-    passphrase: bool = False
-    out: str | None = None
-    format: str = "json"
+    :param multiple: whether there are several users.
+    :param text: the format of an unencrypted token.
+    :param keys_folder: the inventory's folder; key files that it names are relative to this.
+    :raises UsageError: the flags contradict each other, or the output cannot be written.
+    """
+    if not options.encrypt:
+        for flag, given in (("--recipient", options.recipient is not None), ("--passphrase", options.passphrase)):
+            if given:
+                raise UsageError(f"{flag} requires --encrypt", hint="add --encrypt")
+        return Printed(text) if options.out is None else Written(text, OutputTarget.of(options.out, multiple=multiple))
+    if options.format != "json":
+        raise UsageError(
+            f"--encrypt and --format {options.format} exclude each other: an encrypted bundle contains AWS's JSON",
+            hint="the instructions in the bundle show how to load it in each shell",
+        )
+    if multiple and options.recipient is not None:
+        raise UsageError(
+            "--recipient is for one user, and --user names several", hint="list their keys in the inventory"
+        )
+
+    from venue_access.tokens.encryption.delivery import EncryptedTokens, Encryption
+
+    return EncryptedTokens(Encryption.of(options, venue, multiple=multiple, keys_folder=keys_folder))

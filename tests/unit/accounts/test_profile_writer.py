@@ -58,7 +58,7 @@ def test_command_works_with_and_without_a_shell() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "x]\n[default", "x" * 129, "-x", "naïve", "x\n"])
 def test_invalid_profile_name_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="is not a name that every AWS tool takes"):
+    with pytest.raises(UsageError, match="is not a name that every AWS tool accepts"):
         Profile(name, OURS.command, "us-west-2")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, some_ids
+from venue_access.config import assets
 from venue_access.errors import InventoryError, RenderError
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.validators import CONVENTIONAL_TAGS
@@ -21,7 +22,6 @@ from venue_access.provisioning.render import (
     DATA_FILE,
     Import,
     OrphanedVenue,
-    assets,
     hcl_literal,
     managed_resources,
     render,

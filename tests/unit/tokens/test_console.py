@@ -14,8 +14,14 @@ from venue_access.aws.client import CallerIdentity, Credentials
 from venue_access.errors import UsageError
 from venue_access.inventory.regions import REGIONS
 from venue_access.sensitive import Secret
-from venue_access.tokens.console.credentials import ConsoleCredentials, check_can_sign_in, from_environment, from_json
-from venue_access.tokens.console.session import check_has_console, console_url
+from venue_access.tokens.console.session import (
+    ConsoleCredentials,
+    check_can_sign_in,
+    check_has_console,
+    console_url,
+    from_environment,
+    from_json,
+)
 from venue_access.tokens.console.site import Page, Site, check_issuer
 
 NOW = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
@@ -68,7 +74,7 @@ def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
         ("cloudwatch", None): f"{begin}/cloudwatch/home?region=us-west-2",
     }
     for (service, name), page in pages.items():
-        assert Page(service, name).url(SITE, venue, lambda: buckets) == page
+        assert Page(service, name).url(SITE, venue, buckets) == page
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
 )
 def test_a_page_that_is_not_the_venues_is_refused(service: str, name: str | None) -> None:
     with pytest.raises(UsageError):
-        Page(service, name).url(SITE, a_venue(), lambda: ("first-data",))
+        Page(service, name).url(SITE, a_venue(), ("first-data",))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +110,7 @@ def test_a_page_that_is_not_the_venues_is_refused(service: str, name: str | None
     ],
 )
 def test_a_destination_outside_this_partitions_console_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="no page of this console"):
+    with pytest.raises(UsageError, match="is not a page of this console"):
         SITE.check_destination(url)
 
 
@@ -115,7 +121,7 @@ def test_a_destination_in_this_partitions_console_is_taken() -> None:
 
 @pytest.mark.parametrize("url", ["", "access.example.org", "javascript:alert(1)", "https://", "https://a b/"])
 def test_an_issuer_that_cannot_be_opened_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="no URL"):
+    with pytest.raises(UsageError, match="is not a URL"):
         check_issuer(url)
 
 
@@ -147,7 +153,7 @@ def test_it_is_not_asked_for_where_the_credentials_may_be_chained_or_federated_o
 
 
 @pytest.mark.parametrize("lends", [True, False])
-@pytest.mark.parametrize(("left", "said"), [(899.9, "last 899 s more"), (0, "have expired"), (-60, "have expired")])
+@pytest.mark.parametrize(("left", "said"), [(899.9, "expire in 899 s"), (0, "have expired"), (-60, "have expired")])
 def test_credentials_with_less_than_900_seconds_left_are_refused(left: float, said: str, lends: bool) -> None:
     with pytest.raises(UsageError, match=said):
         lasting(left, lends=lends).session_duration(NOW)
@@ -155,8 +161,8 @@ def test_credentials_with_less_than_900_seconds_left_are_refused(left: float, sa
 
 def test_what_comes_of_it_tells_how_long_it_lasts() -> None:
     made = console_url(lasting(3600), SITE, "https://x", exchange=lambda *a, **k: Secret("t"), now=lambda: NOW)
-    assert made.lasts().startswith("the URL signs in whoever opens it for 15 minutes, until 22:30 UTC (")
-    assert "; the session until 23:15 UTC (" in made.lasts()
+    assert made.summary().startswith("the URL signs in whoever opens it for 15 minutes, until 22:30 UTC (")
+    assert "; the session until 23:15 UTC (" in made.summary()
 
 
 # -- credentials -----------------------------------------------------------------------------------------------------

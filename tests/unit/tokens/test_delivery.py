@@ -1,4 +1,4 @@
-"""What is written where, and what is told of a token that is out and did not arrive."""
+"""Output targets, and the delivery method that the flags choose."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from tests.stacks import a_venue
-from tests.unit.tokens.tokens import a_token
 from venue_access.aws.client import AssumedRole
 from venue_access.errors import UsageError
-from venue_access.inventory.model import Recipient
-from venue_access.tokens.delivery import DeliveryOptions, OutputTarget
-from venue_access.tokens.handover import handover
-from venue_access.tokens.issue import Issued
+from venue_access.tokens.delivery import DeliveryOptions, OutputTarget, delivery_method
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NAME = "alice-20261120T221500Z-3f9c21ab"
-ISSUED = Issued(a_venue(), Recipient("alice"), NAME, datetime(2026, 11, 20, 21, 15, tzinfo=timezone.utc), a_token())
 
 
 def plain(token: AssumedRole) -> str:
@@ -47,9 +41,9 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_file_is_made_where_it_was_asked_for_or_under_a_name_of_its_own(tmp_path: Path) -> None:
+def test_file_is_created_under_the_given_or_default_name(tmp_path: Path) -> None:
     for out, expected in ((None, NAME), ("token.json", "token.json"), (str(tmp_path), str(tmp_path / "other"))):
-        path = OutputTarget.of(out, several=False).write(NAME if out is None else "other", b"text")
+        path = OutputTarget.of(out, multiple=False).write(NAME if out is None else "other", b"text")
         assert str(path) == expected
         assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"text", 0o600)
 
@@ -64,22 +58,22 @@ def test_a_file_is_made_where_it_was_asked_for_or_under_a_name_of_its_own(tmp_pa
         ("missing/token.json", False, "cannot write missing: no such file or directory"),
         ("there/token.json", False, "cannot write there/token.json: not a directory"),
         ("x" * 300, False, "file name too long"),
-        ("token.json", True, "--out token.json is no folder"),
+        ("token.json", True, "--out token.json is not a folder"),
     ],
 )
-def test_a_place_where_no_file_can_be_made_is_refused_beforehand(out: str, several: bool, message: str) -> None:
+def test_output_that_cannot_be_created_is_refused(out: str, several: bool, message: str) -> None:
     Path("there").write_text("theirs")
     Path("link").symlink_to("nowhere")
     with pytest.raises(UsageError) as refused:
-        OutputTarget.of(out, several=several)
+        OutputTarget.of(out, multiple=several)
     assert message in refused.value.message
     assert not Path("nowhere").exists()
 
 
 @pytest.mark.parametrize("out", [None, "token.json"])
-def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_path: Path) -> None:
+def test_full_disk_is_found_before_the_issue(out: str | None, tmp_path: Path) -> None:
     with full_disk(), pytest.raises(UsageError, match="cannot write"):
-        OutputTarget.of(out, several=False)
+        OutputTarget.of(out, multiple=False)
     with full_disk(), pytest.raises(UsageError, match="cannot write token: file too large"):
         OutputTarget(Path()).write("token", b"text")
     assert list(tmp_path.iterdir()) == []
@@ -91,11 +85,11 @@ def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_
         (
             DeliveryOptions(recipient="age1"),
             False,
-            "--recipient says how to encrypt, and nothing is to be encrypted\n  say --encrypt too",
+            "--recipient requires --encrypt\n  add --encrypt",
         ),
-        (DeliveryOptions(passphrase=True), False, "--passphrase says how to encrypt"),
-        (DeliveryOptions(encrypt=True, recipient="age1"), True, "--recipient is of one recipient"),
-        (DeliveryOptions(encrypt=True, format="env"), False, "what is encrypted holds the AWS JSON"),
+        (DeliveryOptions(passphrase=True), False, "--passphrase requires --encrypt"),
+        (DeliveryOptions(encrypt=True, recipient="age1"), True, "--recipient is for one user"),
+        (DeliveryOptions(encrypt=True, format="env"), False, "--encrypt and --format env exclude each other"),
         (
             DeliveryOptions(encrypt=True, recipient="age1", passphrase=True),
             False,
@@ -103,15 +97,15 @@ def test_a_full_disk_is_seen_beforehand_and_leaves_nothing(out: str | None, tmp_
         ),
     ],
 )
-def test_wishes_that_contradict_each_other_are_refused(options: DeliveryOptions, several: bool, message: str) -> None:
+def test_contradicting_options_are_refused(options: DeliveryOptions, several: bool, message: str) -> None:
     with pytest.raises(UsageError) as refused:
-        handover(options, a_venue(), several=several, text=plain, keys_folder=Path())
+        delivery_method(options, a_venue(), multiple=several, text=plain, keys_folder=Path())
     assert message in str(refused.value)
 
 
-def test_what_is_not_encrypted_loads_no_package_for_it_and_each_seal_only_its_own() -> None:
+def test_encryption_packages_load_when_used() -> None:
     script = (
-        "import sys, venue_access.tokens.handover, venue_access.tokens.external_id\n"
+        "import sys, venue_access.tokens.issue, venue_access.tokens.encryption.delivery\n"
         "loaded = lambda: sorted({'pyrage', 'cryptography'} & set(sys.modules))\n"
         "print(loaded())\nimport venue_access.tokens.encryption.age\nprint(loaded())\n"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from scripts.docs import arguments_of
 from tests.stacks import a_venue
 from tests.unit.tokens.tokens import ARN, a_token, written
 from venue_access.errors import DeliveryError, UsageError
-from venue_access.tokens.formats import FORMATS, Format, aws_json, writer
+from venue_access.tokens.formats import FORMATS, Format, aws_json, find_format, token_formatter
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CREDENTIALS = {
@@ -28,8 +29,8 @@ CREDENTIALS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_module_of_the_package_is_a_format(name: str) -> None:
-    assert isinstance(FORMATS[name], Format)
+def test_each_format_writes_a_token(name: str) -> None:
+    assert isinstance(find_format(name), Format)
     assert "very-secret" in written(name)
     assert not written(name).endswith("\n")
 
@@ -41,33 +42,35 @@ def test_the_documentation_has_a_line_for_each_format() -> None:
 
 def test_the_help_of_the_flag_names_each_format() -> None:
     (flag,) = (each for each in arguments_of("issue-token") if each.name == "format")
-    assert flag.help.replace(" (default)", "").split(", ") == list(FORMATS)
+    assert flag.help.removeprefix("print the token as ").replace(" (default)", "").split(", ") == list(FORMATS)
 
 
-def test_only_the_format_that_is_used_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    package = "venue_access.tokens.formats."
-    for name in [name for name in sys.modules if name.startswith(package)]:
-        monkeypatch.delitem(sys.modules, name)
-    writer("fish", a_venue())
-    assert [name.removeprefix(package) for name in sys.modules if name.startswith(package)] == ["fish"]
+def test_formats_import_only_their_own_module() -> None:
+    script = (
+        "import sys\nfrom venue_access.tokens.formats import find_format\n"
+        "loaded = lambda: sorted(name for name in sys.modules if name.endswith(('_format', '_formats')))\n"
+        "find_format('json')\nprint(loaded())\nfind_format('fish')\nprint(loaded())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n['venue_access.tokens.shell_formats']\n"
 
 
 def test_a_format_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(UsageError, match="no format 'jsno'; did you mean 'json'") as raised:
-        writer("jsno", a_venue())
+    with pytest.raises(UsageError, match="unknown format 'jsno'; did you mean 'json'") as raised:
+        token_formatter("jsno", a_venue())
     assert ", ".join(FORMATS) in str(raised.value)
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "ansible")])
 def test_several_tokens_are_refused_where_a_line_does_not_say_whose_it_is(name: str) -> None:
     with pytest.raises(UsageError, match="one user at a time") as raised:
-        writer(name, a_venue(), several=True)
-    assert raised.value.hint == "for several take json or ansible"
+        token_formatter(name, a_venue(), multiple=True)
+    assert raised.value.hint == "for several use json or ansible"
 
 
 @pytest.mark.parametrize("name", ["json", "ansible"])
 def test_several_tokens_are_a_document_a_line_that_says_whose_it_is(name: str) -> None:
-    line = writer(name, a_venue(), several=True)(a_token())
+    line = token_formatter(name, a_venue(), multiple=True).text(a_token())
     assert "\n" not in line
     assert ARN in line
     assert json.loads(line) == json.loads(written(name))
@@ -83,7 +86,7 @@ def test_a_profile_name_is_refused_where_there_is_no_profile(name: str) -> None:
     "name", [name for name in FORMATS if name not in ("json", "ansible", "process", "legacy-json")]
 )
 def test_what_cannot_be_written_is_an_error_that_does_not_show_it(name: str) -> None:
-    with pytest.raises(DeliveryError, match="take --format json") as raised:
+    with pytest.raises(DeliveryError, match="use --format json") as raised:
         written(name, a_token(secret="hunter2\0"))
     assert "hunter2" not in str(raised.value)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.stacks import a_venue
-from tests.unit.tokens.tokens import a_token, written
+from tests.unit.tokens.tokens import a_token, accounts_at, written
 from venue_access.aws.client import Endpoint
 from venue_access.errors import DeliveryError, UsageError
-from venue_access.tokens.formats import writer
-from venue_access.tokens.shells import IN_THE_WAY
+from venue_access.tokens.formats import token_formatter
+from venue_access.tokens.shell_formats import CONFLICTING
 
 SET = {
     "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
@@ -41,7 +41,7 @@ def secret_line(name: str, secret: str) -> str:
 def test_statements_set_the_token_and_take_away_what_would_be_in_its_way(
     name: str, setting: str, taking_away: str
 ) -> None:
-    expected = [setting.format(*each) for each in SET.items()] + [taking_away.format(each) for each in IN_THE_WAY]
+    expected = [setting.format(*each) for each in SET.items()] + [taking_away.format(each) for each in CONFLICTING]
     assert written(name).split("\n")[: len(expected)] == expected
 
 
@@ -50,13 +50,13 @@ ENDPOINT = Endpoint("https://127.0.0.1:4566", Path("/emulator/ca.pem"))
 
 @pytest.mark.parametrize("name", ["dotenv", "env-no-export"])
 def test_a_list_of_variables_has_the_endpoint(name: str) -> None:
-    text = writer(name, a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    text = token_formatter(name, a_venue(), accounts_at(ENDPOINT)).text(a_token())
     for variable in ("AWS_ENDPOINT_URL=https://127.0.0.1:4566", "AWS_CA_BUNDLE=/emulator/ca.pem"):
         assert f"\n{variable}\nVENUE_ACCESS_{variable}" in text
 
 
 def test_a_profile_has_the_endpoint() -> None:
-    text = writer("ini", a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    text = token_formatter("ini", a_venue(), accounts_at(ENDPOINT)).text(a_token())
     assert text.endswith("endpoint_url = https://127.0.0.1:4566\nca_bundle = /emulator/ca.pem")
 
 
@@ -71,7 +71,7 @@ def test_powershell_restores_the_users_own_endpoint() -> None:
 
 
 def test_powershell_saves_the_users_own_endpoint() -> None:
-    text = writer("powershell", a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    text = token_formatter("powershell", a_venue(), accounts_at(ENDPOINT)).text(a_token())
     assert [line for line in text.split("\n") if "CA_B" in line] == [
         "if ($env:AWS_CA_BUNDLE -cne $env:VENUE_ACCESS_AWS_CA_BUNDLE)"
         " { $env:VENUE_ACCESS_OWN_AWS_CA_BUNDLE = $env:AWS_CA_BUNDLE }",
@@ -81,7 +81,7 @@ def test_powershell_saves_the_users_own_endpoint() -> None:
 
 
 def test_cmd_has_nothing_but_what_a_for_loop_runs() -> None:
-    text = writer("windows-cmd", a_venue(), endpoint=lambda: ENDPOINT)(a_token())
+    text = token_formatter("windows-cmd", a_venue(), accounts_at(ENDPOINT)).text(a_token())
     assert 'set "AWS_CA_BUNDLE=/emulator/ca.pem"' in text
     assert not [line for line in f"{text}\n{written('windows-cmd')}".split("\n") if not line.startswith('set "')]
 
@@ -91,7 +91,7 @@ def test_cmd_has_nothing_but_what_a_for_loop_runs() -> None:
 )
 def test_a_format_that_cannot_hold_the_ca_file_is_refused_before_a_token_is_issued(name: str, path: str) -> None:
     with pytest.raises(UsageError, match=f"--format {name} cannot hold the path"):
-        writer(name, a_venue(), endpoint=lambda: Endpoint(ENDPOINT.url, Path(path)))
+        token_formatter(name, a_venue(), accounts_at(Endpoint(ENDPOINT.url, Path(path))))
 
 
 @pytest.mark.parametrize("name", ["dotenv", "env-no-export"])
@@ -152,7 +152,7 @@ def test_cmd_doubles_per_cent_signs_and_takes_the_rest_between_its_quotes(value:
 
 @pytest.mark.parametrize("value", ['a"&calc&"', "a\nb", "a\rb", "\x1a"])
 def test_cmd_refuses_what_would_end_its_quotes_or_the_statement(value: str) -> None:
-    with pytest.raises(DeliveryError, match="its AWS_SECRET_ACCESS_KEY has a double quote or control character"):
+    with pytest.raises(DeliveryError, match="its AWS_SECRET_ACCESS_KEY contains a double quote or control character"):
         written("windows-cmd", a_token(secret=value))
 
 

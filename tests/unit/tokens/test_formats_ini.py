@@ -52,7 +52,7 @@ def test_botocore_finds_a_profile_by_the_name_it_was_given(name: str, tmp_path: 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a]", "[a", "DEFAULT", "-x", "a\nb", "a\n", "é", "#a", "x" * 129])
 def test_a_name_that_not_every_tool_takes_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="is not a name that every AWS tool takes"):
+    with pytest.raises(UsageError, match="is not a name that every AWS tool accepts"):
         written("ini", profile_name=name)
 
 

@@ -1,107 +1,233 @@
-"""Who is served, in which order, and what is refused before AWS is asked."""
+"""Every issued token is recorded, and delivered or named with the command that revokes it, however the run ends."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from types import MappingProxyType
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.aws.client import AwsClient
-from venue_access.errors import UsageError
-from venue_access.inventory.model import Recipient
-from venue_access.tokens.issue import (
-    Issued,
-    Outcome,
-    Refused,
-    TokenRequest,
-    issue,
-    recipients,
-    supplied_external_id,
-    users_named,
-)
+from tests.unit.tokens.tokens import a_token
+from venue_access import console
+from venue_access.aws.client import AssumedRole, AwsClient
+from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, DeliveryError, Interrupted, UsageError
+from venue_access.ledger.book import Ledger
+from venue_access.ledger.record import Kind
+from venue_access.sensitive import ExternalId
+from venue_access.tokens.delivery import Delivery, DeliveryMethod, OutputTarget, Printed, Written
+from venue_access.tokens.issue import issue_tokens, issued_for_one
+from venue_access.tokens.recorder import Recorder
+from venue_access.tokens.request import Refused, TokenRequest, prepare
 
-ALICE, BOB = Recipient("alice", email="alice@example.org"), Recipient("bob")
-LISTED = replace(a_venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))
+PRINTED = Printed(lambda token: "the token")
+REQUEST = TokenRequest(a_venue(), ("alice", "bob", "carol"), external_id=ExternalId("supplied"))
 
 
-def names(*users: str, users_only: bool = False) -> list[str | type]:
-    request = TokenRequest(replace(LISTED, users_only=users_only), users)
-    return [each.name if isinstance(each, Recipient) else type(each) for each in recipients(request)]
+class Book:
+    """Stands in for a ledger: stores records, or refuses them."""
+
+    def __init__(self, refuses: Callable[[dict[str, Any]], bool] = lambda record: False) -> None:
+        self.records: list[dict[str, Any]] = []
+        self._refuses = refuses
+
+    def identify_operator(self) -> None:
+        pass
+
+    def record(self, kind: Kind, **details: Any) -> None:
+        record = {"kind": kind, **details}
+        if self._refuses(record):
+            raise UsageError("cannot write ledger.jsonl: no space left on device")
+        self.records.append(record)
+
+    def recipients(self) -> list[str]:
+        return sorted(each["recipient"] for each in self.records if each["kind"] is Kind.ISSUE)
 
 
-def unreached() -> AwsClient:
-    pytest.fail("AWS was asked")
+class Sts:
+    """Stands in for AWS: ``answer`` is called with each user, in the worker's thread, before the token is given."""
+
+    def __init__(self, answer: Callable[[str], None] = lambda user: None) -> None:
+        self._answer = answer
+
+    def assume_role(self, role_arn: str, session_name: str, **request: Any) -> AssumedRole:
+        self._answer(session_name.split("-")[0])
+        return a_token()
 
 
-def unrecorded(outcome: Issued | Refused) -> Outcome:
-    pytest.fail("something was recorded")
+def issued(book: Book, sts: Sts, request: TokenRequest = REQUEST, method: DeliveryMethod = PRINTED) -> int:
+    recipients, _ = prepare(request, method)
+    return issue_tokens(cast(AwsClient, sts), cast(Ledger, book), request, recipients, method, "case 7")
 
 
-def test_users_are_served_in_their_order_and_each_once() -> None:
-    assert names("bob", "alice", "ALICE@example.org", "bob") == ["bob", "alice"]
+def named(text: str) -> list[str]:
+    """The users whose tokens a message names as lost, each with what revokes it."""
+    found = [line for line in text.splitlines() if "was issued but not delivered: " in line]
+    users = [line.split("the token ")[1].split("-")[0] for line in found]
+    revokes = text.count("revoke it with: invoke revoke-token --venue unity-dev --session ")
+    assert revokes == len(users)
+    return sorted(users)
 
 
-def test_one_who_is_refused_does_not_stop_the_others() -> None:
-    assert names("bob", "x", "alice") == ["bob", Refused, "alice"]
+def test_tokens_are_recorded_before_they_are_delivered_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    book, shown = Book(), []
+
+    def text(token: AssumedRole) -> str:
+        shown.append(len(book.records))
+        return "the token"
+
+    assert issued(book, Sts(), method=Printed(text)) == 0
+    assert all(count > number for number, count in enumerate(shown))
+    assert capsys.readouterr().out == "the token\n" * 3
+    assert book.recipients() == ["alice", "bob", "carol"]
 
 
-def test_one_to_whom_nothing_could_be_handed_over_is_refused_before_aws_is_asked() -> None:
-    def prepare(recipient: Recipient) -> None:
-        raise UsageError(f"no key of {recipient.name}")
+def test_token_that_cannot_be_delivered_or_recorded_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    book = Book(lambda record: record["recipient"] == "carol")
+    method = Written(lambda token: "very-secret", OutputTarget(tmp_path, "token.json"))
+    assert issued(book, Sts(), method=method) == DeliveryError.exit_code
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path}/token.json\n"
+    assert named(err) == ["bob", "carol"]
+    assert "token.json already exists" in err
+    assert "cannot write ledger.jsonl" in err
+    assert "very-secret" not in out + err
+    assert [each["kind"] for each in book.records].count(Kind.DELIVERY) == 1
 
-    refused = list(
-        issue(unreached, TokenRequest(LISTED, ("alice", "bob", "alice")), record=unrecorded, prepare=prepare)
-    )
-    assert [str(each.error) for each in refused if isinstance(each, Refused)] == ["no key of alice", "no key of bob"]
+
+class Interrupting:
+    """A format that plays Ctrl-C, or a bug, when the first token is to be shown."""
+
+    def __init__(self, error: BaseException, before: Callable[[], object] = lambda: None) -> None:
+        self._error = error
+        self._before = before
+
+    def __call__(self, token: AssumedRole) -> str:
+        self._before()
+        raise self._error
 
 
-def test_anybody_is_served_unless_the_venue_keeps_to_its_users() -> None:
-    assert names("carol") == ["carol"]
-    assert names("carol", users_only=True) == [Refused]
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError()])
+def test_ended_run_waits_for_calls_under_way_and_names_every_token(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, answered = threading.Barrier(3), threading.Event()
+
+    def answer(user: str) -> None:
+        if user != "alice":
+            asked.wait(10)
+            assert answered.wait(10)  # AWS answers these only when the run has ended
+
+    def end() -> None:
+        asked.wait(10)
+        threading.Timer(0.2, answered.set).start()
+
+    book = Book()
+    with pytest.raises(Interrupted if isinstance(error, KeyboardInterrupt) else ZeroDivisionError) as stopped:
+        issued(book, Sts(answer), method=Printed(Interrupting(error, end)))
+    told = capsys.readouterr().err + (str(stopped.value) if isinstance(stopped.value, Interrupted) else "")
+    assert named(told) == book.recipients() == ["alice", "bob", "carol"]
+    assert "waiting for AWS to answer, so that every token is recorded" in told
 
 
-def test_users_are_separated_by_commas_and_spaces_beside_them_do_not_count() -> None:
-    assert users_named("alice, bob") == ("alice", "bob")
+def test_no_token_is_issued_after_ctrl_c() -> None:
+    users = tuple(f"user{number}" for number in range(60))
+    asked, go = [], threading.Event()
+
+    def answer(user: str) -> None:
+        asked.append(user)
+        if user != "user0":
+            assert go.wait(10)
+
+    book, request = Book(), TokenRequest(a_venue(), users, external_id=ExternalId("supplied"))
+    with pytest.raises(Interrupted):
+        issued(
+            book,
+            Sts(answer),
+            request,
+            method=Printed(Interrupting(KeyboardInterrupt(), threading.Timer(0.2, go.set).start)),
+        )
+    assert sorted(asked) == book.recipients()
+    assert len(asked) < len(users)
+
+
+def test_second_ctrl_c_names_users_whose_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def answer(user: str) -> None:
+        if user == "carol":
+            asked.set()
+            assert go.wait(10)
+
+    def say(text: str) -> None:
+        if text.startswith("waiting for AWS"):
+            threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+    monkeypatch.setattr(console, "say", say)
+    first = Interrupting(KeyboardInterrupt(), lambda: asked.wait(10))
+    with pytest.raises(Interrupted) as stopped:
+        issued(Book(), Sts(answer), method=Printed(first))
+    go.set()
+    assert "whether AWS issued a token of unity-dev for carol is not known" in str(stopped.value)
+    assert "invoke revoke-token --venue unity-dev --user NAME" in str(stopped.value)
+
+
+def test_closed_pipe_is_a_warning_that_names_the_tokens(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "reader_gone", lambda: True)
+    book = Book()
+    assert issued(book, Sts()) == 0
+    assert named(capsys.readouterr().err) == book.recipients()
+    assert "alice" in book.recipients()
+
+
+def test_only_refusals_of_aws_are_recorded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    errors: dict[str, Exception] = {
+        "alice": AccessDenied("no", code="AccessDenied"),
+        "bob": ConnectionFailed("no network"),
+        "carol": AwsError("what was asked cannot be"),
+    }
+    book = Book()
+    recorder = Recorder(cast(Ledger, book), {}, "case 7")
+    for user, error in errors.items():
+        assert recorder.record(Refused(user, cast(AwsError, error))) == Refused(user, cast(AwsError, error))
+    assert book.records == [
+        {"kind": Kind.REFUSAL, "recipient": "alice", "reason": "case 7", "error": "AccessDenied"},
+    ]
+    full = Recorder(cast(Ledger, Book(lambda record: True)), {})
+    full.record(Refused("x1", AccessDenied("no", code="AccessDenied")))
+    assert "warning: AWS's refusal of a token for x1 could not be recorded" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [("", "--user is empty"), (" ", "--user is empty"), ("alice,", "--user 'alice,' has an empty name"), (",", "','")],
+    ("error", "raised", "reason"),
+    [
+        (KeyboardInterrupt(), Interrupted, "interrupted"),
+        (AwsError("the sign-in service refused the credentials"), DeliveryError, "the sign-in service refused"),
+    ],
 )
-def test_an_empty_name_is_refused_before_anybody_gets_a_token(text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        users_named(text)
+def test_failed_delivery_for_one_user_names_the_token(
+    error: BaseException, raised: type[Exception], reason: str
+) -> None:
+    book = Book()
+    request = TokenRequest(a_venue(), ("alice",), external_id=ExternalId("supplied"))
 
+    def fail() -> None:
+        with issued_for_one(cast(AwsClient, Sts()), cast(Ledger, book), request, Delivery("console")):
+            assert book.recipients() == ["alice"]
+            raise error
 
-def test_a_slip_of_a_listed_name_is_refused_unless_accepted_and_the_others_are_served() -> None:
-    request = TokenRequest(LISTED, ("alice", "alcie", "bbo"))
-    assert [getattr(each, "name", Refused) for each in recipients(request)] == ["alice", Refused, Refused]
-    accepted = recipients(replace(request, accept_similar=True))
-    assert [getattr(each, "name", Refused) for each in accepted] == ["alice", "alcie", "bbo"]
-
-
-@pytest.mark.parametrize(
-    "user", ["", "x", "a" * 65, "a b", "alice\n", "al\tice", "a٣", "é1", "a;b", "a/b", "a:b", "$(id)"]
-)
-def test_a_name_that_aws_refuses_is_refused_before_it_is_asked(user: str) -> None:
-    (refused,) = issue(unreached, TokenRequest(LISTED, (user,)), record=unrecorded)
-    assert isinstance(refused, Refused)
-    assert "the user name" in str(refused.error)
-
-
-@pytest.mark.parametrize("user", ["a2", "a" * 64, "a-rf", "a=b", "alice+x@example.org"])
-def test_a_name_that_aws_takes_is_taken_as_it_is(user: str) -> None:
-    assert names(user) == [user]
-
-
-@pytest.mark.parametrize("text", ["", "x", "with space", "line\n", "secret*", "ümlaut"])
-def test_a_malformed_external_id_is_refused_without_being_shown(text: str) -> None:
-    with pytest.raises(UsageError, match=rf"the external ID given \({len(text)} characters\)") as refused:
-        supplied_external_id(text)
-    assert len(text) < 3 or text not in str(refused.value)
-
-
-def test_an_external_id_is_passed_on_as_it_was_given() -> None:
-    assert supplied_external_id("Az09_+=,.@:/-").reveal() == "Az09_+=,.@:/-"
+    with pytest.raises(raised) as found:
+        fail()
+    assert named(str(found.value)) == ["alice"]
+    assert f"not delivered: {reason}" in str(found.value)
+    assert [each["kind"] for each in book.records] == [Kind.ISSUE]

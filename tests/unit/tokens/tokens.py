@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import cast
 
 from tests.stacks import a_venue
-from venue_access.aws.client import AssumedRole, Credentials
+from venue_access.aws.client import AssumedRole, Credentials, Endpoint
+from venue_access.aws.sessions import Accounts
+from venue_access.inventory.model import Venue
 from venue_access.sensitive import Secret
-from venue_access.tokens.formats import writer
+from venue_access.tokens.formats import token_formatter
 
 ARN = "arn:aws:sts::111122223333:assumed-role/unity-unity-dev-sts/alice-1"
 
@@ -23,4 +26,19 @@ def a_token(
 
 def written(name: str, token: AssumedRole | None = None, *, profile_name: str | None = None) -> str:
     """A token in a format."""
-    return writer(name, a_venue(), profile_name=profile_name)(token or a_token())
+    return token_formatter(name, a_venue(), profile_name=profile_name).text(token or a_token())
+
+
+class AtEndpoint:
+    """Stands in for ``Accounts``: every venue is at one endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def endpoint(self, venue: Venue) -> Endpoint:
+        return self._endpoint
+
+
+def accounts_at(endpoint: Endpoint) -> Accounts:
+    """Accounts whose venues are at one endpoint."""
+    return cast(Accounts, AtEndpoint(endpoint))

@@ -1,1 +1,4 @@
-"""Sign in to the AWS console with short-term credentials: a URL that does it."""
+"""Sign in to the AWS console with short-term credentials.
+
+Read ``session`` first: it turns credentials into a URL; ``site`` knows each partition's hosts and pages.
+"""

@@ -1,8 +1,8 @@
-"""Hands a URL that is a secret to the browser, without showing it to the machine.
+"""Open a secret URL in the browser without putting it in an argv or a file.
 
-A browser takes what it is to open in its argv, which every user of the machine may read. So it is given a file that
-only its owner may read; that leads to a page on this machine, under a name that cannot be guessed and for one visit;
-and that redirects to the secret, which is in no argv and in no file.
+A browser gets the page to open in its argv, which every user of the machine can read. So it gets a file that only its
+owner can read. The file leads to a page on 127.0.0.1, under a name that cannot be guessed and for one visit, and that
+page redirects to the secret URL.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def open_in_browser(
     deadline: float = DEADLINE,
     nonce: str | None = None,
 ) -> None:
-    """Open ``url`` in the person's browser; when this returns the browser has it and nothing is left of it here.
+    """Open ``url`` in the user's browser, and return when the browser has it.
 
-    :param folder: for the file; nobody else may write in it.
-    :param show: has the browser open a URL; whether there is one.
-    :param nonce: the name of the page; random unless given.
-    :raises DeliveryError: no browser asked for it.
+    :param folder: for the file; only its owner may write in it.
+    :param show: opens a URL in the browser, and returns whether there is one.
+    :param nonce: the name of the page; default: random.
+    :raises DeliveryError: no browser requested the page.
     """
     nonce = nonce or secrets.token_urlsafe(32)
     served = threading.Event()
@@ -49,9 +49,7 @@ def open_in_browser(
         refresh = f'<meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0; url={here}">'
         create_private(page, f"<!doctype html>{refresh}<title>AWS console</title>\n".encode("ascii"))
         if not show(page.absolute().as_uri()) or not served.wait(deadline):
-            raise DeliveryError(
-                "no browser opened the console's URL", hint="leave --open out to have it printed: it is a secret"
-            )
+            raise DeliveryError("no browser opened the console's URL", hint="omit --open to print it: it is a secret")
     finally:
         page.unlink(missing_ok=True)
         server.shutdown()
@@ -63,7 +61,7 @@ def _handler(path: str, url: Secret, served: threading.Event) -> type[BaseHTTPRe
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            # A browser asks for its icon as well.
+            # A browser requests its icon as well.
             if hmac.compare_digest(self.path.encode(), path.encode()) and once.acquire(blocking=False):
                 self.send_response(303)
                 self.send_header("Location", url.reveal())
@@ -77,6 +75,6 @@ def _handler(path: str, url: Secret, served: threading.Event) -> type[BaseHTTPRe
                 self.send_error(404)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing: the page's name is nobody else's business."""
+            """Log nothing: the page's name is secret."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""Exchanges credentials for a sign-in token: one POST to AWS's federation endpoint, and a look at its answer."""
+"""Exchange credentials for a sign-in token: one POST to AWS's federation endpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from venue_access.sensitive import Secret
 
 DEADLINE = 20.0
 """Seconds."""
-_MOST = 65_536  # bytes: a sign-in token has about a thousand
+_MAX = 65_536  # bytes; a sign-in token has about a thousand
 _NETWORK = "check the network, and HTTPS_PROXY where there is a proxy"
 _REFUSED = "the credentials may have expired or been revoked, or the clock of this machine may be wrong"
 
@@ -32,16 +32,16 @@ def signin_token(
     deadline: float = DEADLINE,
     clock: Callable[[], float] = time.monotonic,
 ) -> Secret:
-    """A sign-in token for the holder of these credentials, which go in the body of a POST and nowhere else.
+    """Return a sign-in token for credentials, which are sent in the body of a POST and nowhere else.
 
-    The environment's proxies are used, as AWS's tools do: they see the host's name and nothing of the exchange. No
-    redirection is followed: the credentials are for one host.
+    The environment's proxies are used, as in AWS's tools: they see the host's name and nothing of the exchange.
+    Redirections are not followed: the credentials are for one host.
 
     :param federation: the ``https`` URL of the endpoint.
     :param session_duration: seconds; None leaves ``SessionDuration`` out.
-    :param tls: whom to trust; the machine's certificate authorities unless given.
-    :raises ConnectionFailed: no answer, or not from who it should be.
-    :raises AwsError: another answer than a token; no message quotes it, for it may quote the request.
+    :param tls: the trusted certificate authorities; default: the machine's.
+    :raises ConnectionFailed: there is no answer, or the host's certificate is not valid.
+    :raises AwsError: the answer is not a token; no message quotes it, because it may quote the request.
     """
     host = urlsplit(federation).hostname
     until = clock() + deadline
@@ -57,7 +57,7 @@ def signin_token(
     try:
         with opener.open(request, timeout=deadline) as answer:
             status, kind, content = answer.status, answer.headers.get_content_type(), b""
-            while len(content) <= _MOST and (piece := answer.read1(4096)):
+            while len(content) <= _MAX and (piece := answer.read1(4096)):
                 content += piece
                 if clock() > until:
                     raise TimeoutError
@@ -65,13 +65,13 @@ def signin_token(
         status, kind, content = error.code, error.headers.get_content_type(), b""
         error.close()
     except (OSError, http.client.HTTPException) as error:
-        # Without its cause: what lies below holds the request.
+        # Without its cause, which contains the request.
         raise _unreachable(host, error.reason if isinstance(error, urllib.error.URLError) else error) from None
     return _token(f"the sign-in service {host}", status, kind, content)
 
 
 def _body(keys: Credentials, session_duration: int | None) -> bytes:
-    assert keys.session_token is not None  # ``credentials`` takes no other
+    assert keys.session_token is not None  # ``session`` accepts no other
     session = {
         "sessionId": keys.access_key_id,
         "sessionKey": keys.secret_access_key.reveal(),
@@ -84,17 +84,17 @@ def _body(keys: Credentials, session_duration: int | None) -> bytes:
 
 
 def _token(service: str, status: int, kind: str, content: bytes) -> Secret:
-    """What the answer holds."""
+    """Return the token in an answer."""
     if 300 <= status < 400:
         raise AwsError(
             f"{service} answered with a redirection (HTTP {status}), which is not followed",
-            hint="a proxy or a sign-in page of the network may stand in between",
+            hint="a proxy or a sign-in page of the network may have answered",
         )
     if status != 200:
         raise AwsError(f"{service} refused the credentials (HTTP {status})", hint=_REFUSED)
     if not content.strip():
         raise AwsError(f"{service} answered with nothing", hint="try again")
-    if len(content) > _MOST:
+    if len(content) > _MAX:
         raise AwsError(f"{service} answered with more than a sign-in token", hint=_NETWORK)
     if kind == "text/html" or content.lstrip()[:1] == b"<":
         raise AwsError(f"{service} answered with an HTML page instead of a sign-in token", hint=_REFUSED)
@@ -113,14 +113,14 @@ def _unreachable(host: str | None, reason: object) -> ConnectionFailed:
         return ConnectionFailed(f"the sign-in service {host} did not answer in time", hint=_NETWORK)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return ConnectionFailed(
-            f"the sign-in service {host} could not be told from an impostor: {reason.verify_message}",
-            hint="where a proxy reads along, SSL_CERT_FILE names its CA; nothing was sent",
+            f"the certificate of the sign-in service {host} is not valid: {reason.verify_message}",
+            hint="nothing was sent; if a proxy inspects TLS, set SSL_CERT_FILE to its CA",
         )
     return ConnectionFailed(f"the sign-in service {host} could not be reached ({type(reason).__name__})", hint=_NETWORK)
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
-    """Makes a redirection an answer like any other."""
+    """Returns a redirection like any other answer."""
 
     def redirect_request(self, *arguments: Any, **more: Any) -> None:
-        """Follow none."""
+        """Do not follow it."""

@@ -1,1 +1,4 @@
-"""Encryption: encrypting to one recipient what is handed to them, as age files or S/MIME messages."""
+"""Encrypt tokens and external IDs to their recipients, as age files or S/MIME messages.
+
+Read ``delivery`` first: it finds the recipient's keys, encrypts a bundle to them, and writes the file.
+"""

@@ -1,12 +1,12 @@
-"""The one door to pyrage: encryption to age and SSH public keys, or by a passphrase (https://age-encryption.org/v1)."""
+"""Adapter to pyrage: encrypt to age and SSH public keys, or by a passphrase (https://age-encryption.org/v1)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyrage
@@ -15,81 +15,92 @@ from venue_access.errors import DeliveryError, UsageError
 from venue_access.sensitive import Secret
 from venue_access.tokens.encryption.bundle import Bundle
 
-SSH_KINDS = ("ssh-ed25519", "ssh-rsa")
-"""The SSH keys that age encrypts to; ECDSA and hardware-backed (``sk-``) ones only sign."""
+_CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 
 
 @dataclass(frozen=True)
 class AgeKey:
-    """A public key as ``age -r`` takes it: ``age1...``, or an SSH key without its comment."""
+    """A recipient key as ``age -r`` accepts it: ``age1...``, or an SSH key without its comment."""
 
     text: str
     fingerprint: str
-    """What tells it from others: an age key is its own; an SSH key's is what ``ssh-keygen -l`` shows."""
+    """An age key itself; for an SSH key what ``ssh-keygen -l`` shows."""
 
 
 def read_key(line: str) -> AgeKey:
-    """The public key of a line.
+    """Return the recipient key on a line.
 
-    :raises UsageError: it is none that age encrypts to; says which are.
+    :raises UsageError: age cannot encrypt to it.
     """
     text = " ".join(line.split()[:2])
     try:
         _recipient(text)
         return AgeKey(text, _fingerprint(text))
     except (pyrage.RecipientError, binascii.Error) as error:
+        shown = text if len(text) <= 24 else f"{text[:24]}..."
         raise UsageError(
-            f"the key {_begin(text)!r} cannot be encrypted to: {_reason(text, str(error))}",
+            f"cannot encrypt to the key {shown!r}: {_reason(text, str(error))}",
             hint="age encrypts to age1..., ssh-ed25519 and ssh-rsa (2048 bits or more) public keys",
         ) from error
 
 
 @dataclass(frozen=True)
 class AgeEncryption:
-    """Encrypts to the holders of any of these keys: an age file of a tar archive."""
+    """Encrypts a tar archive to an age file, which any of the keys decrypts."""
 
     keys: Sequence[AgeKey]
-    way: str = "age"
-    ending: str = ".age"
+    method: str = "age"
+    suffix: str = ".age"
     passphrase: Secret | None = None
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
         return tuple(key.fingerprint for key in self.keys)
 
-    def encrypt(self, parcel: Bundle) -> bytes:
-        """The age file.
+    def encrypt(self, bundle: Bundle) -> bytes:
+        """Return the age file.
 
-        :raises DeliveryError: it cannot be encrypted.
+        :raises DeliveryError: pyrage fails.
         """
-        with _faults():
-            return bytes(pyrage.encrypt(parcel.tar(), [_recipient(key.text) for key in self.keys]))
+        try:
+            return bytes(pyrage.encrypt(bundle.tar(), [_recipient(key.text) for key in self.keys]))
+        except pyrage.EncryptError as error:
+            raise DeliveryError(f"age cannot encrypt the bundle: {error}") from error
 
 
 @dataclass(frozen=True)
 class PassphraseEncryption:
-    """Encrypts by a passphrase; the derivation of the key from it (scrypt) takes a second or two on purpose."""
+    """Encrypts by a passphrase; deriving the key from it (scrypt) takes a second or two by design."""
 
     passphrase: Secret
-    way: str = "age-passphrase"
-    ending: str = ".age"
+    method: str = "age-passphrase"
+    suffix: str = ".age"
     fingerprints: tuple[str, ...] = ()
 
-    def encrypt(self, parcel: Bundle) -> bytes:
-        """The age file.
+    def encrypt(self, bundle: Bundle) -> bytes:
+        """Return the age file.
 
-        :raises DeliveryError: it cannot be encrypted.
+        :raises DeliveryError: pyrage fails.
         """
-        with _faults():
-            return bytes(pyrage.passphrase.encrypt(parcel.tar(), self.passphrase.reveal()))
+        try:
+            return bytes(pyrage.passphrase.encrypt(bundle.tar(), self.passphrase.reveal()))
+        except pyrage.EncryptError as error:
+            raise DeliveryError(f"age cannot encrypt the bundle: {error}") from error
 
 
-@contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except pyrage.EncryptError as error:
-        raise DeliveryError(f"age cannot encrypt this: {error}") from error
+def generate_passphrase(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Secret:
+    """Return 128 random bits as eight pronounceable words: ``lusab-babad-gutih-...`` (proquints, arXiv:0901.4016).
+
+    That is the strength of age's own file key. The words contain neither digits nor capitals.
+    """
+    random = random_bytes(16)
+    return Secret("-".join(_word(int.from_bytes(random[at : at + 2], "big")) for at in range(0, 16, 2)))
+
+
+def _word(bits: int) -> str:
+    """Return 16 bits as a word: four bits for each consonant, two for each vowel."""
+    letters = ((12, _CONSONANTS), (10, _VOWELS), (6, _CONSONANTS), (4, _VOWELS), (0, _CONSONANTS))
+    return "".join(alphabet[(bits >> shift) % len(alphabet)] for shift, alphabet in letters)
 
 
 def _recipient(text: str) -> object:
@@ -105,16 +116,12 @@ def _fingerprint(text: str) -> str:
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
-def _begin(text: str) -> str:
-    return text if len(text) <= 24 else f"{text[:24]}..."
-
-
-def _reason(text: str, said: str) -> str:
+def _reason(text: str, pyrage_message: str) -> str:
     kind = text.split()[0] if text.split() else ""
     if kind.startswith(("ecdsa-", "sk-", "ssh-dss")):
         return f"{kind} keys only sign"
-    if "ModulusTooSmall" in said:
+    if "ModulusTooSmall" in pyrage_message:
         return "an RSA key of less than 2048 bits is too weak"
     if kind.startswith(("age1", "ssh-")):
-        return "it is damaged, or of a kind that is not supported"
-    return "it is no public key"
+        return "it is damaged, or its kind is not supported"
+    return "it is not a public key"

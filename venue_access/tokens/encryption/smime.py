@@ -1,4 +1,4 @@
-"""S/MIME encryption (RFC 8551) with ``cryptography``: check a recipient's certificate, and encrypt to it."""
+"""Encrypt S/MIME messages (RFC 8551) with ``cryptography``, and check the recipient's certificate."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from venue_access.inventory.model import Recipient
 from venue_access.sensitive import Secret
 from venue_access.times import to_minute
 from venue_access.tokens.encryption.bundle import Bundle
-from venue_access.tokens.encryption.keys import GivenKey
+from venue_access.tokens.encryption.keys import RecipientKey
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
-_WEAKEST = 2048  # bits of an RSA key, as age has it
-_UNSUPPORTED_CURVE = ", which agrees on a key instead of enciphering one; cryptography cannot do that for S/MIME"
+_MIN_RSA_BITS = 2048  # as for age
+_KEY_AGREEMENT = ", which uses key agreement; the library cryptography does not support that for S/MIME"
 _MAIL = {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A recipient's X.509 certificate, and what it says."""
+    """A recipient's X.509 certificate."""
 
     x509: x509.Certificate
     addresses: frozenset[str]
-    """The email addresses that it is for."""
-    unfit: str | None
-    """Why nothing can be encrypted to its key, whoever and whenever; None where nothing speaks against."""
+    """Its email addresses."""
+    problem: str | None
+    """Why nobody can encrypt to its key at any time; None if they can."""
 
     @property
     def fingerprint(self) -> str:
-        """What ``openssl x509 -fingerprint -sha256`` shows."""
+        """The fingerprint as ``openssl x509 -fingerprint -sha256`` prints it."""
         return self.x509.fingerprint(SHA256()).hex(":").upper()
 
     def check(self, email: str, now: datetime) -> None:
-        """See that a message to ``email`` may be encrypted to it now.
+        """Check that a message to ``email`` may be encrypted to it now.
 
-        Who signed it is not looked at: it is trusted as a bare key is, for having been given.
+        Its issuer is not checked: the certificate is trusted as a bare key would be, because somebody listed it.
 
-        :raises UsageError: expired, not yet valid, another's, or not for encrypting to; says which.
+        :raises UsageError: it is expired, not yet valid, for another address, or not for encryption.
         """
-        reason = self._against(email, now)
-        if reason is not None:
+        problem = self._problem_for(email, now)
+        if problem is not None:
             name = self.x509.subject.rfc4514_string() or self.fingerprint
             raise UsageError(
-                f"the certificate {name} cannot be encrypted to: {reason}",
-                hint="ask the recipient for their present certificate for encryption, or for an age or SSH key",
+                f"cannot encrypt to the certificate {name}: {problem}",
+                hint="ask the recipient for their current certificate for encryption, or for an age or SSH key",
             )
 
-    def _against(self, email: str, now: datetime) -> str | None:
+    def _problem_for(self, email: str, now: datetime) -> str | None:
         begins, ends = self.x509.not_valid_before_utc, self.x509.not_valid_after_utc
         if now < begins:
             return f"it is not valid before {to_minute(begins)}"
@@ -68,83 +68,84 @@ class Certificate:
             return f"it expired on {to_minute(ends)}"
         if email.casefold() not in {address.casefold() for address in self.addresses}:
             return f"it is not for {email} but for {', '.join(sorted(self.addresses)) or 'no email address'}"
-        return self.unfit
+        return self.problem
 
 
-def read_certificate(content: bytes, where: str) -> Certificate:
-    """The first certificate of a PEM text, or the one of a DER file; ``where`` says where it comes from.
+def read_certificate(content: bytes, source: str) -> Certificate:
+    """Return the first certificate of a PEM text, or the one in a DER file.
 
+    :param source: where it comes from, for messages.
     :raises UsageError: there is none, or it is malformed.
     """
     try:
         pem = b"-----BEGIN" in content
         found = x509.load_pem_x509_certificate(content) if pem else x509.load_der_x509_certificate(content)
-        return Certificate(found, _addresses(found), _unfit(found))
+        return Certificate(found, _addresses(found), _problem(found))
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise UsageError(
-            f"{where} is no X.509 certificate that can be read: {error}",
+            f"{source} is not a valid X.509 certificate: {error}",
             hint="export the recipient's own certificate, as PEM or DER",
         ) from error
 
 
 def _addresses(certificate: x509.Certificate) -> frozenset[str]:
-    """Of the alternative names, and of the subject as old certificates have it (RFC 8550, 3)."""
+    """Return the addresses of the alternative names, and of the subject, as in old certificates (RFC 8550, 3)."""
     found = {str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS)}
     names = _extension(certificate, x509.SubjectAlternativeName)
     return frozenset(found | set(names.get_values_for_type(x509.RFC822Name) if names else ()))
 
 
-def _unfit(certificate: x509.Certificate) -> str | None:
-    """RFC 8550, 4.4.2 and 4.4.4: an extension that is absent restricts nothing (RFC 5280, 4.2.1.3)."""
+def _problem(certificate: x509.Certificate) -> str | None:
+    """Check a certificate's key by RFC 8550, 4.4.2 and 4.4.4; a missing extension is no limit (RFC 5280, 4.2.1.3)."""
     usage = _extension(certificate, x509.KeyUsage)
     if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
         agrees = usage is None or usage.key_agreement
-        return f"its key is on an elliptic curve{_UNSUPPORTED_CURVE if agrees else ' and only signs'}"
+        return f"its key is on an elliptic curve{_KEY_AGREEMENT if agrees else ' and only signs'}"
     # A key for RSASSA-PSS is an RSA key too, but only signs.
     if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5:
         return "its key is not an RSA key for encryption"
     key = certificate.public_key()
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _WEAKEST:
-        return f"its RSA key of {key.key_size} bits is too weak; {_WEAKEST} is the least"
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _MIN_RSA_BITS:
+        return f"its RSA key of {key.key_size} bits is too weak; the minimum is {_MIN_RSA_BITS}"
     if usage is not None and not usage.key_encipherment:
-        return "its key usage is without key encipherment: it is for signing"
+        return "its key usage does not include key encipherment: it is for signing"
     purposes = _extension(certificate, x509.ExtendedKeyUsage)
     if purposes is not None and not _MAIL & set(purposes):
-        return "its extended key usage is without email protection"
+        return "its extended key usage does not include email protection"
     return None
 
 
 @dataclass(frozen=True)
 class SmimeEncryption:
-    """Encrypts to the holders of any of these certificates' keys: a mail message, ready to be sent.
+    """Encrypts a bundle to a mail message, which the key of any of the certificates decrypts.
 
-    EnvelopedData with AES-256-CBC and RSA, which every mail program and ``openssl`` open. The addresses and the subject
-    are readable by everyone; the body is the encrypted parcel alone.
+    EnvelopedData with AES-256-CBC and RSA, which every mail program and ``openssl`` can read. The addresses and the
+    subject are not encrypted; the body is the encrypted bundle alone.
     """
 
     certificates: Sequence[Certificate]
     to: str
     """The recipient's email."""
     sender: str | None
-    way: str = "smime"
-    ending: str = ".eml"
+    method: str = "smime"
+    suffix: str = ".eml"
     passphrase: Secret | None = None
 
     @classmethod
     def to_recipient(
-        cls, recipient: Recipient, keys: Sequence[GivenKey], *, sender: str | None, now: datetime
+        cls, recipient: Recipient, keys: Sequence[RecipientKey], *, sender: str | None, now: datetime
     ) -> SmimeEncryption:
-        """The encrypt to a recipient by the certificates that were given for them.
+        """Return the encryption to a recipient's certificates.
 
-        :raises UsageError: the recipient's email is not known, or a certificate may not be encrypted to.
+        :raises UsageError: the recipient's email is not known, or a certificate cannot be encrypted to.
         """
         email = recipient.email or recipient.name
         if "@" not in email:
             raise UsageError(
-                f"no email of {recipient.name} is known, so a certificate may be anybody's",
+                f"the email of {recipient.name} is not known, so their certificate cannot be checked",
                 hint="add it to 'users:' in the inventory",
             )
-        certificates = [read_certificate(key.content, key.where) for key in keys]
+        certificates = [read_certificate(key.content, key.source) for key in keys]
         for certificate in certificates:
             certificate.check(email, now)
         return cls(certificates, email, sender)
@@ -153,9 +154,9 @@ class SmimeEncryption:
     def fingerprints(self) -> tuple[str, ...]:
         return tuple(certificate.fingerprint for certificate in self.certificates)
 
-    def encrypt(self, parcel: Bundle) -> bytes:
-        """The message, as a mail program keeps it in a file."""
-        builder = pkcs7.PKCS7EnvelopeBuilder().set_data(parcel.mime())
+    def encrypt(self, bundle: Bundle) -> bytes:
+        """Return the message in the file format of mail programs."""
+        builder = pkcs7.PKCS7EnvelopeBuilder().set_data(bundle.mime())
         builder = builder.set_content_encryption_algorithm(algorithms.AES256)
         for certificate in self.certificates:
             builder = builder.add_recipient(certificate.x509)
@@ -163,10 +164,10 @@ class SmimeEncryption:
         if self.sender is not None:
             message["From"] = self.sender
         message["To"] = self.to
-        message["Subject"] = parcel.subject
-        message["Date"] = format_datetime(parcel.made)
+        message["Subject"] = bundle.subject
+        message["Date"] = format_datetime(bundle.created)
         message.set_content(
-            builder.encrypt(Encoding.DER, [pkcs7.PKCS7Options.Binary]),  # its lines end as a mail's do already
+            builder.encrypt(Encoding.DER, [pkcs7.PKCS7Options.Binary]),  # its lines end in CRLF already
             maintype="application",
             subtype="pkcs7-mime",
             filename="smime.p7m",

@@ -11,7 +11,7 @@ import pytest
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.encryption.age import read_key
-from venue_access.tokens.encryption.keys import given_keys
+from venue_access.tokens.encryption.keys import find_keys
 
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 SSH = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN"
@@ -20,7 +20,7 @@ ALICE = Recipient("alice", keys=(AGE, "alice.pub"))
 
 
 def found(recipient: Recipient, to: str | None, folder: Path) -> list[str]:
-    return [key.content.decode() for key in given_keys(recipient, to, folder=folder)]
+    return [key.content.decode() for key in find_keys(recipient, to, folder=folder)]
 
 
 def test_the_inventorys_keys_are_taken_and_its_files_are_relative_to_it(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_the_inventorys_keys_are_taken_and_its_files_are_relative_to_it(tmp_path
 
 def test_a_pipe_of_the_inventory_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "alice.pub")
-    with pytest.raises(UsageError, match=r"alice\.pub' is no file"):
+    with pytest.raises(UsageError, match=r"alice\.pub' is not a file"):
         found(ALICE, None, tmp_path)
 
 
@@ -50,47 +50,47 @@ def test_of_both_kinds_the_inventorys_first_decides_and_a_given_mixture_is_refus
     monkeypatch.chdir(tmp_path)
     Path("alice.pem").write_text(PEM)
     with pytest.raises(UsageError, match="--recipient has keys for age and certificates"):
-        given_keys(ALICE, f"{AGE},alice.pem", folder=tmp_path)
+        find_keys(ALICE, f"{AGE},alice.pem", folder=tmp_path)
 
 
 @pytest.mark.parametrize(
     ("to", "message"),
     [
-        (None, "no key of bob is known to encrypt to\n  add it to 'users:'"),
-        ("", "an empty text is no key"),
-        (f"{AGE},", "an empty text is no key"),
+        (None, "no recipient key of bob is known\n  add one to 'users:'"),
+        ("", "the recipient key is empty"),
+        (f"{AGE},", "the recipient key is empty"),
         ("alice.pub", "the key file 'alice.pub' cannot be read: no such file or directory\n  give the"),
         (".", "cannot be read: is a directory"),
         ("/dev/zero", "is longer than any key"),
-        ("/dev/null", "holds no key"),
-        ("x" * 2000, "'xxxxxxxxxxxxxxxxxxxxxxxx'... is no key"),
-        ("AGE-SECRET-KEY-1HUNTER2", "the key given holds a private key"),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\nHUNTER2", "the key given holds a private key"),
+        ("/dev/null", "contains no key"),
+        ("x" * 2000, "'xxxxxxxxxxxxxxxxxxxxxxxx'... is not a key"),
+        ("AGE-SECRET-KEY-1HUNTER2", "the key given contains a private key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nHUNTER2", "the key given contains a private key"),
     ],
 )  # fmt: skip
 def test_what_is_no_key_is_refused(to: str | None, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
-        given_keys(Recipient("bob"), to, folder=tmp_path)
+        find_keys(Recipient("bob"), to, folder=tmp_path)
     assert message in str(refused.value)
     assert "HUNTER2" not in str(refused.value)
 
 
 def test_a_file_with_a_private_key_is_refused_even_where_the_public_one_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "key.txt").write_text(f"# public key: {AGE}\nAGE-SECRET-KEY-1HUNTER2\n")
-    with pytest.raises(UsageError, match=r"key\.txt holds a private key"):
-        given_keys(Recipient("alice", keys=("key.txt",)), None, folder=tmp_path)
+    with pytest.raises(UsageError, match=r"key\.txt contains a private key"):
+        find_keys(Recipient("alice", keys=("key.txt",)), None, folder=tmp_path)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (AGE[:-1], "'age1ql3z7hjy54pw3hyww5ay...' cannot be encrypted to: it is damaged, or of a kind"),
-        ("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", "of a kind that is not supported"),
+        (AGE[:-1], "cannot encrypt to the key 'age1ql3z7hjy54pw3hyww5ay...': it is damaged, or its kind"),
+        ("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", "its kind is not supported"),
         (SSH[:-4], "it is damaged"),
         ("ecdsa-sha2-nistp256 AAAA", "ecdsa-sha2-nistp256 keys only sign"),
         ("sk-ssh-ed25519@openssh.com AAAA", "keys only sign"),
-        ("hello", "it is no public key"),
-        ("", "it is no public key"),
+        ("hello", "it is not a public key"),
+        ("", "it is not a public key"),
     ],
 )
 def test_a_key_that_age_does_not_encrypt_to_is_refused_with_the_reason(text: str, reason: str) -> None:

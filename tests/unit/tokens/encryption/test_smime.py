@@ -11,14 +11,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.certificates import NOW, Card
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
-from venue_access.tokens.encryption.keys import GivenKey
+from venue_access.tokens.encryption.keys import RecipientKey
 from venue_access.tokens.encryption.smime import SmimeEncryption, read_certificate
 
 ALICE = Recipient("alice", email="Alice@Example.org")
 
 
 def encrypt_to(content: bytes, recipient: Recipient = ALICE) -> SmimeEncryption:
-    return SmimeEncryption.to_recipient(recipient, [GivenKey(content, "alice.pem", True)], sender=None, now=NOW)
+    return SmimeEncryption.to_recipient(recipient, [RecipientKey(content, "alice.pem", True)], sender=None, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,23 @@ def test_a_certificate_for_encrypting_to_the_recipient_is_taken(card: dict[str, 
         ({"email": "mallory@example.org"}, "it is not for Alice@Example.org but for mallory@example.org"),
         ({"email": "alice@example.org.evil.com"}, "it is not for "),
         ({"email": None}, "it is not for Alice@Example.org but for no email address"),
-        ({"usage": ("digital_signature",)}, "its key usage is without key encipherment: it is for signing"),
-        ({"purposes": (ExtendedKeyUsageOID.CLIENT_AUTH,)}, "its extended key usage is without email protection"),
-        ({"bits": 1024}, "its RSA key of 1024 bits is too weak; 2048 is the least"),
-        ({"curve": True, "usage": ("key_agreement",)}, "its key is on an elliptic curve, which agrees on a key"),
+        ({"usage": ("digital_signature",)}, "its key usage does not include key encipherment: it is for signing"),
+        ({"purposes": (ExtendedKeyUsageOID.CLIENT_AUTH,)}, "its extended key usage does not include email protection"),
+        ({"bits": 1024}, "its RSA key of 1024 bits is too weak; the minimum is 2048"),
+        ({"curve": True, "usage": ("key_agreement",)}, "its key is on an elliptic curve, which uses key agreement"),
         ({"curve": True, "usage": ("digital_signature",)}, "its key is on an elliptic curve and only signs"),
     ],
 )
 def test_any_other_is_refused_with_the_reason(card: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError) as refused:
         encrypt_to(Card(**card).pem.encode())
-    assert f"the certificate CN=Alice Example cannot be encrypted to: {reason}" in refused.value.message.replace(
+    assert f"cannot encrypt to the certificate CN=Alice Example: {reason}" in refused.value.message.replace(
         "1.2.840.113549.1.9.1=alice@example.org,", ""
     )
 
 
 def test_whose_certificate_it_is_cannot_be_known_without_the_recipients_email() -> None:
-    with pytest.raises(UsageError, match="no email of bob is known, so a certificate may be anybody's"):
+    with pytest.raises(UsageError, match="the email of bob is not known"):
         encrypt_to(Card().der, Recipient("bob"))
     assert encrypt_to(Card().der, Recipient("alice@example.org")).to == "alice@example.org"
 
@@ -69,5 +69,5 @@ def test_whose_certificate_it_is_cannot_be_known_without_the_recipients_email() 
     "content", [b"0\x03abc", b"-----BEGIN CERTIFICATE-----\nMIIx\n-----END CERTIFICATE-----\n", b"-----BEGIN PGP"]
 )
 def test_what_is_no_certificate_is_refused(content: bytes) -> None:
-    with pytest.raises(UsageError, match=r"alice\.pem is no X\.509 certificate that can be read"):
+    with pytest.raises(UsageError, match=r"alice\.pem is not a valid X\.509 certificate"):
         read_certificate(content, "alice.pem")

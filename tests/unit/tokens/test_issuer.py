@@ -1,6 +1,6 @@
-"""Patience with a stored external ID: only where it can help, and not for ever.
+"""Retries with a stored external ID: only while they can help, and until a deadline.
 
-AWS is a small stand-in here: what is tested is when the stored ID is read and how often it is tried.
+AWS is a small stand-in here: the tests are about when the stored ID is read and how often it is tried.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.aws.client import AwsClient, CallerIdentity, LiveRole, Parameter
+from tests.unit.tokens.tokens import a_token
+from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, LiveRole, Parameter
 from venue_access.errors import AccessDenied, CredentialsError, UsageError
+from venue_access.inventory.model import Recipient
 from venue_access.sensitive import ExternalId
-from venue_access.tokens.external_id_store import DEADLINE, ExternalIdStore
+from venue_access.tokens.issuer import RETRY_LIMIT, TokenIssuer
+from venue_access.tokens.request import Issued, TokenRequest
 
 NOW = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
 OPERATOR = "arn:aws:sts::111122223333:assumed-role/operator/me"
@@ -43,6 +46,8 @@ class StandIn:
     may_read: bool = True
     may_read_role: bool = True
     exists: bool = True
+    role_maximum: int = 3600
+    on_call: Callable[[StandIn], None] = lambda aws: None
 
     def parameter(self, name: str) -> Parameter | None:
         assert name == "/unity/unity/dev/cs/sts/role/external-id"
@@ -54,16 +59,17 @@ class StandIn:
     def role(self, name: str) -> LiveRole | None:
         if not self.may_read_role:
             raise AccessDenied("AWS refused iam:GetRole: no", code="AccessDenied")
-        return LiveRole(VENUE.role_arn, "AROAEXAMPLE", "/", {}, 3600, None) if self.exists else None
+        return LiveRole(VENUE.role_arn, "AROAEXAMPLE", "/", {}, self.role_maximum, None) if self.exists else None
 
     def caller(self) -> CallerIdentity:
         return CallerIdentity(self.account, self.caller_arn)
 
-    def assume(self, external_id: ExternalId) -> str:
+    def assume_role(self, role_arn: str, session_name: str, *, external_id: ExternalId, **request: Any) -> AssumedRole:
+        self.on_call(self)
         self.tried.append(external_id.reveal())
         if external_id.reveal() not in self.accepted:
             raise AccessDenied("AWS refused sts:AssumeRole: no", code="AccessDenied")
-        return "token"
+        return a_token()
 
     def wait(self, pause: float) -> bool:
         self.elapsed += pause
@@ -72,114 +78,126 @@ class StandIn:
                 self.events.pop(moment)(self)
         return self.closing
 
-    def stored_id(self) -> ExternalIdStore:
-        return ExternalIdStore(
+    def issuer(self, duration: int = 3600) -> TokenIssuer:
+        return TokenIssuer(
             cast(AwsClient, self),
-            VENUE,
+            TokenRequest(VENUE, ("alice",), duration),
             now=lambda: NOW + timedelta(seconds=self.elapsed),
             clock=lambda: self.elapsed,
             wait=self.wait,
         )
 
 
-def test_an_id_that_is_accepted_is_read_once_for_all() -> None:
+def assume(issuer: TokenIssuer) -> None:
+    """Issue a token to alice, or raise why it is refused."""
+    outcome = issuer.issue(Recipient("alice"))
+    if not isinstance(outcome, Issued):
+        raise outcome.error
+
+
+def test_accepted_id_is_read_once_for_all_recipients() -> None:
     aws = StandIn()
-    stored = aws.stored_id()
-    assert [stored.assume(aws.assume) for _ in range(3)] == ["token"] * 3
+    issuer = aws.issuer()
+    for _ in range(3):
+        assume(issuer)
     assert aws.reads == 1
 
 
-def test_an_id_that_was_rotated_since_it_was_read_is_read_again_and_tried_at_once() -> None:
+def test_rotated_id_is_read_again_and_tried_at_once() -> None:
     aws = StandIn()
-    stored = aws.stored_id()
+    issuer = aws.issuer()
     aws.stored, aws.accepted = NEW, {NEW}
-    assert stored.assume(aws.assume) == "token"
+    assume(issuer)
     assert aws.tried == [OLD, NEW]
     assert aws.elapsed == 0
-    assert stored.assume(aws.assume) == "token"
+    assume(issuer)
     assert aws.tried == [OLD, NEW, NEW]
 
 
-def test_a_change_that_has_not_spread_is_waited_for() -> None:
+def test_change_that_has_not_propagated_is_retried() -> None:
     aws = StandIn(stored=NEW, age=timedelta(seconds=5), events={30.0: lambda it: it.accepted.add(NEW)})
-    assert aws.stored_id().assume(aws.assume) == "token"
+    assume(aws.issuer())
     assert 30 <= aws.elapsed <= 36
 
 
-def test_waiting_ends_at_the_deadline() -> None:
+def test_retries_end_at_the_deadline() -> None:
     aws = StandIn(stored=NEW, age=timedelta(seconds=5))
-    with pytest.raises(AccessDenied, match="refused the role of unity-dev with its stored external ID"):
-        aws.stored_id().assume(aws.assume)
-    assert DEADLINE - 6 <= aws.elapsed <= DEADLINE
+    with pytest.raises(AccessDenied, match="cannot assume the role of unity-dev with its stored external ID"):
+        assume(aws.issuer())
+    assert RETRY_LIMIT - 6 <= aws.elapsed <= RETRY_LIMIT
 
 
-def test_a_refusal_long_after_the_last_change_is_told_at_once() -> None:
+def test_refusal_long_after_the_last_change_is_not_retried() -> None:
     aws = StandIn(accepted=set())
     with pytest.raises(AccessDenied, match="stored external ID"):
-        aws.stored_id().assume(aws.assume)
+        assume(aws.issuer())
     assert (aws.elapsed, len(aws.tried)) == (0, 1)
 
 
-def test_a_role_that_is_missing_is_told_at_once() -> None:
+def test_missing_role_is_reported_at_once() -> None:
     aws = StandIn(accepted=set(), age=timedelta(seconds=1), exists=False)
-    with pytest.raises(UsageError, match="there is no role unity-unity-dev-sts, though its SSM parameter is there"):
-        aws.stored_id().assume(aws.assume)
+    with pytest.raises(UsageError, match="there is no role unity-unity-dev-sts, though its SSM parameter exists"):
+        assume(aws.issuer())
     assert (aws.elapsed, len(aws.tried)) == (0, 1)
 
 
-def test_a_issuer_that_may_not_look_at_the_role_is_told_what_it_may_know() -> None:
+def test_issuer_without_rights_on_iam_gets_the_refusal() -> None:
     aws = StandIn(accepted=set(), exists=False, may_read_role=False)
     with pytest.raises(AccessDenied, match="with its stored external ID"):
-        aws.stored_id().assume(aws.assume)
+        assume(aws.issuer())
 
 
-def test_a_caller_whom_the_role_does_not_trust_is_told_so_at_once_also_after_a_change() -> None:
+def test_untrusted_caller_is_reported_at_once() -> None:
     stranger = "arn:aws:sts::111122223333:assumed-role/stranger/me"
     aws = StandIn(accepted=set(), age=timedelta(seconds=1), caller_arn=stranger)
     with pytest.raises(AccessDenied, match=f"{stranger} is not one of the venue's trusted_principals"):
-        aws.stored_id().assume(aws.assume)
+        assume(aws.issuer())
     assert (aws.elapsed, len(aws.tried)) == (0, 1)
 
 
-def test_ids_that_go_on_changing_are_tried_until_the_deadline() -> None:
-    aws = StandIn(accepted=set())
-    stored = aws.stored_id()
-
-    def assume(external_id: ExternalId) -> str:
+def test_changing_ids_are_tried_until_the_deadline() -> None:
+    def change(aws: StandIn) -> None:
         aws.elapsed += 10
         aws.stored = f"{aws.stored}+"
-        return aws.assume(external_id)
 
+    aws = StandIn(accepted=set(), on_call=change)
     with pytest.raises(AccessDenied):
-        stored.assume(assume)
-    assert DEADLINE < aws.elapsed <= DEADLINE + 10
+        assume(aws.issuer())
+    assert RETRY_LIMIT < aws.elapsed <= RETRY_LIMIT + 10
 
 
-def test_who_waits_gives_up_when_told_to() -> None:
+def test_retries_end_when_stopped() -> None:
     aws = StandIn(stored=NEW, age=timedelta(seconds=5), closing=True)
     with pytest.raises(AccessDenied):
-        aws.stored_id().assume(aws.assume)
+        assume(aws.issuer())
     assert len(aws.tried) == 1
 
 
-def test_a_venue_without_a_parameter_is_not_provisioned() -> None:
+def test_venue_without_parameter_is_not_provisioned() -> None:
     with pytest.raises(UsageError, match="unity-dev is not provisioned: there is no SSM parameter /unity/unity/dev"):
-        StandIn(stored=None).stored_id()
+        StandIn(stored=None).issuer()
 
 
-def test_keys_of_another_account_are_told_apart_from_a_venue_that_is_not_provisioned() -> None:
+def test_credentials_of_another_account_are_reported() -> None:
     with pytest.raises(CredentialsError, match="in account 111122223333, but your credentials are of account 4444"):
-        StandIn(stored=None, account="444455556666").stored_id()
+        StandIn(stored=None, account="444455556666").issuer()
 
 
-def test_who_may_not_read_the_parameter_is_told_to_supply_the_id() -> None:
-    with pytest.raises(AccessDenied, match=r"may not be read.*\n  supply it with --external-id"):
-        StandIn(may_read=False).stored_id()
+def test_unreadable_parameter_hints_at_supplying_the_id() -> None:
+    with pytest.raises(AccessDenied, match=r"cannot read its external ID.*\n  supply it with --external-id"):
+        StandIn(may_read=False).issuer()
 
 
 def test_no_message_shows_an_id() -> None:
     for aws in (StandIn(accepted=set()), StandIn(stored=NEW, age=timedelta(seconds=5))):
         with pytest.raises(AccessDenied) as refused:
-            aws.stored_id().assume(aws.assume)
+            assume(aws.issuer())
         assert OLD not in str(refused.value)
         assert NEW not in str(refused.value)
+
+
+def test_duration_is_limited_to_the_roles_maximum() -> None:
+    user = StandIn(caller_arn="arn:aws:iam::111122223333:user/me", role_maximum=7200)
+    user.issuer(duration=7200)
+    with pytest.raises(UsageError, match="more than the role's maximum of 7200 s"):
+        user.issuer(duration=7201)

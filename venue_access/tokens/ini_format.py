@@ -1,7 +1,7 @@
-"""A profile's section for ``~/.aws/credentials``.
+"""The format ``ini``: a profile's section for ``~/.aws/credentials``.
 
-The sources: AWS SDKs and Tools Reference Guide, "Shared config and credentials files"; Python's ``configparser``,
-which the AWS CLI reads them with.
+The rules are from the AWS SDKs and Tools Reference Guide, "Shared config and credentials files", and from Python's
+``configparser``, with which the AWS CLI reads those files.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import re
 from venue_access.aws.client import AssumedRole, Endpoint
 from venue_access.errors import UsageError
 from venue_access.times import iso
-from venue_access.tokens.formats import Format, FormatOptions
-from venue_access.tokens.shells import unwritable
+from venue_access.tokens.formats import Format, FormatOptions, unwritable
 
 _PROFILE_NAME = re.compile(r"(?!DEFAULT$)[\w./%@:+][\w./%@:+-]{0,127}", re.ASCII)
 # There is no quoting: a line break would begin another setting, spaces at the ends are dropped, and for some SDKs a
@@ -20,43 +19,43 @@ _PROFILE_NAME = re.compile(r"(?!DEFAULT$)[\w./%@:+][\w./%@:+-]{0,127}", re.ASCII
 _REFUSED = re.compile(r"[\x00-\x1f\x7f]|\s[#;]|^\s|\s$|[\u0085\u2028\u2029]")
 
 
-def check_profile_name(name: str) -> None:
-    """Raise ``UsageError`` if an AWS tool does not accept a profile name."""
-    if not _PROFILE_NAME.fullmatch(name):
-        raise UsageError(
-            f"--profile-name {name!r} is not a name that every AWS tool takes",
-            hint="it is up to 128 ASCII letters, digits and _ - . / % @ : +, no - at its beginning, and not DEFAULT,"
-            " whose settings are every profile's",
-        )
-
-
 def cannot_hold(value: str) -> bool:
-    """Return whether a value would be read as another from an AWS configuration file."""
+    """Return whether an AWS configuration file would be read back with another value."""
     return not value.isprintable() or _REFUSED.search(value) is not None
 
 
 def endpoint_settings(endpoint: Endpoint | None) -> dict[str, str]:
-    """Return the settings of a profile that lead AWS tools to an endpoint of the venue's own."""
+    """Return a profile's settings for an endpoint other than AWS's."""
     if endpoint is None:
         return {}
     ca_bundle = {} if endpoint.ca_file is None else {"ca_bundle": str(endpoint.ca_file)}
     return {"endpoint_url": endpoint.url, **ca_bundle}
 
 
-def _write(token: AssumedRole, terms: FormatOptions) -> str:
+def check_profile_name(name: str) -> None:
+    """Raise ``UsageError`` if an AWS tool does not accept a profile name."""
+    if not _PROFILE_NAME.fullmatch(name):
+        raise UsageError(
+            f"--profile-name {name!r} is not a name that every AWS tool accepts",
+            hint="use up to 128 ASCII letters, digits and _ - . / % @ : +, not beginning with -; DEFAULT holds the"
+            " settings of every profile",
+        )
+
+
+def _write(token: AssumedRole, options: FormatOptions) -> str:
     keys = token.credentials
     settings = {
         "aws_access_key_id": keys.access_key_id,
         "aws_secret_access_key": keys.secret_access_key.reveal(),
         "aws_session_token": keys.session_token.reveal() if keys.session_token is not None else "",
-        "region": terms.region,
-        **endpoint_settings(terms.endpoint),
+        "region": options.region,
+        **endpoint_settings(options.endpoint),
     }
     for name, value in settings.items():
         if _REFUSED.search(value):
             raise unwritable(name, "a line break, a comment or a space at its end", "a credentials file")
     lines = [f"{name} = {value}" for name, value in settings.items() if value]
-    return "\n".join([f"[{terms.profile_name}]", f"# until {iso(token.expiration)}", *lines])
+    return "\n".join([f"[{options.profile_name}]", f"# until {iso(token.expiration)}", *lines])
 
 
-FORMAT = Format(_write, check_profile_name=check_profile_name)
+INI = Format(_write, check_profile_name=check_profile_name)

@@ -1,0 +1,197 @@
+"""Encrypt tokens and external IDs to their recipients, and write the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol
+
+from venue_access import console
+from venue_access.aws.client import AwsClient
+from venue_access.errors import DeliveryError, UsageError, VenueAccessError
+from venue_access.inventory.model import Recipient, Venue
+from venue_access.ledger.book import Ledger
+from venue_access.ledger.record import Kind
+from venue_access.sensitive import ExternalId, Secret
+from venue_access.tokens.delivery import Delivery, DeliveryOptions, OutputTarget
+from venue_access.tokens.encryption.bundle import Bundle
+from venue_access.tokens.encryption.instructions import external_id_instructions, token_instructions
+from venue_access.tokens.encryption.keys import RecipientKey, find_keys
+from venue_access.tokens.formats import aws_json
+from venue_access.tokens.issuer import read_stored_id
+from venue_access.tokens.request import Issued
+
+
+class Encryptor(Protocol):
+    """Encrypts bundles to one recipient."""
+
+    @property
+    def method(self) -> str:
+        """For the ledger: ``age``, ``age-passphrase`` or ``smime``."""
+
+    @property
+    def suffix(self) -> str:
+        """Of the file's name, with its dot."""
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the recipient keys."""
+
+    @property
+    def passphrase(self) -> Secret | None:
+        """The passphrase, if the bundle is encrypted by one; the recipient gets it through another channel."""
+
+    def encrypt(self, bundle: Bundle) -> bytes:
+        """Return the content of the file."""
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """How bundles for a venue's recipients are encrypted, and where they are written.
+
+    :ivar show: shows a passphrase to the operator, once.
+    """
+
+    venue: Venue
+    target: OutputTarget
+    keys_folder: Path
+    recipient: str | None = None
+    """``--recipient``."""
+    by_passphrase: bool = False
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    show: Callable[[str, Secret], None] = console.show_on_terminal
+    _encryptors: dict[str, Encryptor] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, options: DeliveryOptions, venue: Venue, *, multiple: bool, keys_folder: Path) -> Encryption:
+        """Return the encryption that the flags choose.
+
+        :raises UsageError: they contradict each other, the output cannot be written, or there is no terminal to show
+            a passphrase on.
+        """
+        if options.passphrase:
+            if options.recipient is not None:
+                raise UsageError("--recipient and --passphrase exclude each other: either of them decrypts the file")
+            console.check_terminal("a passphrase")
+        target = OutputTarget.of(options.out, multiple=multiple)
+        return cls(venue, target, keys_folder, options.recipient, options.passphrase)
+
+    def prepare(self, recipient: Recipient) -> None:
+        """Find and check the keys of a recipient.
+
+        :raises UsageError: there is no key, or one cannot be encrypted to.
+        """
+        if self.by_passphrase:
+            from venue_access.tokens.encryption.age import PassphraseEncryption, generate_passphrase
+
+            self._encryptors[recipient.name] = PassphraseEncryption(generate_passphrase())
+        else:
+            keys = find_keys(recipient, self.recipient, folder=self.keys_folder)
+            encryptor = encrypt_to_keys(recipient, keys, sender=self.venue.contact, now=self.now())
+            self._encryptors[recipient.name] = encryptor
+
+    def delivery_to(self, recipient: Recipient) -> Delivery:
+        """Return how a prepared recipient's bundle is encrypted, for the ledger."""
+        encryptor = self._encryptors[recipient.name]
+        return Delivery(encryptor.method, encryptor.fingerprints)
+
+    def write(self, recipient: Recipient, bundle: Bundle) -> Path:
+        """Encrypt a bundle to a prepared recipient, write it, show its passphrase if there is one; return the path.
+
+        :raises UsageError: the file cannot be written.
+        """
+        encryptor = self._encryptors[recipient.name]
+        path = self.target.write(bundle.name + encryptor.suffix, encryptor.encrypt(bundle))
+        if encryptor.passphrase is not None:
+            self.show(f"passphrase of {path}, for {recipient.name}", encryptor.passphrase)
+        return path
+
+
+@dataclass(frozen=True)
+class EncryptedTokens:
+    """The ``DeliveryMethod`` that encrypts tokens into files; it prints the path of each."""
+
+    encryption: Encryption
+
+    def prepare(self, recipient: Recipient) -> None:
+        self.encryption.prepare(recipient)
+
+    def delivery_to(self, recipient: Recipient) -> Delivery:
+        return self.encryption.delivery_to(recipient)
+
+    def deliver(self, issued: Issued) -> str:
+        instructions = token_instructions(
+            issued.venue,
+            issued.recipient,
+            session=issued.role_session_name,
+            expires=issued.token.expiration,
+            scope=issued.scope,
+        )
+        bundle = Bundle(
+            name=issued.role_session_name,
+            subject=f"Your access to {issued.venue.name}",
+            instructions=instructions,
+            file_name="token.json",
+            content=Secret(json.dumps(aws_json(issued.token), indent=4) + "\n"),
+            created=issued.issued,
+        )
+        return str(self.encryption.write(issued.recipient, bundle))
+
+
+def deliver_external_id(aws: AwsClient, ledger: Ledger, recipient: Recipient, encryption: Encryption) -> Path:
+    """Encrypt the venue's external ID to a prepared recipient, write it, record that, and return the path.
+
+    :raises UsageError: the venue is not provisioned.
+    :raises DeliveryError: the file cannot be written or the delivery cannot be recorded.
+    """
+    venue, created = encryption.venue, encryption.now()
+    stored = read_stored_id(aws, venue, may_be_supplied=False)
+    bundle = Bundle(
+        name=f"{recipient.name}-{venue.name}-external-id-{created:%Y%m%dT%H%M%SZ}",
+        subject=f"For your requests for access to {venue.name}",
+        instructions=external_id_instructions(venue, recipient),
+        file_name="external-id.txt",
+        content=ExternalId(stored.value.reveal() + "\n"),
+        created=created,
+    )
+    try:
+        path = encryption.write(recipient, bundle)
+    except UsageError as error:
+        raise DeliveryError(f"the external ID was not delivered: {error.message}", hint=error.hint) from error
+    delivery = encryption.delivery_to(recipient)
+    try:
+        ledger.record(
+            Kind.EXTERNAL_ID,
+            when=created,
+            recipient=recipient.name,
+            parameter_version=stored.version,  # a later version holds another ID
+            delivery=delivery.method,
+            key_fingerprints=delivery.fingerprints,
+        )
+    except VenueAccessError as error:
+        raise DeliveryError(
+            f"{path} was written, but could not be recorded in the ledger: {error.message}",
+            hint="remove that file, repair the ledger, and run the command again",
+        ) from error
+    return path
+
+
+def encrypt_to_keys(
+    recipient: Recipient, keys: Sequence[RecipientKey], *, sender: str | None, now: datetime
+) -> Encryptor:
+    """Return the encryptor for a recipient's keys, which are all for age or all certificates.
+
+    It imports the package for this kind of key only.
+
+    :raises UsageError: a key cannot be encrypted to.
+    """
+    if not keys[0].is_certificate:
+        from venue_access.tokens.encryption.age import AgeEncryption, read_key
+
+        return AgeEncryption([read_key(key.content.decode()) for key in keys])
+    from venue_access.tokens.encryption.smime import SmimeEncryption
+
+    return SmimeEncryption.to_recipient(recipient, keys, sender=sender, now=now)
