@@ -146,7 +146,7 @@ class TestWhatIsEntered:
         assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
         assert lines(kit)[-1]["operator"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna"
 
-    def test_an_external_id_that_went_out_and_cannot_be_entered_is_told(
+    def test_sent_external_id_that_cannot_be_recorded_is_reported(
         self, provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path
     ) -> None:
         kit = through(proxy, alone(provisioned, tmp_path))
@@ -240,7 +240,7 @@ class TestMeddling:
             assert f"by arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna" in result.err
         assert kit("ledger.verify", "--head", "no-hash").code == 2
 
-    def test_a_damaged_end_is_told_and_the_next_record_names_it(self, kit: Kit) -> None:
+    def test_damaged_end_is_reported_and_named_by_the_next_record(self, kit: Kit) -> None:
         *before, last = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
         self.rewrite(kit, [*before, for_eve(last)])
         issued = kit.done("issue-token", "--user", "frank")

@@ -48,7 +48,7 @@ class TestTheRole:
         assert "the SSM parameter /somebodys/boundary does not exist" in line
         assert "ok       sts:AssumeRole without an external ID: expected refused, found refused" in result.out
 
-    def test_a_policy_attached_by_hand_is_told(self, role: Role) -> None:
+    def test_policy_attached_by_hand_is_reported(self, role: Role) -> None:
         root = role.kit.root()
         nothing = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}}
         root.ensure("iam", "create_policy", PolicyName="somebodys-deny", PolicyDocument=json.dumps(nothing))
@@ -59,7 +59,7 @@ class TestTheRole:
         assert lines == [f"DIFFERS  policy {arn}: expected not attached, found attached"]
 
     @pytest.mark.parametrize("service", ["s3", "ecr"])
-    def test_a_policy_detached_by_hand_is_told(self, role: Role, service: str) -> None:
+    def test_policy_detached_by_hand_is_reported(self, role: Role, service: str) -> None:
         root, arn = role.kit.root(), f"arn:aws:iam::{ACCOUNT}:policy/{ROLE}-{service}"
         root.call("iam", "detach_role_policy", RoleName=ROLE, PolicyArn=arn)
         lines = role.differs()
@@ -67,7 +67,7 @@ class TestTheRole:
         assert f"DIFFERS  policy {ROLE}-{service}: expected attached, found not attached" in lines
         assert any(f"{service}:" in line and "expected allowed, found refused" in line for line in lines)
 
-    def test_an_inline_policy_is_told_and_what_it_opens_is_tried(self, role: Role) -> None:
+    def test_inline_policy_is_reported_and_tested(self, role: Role) -> None:
         everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
         role.kit.root().call(
             "iam", "put_role_policy", RoleName=ROLE, PolicyName="mine", PolicyDocument=json.dumps(everything)
@@ -160,9 +160,7 @@ class TestTheProbes:
         assert "external ID of the parameter: expected accepted by the trust policy, found parameter lost" in result.out
         assert "not tried: there is no external ID to issue it with" in result.out
 
-    def test_a_caller_whom_the_role_does_not_trust_is_told_what_could_not_be_tried(
-        self, role: Role, tmp_path: Path
-    ) -> None:
+    def test_untrusted_caller_sees_what_was_not_tested(self, role: Role, tmp_path: Path) -> None:
         kit = Kit(tmp_path, role.kit.work_directory)
         stranger = f"arn:aws:iam::{ACCOUNT}:role/somebody"
         kit.write_inventory({VENUE: emulated(VENUE, trusted_principals=[stranger])})
