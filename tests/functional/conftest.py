@@ -1,4 +1,4 @@
-"""What the functional tests share: an AWS emulator a worker, and a venue that is provisioned."""
+"""Fixtures of the functional tests: provisioned venues, and one AWS emulator for each worker."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from tests.functional.trust import VenueTrust
 from venue_access.emulator.server import aws_emulator
 
 TOGETHER = {
-    **{name: name for name in ("accounts", "bootstrap", "console", "issue_token", "ledger", "mfa")},
-    **{name: name for name in ("scoped_tokens", "permissions", "readme", "revocation", "rotation", "status")},
-    **{name: name for name in ("shell_functions", "terraform_module", "killed_rotation")},
+    **{name: name for name in ("accounts", "bootstrap", "console", "issue_token", "ledger", "mfa", "permissions")},
+    **{name: name for name in ("readme", "scoped_tokens", "shell_functions", "status", "terraform_module")},
     **dict.fromkeys(("verify", "verify_by_hand"), "the role"),
     "proofs": "ledger",
     **dict.fromkeys(("aws_faults", "ledger_faults", "lagging_iam", "clock_and_credentials"), "the faulty venue"),
     "changes_by_hand": "the faulty venue",
 }
-"""The files whose tests share what takes seconds to make, and which make it together."""
+"""The files whose tests share a module's fixture, and the group that one worker runs."""
 
 
 @pytest.fixture(scope="session")

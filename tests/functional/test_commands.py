@@ -1,18 +1,15 @@
-"""The command surface: what a slip comes to, and how the commands behave in a shell."""
+"""The command surface: what the commands refuse, and what they list."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tasks
-from tests.functional.kit import ACCOUNT, CHECKOUT, OTHER_ACCOUNT, REGION, Kit, Result, emulated
+from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, REGION, Kit, emulated
+from tests.functional.three_venues import assert_one_error, is_untouched, three_venues
 
 OWN_VENUE = ("provision", "rotate-external-id", "operator-policy", "deprovision --yes", "issue-token --user alice")
 """The commands that work on one venue."""
@@ -26,35 +23,10 @@ ANY_INVENTORY = (
 )
 
 
-def is_one_message(result: Result, code: int, *, saying: str) -> None:
-    """The contract of an expected failure: its exit code, one short message, nothing else anywhere."""
-    assert result.code == code, result.err
-    assert result.out == ""
-    errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, result.err
-    assert saying in result.err
-    assert "Traceback" not in result.err
-    assert len(result.err) < 1000
-
-
 @pytest.fixture
 def kit(tmp_path: Path) -> Kit:
-    """The commands with three venues of two projects; nothing here is to get as far as an AWS."""
-    kit = Kit(tmp_path, tmp_path / "work")
-    users = {"alice": {"email": "alice@example.org"}}
-    kit.write_inventory(
-        {
-            "unity-dev": emulated("unity-dev", users=users),
-            "unity-test": emulated("unity-test"),
-            "sounder-dev": emulated("sounder-dev", account_id=OTHER_ACCOUNT),
-        }
-    )
-    return kit
-
-
-def is_untouched(kit: Kit) -> bool:
-    """Whether no command got as far as making a work directory."""
-    return not kit.work_directory.exists()
+    """The commands with three venues, on which no test here gets as far as AWS."""
+    return three_venues(tmp_path)
 
 
 # -- which venue -----------------------------------------------------------------------------------------------------
@@ -63,7 +35,7 @@ def is_untouched(kit: Kit) -> bool:
 @pytest.mark.parametrize("command", OWN_VENUE)
 def test_unknown_venue_is_refused_with_candidates(kit: Kit, command: str) -> None:
     result = kit(*command.split(), "--venue", "unity-dve")
-    is_one_message(result, 2, saying="the inventory has no venue 'unity-dve'; did you mean 'unity-dev'?")
+    assert_one_error(result, 2, saying="the inventory has no venue 'unity-dve'; did you mean 'unity-dev'?")
     assert "unity-dev, unity-test, sounder-dev" in result.err
     assert is_untouched(kit)
 
@@ -71,18 +43,18 @@ def test_unknown_venue_is_refused_with_candidates(kit: Kit, command: str) -> Non
 @pytest.mark.parametrize("command", OWN_VENUE)
 def test_ambiguous_bare_name_is_refused_with_candidates(kit: Kit, command: str) -> None:
     result = kit(*command.split(), "--venue", "dev")
-    is_one_message(result, 2, saying="several projects have a venue 'dev'")
+    assert_one_error(result, 2, saying="several projects have a venue 'dev'")
     assert "unity-dev, sounder-dev" in result.err
 
 
 @pytest.mark.parametrize("command", ["provision", "rotate-external-id", "operator-policy"])
 def test_missing_venue_is_refused_if_there_are_several(kit: Kit, command: str) -> None:
-    is_one_message(kit(command), 2, saying="choose one with --venue: unity-dev, unity-test, sounder-dev")
+    assert_one_error(kit(command), 2, saying="choose one with --venue: unity-dev, unity-test, sounder-dev")
 
 
 @pytest.mark.parametrize(("command", "flag"), [("issue-token", "--user"), ("deprovision --yes", "--venue")])
 def test_missing_required_flag_is_refused(kit: Kit, command: str, flag: str) -> None:
-    is_one_message(kit(*command.split()), 2, saying=f"{flag} is required")
+    assert_one_error(kit(*command.split()), 2, saying=f"{flag} is required")
 
 
 def test_venue_is_inferred(kit: Kit) -> None:
@@ -104,7 +76,7 @@ def test_venue_is_inferred(kit: Kit) -> None:
 )
 @pytest.mark.parametrize("command", ["provision", "status"])
 def test_invalid_limit_is_refused(kit: Kit, command: str, flags: tuple[str, ...], message: str) -> None:
-    is_one_message(kit(command, *flags), 2, saying=message)
+    assert_one_error(kit(command, *flags), 2, saying=message)
     assert is_untouched(kit)
 
 
@@ -114,16 +86,16 @@ def test_invalid_limit_is_refused(kit: Kit, command: str, flags: tuple[str, ...]
 @pytest.mark.parametrize("grace", ["soon", "-1h", "1w"])
 def test_invalid_grace_is_refused(kit: Kit, grace: str) -> None:
     result = kit("rotate-external-id", "--venue", "unity-dev", f"--grace={grace}")
-    is_one_message(result, 2, saying="--grace")
+    assert_one_error(result, 2, saying="--grace")
 
 
 def test_deprovision_needs_a_terminal_or_yes(kit: Kit) -> None:
     result = kit("deprovision", "--venue", "unity-dev", typed="unity-dev\n")
-    is_one_message(result, 2, saying="pass --yes")
+    assert_one_error(result, 2, saying="pass --yes")
 
 
 def test_unknown_host_is_refused(kit: Kit) -> None:
-    is_one_message(kit("inventory.host", "unity-dve"), 2, saying="unity-dve")
+    assert_one_error(kit("inventory.host", "unity-dve"), 2, saying="unity-dve")
 
 
 @pytest.mark.parametrize("arguments", [("provison",), ("provision", "--venu", "x"), ("inventory.host",)])
@@ -139,7 +111,7 @@ def test_invokes_own_usage_errors_are_one_line_and_exit_1(kit: Kit, arguments: t
 def test_missing_inventory_is_one_message(kit: Kit, command: str) -> None:
     kit.inventory.unlink()
     result = kit(*command.split())
-    is_one_message(result, 2, saying=f"{kit.inventory}: no such file or folder; choose an inventory with --inventory")
+    assert_one_error(result, 2, saying=f"{kit.inventory}: no such file or folder; choose an inventory with --inventory")
     assert is_untouched(kit)
 
 
@@ -158,7 +130,7 @@ def test_missing_inventory_is_one_message(kit: Kit, command: str) -> None:
 def test_unreadable_inventory_names_the_file(kit: Kit, text: str, message: str) -> None:
     kit.inventory.write_text(text, encoding="utf-8")
     result = kit("provision")
-    is_one_message(result, 2, saying=message)
+    assert_one_error(result, 2, saying=message)
     assert f"error: {kit.inventory}: " in result.err
     assert is_untouched(kit)
 
@@ -177,7 +149,7 @@ def test_unreadable_inventory_names_the_file(kit: Kit, text: str, message: str) 
 def test_invalid_variable_names_file_venue_and_key(kit: Kit, variables: dict[str, Any], message: str) -> None:
     kit.write_inventory({"unity-dev": emulated("unity-dev", **variables)})
     result = kit("provision")
-    is_one_message(result, 2, saying=message)
+    assert_one_error(result, 2, saying=message)
     assert f"{kit.inventory}: unity-dev: " in result.err
     assert is_untouched(kit)
 
@@ -185,92 +157,15 @@ def test_invalid_variable_names_file_venue_and_key(kit: Kit, variables: dict[str
 def test_all_problems_are_reported_at_once(kit: Kit) -> None:
     kit.write_inventory({"unity-dev": {"project": "unity", "regoin": REGION, "s3_buckets": "one"}})
     result = kit("provision")
-    is_one_message(result, 2, saying="the inventory has 5 problems:")
+    assert_one_error(result, 2, saying="the inventory has 5 problems:")
     for key in ("regoin", "region", "account_id", "trusted_principals", "s3_buckets"):
         assert f": {key}: " in result.err
 
 
 def test_inventory_without_venues(kit: Kit) -> None:
     kit.inventory.write_text("all: {}\n", encoding="utf-8")
-    is_one_message(kit("provision"), 2, saying="the inventory has no venue")
+    assert_one_error(kit("provision"), 2, saying="the inventory has no venue")
     assert kit.done("status").out == ""
-
-
-# -- the work directory and Terraform --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", ["provision", "issue-token --user alice", "rotate-external-id", "local.up"])
-def test_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> None:
-    kit.work_directory.write_text("mine", encoding="utf-8")
-    kit.write_inventory({"unity-dev": emulated("unity-dev")})
-    result = kit(*command.split())
-    assert result.code == 2
-    assert "not a directory" in result.err
-    assert "choose another with INVOKE_WORKDIR" in result.err
-    assert "Traceback" not in result.err
-    assert kit.work_directory.read_text(encoding="utf-8") == "mine"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; read-only mounts are in test_full_disk.py")
-def test_work_directory_that_cannot_be_created_is_refused(kit: Kit) -> None:
-    locked = kit.folder / "locked"
-    locked.mkdir(mode=0o500)
-    result = kit("local.up", INVOKE_WORKDIR=str(locked / "work"))
-    is_one_message(result, 2, saying="permission denied")
-
-
-@pytest.mark.parametrize("name", ["INVOKE_WORKDIR", "INVOKE_INVENTORY", "INVOKE_TERRAFORM"])
-def test_empty_setting_is_refused(kit: Kit, name: str) -> None:
-    kit.environment[name] = ""
-    result = kit("status")
-    is_one_message(result, 2, saying=f"{name} is empty")
-    assert is_untouched(kit)
-
-
-def test_missing_terraform_is_refused(tmp_path: Path, work_directory: Path) -> None:
-    kit = Kit(tmp_path, work_directory)
-    kit.write_inventory({"noterraform-dev": emulated("noterraform-dev")})
-    result = kit("provision", INVOKE_TERRAFORM="nonexistent")
-    assert result.code == 2
-    assert "nonexistent is not on the PATH" in result.err
-    assert "Traceback" not in result.err
-    assert "failed=1" in result.out  # the recap of a run that failed is still its result
-
-
-# -- paths -----------------------------------------------------------------------------------------------------------
-
-
-def test_environment_settings_are_relative_to_current_folder(kit: Kit) -> None:
-    inner = kit.folder / "inner"
-    inner.mkdir()
-    (inner / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"inner-dev": emulated("inner-dev")}}}))
-    done = _in_folder(kit, inner, "operator-policy", INVOKE_INVENTORY="hosts.yml", INVOKE_WORKDIR="here")
-    assert "role/unity-inner-dev-sts" in done.stdout
-    status = _in_folder(kit, inner, "local.status", INVOKE_INVENTORY="hosts.yml", INVOKE_WORKDIR="here")
-    assert "the AWS emulator is down" in status.stdout
-
-
-def test_inventory_flag_overrides_environment(kit: Kit) -> None:
-    other = kit.folder / "other.yml"
-    other.write_text(json.dumps({"all": {"hosts": {"other-dev": emulated("other-dev")}}}))
-    assert "--other-dev" in kit.done("inventory.graph", "--inventory", "other.yml").out
-    is_one_message(
-        kit("inventory.graph", "--inventory", "nowhere"), 2, saying=f"{kit.folder / 'nowhere'}: no such file"
-    )
-
-
-@pytest.mark.parametrize("flag", ["--search-root", "-r"])
-def test_default_inventory_is_the_checkouts(kit: Kit, flag: str) -> None:
-    environment = {key: value for key, value in kit.environment.items() if key != "INVOKE_INVENTORY"}
-    command = [sys.executable, "-m", "invoke", flag, str(CHECKOUT), "inventory.graph"]
-    done = subprocess.run(command, cwd=kit.folder, env=environment, capture_output=True, text=True, check=True)
-    assert "--unity-dev" in done.stdout
-
-
-def _in_folder(kit: Kit, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *arguments]
-    where = {**kit.environment, **environment}
-    return subprocess.run(command, cwd=folder, env=where, capture_output=True, text=True, check=True)
 
 
 # -- what is listed --------------------------------------------------------------------------------------------------
@@ -298,7 +193,7 @@ def test_inventory_is_shown_as_by_ansible(kit: Kit) -> None:
 def test_inventory_without_venues_is_shown(kit: Kit) -> None:
     kit.write_inventory({"web1": {"ansible_host": "192.0.2.1"}})
     assert kit.done("inventory.host", "web1").document() == {"ansible_host": "192.0.2.1"}
-    is_one_message(kit("provision"), 2, saying="web1")
+    assert_one_error(kit("provision"), 2, saying="web1")
 
 
 def test_unused_variable_files_are_a_warning(kit: Kit) -> None:
@@ -307,81 +202,3 @@ def test_unused_variable_files_are_a_warning(kit: Kit) -> None:
     said = kit.done("operator-policy", "--venue", "unity-dev").err
     assert said.startswith("warning: ")
     assert "unity-dve.yml" in said
-
-
-# -- shells ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", ["inventory.list", "inventory.graph", "operator-policy --venue unity-dev"])
-def test_closed_pipe_is_not_an_error(kit: Kit, command: str) -> None:
-    process = kit.start(*command.split())
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    said = process.stderr.read()
-    assert (process.wait(60), said) == (0, "")
-
-
-def test_closed_stderr_pipe_keeps_the_exit_code(kit: Kit) -> None:
-    process = kit.start("operator-policy", "--venue", "unity-dve")
-    assert process.stderr is not None
-    process.stderr.close()
-    out, _ = process.communicate(timeout=60)
-    assert (process.returncode, out) == (2, "")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_unwritable_result_is_exit_6(kit: Kit) -> None:
-    command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), "inventory.list"]
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            command, cwd=kit.folder, env=kit.environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
-    assert done.returncode == 6
-    assert done.stderr == "error: the result cannot be written to standard output: no space left on device\n"
-
-
-@pytest.mark.parametrize(
-    ("redirection", "words"),
-    [("<&-", "the external ID given (0 characters)"), ("</dev/null", "the external ID given (0 characters)")],
-)
-def test_missing_external_id_is_refused(kit: Kit, redirection: str, words: str) -> None:
-    command = f"issue-token --user alice --venue unity-dev --external-id - {redirection}"
-    done = subprocess.run(
-        ["/bin/sh", "-c", f'"$0" -m invoke --search-root "$1" {command}', sys.executable, str(CHECKOUT)],
-        cwd=kit.folder, env=kit.environment, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    is_one_message(Result(done.returncode, done.stdout, done.stderr), 2, saying=words)
-
-
-def test_ctrl_c_at_a_prompt_is_exit_130(kit: Kit) -> None:
-    command = ["issue-token", "--user", "alice", "--venue", "unity-dev", "--external-id", "-"]
-    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-    with subprocess.Popen(
-        [sys.executable, "-c", spawn, sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *command],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=kit.folder, env=kit.environment,
-    ) as terminal:  # fmt: skip
-        assert terminal.stdin is not None
-        assert terminal.stdout is not None
-        seen = b""
-        while b"external ID: " not in seen:
-            read = os.read(terminal.stdout.fileno(), 1024)
-            assert read, seen
-            seen += read
-        terminal.stdin.write(b"\x03")
-        terminal.stdin.flush()
-        rest = terminal.stdout.read()
-    assert terminal.returncode == 130
-    assert rest.split() == [b"error:", b"interrupted"]
-
-
-def test_run_completes_when_nobody_reads_its_output(tmp_path: Path, work_directory: Path) -> None:
-    kit = Kit(tmp_path, work_directory)
-    kit.write_inventory({"unread-dev": emulated("unread-dev")})
-    process = kit.start("provision")
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    process.stderr.close()
-    assert process.wait(120) == 0
-    assert kit.done("status").out.startswith("unread-dev: provisioned, ")

@@ -112,7 +112,7 @@ def test_no_token_is_issued_that_could_not_be_entered_into_the_ledger(
     issuer.kit.done("ledger.verify")
 
 
-def test_a_read_only_work_directory_is_told_before_anything_is_done(issuer: Issuer) -> None:
+def test_read_only_work_directory_is_refused_first(issuer: Issuer) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(issuer.disk.folder)], check=True)
     for command in (("provision",), ISSUE, ("rotate-external-id",)):
         is_refused(issuer.kit(*command), "read-only file system")
@@ -130,7 +130,7 @@ def test_whenever_the_disk_is_full_in_an_apply_the_next_run_completes(operation:
 
 
 @pytest.mark.soak
-def test_a_disk_that_is_full_in_a_rotation_is_told_with_how_things_stand(issuer: Issuer) -> None:
+def test_disk_that_fills_in_a_rotation_is_reported_with_the_rotation_state(issuer: Issuer) -> None:
     issuer.kit.done("provision")
     old = issuer.ids()
     result = issuer.full_after("PutParameter", "rotate-external-id")

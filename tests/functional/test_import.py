@@ -37,7 +37,7 @@ def make_by_hand(kit: Kit, name: str, *, path: str = "/", boundary: str | None =
     root.call("ssm", "put_parameter", Name=parameter_of(name), Value=BY_HAND, Type="String")
 
 
-def test_a_venue_made_by_hand_keeps_its_external_id_and_what_others_hung_on_its_role(kit: Kit, venue: str) -> None:
+def test_venue_made_by_hand_keeps_its_external_id_and_the_policies_of_others(kit: Kit, venue: str) -> None:
     kit.done("local.up")
     make_by_hand(kit, venue)
     was = kit.root().role(role_of(venue))
@@ -114,7 +114,7 @@ def test_with_the_state_lost_only_what_is_left_is_imported(kit: Kit, venue: str)
 
 
 @pytest.mark.soak
-def test_what_was_deleted_by_hand_is_made_anew_with_the_same_external_id(kit: Kit, venue: str) -> None:
+def test_deleted_role_or_parameter_is_re_created_with_the_same_external_id(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)
 
@@ -147,7 +147,7 @@ def test_an_external_id_edited_by_hand_is_not_guessed_at(kit: Kit, venue: str, k
     assert "something-else" not in refused.err
 
 
-def test_a_role_that_would_not_stay_what_it_is_is_not_imported(kit: Kit, venue: str) -> None:
+def test_role_with_another_path_or_boundary_is_not_imported(kit: Kit, venue: str) -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/platform/boundary"
     kit.write_inventory({venue: emulated(venue, emulator_seed={"permissions_boundaries": ["platform/boundary"]})})
     kit.done("local.up")

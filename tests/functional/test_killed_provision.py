@@ -72,7 +72,7 @@ def test_a_kit_killed_at_a_write_leaves_no_terraform_and_the_next_run_completes(
 
 
 @at()
-def test_terraform_killed_at_a_write_is_told_and_the_next_run_completes(
+def test_terraform_killed_at_a_write_is_reported_and_the_next_run_completes(
     kit: Kit, venue: str, proxy: Proxy, number: int
 ) -> None:
     killed = cut_short(kit, venue, proxy, number, lambda process: kill_terraform(kit, venue))

@@ -246,7 +246,7 @@ class TestTheRun:
         assert "it was not proved: no token could be had to try it with" in result.err
         assert not works(issuer, token)
 
-    def test_whoever_may_not_revoke_is_told_what_it_takes(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
+    def test_caller_without_the_right_sees_which_policy_is_needed(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
         kit.write_inventory({VENUE: as_if_real(proxy.url)})
         proxy.refusals["PutRolePolicy"] = ("AccessDenied", "not you")
         result = kit("revoke-token", "--venue", VENUE, "--all")
@@ -276,7 +276,7 @@ class TestTheRun:
         assert kit.done("--dry", "revoke-token", "--venue", VENUE, "--all").err == "would revoke everybody's tokens\n"
         assert on_the_role(issuer) == []
 
-    def test_a_venue_that_is_not_provisioned_is_told(self, kit: Kit, venue: str, issuer: Kit) -> None:
+    def test_venue_that_is_not_provisioned_is_refused(self, kit: Kit, venue: str, issuer: Kit) -> None:
         bare = Kit(kit.folder, issuer.work_directory)
         bare.write_inventory({venue: emulated(venue)})
         result = bare("revoke-token", "--venue", venue, "--all")

@@ -43,7 +43,7 @@ class TestEveryRow:
         assert new not in result.err
 
     @pytest.mark.soak
-    def test_announced_goes_on_with_the_same_id_and_without_terraform_state(self, trust: VenueTrust) -> None:
+    def test_pending_rotation_resumes_without_a_state(self, trust: VenueTrust) -> None:
         first, second, _ = KNOWN
         trust.write_trust(trust.statement("Current", first), trust.statement("Incoming", second))
         shutil.rmtree(trust.kit.work_directory / "stacks" / trust.venue)
@@ -150,7 +150,7 @@ class TestRepair:
             ),
         ],
     )
-    def test_a_broken_state_is_told_and_mended(
+    def test_broken_state_is_reported_and_repaired(
         self, statements: list[tuple[str, ...]], published: str | None, reason: str, trust: VenueTrust
     ) -> None:
         trust.write_trust(*(trust.statement(*each) for each in statements))
@@ -165,7 +165,7 @@ class TestRepair:
         trust.check_stable(*KNOWN)
 
     @pytest.mark.soak
-    def test_a_principal_that_was_deleted_is_told_and_mended(self, trust: VenueTrust) -> None:
+    def test_deleted_principal_is_reported_and_repaired(self, trust: VenueTrust) -> None:
         statement = trust.statement("Current", KNOWN[0])
         trust.write_trust({**statement, "Principal": {"AWS": "AROAEXAMPLEOFADELETED"}})
         assert "the trust policy trusts somebody who was deleted" in refused(trust.kit)
@@ -173,9 +173,7 @@ class TestRepair:
         trust.check_stable(KNOWN[0])
 
     @pytest.mark.soak
-    def test_a_role_made_by_hand_that_provision_does_not_take_is_mended_without_any_state(
-        self, kit: Kit, venue: str
-    ) -> None:
+    def test_role_made_by_hand_is_repaired_without_a_state(self, kit: Kit, venue: str) -> None:
         trust = VenueTrust(kit, venue)
         statement = {
             "Effect": "Allow",
@@ -206,7 +204,7 @@ class TestItRefuses:
         assert trust.accepted() == {"Current": KNOWN[0]}
 
     @pytest.mark.soak
-    def test_a_caller_who_cannot_prove_anything_unless_told(self, trust: VenueTrust) -> None:
+    def test_a_caller_who_cannot_verify_without_the_flag(self, trust: VenueTrust) -> None:
         kit = trust.kit
         stranger = [f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
         kit.write_inventory({trust.venue: emulated(trust.venue, trusted_principals=stranger)})
@@ -262,7 +260,7 @@ class TestSomebodyElse:
         assert sum("waiting for another run on its stack" in err for err in errors) == 1
         trust.check_stable(*KNOWN)
 
-    def test_ctrl_c_leaves_it_where_the_next_run_goes_on(self, trust: VenueTrust, proxy: Proxy) -> None:
+    def test_interrupted_rotation_resumes(self, trust: VenueTrust, proxy: Proxy) -> None:
         trust.kit.write_inventory({trust.venue: emulated(trust.venue, aws_endpoint_url=proxy.url)})
         process = trust.kit.start("rotate-external-id")
 

@@ -53,7 +53,7 @@ def test_state_moves_to_s3(provisioned_copy: tuple[Kit, str]) -> None:
     assert "  move it with: invoke state.migrate --venue" in unmoved.err
     assert kit.done("state.migrate").out == f"{venue}: its state is in {place} now\n"
     assert not (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
-    assert kit.done("provision", "--check").out == f"{venue} : ok=0 changed=0 {REST}\n"
+    assert kit.done("provision", "--check").out == f"{venue} : ok=6 changed=0 {REST}\n"
     assert live_ids(kit, venue) == ids
 
 
@@ -143,7 +143,7 @@ def test_a_bucket_that_is_not_fit_for_a_state_is_named_with_the_remedy(kit: Kit,
         json.dumps({"ID": "?", "Who": "\x1b[2Jevil"}).encode(),
     ],
 )
-def test_what_no_terraform_wrote_there_is_told_with_the_way_out(kit: Kit, venue: str, body: bytes) -> None:
+def test_unreadable_lock_is_reported_and_freed(kit: Kit, venue: str, body: bytes) -> None:
     in_s3(kit, venue)
     kit.done("status")
     root, lock = kit.root(), {**bucket_of(venue), "Key": f"{key(venue)}.tflock"}

@@ -22,7 +22,7 @@ def line(kit: Kit) -> str:
     return result.out
 
 
-def test_each_stage_is_told_in_a_line(trust: VenueTrust) -> None:
+def test_each_rotation_state_is_one_line(trust: VenueTrust) -> None:
     plain = "trust-dev: provisioned, external ID 0 min old, tokens for up to 3600 s"
     current, incoming = trust.statement("Current", FIRST), trust.statement("Incoming", SECOND)
     assert line(trust.kit) == f"{plain}\n"
@@ -81,7 +81,7 @@ def test_a_document_has_every_venue(trust: VenueTrust) -> None:
     }
 
 
-def test_who_holds_an_old_external_id_is_told_by_its_value(trust: VenueTrust, tmp_path: Path) -> None:
+def test_holders_of_an_old_external_id_are_listed(trust: VenueTrust, tmp_path: Path) -> None:
     kit = trust.kit
     kit.done("external-id.send", "--user", "alice", "--recipient", AGE, "--out", str(tmp_path / "encrypted"))
     describe: dict[str, Any] = {"Name": trust.parameter, "Value": FIRST, "Type": "SecureString", "Overwrite": True}

@@ -163,7 +163,7 @@ def test_one_rotates_while_the_other_provisions_and_every_token_works(two: Two) 
 
 
 @pytest.mark.soak
-def test_one_is_told_who_works_on_the_state_or_waits_for_them(two: Two) -> None:
+def test_second_operator_waits_or_sees_who_holds_the_lock(two: Two) -> None:
     """The first is held in its apply while the second begins."""
     two.want(two.ana, tags={"Team": "ana"})
     held, go_on = threading.Event(), threading.Event()

@@ -142,7 +142,7 @@ TRUST: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("name", TRUST)
-def test_a_trust_policy_that_was_changed_by_hand_is_told(role: Role, name: str) -> None:
+def test_trust_policy_changed_by_hand_is_reported(role: Role, name: str) -> None:
     role.change("trust", "Current", TRUST[name])
     lines = role.differs()
     told = "external ID of the parameter" if name == "another external ID" else "trust policy, statement Current"
@@ -150,7 +150,7 @@ def test_a_trust_policy_that_was_changed_by_hand_is_told(role: Role, name: str) 
     assert not any("another-one" in line or "second-one" in line for line in lines)
 
 
-def test_a_statement_that_was_added_is_told(role: Role) -> None:
+def test_added_statement_is_reported(role: Role) -> None:
     extra = {"Sid": "Extra", "Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*"}
     document = role.documents["ecr"]
     role.write("ecr", {**document, "Statement": [*document["Statement"], extra]})
