@@ -1,4 +1,4 @@
-"""What most commands work with: the inventory, read and checked, and the ways to its accounts."""
+"""The application context: a validated inventory, and an AWS client for each account."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from venue_access.ledger.verify import read_ledgers
 
 @dataclass(frozen=True)
 class App:
-    """An inventory's venues and how to reach them."""
+    """The venues of an inventory, and the clients for their accounts."""
 
     settings: Settings
     inventory: Inventory
     venues: dict[str, Venue]
     accounts: Accounts
     unusable: dict[tuple[LedgerBucket | None, str], VenueAccessError] = field(default_factory=dict)
-    """The ledgers that could not be opened, by their place and the account they are reached from."""
+    """The ledgers that could not be opened, by their location and account."""
 
     @classmethod
     def open(cls, settings: Settings) -> App:
-        """Read the inventory that the settings name.
+        """Load the inventory that the settings name.
 
-        :raises InventoryError: it is wrong; every problem is in it.
+        :raises InventoryError: it is invalid; the error has every problem.
         """
         inventory = load_inventory(settings.inventory)
         for file in inventory.unused:
@@ -50,11 +50,11 @@ class App:
         )
 
     def venue(self, name: str | None, *, user: str | None = None) -> Venue:
-        """The venue that ``--venue`` means, or that the inventory or the user's own venues leave."""
+        """Return the venue of ``--venue``, or the only one of the inventory or of the user."""
         return find_venue(self.venues, name, user=user)
 
     def chosen(self, venue: str | None, limit: str | None) -> list[Venue]:
-        """The venues that ``--venue`` or ``--limit`` means, with a warning of what is probably not meant."""
+        """Return the venues of ``--venue`` or ``--limit``, and show their warnings."""
         if limit is None:
             found = [self.venue(venue)]
         elif venue is not None:
@@ -69,15 +69,15 @@ class App:
         return found
 
     def aws(self, venue: Venue) -> AwsClient:
-        """The way to a venue's account, as its operator."""
+        """Return the client for a venue's account, as its operator."""
         return self.accounts.aws(venue)
 
     def ledger(self, venue: Venue, warn: Callable[[str], None] = console.warn) -> Ledger:
-        """The ledger of a venue, open for entries; ``ledger.aws()`` is the way to its account.
+        """Return the ledger of a venue, open for new records; ``ledger.aws()`` is the client for its account.
 
         :param warn: takes a warning of damage.
-        :raises VenueAccessError: nothing can be entered into it; once that is known it is not tried again, which for
-            each of many venues could take half a minute.
+        :raises VenueAccessError: it is not writable. It is not tried again, which could take half a minute for each of
+            many venues.
         """
         place = (venue.ledger, venue.account_id)
         if place in self.unusable:
@@ -89,16 +89,16 @@ class App:
             raise
 
     def ledgers(self, venue: str | None) -> list[StoredLedger]:
-        """The ledger of a venue, or those of all, to be read."""
+        """Return the ledger of a venue, or those of all venues, for reading."""
         chosen = self.venues.values() if venue is None else [self.venue(venue)]
         return stores_of(self.settings, chosen, self.aws)
 
     def records(
         self, venues: Sequence[Venue], *, otherwise: str = "who holds an old external ID cannot be told"
     ) -> list[Record]:
-        """Return what the ledgers of these venues hold; one that is damaged or cannot be read is a warning.
+        """Return the records of these venues; a ledger that is damaged or not readable is a warning.
 
-        :param otherwise: what is not known without it.
+        :param otherwise: what is unknown without it, for the warning.
         """
         found: list[Record] = []
         for kept in stores_of(self.settings, venues, self.aws):

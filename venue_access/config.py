@@ -1,4 +1,4 @@
-"""Settings of a run: which inventory, which work directory, which Terraform."""
+"""The settings of a run: the inventory, the work directory and the Terraform to use."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from venue_access.files import private_directory, user_path
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a run reads and writes."""
+    """The settings of a run."""
 
     inventory: Path
     work_directory: Path
-    """Rendered stacks and their local state, facts, the ledger, the AWS emulator; mode 0700."""
+    """Holds rendered stacks and their local state, facts, the ledger and the AWS emulator; mode 0700."""
     root: Path
-    """The checkout, or wherever ``invoke.yaml`` is: what ``scripts/bootstrap`` downloaded is found from here."""
+    """The checkout, or the folder of ``invoke.yaml``: ``scripts/bootstrap`` downloads to a folder in it."""
     terraform: str = "terraform"
-    """The Terraform to run, a name or a path; OpenTofu's ``tofu`` may stand in."""
+    """The Terraform or OpenTofu to run: a name or a path."""
     dry: bool = False
-    """Start nothing and seed nothing: set by ``--dry``."""
+    """Neither start nor seed the emulator: set by ``--dry``."""
 
     @property
     def inventory_folder(self) -> Path:
-        """What paths in the inventory are relative to."""
+        """Return the folder that paths in the inventory are relative to."""
         return self.inventory if self.inventory.is_dir() else self.inventory.parent
 
     def folder(self, *names: str) -> Path:
-        """A folder of the work directory, made with mode 0700 where it is missing."""
+        """Return a folder of the work directory; create it with mode 0700 if it is missing."""
         return private_directory(self.work_directory.joinpath(*names))
 
 
 DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terraform": "terraform"}
-"""The keys of ``invoke.yaml``, and their values where there is no checkout."""
+"""The keys of ``invoke.yaml``, and their values without a checkout."""
 
 
 def checkout() -> Path | None:
-    """Return the checkout that this package is run from, or None where it is installed without one."""
+    """Return the checkout that this package runs from, or None if it is installed without one."""
     folder = Path(__file__).resolve().parents[1]
     return folder if (folder / "invoke.yaml").exists() else None
 
@@ -66,13 +66,12 @@ def assets(name: str) -> Path:
 def settings(
     configured: Mapping[str, Any], *, root: Path, inventory: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> Settings:
-    """Settings from Invoke's configuration.
+    """Return the settings from Invoke's configuration.
 
     :param configured: ``inventory``, ``workdir`` and ``terraform``, as Invoke merged them.
     :param root: the folder of ``invoke.yaml``, to which the paths in it are relative. What comes from the
-        environment or the command line is relative to where one stands.
-    :raises UsageError: one is no text, or is empty, as a shell variable that was never set: it would be the folder
-        one stands in.
+        environment or the command line is relative to the current folder.
+    :raises UsageError: a value is not text, or is empty like an unset shell variable: it would mean the current folder.
     """
 
     def given(key: str) -> str:
@@ -101,9 +100,9 @@ def settings(
 def default_settings(
     environ: Mapping[str, str], *, inventory: str | None = None, workdir: str | None = None
 ) -> Settings:
-    """As ``settings``, for a program that Invoke does not run; the defaults are those of ``invoke.yaml``.
+    """Return the settings of a program that Invoke does not run; the defaults are those of ``invoke.yaml``.
 
-    They are relative to the checkout, or to where one stands where the package was installed without one.
+    They are relative to the checkout, or to the current folder if the package is installed without one.
     """
     given = {key: environ.get(f"INVOKE_{key.upper()}", value) for key, value in DEFAULTS.items()}
     if workdir is not None:

@@ -115,7 +115,7 @@ def test_simultaneous_runs_make_one_venv(fresh: Checkout) -> None:
 
 
 def test_uv_installs_where_it_is_configured(fresh: Checkout) -> None:
-    wheels = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": fresh.environment["PIP_FIND_LINKS"], "UV_NO_CACHE": "1"}
+    wheels = {"UV_OFFLINE": "1", "UV_FIND_LINKS": fresh.environment["PIP_FIND_LINKS"], "UV_NO_CACHE": "1"}
     fresh.environment.pop("PIP_FIND_LINKS")
     assert fresh.bootstrap(**wheels)[0] == 0
     assert fresh.imports("tiny_runtime")

@@ -103,7 +103,7 @@ def test_a_certificate_that_nobody_vouches_for_is_told(kit: Kit, work_directory:
     assert "AWS_CA_BUNDLE names the CA file of a proxy" in message
 
 
-def test_a_certificate_for_another_name_is_told(kit: Kit, impostor: Impostor, tmp_path: Path) -> None:
+def test_certificate_for_another_name_is_refused(kit: Kit, impostor: Impostor, tmp_path: Path) -> None:
     ca_file, server_file = tmp_path / "ca.pem", tmp_path / "server.pem"
     write_certificate(ca_file, server_file, host="192.0.2.1")
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -56,6 +56,8 @@ def is_one_message(result: Result, code: int, saying: str) -> None:
         (".invoke.yaml", b"run: 3", ".invoke.yaml: run: expected a mapping of settings, not 3"),
         (".invoke.yaml", b"on: x", ".invoke.yaml: True is not the name of a setting"),
         (".invoke.yaml", b"tasks: {dedupe: {a: b}}", ".invoke.yaml: tasks: dedupe: expected a value, not a mapping"),
+        (".invoke.yaml", b"tasks: {executor_class: no.such.Class}", "tasks.executor_class: 'no.such.Class' is not the"),
+        (".invoke.yaml", b"tasks: {executor_class: 3}", "tasks.executor_class: 3 is not the name of a class"),
         (".invoke.yaml", b"workdir: {a: b}", "configuration files contradict each other"),
         (".invoke.yaml", b"a: &a {b: *a}", ".invoke.yaml cannot be read: it contains itself"),
         (".invoke.yml", b"\xff\xfe", ".invoke.yml cannot be read: 'utf-8' codec"),

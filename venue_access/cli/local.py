@@ -1,4 +1,4 @@
-"""The AWS emulator: start, stop, look."""
+"""The commands ``local.up``, ``local.down`` and ``local.status``."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from venue_access.cli.command import command, configured, dry, open_app
 
 @command(called="up", timeout=None)
 def local_up(context: Context, inventory: str | None = None) -> None:
-    """Start the AWS emulator, with the resources that the inventory expects to exist."""
+    """Start the AWS emulator, and create the resources that the inventory's accounts already have."""
     app = open_app(context, inventory)
     if dry(context, f"start the AWS emulator in {app.settings.work_directory}, unless it is up"):
         return
     if not app.accounts.start_emulator():
-        console.say("the AWS emulator is up already")
+        console.say("the AWS emulator is already up")
 
 
 @command(called="down", timeout=None)
 def local_down(context: Context) -> None:
-    """Stop the AWS emulator; its state is preserved."""
+    """Stop the AWS emulator, and save its state."""
     from venue_access.emulator.server import aws_emulator
 
     local = aws_emulator(configured(context).work_directory)
@@ -33,7 +33,7 @@ def local_down(context: Context) -> None:
 
 @command(called="status", timeout=None)
 def local_status(context: Context) -> None:
-    """Show the endpoint of the AWS emulator, and the settings for the AWS CLI."""
+    """Show the endpoint of the AWS emulator, and how to use the AWS CLI with it."""
     from venue_access.emulator.server import aws_emulator
 
     console.result("\n".join(aws_emulator(configured(context).work_directory).describe()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,20 @@ class _Program(Program):
             super().parse_cleanup()
 
     def execute(self) -> None:
-        """Run the commands."""
+        """Run the commands.
+
+        :raises UsageError: ``tasks.executor_class`` of the user's configuration does not name a class.
+        """
+        name = self.config.tasks.executor_class
+        if name is not None:
+            module, _, attribute = str(name).rpartition(".")
+            try:
+                found = getattr(import_module(module), attribute)
+            except (ImportError, AttributeError, ValueError):
+                found = None
+            if not isinstance(found, type):
+                hint = "correct it in your invoke.yaml, or remove it"
+                raise UsageError(f"tasks.executor_class: {name!r} is not the name of a class", hint=hint)
         self._executing = True
         super().execute()
 

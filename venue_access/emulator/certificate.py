@@ -42,9 +42,9 @@ def write_certificate(ca_file: Path, server_file: Path, *, host: str, now: datet
     now = now or datetime.now(timezone.utc)
     ca = trustme.CA(organization_name="venue-access", organization_unit_name="AWS emulator", path_length=0)
     server = ca.issue_cert(
-        host,
         "localhost",
         "*.localhost",
+        host,
         common_name=host,
         not_before=now - timedelta(hours=1),  # the clock of a virtual machine may be behind
         not_after=now + VALIDITY,
