@@ -1,4 +1,4 @@
-"""Writes the command reference (docs/commands.md) from the commands themselves, to standard output."""
+"""Print the command reference (docs/commands.md), generated from the commands."""
 
 from __future__ import annotations
 
@@ -12,89 +12,88 @@ from typing import Any
 import tasks
 
 STDOUT = {
-    "provision": "Ansible's recap, a line a venue: `ok` counts resources in place and proofs that held, `changed` "
-    "resources made, changed and destroyed, `skipped` proofs that could not be had, `unreachable` an account that "
-    "these keys do not reach. With `--json` one document: `{venues: {NAME: {stack, changed, add, change, destroy, "
-    "failed, unreachable, error, role_arn, external_id_parameter}}}`.",
-    "drift": "a line a venue: `in sync`, `differs` or `unknown`, and below one that differs what does, attribute by "
-    "attribute. With `--json` one document: `{venues: {NAME: {in_sync, differences, error}}}`. Never an external ID.",
-    "state.migrate": "where each stack's state is now, a line a stack.",
-    "state.rm": "what was forgotten.",
-    "state.force-unlock": "whose lock it was.",
-    "deprovision": "how many resources were destroyed.",
-    "rotate-external-id": "what was done, in a line. With `--json` one document: `{venue, began, ended, steps, "
+    "provision": "Ansible's recap, a line for each venue: `ok` counts existing resources and successful checks, "
+    "`changed` added, changed and destroyed resources, `skipped` checks that could not run, `unreachable` an account "
+    "that the credentials do not reach. With `--json` one document: `{venues: {NAME: {stack, changed, add, change, "
+    "destroy, failed, unreachable, error, role_arn, external_id_parameter}}}`.",
+    "drift": "a line for each venue: `in sync`, `differs` or `unknown`, followed by the attributes that differ."
+    " With `--json` one document: `{venues: {NAME: {in_sync, differences, error}}}`. Never an external ID.",
+    "state.migrate": "the location of each stack's state, on a line each.",
+    "state.rm": "what was removed from the state.",
+    "state.force-unlock": "who held the lock.",
+    "deprovision": "the number of destroyed resources.",
+    "rotate-external-id": "a line with the result. With `--json` one document: `{venue, began, ended, steps, "
     "complete, grace_until}`. Never an external ID.",
-    "status": "a line a venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, rotating, "
-    "grace_until, external_id_age_seconds, external_id_parameter_type, outdated_external_id, unknown_external_id, "
-    "max_session_duration, role_arn, error}}}`, where `external_id` is a word such as `stable`, "
-    "`outdated_external_id` lists who was handed an earlier one, and `unknown_external_id` those of whom SSM's history "
-    "cannot tell. Never an external ID.",
-    "verify": "a line for each thing that was looked at or tried: what, what was expected, what came back; the last "
-    "line counts the checks by result. With `--json` one document: `{venue, role_arn, differences, unclear, checks}`, "
+    "status": "a line for each venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, "
+    "rotating, grace_until, external_id_age_seconds, external_id_parameter_type, outdated_external_id, "
+    "unknown_external_id, max_session_duration, role_arn, error}}}`, where `external_id` is a word such as `stable`, "
+    "`outdated_external_id` lists recipients of an earlier one, and `unknown_external_id` those for whom SSM's "
+    "history does not show it. Never an external ID.",
+    "verify": "a line for each check with the expected and the found value; the last line counts the checks by "
+    "result. With `--json` one document: `{venue, role_arn, differences, unclear, checks}`, "
     "where `differences` and `unclear` are counts, and each check has `tried`, `expected`, `found`, `holds`, which is "
-    "null where it could not be told, and `result`: `ok`, `differs`, `unclear` or `skipped`. Never an external ID.",
-    "operator-policy": "the policy document, as IAM takes it.",
-    "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users one "
-    "document a line; who is refused is told on standard error, and the others get theirs. With `--encrypt` or `--out` "
-    "the path of each file that was written, a line a user, and nothing confidential.",
-    "console-url": "the URL, which is a secret for 15 minutes; with `--open` nothing.",
+    "null if it is unclear, and `result`: `ok`, `differs`, `unclear` or `skipped`. Never an external ID.",
+    "operator-policy": "the IAM policy document.",
+    "issue-token": "what `aws sts assume-role` prints, or another of the [formats](formats.md). For several users, one "
+    "document on each line; a refused user is reported on standard error, and the others get their tokens. With "
+    "`--encrypt` or `--out`, the path of each file, one on each line, and nothing confidential.",
+    "console-url": "the URL, which is a secret for 15 minutes; nothing with `--open`.",
     "external-id.send": "the path of the encrypted file.",
-    "doctor": "a line for each thing: `good`, `doubtful` or `wrong`, and below it what to do. With `--json` one "
+    "doctor": "a line for each check: `good`, `doubtful` or `wrong`, followed by the remedy. With `--json` one "
     "document: `{checks: [{what, is, found, remedy}]}`.",
     "account.list": "`Possible accounts:` and their names. With `--json` one document: `{accounts: {NAME: {source, "
     "account_id}}}`.",
-    "account.use": "statements for the shell, to be evaluated there.",
-    "account.mfa": "statements for the shell, to be evaluated there.",
-    "account.whoami": "whose keys are set, and the region, a line each.",
+    "account.use": "statements for the shell to evaluate.",
+    "account.mfa": "statements for the shell to evaluate.",
+    "account.whoami": "the account whose credentials are set, and the region, on a line each.",
     "account.role-token": "JSON with `access_key`, `secret_key`, `session_token` and `expiration`, or another of the "
     "[formats](formats.md).",
-    "account.unset": "statements for the shell, to be evaluated there.",
+    "account.unset": "statements for the shell to evaluate.",
     "account.profile": "the profile's name.",
-    "revoke-token": "what was revoked or taken back, in a line; with `--list` a line a revocation. With `--json` one "
+    "revoke-token": "a line with the result; with `--list`, a line for each revocation. With `--json` one "
     "document: `{venue, revoked, proved, undone, revocations, pruned}`, where a revocation is `{name, scope, session, "
     "user, issued_before, expires}`.",
-    "tokens": "a table, a line a token, the oldest first; nothing where there is none. With `--json` one document: "
+    "tokens": "a table of tokens, the oldest first; nothing if there are none. With `--json` one document: "
     "`{tokens: [...]}`, each with the keys of its [record](ledger.md), `state` (`live`, `expired`, `revoked`) and "
     "`delivered`.",
-    "ledger.verify": "how many records each ledger has, in a line. Where one was changed, removed or moved, nothing; "
-    "what is wrong is told on standard error, and the exit code is 7.",
+    "ledger.verify": "a line for each ledger with its number of records; nothing if a record was changed, removed or "
+    "moved: the damage is reported on standard error, and the exit code is 7.",
     "ledger.head": "64 hexadecimal digits.",
     "inventory.list": "the JSON of `ansible-inventory --list`.",
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",
-    "inventory.names": "a name a line.",
-    "inventory.provisioned": "the JSON of an Ansible inventory; `scripts/inventory` makes a dynamic inventory of it.",
+    "inventory.names": "a name on each line.",
+    "inventory.provisioned": "the JSON of an Ansible inventory; `scripts/inventory` prints it as a dynamic inventory.",
     "local.up": "nothing.",
     "local.down": "nothing.",
-    "local.status": "where it answers, its CA file and log, and what to export for the AWS CLI.",
+    "local.status": "the endpoint, its CA file and log, and the exports for the AWS CLI.",
 }
-"""What each command writes to standard output: the one thing here that the program does not tell of itself."""
+"""What each command writes to standard output, which the commands themselves do not document."""
 
 HEAD = """\
 # Commands
 
-Written by `scripts/docs` from the commands themselves. `invoke` alone lists them, `invoke --help NAME` shows one.
-`venue-access` has the same commands from any folder. Several commands in one line run one after the other, until one
-fails.
+Generated by `scripts/docs.py`. `invoke` lists the commands, `invoke --help NAME` shows one. `venue-access` runs the
+same commands from any folder. Several commands on one line run in order until one fails.
 
-Results go to standard output; progress, warnings and errors go to standard error. What the exit codes mean is in
-[exit-codes.md](exit-codes.md), how a venue is named and what `--limit` takes in [inventory.md](inventory.md).
+Results go to standard output; progress, warnings and errors go to standard error. [exit-codes.md](exit-codes.md) lists
+the exit codes; [inventory.md](inventory.md) describes the names of venues and the patterns of `--limit`.
 
-Invoke's own `--dry` comes before the command: `invoke --dry provision` plans, `invoke --dry issue-token --user alice`
-only checks. Under `--dry` no command changes anything in AWS, starts or stops a process, or prints keys.
+Invoke's `--dry` precedes the command: `invoke --dry provision` plans, `invoke --dry issue-token --user alice`
+only checks. With `--dry`, no command changes anything in AWS, starts or stops a process, or prints credentials.
 
-`INVOKE_INVENTORY`, `INVOKE_WORKDIR` and `INVOKE_TERRAFORM` stand for the keys of `invoke.yaml`; paths in them are
-relative to the folder you stand in. `invoke --search-root CHECKOUT` runs the commands from any folder."""
+`INVOKE_INVENTORY`, `INVOKE_WORKDIR` and `INVOKE_TERRAFORM` override the keys of `invoke.yaml`; paths in them are
+relative to the current folder. `invoke --search-root CHECKOUT` runs the commands from any folder."""
 
 
 def reference() -> str:
-    """The text of docs/commands.md."""
+    """Return the text of docs/commands.md."""
     names = sorted(tasks.namespace.task_names, key=lambda name: ("." in name, name))
     return "\n".join([HEAD, *(line for name in names for line in _command(name))]) + "\n"
 
 
 def arguments_of(name: str) -> list[Any]:
-    """A command's arguments as Invoke has them; asked itself, it gives their help only once in a process."""
+    """Return a command's arguments from a copy of its task: Invoke consumes their help when asked."""
     task = copy.copy(tasks.namespace[name])
     task.help = dict(task.help)
     return list(task.get_arguments())

@@ -18,8 +18,7 @@ from typing import Any, TextIO
 from venue_access.errors import DeliveryError, UsageError, printable
 from venue_access.sensitive import Secret, SensitiveStr
 
-_closed: list[TextIO] = []
-"""The streams whose reader has closed the pipe."""
+_closed: list[TextIO] = []  # their reader has closed the pipe
 _failed: dict[TextIO, OSError] = {}
 """The streams that could not be written, with the error; later writes fail the same way."""
 
@@ -78,7 +77,7 @@ def error(text: str) -> None:
 
 
 def ask(question: str) -> str:
-    """Print a question and return the line that is typed; it is empty at the end of the input."""
+    """Print a question, and return the typed line; it is empty at the end of the input."""
     _message(_escaped(question))
     return sys.stdin.readline().strip() if sys.stdin is not None else ""
 

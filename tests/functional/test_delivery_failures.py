@@ -64,13 +64,13 @@ def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
         (["--encrypt"], "no key of alice is known to encrypt to"),
         (["--encrypt", "--recipient", "age1hello"], "the key 'age1hello' cannot be encrypted to"),
         (["--encrypt", "--recipient", "nobody.pub"], "the key file 'nobody.pub' cannot be read"),
-        (["--encrypt", "--recipient", AGE, "--out", "taken"], "taken exists already"),
-        (["--encrypt", "--recipient", AGE, "--out", "link"], "link exists already"),
+        (["--encrypt", "--recipient", AGE, "--out", "taken"], "taken already exists"),
+        (["--encrypt", "--recipient", AGE, "--out", "link"], "link already exists"),
         (["--encrypt", "--recipient", AGE, "--out", "missing/token.age"], "cannot write missing"),
         (["--encrypt", "--recipient", AGE, "--out", "/proc"], "cannot write /proc"),
-        (["--out", "taken"], "taken exists already"),
-        (["--out", "link"], "link exists already"),
-        (["--out", "/dev/full"], "/dev/full exists already"),
+        (["--out", "taken"], "taken already exists"),
+        (["--out", "link"], "link already exists"),
+        (["--out", "/dev/full"], "/dev/full already exists"),
         (["--out", ""], "--out is empty"),
         (["--out", "to\x1b[2Jken"], "--out 'to\\x1b[2Jken' has a character that cannot be printed"),
         (["--out", "to\nken"], "--out 'to\\nken' has a character that cannot be printed"),
@@ -93,7 +93,7 @@ def test_an_external_id_is_not_read_where_it_could_not_be_handed_over(watched: K
     send = ("external-id.send", "--venue", "shared-dev", "--user", "alice")
     is_refused_beforehand(watched(*send), proxy, saying="no key of alice is known")
     (watched.folder / "taken").touch()
-    is_refused_beforehand(watched(*send, "--recipient", AGE, "--out", "taken"), proxy, saying="taken exists already")
+    is_refused_beforehand(watched(*send, "--recipient", AGE, "--out", "taken"), proxy, saying="taken already exists")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes into any folder")

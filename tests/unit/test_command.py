@@ -27,7 +27,7 @@ def test_control_characters_in_free_text_are_refused(flag: str, char: str) -> No
         check_text(flag, f"case{char}7")
 
 
-@pytest.mark.parametrize("flag", ["user", "limit", "to", "external_id"])
+@pytest.mark.parametrize("flag", ["user", "limit", "recipient", "external_id"])
 def test_lists_and_keys_may_be_longer(flag: str) -> None:
     check_text(flag, "x" * 10_000)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import botocore.session
 import pytest
 
-from tests.test_architecture import PACKAGE, Module
+from tests.sources import PACKAGE, Module
 
 ONE_PAGE = {
     "audit.probes": "each probe asks whether a call is allowed, not what it lists",

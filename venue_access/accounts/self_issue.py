@@ -24,7 +24,7 @@ def issued_for_oneself(
     :param accept_similar: accept a user whose name is similar to a known user's.
     :param source_profile: the AWS profile to issue with; it overrides the environment's credentials and the
         inventory's ``aws_profile``.
-    :raises VenueAccessError: there is no such venue, or AWS refuses it.
+    :raises VenueAccessError: the venue does not exist, or AWS refuses it.
     :raises DeliveryError: it was issued, and cannot be recorded or delivered.
     """
     app = App.open(settings)

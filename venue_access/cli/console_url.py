@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 @command(
-    service="the page to open: s3 (the venue's bucket), ecr (its repositories), or a service as the console's URLs"
-    " name it; the console's home unless given",
-    resource="with --service s3 or ecr: the bucket or repository to open",
-    destination="the page to open by its URL, instead of --service",
-    issuer="where the console sends you when the session has ended: a URL of yours",
-    user="whom the ledger is to name; you unless given, as AWS knows you",
-    external_id="the external ID, where you may not read the stored one; - reads it from standard input",
-    reason="why, for the ledger",
+    service="open this page: s3 (the venue's bucket), ecr (its repositories), or a service as the console's URLs"
+    " name it (default: the console's home)",
+    resource="open this bucket or repository, with --service s3 or ecr",
+    destination="open the page with this URL, instead of --service",
+    issuer="set the URL that the console shows after the session has expired",
+    user="record this user in the ledger (default: you, by the name in your ARN)",
+    external_id="use this external ID if you cannot read the stored one; - reads it from standard input",
+    reason="record this reason in the ledger",
     from_env="use the credentials in the environment instead of issuing a token",
     token="use a token's JSON instead of issuing one: - reads it from standard input",
-    open="hand the URL to the browser and do not print it",
+    open="open the URL in the browser, and do not print it",
     yes=SIMILAR_USER,
 )
 def console_url(
@@ -47,7 +47,7 @@ def console_url(
     yes: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """A URL that signs in to the AWS console, at a venue's bucket or repositories; it is a secret for 15 minutes."""
+    """Print a URL that signs in to the AWS console at a venue's resources; it is a secret for 15 minutes."""
     from venue_access.aws.buckets import find_buckets
     from venue_access.tokens.console import session
     from venue_access.tokens.console.site import Page, Site, check_issuer

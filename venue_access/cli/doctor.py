@@ -25,7 +25,7 @@ def doctor(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Look at Python, Terraform, keys, clock, inventory and file modes; say what is wrong and what to do."""
+    """Check Python, Terraform, credentials, clock, inventory and file modes, and print remedies."""
     from venue_access.doctor.check import conclude
     from venue_access.doctor.doctor import examine
 

@@ -27,7 +27,7 @@ def inventory_list(context: Context, inventory: str | None = None) -> None:
     console.result_json(loaded(context, inventory).to_list())
 
 
-@command(called="host", timeout=None, positional=["host"], host="the venue's name in the inventory")
+@command(called="host", timeout=None, positional=["host"], host="select the venue by its name in the inventory")
 def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
     """Print a venue's variables as ansible-inventory --host does."""
     found = loaded(context, inventory)
@@ -38,22 +38,22 @@ def inventory_host(context: Context, host: str, inventory: str | None = None) ->
 
 @command(called="graph", timeout=None)
 def inventory_graph(context: Context, inventory: str | None = None) -> None:
-    """Draw the groups and venues as ansible-inventory --graph does."""
+    """Print the tree of groups and venues as ansible-inventory --graph does."""
     console.result(loaded(context, inventory).graph())
 
 
-@command(called="names", timeout=None, users="the recipients that venues list, instead")
+@command(called="names", timeout=None, users="print the names of recipients instead")
 def inventory_names(context: Context, users: bool = False, inventory: str | None = None) -> None:
-    """Print the names of the venues, a line each: what a shell completes."""
+    """Print the names of the venues, one on each line, for shell completion."""
     venues = open_app(context, inventory).venues
     names = {name for venue in venues.values() for name in venue.users} if users else venues
     for name in sorted(names) if users else names:
         console.result(name)
 
 
-@command(called="provisioned", host="print the variables of this venue only")
+@command(called="provisioned", host="print only the variables of this venue")
 def inventory_provisioned(context: Context, host: str | None = None, inventory: str | None = None) -> None:
-    """Print the venues that are provisioned as an Ansible inventory, each with its role, parameter and bucket names."""
+    """Print the provisioned venues as an Ansible inventory, with their role, parameter and bucket names."""
     from datetime import datetime, timezone
 
     from venue_access.provisioning.dynamic import provisioned_only

@@ -10,7 +10,7 @@ from venue_access.cli.command import command, configured, dry, open_app
 
 @command(called="up", timeout=None)
 def local_up(context: Context, inventory: str | None = None) -> None:
-    """Start the AWS emulator, with what the inventory says exists already."""
+    """Start the AWS emulator, with the resources that the inventory expects to exist."""
     app = open_app(context, inventory)
     if dry(context, f"start the AWS emulator in {app.settings.work_directory}, unless it is up"):
         return
@@ -20,7 +20,7 @@ def local_up(context: Context, inventory: str | None = None) -> None:
 
 @command(called="down", timeout=None)
 def local_down(context: Context) -> None:
-    """Stop the AWS emulator; its state is kept."""
+    """Stop the AWS emulator; its state is preserved."""
     from venue_access.emulator.server import aws_emulator
 
     local = aws_emulator(configured(context).work_directory)
@@ -33,7 +33,7 @@ def local_down(context: Context) -> None:
 
 @command(called="status", timeout=None)
 def local_status(context: Context) -> None:
-    """Show where the AWS emulator answers, and how to point the AWS CLI at it."""
+    """Show the endpoint of the AWS emulator, and the settings for the AWS CLI."""
     from venue_access.emulator.server import aws_emulator
 
     console.result("\n".join(aws_emulator(configured(context).work_directory).describe()))

@@ -12,7 +12,7 @@ from venue_access.cli.command import command, dry, open_app, reporting
 def state_migrate(
     context: Context, venue: str | None = None, limit: str | None = None, inventory: str | None = None
 ) -> None:
-    """Move the state of a venue's stack to where the inventory has it now: from this machine to S3, or back."""
+    """Move the state of a venue's stack to the inventory's location: from this machine to S3, or back."""
     from venue_access.provisioning.stack import stack_of
     from venue_access.provisioning.state_migration import migrate
 
@@ -26,9 +26,9 @@ def state_migrate(
         console.result(done)
 
 
-@command(called="rm", timeout=None, stack="the stack whose state it is taken out of")
+@command(called="rm", timeout=None, stack="remove the venue from the state of this stack")
 def state_rm(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
-    """Take a venue out of a stack's state and leave it in AWS: another stack's next provision imports it."""
+    """Remove a venue from a stack's state, not from AWS; provisioning another stack imports it."""
     from dataclasses import replace
 
     from venue_access.errors import UsageError
@@ -52,9 +52,9 @@ def state_rm(context: Context, venue: str, stack: str, inventory: str | None = N
     console.result(kept if count else f"{chosen.name}: stack {stack} does not know it")
 
 
-@command(called="force-unlock", lock="the lock's ID, as the refusal named it")
+@command(called="force-unlock", lock="delete the lock with this ID, which the error message names")
 def state_force_unlock(context: Context, venue: str, lock: str, inventory: str | None = None) -> None:
-    """Free the state of a venue's stack from a lock that a killed run has left behind."""
+    """Delete the state lock of a venue's stack that a killed run left."""
     from venue_access.errors import UsageError
     from venue_access.provisioning.stack import stack_of
     from venue_access.provisioning.stack_folder import check_folder

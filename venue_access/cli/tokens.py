@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 
 @command(
-    user="who it is for: a name or an email, or several: alice,bob",
-    external_id="the external ID as the requester supplied it; - reads it from standard input",
-    duration="how long it lasts: 1h (default), 90m, 3600",
-    format="json (default), ansible, dotenv, env, env-no-export, fish, ini, legacy-json, powershell, process,"
-    " windows-cmd",
-    profile_name="the section of --format ini: the venue's name unless given",
-    reason="why, for the ledger",
-    read_only="let the token read only",
-    s3_prefix="let it into these folders of the bucket only: incoming/2026, or several: incoming/,outgoing/",
-    ecr_repository="let it into these repositories only, by their whole names, or several: unity-dev/a,unity-dev/b",
-    no_s3="let it do nothing with S3",
-    no_ecr="let it do nothing with ECR",
-    source_ip="let it be used from these addresses only: 198.51.100.0/24, or several",
-    policy="a file with a session policy, instead of the flags above",
-    encrypt="encrypt it to the recipient, and print the path of the file",
-    recipient="the recipient's public key for --encrypt, or a file of it: age, SSH, X.509; several by comma",
-    passphrase="encrypt by a generated passphrase, which the terminal shows once",
-    out="write it to this new file, or into this folder",
+    user="issue the token for this recipient: a name or an email address, or several: alice,bob",
+    external_id="use the external ID that the requester supplied; - reads it from standard input",
+    duration="set how long the token lasts: 1h (default), 90m, 3600",
+    format="print the token as json (default), ansible, dotenv, env, env-no-export, fish, ini, legacy-json, powershell,"
+    " process, windows-cmd",
+    profile_name="set the section of --format ini (default: the venue's name)",
+    reason="record this reason in the ledger",
+    read_only="remove write permissions from the token",
+    s3_prefix="restrict S3 access to these prefixes, separated by commas: incoming/,outgoing/",
+    ecr_repository="restrict ECR access to these repositories, separated by commas: unity-dev/a,unity-dev/b",
+    no_s3="remove all S3 permissions from the token",
+    no_ecr="remove all ECR permissions from the token",
+    source_ip="restrict use to these addresses, separated by commas: 198.51.100.0/24",
+    policy="use the session policy in this file instead of the flags above",
+    encrypt="encrypt the token to the recipient, and print the path of the file",
+    recipient="encrypt to this public key or key file (age, SSH, X.509), or several, instead of the inventory's",
+    passphrase="encrypt with a generated passphrase, shown once on the terminal",
+    out="write to this new file, or into this folder",
     yes=SIMILAR_USER,
 )
 def issue_token(
@@ -64,7 +64,7 @@ def issue_token(
     yes: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
+    """Issue a token of a venue, as the JSON of AWS STS or in another format."""
     from venue_access.inventory.find import find_venue_of
     from venue_access.policies.session_flags import scope
     from venue_access.tokens.delivery import DeliveryOptions
@@ -119,10 +119,10 @@ def issue_token(
 
 @command(
     called="send",
-    user="whom to hand it to: a name or an email",
-    recipient="their public key, or a file of it: age, SSH, X.509; several by comma; without it the inventory's",
-    passphrase="encrypt by a generated passphrase, which the terminal shows once",
-    out="write it to this new file, or into this folder",
+    user="send the external ID to this requester: a name or an email address",
+    recipient="encrypt to this public key or key file (age, SSH, X.509), or several, instead of the inventory's",
+    passphrase="encrypt with a generated passphrase, shown once on the terminal",
+    out="write to this new file, or into this folder",
     yes=SIMILAR_USER,
 )
 def external_id_send(
@@ -135,7 +135,7 @@ def external_id_send(
     yes: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Hand a requester a venue's external ID, encrypted, for their requests; it is never printed."""
+    """Encrypt a venue's external ID for a requester; it is never printed."""
     from venue_access.inventory.recipients import find_recipient
     from venue_access.tokens.delivery import DeliveryOptions
     from venue_access.tokens.encryption.encrypted import Encryption
@@ -169,13 +169,13 @@ def policy_given(path: str) -> PolicyFile:
 
 
 @command(
-    session="the token with this role session name, which stands in its ARN",
-    user="all tokens of this recipient so far: a name or an email",
-    all="everybody's tokens so far",
-    list="show what is revoked; change nothing",
-    undo="take back the revocation of this name: the tokens work again",
-    reason="why, for the ledger",
-    yes="take --user or --session as given, though it is one slip away from a known one",
+    session="revoke the token with this role session name, which is in its ARN",
+    user="revoke all tokens of this recipient so far: a name or an email address",
+    all="revoke all tokens so far",
+    list="list the revocations, and change nothing",
+    undo="undo the revocation of this name: its tokens work again",
+    reason="record this reason in the ledger",
+    yes="accept a --user or --session whose name is similar to a known one",
 )
 def revoke_token(
     context: Context,
@@ -190,7 +190,7 @@ def revoke_token(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Revoke tokens that were issued: one, all of a recipient's, or everybody's."""
+    """Revoke issued tokens: one, all of a recipient, or all of the venue."""
     from functools import cache
 
     from venue_access.tokens.revocations import RevocationRequest, Revoking

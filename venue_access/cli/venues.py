@@ -13,12 +13,12 @@ from venue_access.cli.command import LOCK_TIMEOUT, command, dry, open_app, repor
 
 @command(
     timeout=None,
-    check="only plan",
+    check="only plan, and change nothing",
     diff="show what changes, attribute by attribute",
-    forks="how many stacks to run side by side: as many as fit the machine, unless given",
-    allow_destroy="let the plan destroy or replace resources",
+    forks="limit the number of stacks that run at once (default: as many as fit the machine)",
+    allow_destroy="allow a plan that destroys or replaces resources",
     lock_timeout=LOCK_TIMEOUT,
-    fail_on_change="exit 7 where something changed, or would",
+    fail_on_change="exit with 7 if anything changed, or would change",
 )
 def provision(
     context: Context,
@@ -33,7 +33,7 @@ def provision(
     json: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
+    """Create or update the roles, policies and parameters of venues, then verify them."""
     from venue_access.provisioning import forks as how_many
     from venue_access.provisioning.outcome import error_messages, exit_code, plan_summary, recap
     from venue_access.provisioning.provision import note_failed
@@ -66,7 +66,7 @@ def provision(
     return exit_code(outcomes, fail_on_change=fail_on_change)
 
 
-@command(timeout=None, forks="how many stacks to look at side by side: as many as fit the machine, unless given")
+@command(timeout=None, forks="limit the number of stacks compared at once (default: as many as fit the machine)")
 def drift(
     context: Context,
     venue: str | None = None,
@@ -75,7 +75,7 @@ def drift(
     json: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Show which venues are as the inventory says, and what differs; all of them unless told which."""
+    """Compare venues in AWS with the inventory, and list the differences."""
     from dataclasses import replace
 
     from venue_access.provisioning import forks as how_many
@@ -111,7 +111,7 @@ def deprovision(
     lock_timeout: str | None = None,
     inventory: str | None = None,
 ) -> None:
-    """Take a venue's role, policies and parameter away; never its bucket or repositories."""
+    """Destroy a venue's role, policies and parameter; its bucket and repositories remain."""
     from venue_access.provisioning.deprovision import deprovision as run
     from venue_access.provisioning.deprovision import stack_of_departed
     from venue_access.provisioning.stack import stack_of
@@ -135,10 +135,10 @@ def deprovision(
 
 @command(
     timeout=None,
-    grace="accept the old ID too for this long, such as 24h or 7d; until then only --finish takes it out of use",
-    finish="complete the rotation that is under way, also before its grace period ends, and begin no other",
-    repair="make a new ID and a stable state from whatever is there",
-    skip_verification="go on where these keys cannot prove that an ID works",
+    grace="also accept the old ID for this long, such as 24h or 7d; only --finish ends the period early",
+    finish="complete the active rotation, also before its grace period ends; begin no other",
+    repair="set a new ID and a stable state, from any current state",
+    skip_verification="continue if your credentials cannot verify that an ID works",
     lock_timeout=LOCK_TIMEOUT,
 )
 def rotate_external_id(
@@ -152,7 +152,7 @@ def rotate_external_id(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Give a venue a new external ID, without a moment at which issuing fails."""
+    """Replace a venue's external ID; tokens can be issued throughout."""
     from venue_access.provisioning.rotation import rotate
     from venue_access.provisioning.rotation_terms import RotationOptions
     from venue_access.provisioning.stack import stack_of
@@ -186,7 +186,7 @@ def status(
     json: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Show how venues stand: provisioned, the age of the external ID, who holds an old one, a rotation under way."""
+    """Show the state of venues: provisioned, age of the external ID, outdated recipients, active rotation."""
     from venue_access.provisioning.outcome import error_messages
     from venue_access.provisioning.status import venue_statuses
 
@@ -208,7 +208,7 @@ def status(
 
 @command()
 def verify(context: Context, venue: str | None = None, json: bool = False, inventory: str | None = None) -> None:
-    """Prove that a venue's role is the inventory's, and that a token can do what it should and nothing else."""
+    """Verify that a venue's role matches the inventory, and that a token has exactly its permissions."""
     from venue_access.audit.verify import verify as run
 
     app = open_app(context, inventory)
@@ -227,8 +227,8 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
 
 @command(
     timeout=None,
-    issue_only="only what issuing tokens needs",
-    require_mfa="have it hold only for a user who has signed in with MFA",
+    issue_only="print only the permissions for issuing tokens",
+    require_mfa="make the permissions depend on MFA",
 )
 def operator_policy(
     context: Context,
@@ -237,7 +237,7 @@ def operator_policy(
     require_mfa: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Print the IAM policy that an operator of a venue needs."""
+    """Print the IAM policy for the operator of a venue."""
     from venue_access.policies.operator import operator_policy as policy
 
     chosen = open_app(context, inventory).venue(venue)

@@ -56,7 +56,7 @@ class Ledger:
     The caller's identity comes from GetCallerIdentity, which runs beside the command's other calls. It is never copied
     from an earlier record, which may be forged.
 
-    If the end of the ledger is damaged, a warning says so, and the next record names the damage that it skips.
+    If the end of the ledger is damaged, a warning is printed, and the next record names the damage that it skips.
 
     :param reach: returns the client of the venue's account.
     :param warn: prints a warning.
