@@ -12,10 +12,10 @@ from typing import Any
 import tasks
 
 STDOUT = {
-    "provision": "Ansible's recap, a line per venue: `ok` counts existing resources and successful checks, `changed` "
-    "added, changed and destroyed resources, `skipped` checks that could not run, `unreachable` an account that the "
-    "credentials do not reach. With `--json` one document: `{venues: {NAME: {stack, changed, add, change, destroy, "
-    "failed, unreachable, error, role_arn, external_id_parameter}}}`.",
+    "provision": "Ansible's recap, a line for each venue: `ok` counts existing resources and successful checks, "
+    "`changed` added, changed and destroyed resources, `skipped` checks that could not run, `unreachable` an account "
+    "that the credentials do not reach. With `--json` one document: `{venues: {NAME: {stack, changed, add, change, "
+    "destroy, failed, unreachable, error, role_arn, external_id_parameter}}}`.",
     "drift": "a line for each venue: `in sync`, `differs` or `unknown`, followed by the attributes that differ."
     " With `--json` one document: `{venues: {NAME: {in_sync, differences, error}}}`. Never an external ID.",
     "state.migrate": "the location of each stack's state, on a line each.",
@@ -24,11 +24,11 @@ STDOUT = {
     "deprovision": "the number of destroyed resources.",
     "rotate-external-id": "a line with the result. With `--json` one document: `{venue, began, ended, steps, "
     "complete, grace_until}`. Never an external ID.",
-    "status": "a line per venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, rotating, "
-    "grace_until, external_id_age_seconds, external_id_parameter_type, outdated_external_id, unknown_external_id, "
-    "max_session_duration, role_arn, error}}}`, where `external_id` is a word such as `stable`, "
-    "`outdated_external_id` lists recipients of an earlier one, and `unknown_external_id` those for whom SSM's history "
-    "does not show it. Never an external ID.",
+    "status": "a line for each venue. With `--json` one document: `{venues: {NAME: {provisioned, external_id, "
+    "rotating, grace_until, external_id_age_seconds, external_id_parameter_type, outdated_external_id, "
+    "unknown_external_id, max_session_duration, role_arn, error}}}`, where `external_id` is a word such as `stable`, "
+    "`outdated_external_id` lists recipients of an earlier one, and `unknown_external_id` those for whom SSM's "
+    "history does not show it. Never an external ID.",
     "verify": "a line for each check with the expected and the found value; the last line counts the checks by "
     "result. With `--json` one document: `{venue, role_arn, differences, unclear, checks}`, "
     "where `differences` and `unclear` are counts, and each check has `tried`, `expected`, `found`, `holds`, which is "

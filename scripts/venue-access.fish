@@ -1,18 +1,18 @@
-# AWS keys in the shell you are in, for fish. In your config.fish:  source CHECKOUT/scripts/venue-access.fish
+# AWS credentials in your fish. In your config.fish:  source CHECKOUT/scripts/venue-access.fish
 #
-#   vause [NAME]       set the keys of an account; without a name, list them        (ec2switch)
-#   vamfa [NAME]       begin its session with MFA                                   (ec2mfa)
-#   vanow              whose keys are set                                           (ec2now)
-#   vatoken VENUE      a token of a venue for yourself, in this shell
+#   vause [NAME]       set the credentials of an account; without a name, list them (ec2switch)
+#   vamfa [NAME]       begin its MFA session                                        (ec2mfa)
+#   vanow              show the account whose credentials are set                   (ec2now)
+#   vatoken VENUE      set a token of a venue, issued for you
 #   vaunset            unset every AWS variable that the kit set
 #
-# Each takes the flags of its command too: account.use, account.mfa, account.whoami, issue-token, account.unset. Where one
-# fails the environment is left as it was.
+# Each takes the flags of its command: account.use, account.mfa, account.whoami, issue-token, account.unset. If one
+# fails, the environment is unchanged.
 
 set -g _venue_access_file (status filename)
 string match -q '/*' -- $_venue_access_file; or set -g _venue_access_file $PWD/$_venue_access_file
 
-function _venue_access -d 'a command of the kit, from whatever folder'
+function _venue_access -d 'run a command of the kit, from any folder'
     set -l file (readlink -f -- $_venue_access_file; or echo $_venue_access_file)
     set -l root (string replace -r '/[^/]*/[^/]*$' '' -- $file)
     if not test -x $root/.venv/bin/invoke
@@ -22,8 +22,8 @@ function _venue_access -d 'a command of the kit, from whatever folder'
     $root/.venv/bin/invoke --search-root $root $argv
 end
 
-function _venue_access_eval -d 'what a command prints, evaluated here if it succeeded'
-    # Not in (...), where a command has no standard input to read a code from.
+function _venue_access_eval -d 'evaluate the output of a command if it succeeds'
+    # Not in (...), where a command cannot read a code from standard input.
     _venue_access $argv --format=fish | read -lz statements
     set -l code $pipestatus[1]
     if test $code -eq 0
@@ -64,7 +64,7 @@ function vatoken
     end
     _venue_access_eval issue-token --venue=$argv[1] $flags
     set -l code $status
-    test $code -ne 0; or set -eg VENUE_ACCESS_ACCOUNT # these keys are no account's
+    test $code -ne 0; or set -eg VENUE_ACCESS_ACCOUNT # these credentials are not an account's
     return $code
 end
 
@@ -92,7 +92,7 @@ function generate-sts-role-token
     _venue_access account.role-token $argv
 end
 
-function _venue_access_names -d 'what may follow a function, a name a line'
+function _venue_access_names -d 'print the completions of a function, one on each line'
     switch $argv[1]
         case vatoken
             _venue_access inventory.names 2>/dev/null

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# AWS keys in the shell you are in, for bash and zsh. In your ~/.bashrc or ~/.zshrc:  source CHECKOUT/scripts/venue-access.sh
+# AWS credentials in your bash or zsh. In your ~/.bashrc or ~/.zshrc:  source CHECKOUT/scripts/venue-access.sh
 #
-#   vause [NAME]       set the keys of an account; without a name, list them        (ec2switch)
-#   vamfa [NAME]       begin its session with MFA                                   (ec2mfa)
-#   vanow              whose keys are set                                           (ec2now)
-#   vatoken VENUE      a token of a venue for yourself, in this shell
+#   vause [NAME]       set the credentials of an account; without a name, list them (ec2switch)
+#   vamfa [NAME]       begin its MFA session                                        (ec2mfa)
+#   vanow              show the account whose credentials are set                   (ec2now)
+#   vatoken VENUE      set a token of a venue, issued for you
 #   vaunset            unset every AWS variable that the kit set
 #
-# Each takes the flags of its command too: account.use, account.mfa, account.whoami, issue-token, account.unset. Where one
-# fails the environment is left as it was.
+# Each takes the flags of its command: account.use, account.mfa, account.whoami, issue-token, account.unset. If one
+# fails, the environment is unchanged.
 
-# Nothing is run here but this: where the file is, which each function follows to its checkout when it is called.
+# Only the file's location is determined here; the functions find their checkout from it when they are called.
 if [ -n "${ZSH_VERSION-}" ]; then
     eval '_venue_access_file=${(%):-%x}'
 else
@@ -18,7 +18,7 @@ else
 fi
 case $_venue_access_file in /*) ;; *) _venue_access_file=$PWD/$_venue_access_file ;; esac
 
-_venue_access() { # a command of the kit, from whatever folder
+_venue_access() { # run a command of the kit, from any folder
     local root file
     file=$(readlink -f -- "$_venue_access_file") || file=$_venue_access_file
     root=${file%/*/*}
@@ -29,10 +29,10 @@ _venue_access() { # a command of the kit, from whatever folder
     "$root/.venv/bin/invoke" --search-root "$root" "$@"
 }
 
-_venue_access_eval() { # what a command prints, evaluated here if it succeeded
+_venue_access_eval() { # evaluate a command's output if it succeeds
     local statements traced='' code=0
     case $- in *x*) traced=1 ;; esac
-    { set +x; } 2>/dev/null # a trace would show the keys
+    { set +x; } 2>/dev/null # a trace would show the credentials
     statements=$(_venue_access "$@") || code=$?
     [ "$code" -ne 0 ] || eval "$statements"
     [ -z "$traced" ] || set -x
@@ -74,7 +74,7 @@ vatoken() {
         *) set -- --user="${USER:-$(id -un)}" "$@" ;;
     esac
     _venue_access_eval issue-token --venue="$venue" --format=env "$@" || code=$?
-    [ "$code" -ne 0 ] || unset VENUE_ACCESS_ACCOUNT # these keys are no account's
+    [ "$code" -ne 0 ] || unset VENUE_ACCESS_ACCOUNT # these credentials are not an account's
     return "$code"
 }
 
@@ -85,7 +85,7 @@ ec2mfa() { vamfa "$@" --legacy; }
 ec2now() { vanow "$@"; }
 generate-sts-role-token() { _venue_access account.role-token "$@"; }
 
-_venue_access_names() { # what may follow a function, a name a line
+_venue_access_names() { # print the completions of a function, one on each line
     case $1 in
         vatoken) _venue_access inventory.names ;;
         recipients) _venue_access inventory.names --users ;;
@@ -98,7 +98,7 @@ if [ -n "${ZSH_VERSION-}" ]; then
         # shellcheck disable=SC2154 # zsh: the words of the line
         local what=${words[1]}
         [ "${words[CURRENT-1]}" = --user ] && what=recipients
-        # shellcheck disable=SC2296 # zsh: the lines of what it prints
+        # shellcheck disable=SC2296 # zsh: split the output into lines
         eval 'compadd -- ${(f)"$(_venue_access_names "$what")"}'
     }
     if command -v compdef >/dev/null; then
