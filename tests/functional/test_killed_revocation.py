@@ -126,7 +126,7 @@ def test_taking_one_back_that_was_killed_is_recorded_when_it_is_run_again(
     killed_after("DeleteRolePolicy", kit, proxy, "--undo", name)
     assert (on_the_role(provisioned), state(kit, token)) == ([], "revoked")
     assert works(provisioned, token)
-    assert "is not on the role any longer" in kit.done("revoke-token", "--undo", name).err
+    assert "is no longer on the role" in kit.done("revoke-token", "--undo", name).err
     assert state(kit, token) == "live"
     assert kit("revoke-token", "--undo", name).code == 2
 

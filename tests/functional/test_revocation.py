@@ -85,7 +85,7 @@ class TestWhatIsDenied:
         assert f"the session {name_of(one)}" in result.out
         assert "warning" not in result.err
         assert "proved: a token of that kind is denied now" in result.err
-        assert "GetCallerIdentity answers a revoked token still" in result.err
+        assert "GetCallerIdentity still answers a revoked token" in result.err
         assert [works(issuer, token) for token in (one, other, *issue(issuer, "alice"))] == [False, True, True]
         assert issuer.session(one).caller().arn.endswith(name_of(one))  # AWS answers that as well
 
@@ -173,7 +173,7 @@ class TestOnTheRole:
         for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
             inline_policies.write(issuer.root(), ROLE, name, DENY)
         result = revoke(kit, "--session", "anybody", "--json")
-        assert "warning: anybody is not like the names that issue-token gives" in result.err
+        assert "warning: anybody is not like the session names of issue-token" in result.err
         document = json.loads(result.out)
         assert document["pruned"] == [old]
         left = set(on_the_role(issuer)) - {document["revoked"]["name"]}
@@ -230,7 +230,7 @@ class TestTheRun:
         (kit.work_directory / "ledger.jsonl").mkdir(parents=True)
         result = kit("revoke-token", "--venue", VENUE, "--session", name_of(token))
         assert result.code == 6
-        assert "is in force, but it could not be entered into the ledger" in result.err
+        assert "is in force, but it could not be recorded in the ledger" in result.err
         assert not works(issuer, token)
 
     def test_where_it_cannot_be_proved_it_says_so_and_revokes(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
@@ -238,7 +238,7 @@ class TestTheRun:
         kit.write_inventory({VENUE: as_if_real(proxy.url)})
         proxy.refusals["AssumeRole"] = ("AccessDenied", "not you")
         result = revoke(kit, "--session", name_of(token))
-        assert "it was not proved: no token could be had to try it with" in result.err
+        assert "the revocation is not proved: no token could be issued to try" in result.err
         assert not works(issuer, token)
 
     def test_whoever_may_not_revoke_is_told_what_it_takes(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
@@ -247,7 +247,7 @@ class TestTheRun:
         result = kit("revoke-token", "--venue", VENUE, "--all")
         assert (result.code, result.out) == (5, "")
         assert f"error: {VENUE}: AWS refused iam:PutRolePolicy: not you" in result.err
-        assert f"revoking takes a provisioner's rights: invoke operator-policy --venue {VENUE}" in result.err
+        assert f"revoking requires a provisioner's rights: invoke operator-policy --venue {VENUE}" in result.err
         assert on_the_role(issuer) == []
 
     @pytest.mark.parametrize(

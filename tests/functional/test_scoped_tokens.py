@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.functional.issuing import ledger, refused
 from tests.functional.kit import ACCOUNT, REGION, Kit, emulated
 from tests.functional.proxy import Proxy
-from tests.functional.test_issue_token import ledger, refused
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied, AwsError
 

@@ -13,10 +13,7 @@ from venue_access.cli.command import SIMILAR_USER, command, dry, open_app
 from venue_access.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from venue_access.inventory.model import Venue
-    from venue_access.ledger.record import Record
     from venue_access.policies.session_file import PolicyFile
 
 
@@ -160,13 +157,13 @@ def read_policy(path: str) -> PolicyFile:
 
 
 @command(
-    session="the token with this role session name, which stands in its ARN",
-    user="all tokens of this recipient so far: a name or an email",
-    all="everybody's tokens so far",
-    list="show what is revoked; change nothing",
-    undo="take back the revocation of this name: the tokens work again",
-    reason="why, for the ledger",
-    yes="take --user or --session as given, though it is one slip away from a known one",
+    session="revoke the token with this role session name, the last part of its ARN",
+    user="revoke all tokens issued so far to this user: a name or an email",
+    all="revoke all tokens issued so far",
+    list="list the revocations, and change nothing",
+    undo="undo the revocation of this name: its tokens work again",
+    reason="the reason, for the ledger",
+    yes="accept a --user or --session that is probably misspelt",
 )
 def revoke_token(
     context: Context,
@@ -181,37 +178,31 @@ def revoke_token(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Revoke tokens that were issued: one, all of a recipient's, or everybody's."""
-    from functools import cache
-
-    from venue_access.tokens.revocations import RevocationRequest, Revoking
+    """Revoke issued tokens: one, all of a user, or all of the venue."""
+    from venue_access.tokens.revoke import RevocationRequest, Revoking
 
     app = open_app(context, inventory)
-    chosen = app.venue(venue, user=user)
-    request = RevocationRequest.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
-
-    def records() -> Sequence[Record]:
-        return app.records([chosen], otherwise="which tokens and revocations there are is not known")
-
-    open_ledger = cache(lambda: app.ledger(chosen))  # a damaged one is warned of once
-    revoking = Revoking(request, chosen, open_ledger, records, reason, accept_similar=yes)
+    found = app.venue(venue, user=user)
+    request = RevocationRequest.of(found, session=session, user=user, all=all, list=list, undo=undo)
+    records = [] if list else app.records([found], otherwise="issued tokens and revocations are not known")
+    revoking = Revoking(request, found, app.ledger, records, reason, accept_similar=yes)
     revoking.check()
     if context.config.run.dry and not list:
         console.say(f"would {request}")
         return
     try:
-        come_to = revoking.run(app.aws(chosen))
+        outcome = revoking.run(app.aws(found))
     finally:
         if not list and undo is None:
-            forget_cached(chosen, session=request.session, user=request.user)
+            remove_cached(found, session=request.session, user=request.user)
     if json:
-        console.result_json(come_to.document())
+        console.result_json(outcome.document())
     else:
-        for line in come_to.lines():
+        for line in outcome.lines():
             console.result(line)
 
 
-def forget_cached(venue: Venue, *, session: str | None, user: str | None) -> None:
+def remove_cached(venue: Venue, *, session: str | None, user: str | None) -> None:
     """Remove revoked tokens from the cache of ``venue-access-credentials``; a failure is a warning."""
     from venue_access.accounts.cache import SessionCache, cache_folder
     from venue_access.accounts.self_issue import remove_revoked
@@ -220,7 +211,7 @@ def forget_cached(venue: Venue, *, session: str | None, user: str | None) -> Non
     try:
         count = remove_revoked(cache, venue, session=session, user=user)
     except UsageError as error:
-        console.warn(f"revoked tokens may be left in the cache of venue-access-credentials: {error.message}")
+        console.warn(f"the cache of venue-access-credentials may still have revoked tokens: {error.message}")
         return
     if count:
         console.say(f"removed {count} cached token{'' if count == 1 else 's'} of venue-access-credentials")
