@@ -19,11 +19,11 @@ import pyrage
 import pytest
 
 from tests.certificates import Card
+from tests.functional.issuing import stored_id
 from tests.functional.kit import CHECKOUT, Kit, Result, emulated, new_venue
 from tests.functional.processes import Seen, watching
 from tests.functional.terminal import at_terminal
 from tests.functional.test_encrypted_delivery import run, unpacked
-from tests.functional.test_issue_token import stored_id
 
 HOLD_THE_ID = {"external_ids.auto.tfvars.json", "terraform.tfstate", "terraform.tfstate.backup", "plan.tfplan"}
 """Files of a stack that cannot but hold the external ID (docs/security.md)."""

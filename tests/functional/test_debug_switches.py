@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.functional.issuing import stored_id
 from tests.functional.kit import CHECKOUT, Kit, Result
 from tests.functional.test_canaries import files_below, found
-from tests.functional.test_issue_token import stored_id
 
 PROGRAMS = Path(sys.executable).parent
 KIT = (sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT))

@@ -51,7 +51,7 @@ def is_refused_beforehand(result: Result, proxy: Proxy, *, saying: str) -> None:
         ({"curve": True, "usage": ("key_agreement",)}, "its key is on an elliptic curve"),
     ],
 )
-def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
+def test_unusable_certificate_is_refused_before_the_issue(
     card: dict[str, Any], reason: str, watched: Kit, proxy: Proxy, tmp_path: Path
 ) -> None:
     certificate, _ = Card(**card).save(tmp_path)
@@ -79,7 +79,7 @@ def test_a_certificate_that_is_unfit_is_refused_before_there_is_a_token(
         (["--recipient", AGE], "--recipient requires --encrypt"),
     ],
 )
-def test_what_cannot_be_delivered_is_refused_before_there_is_a_token(
+def test_undeliverable_token_is_refused_before_the_issue(
     flags: Sequence[str], reason: str, watched: Kit, proxy: Proxy
 ) -> None:
     (watched.folder / "taken").write_text("theirs")
@@ -89,7 +89,7 @@ def test_what_cannot_be_delivered_is_refused_before_there_is_a_token(
     assert not (watched.folder / "elsewhere").exists()
 
 
-def test_an_external_id_is_not_read_where_it_could_not_be_handed_over(watched: Kit, proxy: Proxy) -> None:
+def test_undeliverable_external_id_is_not_read(watched: Kit, proxy: Proxy) -> None:
     send = ("external-id.send", "--venue", "shared-dev", "--user", "alice")
     is_refused_beforehand(watched(*send), proxy, saying="no recipient key of alice is known")
     (watched.folder / "taken").touch()
@@ -97,13 +97,13 @@ def test_an_external_id_is_not_read_where_it_could_not_be_handed_over(watched: K
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes into any folder")
-def test_a_read_only_folder_is_refused_before_there_is_a_token(watched: Kit, proxy: Proxy) -> None:
+def test_read_only_folder_is_refused_before_the_issue(watched: Kit, proxy: Proxy) -> None:
     (watched.folder / "closed").mkdir(mode=0o500)
     result = watched(*ISSUE, "--encrypt", "--recipient", AGE, "--out", "closed")
     is_refused_beforehand(result, proxy, saying="cannot write closed: permission denied")
 
 
-def test_a_token_in_the_clear_is_written_for_its_owner_alone(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
+def test_unencrypted_token_file_has_mode_0600(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit, _ = provisioned
     result = kit.done(*ISSUE, "--out", str(tmp_path / "token.json"))
     assert result.out == f"{tmp_path / 'token.json'}\n"
@@ -125,7 +125,7 @@ def names_the_token_that_is_out(watched: Kit, code: int, said: str) -> bool:
 
 @pytest.mark.parametrize("encrypt", [("--encrypt", "--recipient", AGE), ()])
 @pytest.mark.parametrize("trouble", ["taken", "link", "gone"])
-def test_a_delivery_that_fails_after_the_issue_is_exit_6_and_leaves_nothing(
+def test_failed_delivery_is_exit_6_and_leaves_nothing(
     encrypt: Sequence[str], trouble: str, watched: Kit, proxy: Proxy
 ) -> None:
     out = watched.folder / "out"
@@ -152,7 +152,7 @@ def test_a_delivery_that_fails_after_the_issue_is_exit_6_and_leaves_nothing(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_token_that_cannot_be_printed_is_exit_6_and_named(watched: Kit) -> None:
+def test_unprintable_token_is_exit_6_and_named(watched: Kit) -> None:
     command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *ISSUE]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
@@ -174,13 +174,13 @@ KIT = (sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT))
 
 
 @pytest.mark.parametrize("redirections", [">&-", ">&- <&-", "1</dev/null"])
-def test_a_token_for_a_closed_standard_output_is_exit_6_and_named(redirections: str, watched: Kit) -> None:
+def test_closed_standard_output_is_exit_6_and_named(redirections: str, watched: Kit) -> None:
     result = closed(watched, redirections, *KIT, *ISSUE)
     assert names_the_token_that_is_out(watched, result.code, result.err)
 
 
 @pytest.mark.parametrize("redirections", [">&-", ">/dev/full"])
-def test_each_of_several_tokens_for_a_standard_output_that_fails_is_named(redirections: str, watched: Kit) -> None:
+def test_failing_standard_output_names_each_of_several_tokens(redirections: str, watched: Kit) -> None:
     several = ("issue-token", "--user", "alice,bob,carol", "--venue", "shared-dev")
     result = closed(watched, redirections, *KIT, *several)
     assert result.code == 6
@@ -189,7 +189,7 @@ def test_each_of_several_tokens_for_a_standard_output_that_fails_is_named(redire
     assert result.err.count("error: ") == 3
 
 
-def test_no_file_takes_the_place_of_a_closed_stream(watched: Kit) -> None:
+def test_closed_streams_are_not_reused_by_files(watched: Kit) -> None:
     for redirections in (">&-", ">&- 2>&-", ">&- 2>&- <&-"):
         assert closed(watched, redirections, *KIT, *ISSUE).code == 6
     for line in (watched.work_directory / "ledger.jsonl").read_text().splitlines():
@@ -200,7 +200,7 @@ def test_no_file_takes_the_place_of_a_closed_stream(watched: Kit) -> None:
                 assert b"SecretAccessKey" not in file.read_bytes(), file
 
 
-def test_an_external_id_whose_file_nobody_could_read_of_is_exit_6_and_names_it(watched: Kit) -> None:
+def test_external_id_with_closed_output_is_exit_6_and_names_the_file(watched: Kit) -> None:
     send = ("external-id.send", "--venue", "shared-dev", "--user", "alice", "--recipient", AGE, "--out", "id.age")
     result = closed(watched, ">&-", *KIT, *send)
     assert result.code == 6

@@ -36,7 +36,7 @@ def run(*command: str | Path, typed: bytes | None = None) -> bytes:
 
 
 def unpacked(archive: bytes) -> dict[str, str]:
-    """The files of a parcel that was opened, by name."""
+    """The files of a decrypted bundle, by name."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         entries = [(each, tar.extractfile(each)) for each in tar if each.isfile()]
         return {Path(entry.name).name: file.read().decode() for entry, file in entries if file is not None}

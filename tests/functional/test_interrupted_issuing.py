@@ -1,4 +1,4 @@
-"""Ctrl-C and a closed pipe while tokens are issued: every token that AWS gave is recorded, shown or not, and named."""
+"""Ctrl-C, SIGTERM, SIGHUP and a closed pipe while tokens are issued: every token is recorded, and named if lost."""
 
 from __future__ import annotations
 
@@ -65,7 +65,20 @@ def test_ctrl_c_while_aws_answers(users: list[str], kit: Kit, proxy: Proxy) -> N
     assert len(named(err)) == min(len(users), 16)
 
 
-def test_a_reader_that_closes_the_pipe_after_the_first_token(kit: Kit, proxy: Proxy) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_termination_signal_is_handled_like_ctrl_c(number: signal.Signals, kit: Kit, proxy: Proxy) -> None:
+    with kit.start("issue-token", "--user", "alice,bob") as process:
+        wait_for(proxy, 2)
+        for _ in range(2):  # a terminal that closes may send it twice
+            os.killpg(process.pid, number)
+            time.sleep(0.2)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    check_all_accounted_for(kit, proxy, out, err)
+    assert len(named(err)) == 2
+
+
+def test_closed_pipe_after_the_first_token(kit: Kit, proxy: Proxy) -> None:
     proxy.slowness = 0.5
     users = [f"person{number:02d}" for number in range(80)]  # far more than there are threads
     with kit.start("issue-token", "--user", ",".join(users)) as process:

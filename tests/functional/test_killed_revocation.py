@@ -69,7 +69,7 @@ def state(kit: Kit, token: dict[str, Any]) -> str:
     return str(next(each["state"] for each in found if each["role_session_name"] == name))
 
 
-def test_run_again_for_a_session_it_leaves_one_policy_with_one_record(
+def test_killed_session_revocation_resumes_with_one_policy_and_record(
     provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy
 ) -> None:
     token = kit.done("issue-token", "--user", "alice").document()
@@ -86,7 +86,7 @@ def test_run_again_for_a_session_it_leaves_one_policy_with_one_record(
 
 
 @pytest.mark.parametrize("flags", [("--user", "alice"), pytest.param(("--all",), marks=pytest.mark.soak)])
-def test_run_again_for_a_user_or_all_it_leaves_the_newer_policy_and_a_record_of_each(
+def test_killed_user_revocation_is_replaced_by_a_newer_one(
     flags: tuple[str, ...], provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy
 ) -> None:
     old = kit.done("issue-token", "--user", "alice").document()
@@ -108,7 +108,7 @@ def test_run_again_for_a_user_or_all_it_leaves_the_newer_policy_and_a_record_of_
     assert [state(kit, token) for token in (old, between)] == ["live", "live"]
 
 
-def test_any_later_run_records_what_a_killed_one_left(provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy) -> None:
+def test_later_run_records_what_a_killed_one_left(provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy) -> None:
     token = kit.done("issue-token", "--user", "alice").document()
     killed_after("PutRolePolicy", kit, proxy, "--user", "alice")
     [first] = on_the_role(provisioned)
@@ -118,22 +118,18 @@ def test_any_later_run_records_what_a_killed_one_left(provisioned: tuple[Kit, st
     assert state(kit, token) == "revoked"
 
 
-def test_taking_one_back_that_was_killed_is_recorded_when_it_is_run_again(
-    provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy
-) -> None:
+def test_killed_undo_is_recorded_by_the_next_run(provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy) -> None:
     token = kit.done("issue-token", "--user", "alice").document()
     name = kit.done("revoke-token", "--user", "alice", "--json").document()["revoked"]["name"]
     killed_after("DeleteRolePolicy", kit, proxy, "--undo", name)
     assert (on_the_role(provisioned), state(kit, token)) == ([], "revoked")
     assert works(provisioned, token)
-    assert "is not on the role any longer" in kit.done("revoke-token", "--undo", name).err
+    assert "is no longer on the role" in kit.done("revoke-token", "--undo", name).err
     assert state(kit, token) == "live"
     assert kit("revoke-token", "--undo", name).code == 2
 
 
-def test_a_user_whom_nobody_knows_and_a_slip_of_one_who_is_known(
-    provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy
-) -> None:
+def test_unknown_and_misspelt_users(provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy) -> None:
     session = kit.done("issue-token", "--user", "stranger").document()["AssumedRoleUser"]["Arn"].rsplit("/", 1)[1]
     proxy.forget()
     for flags, meant in (

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.functional.issuing import iam_user, stored_id
 from tests.functional.kit import ACCOUNT, Kit, emulated
 from tests.functional.proxy import Proxy
 from tests.functional.template import SHARED
-from tests.functional.test_issue_token import iam_user, stored_id
 from venue_access.config import Settings
 from venue_access.emulator.server import aws_emulator
 from venue_access.ledger.local import LocalLedger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.functional.issuing import iam_user, stored_id
 from tests.functional.kit import ACCOUNT, Kit
-from tests.functional.test_issue_token import iam_user, stored_id
 from tests.functional.test_ledger import alone, lines
 from venue_access.inventory.model import emulator_operator_arn
 

@@ -84,37 +84,37 @@ def revoke(kit: Kit, *flags: str) -> Result:
 
 
 class TestWhatIsDenied:
-    def test_one_token_of_several_of_a_user(self, issuer: Kit, kit: Kit) -> None:
+    def test_one_of_a_users_tokens(self, issuer: Kit, kit: Kit) -> None:
         one, other = issue(issuer, "alice") + issue(issuer, "alice")
         result = revoke(kit, "--session", name_of(one))
         assert f"the session {name_of(one)}" in result.out
         assert "warning" not in result.err
         assert "proved: a token of that kind is denied now" in result.err
-        assert "GetCallerIdentity answers a revoked token still" in result.err
+        assert "GetCallerIdentity still answers a revoked token" in result.err
         assert [works(issuer, token) for token in (one, other, *issue(issuer, "alice"))] == [False, True, True]
         assert issuer.session(one).caller().arn.endswith(name_of(one))  # AWS answers that as well
 
-    def test_all_of_a_user_and_nobody_elses_whatever_the_name_begins_with(self, issuer: Kit, kit: Kit) -> None:
+    def test_all_tokens_of_a_user_and_nobody_elses(self, issuer: Kit, kit: Kit) -> None:
         tokens = issue(issuer, "alice", "alice-b", "alice-20", "bob") + issue(issuer, "alice")
         document = json.loads(revoke(kit, "--user", "alice", "--json").out)
         assert (document["revoked"]["user"], document["proved"]) == ("alice", True)
         assert [works(issuer, token) for token in tokens] == [False, True, True, True, False]
         assert all(works(issuer, token) for token in issue(issuer, "alice", "bob"))
 
-    def test_everybodys_so_far(self, issuer: Kit, kit: Kit) -> None:
+    def test_all_tokens_so_far(self, issuer: Kit, kit: Kit) -> None:
         tokens = issue(issuer, "alice", "bob")
         revoke(kit, "--all")
         assert not any(works(issuer, token) for token in tokens)
         assert all(works(issuer, token) for token in issue(issuer, "alice", "bob"))
 
-    def test_a_user_whose_name_is_cut_is_revoked_with_a_warning_of_who_else_is(self, issuer: Kit, kit: Kit) -> None:
+    def test_cut_user_name_warns_of_other_users(self, issuer: Kit, kit: Kit) -> None:
         long = "a" * 40
         one, neighbour = issue(issuer, long, "a" * 37)
         result = revoke(kit, "--user", long)
         assert f"everybody whose name begins with {'a' * 38}" in result.err
         assert [works(issuer, one), works(issuer, neighbour)] == [False, True]
 
-    def test_a_session_made_by_hand(self, issuer: Kit, kit: Kit) -> None:
+    def test_session_made_by_hand(self, issuer: Kit, kit: Kit) -> None:
         project, name = VENUE.split("-")
         stored = issuer.root().parameter(f"/unity/{project}/{name}/cs/sts/role/external-id")
         assert stored is not None
@@ -127,7 +127,7 @@ class TestWhatIsDenied:
         with pytest.raises(AccessDenied):
             session.call("s3", "list_objects_v2", Bucket=f"{VENUE}-data")
 
-    def test_what_is_taken_back_works_again(self, issuer: Kit, kit: Kit) -> None:
+    def test_undone_revocation_lets_tokens_work_again(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "bob")
         revoke(kit, "--user", "bob")
         [name] = on_the_role(issuer)
@@ -141,7 +141,7 @@ class TestWhatIsDenied:
 
 
 class TestOnTheRole:
-    def test_they_are_listed_and_two_at_once_lose_neither(self, issuer: Kit, kit: Kit) -> None:
+    def test_revocations_are_listed_and_concurrent_ones_are_kept_apart(self, issuer: Kit, kit: Kit) -> None:
         tokens = issue(issuer, "alice", "bob", "alice-b", "alice-20")
         names = [name_of(token) for token in tokens]
         with ThreadPoolExecutor(4) as pool:
@@ -151,7 +151,7 @@ class TestOnTheRole:
         assert len(revoke(kit, "--list").out.splitlines()) == 4
         assert not any(works(issuer, token) for token in tokens)
 
-    def test_none_is_drift_and_provision_leaves_them(self, issuer: Kit, kit: Kit) -> None:
+    def test_revocations_are_not_drift(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "alice")
         revoke(kit, "--user", "alice")
         before = on_the_role(issuer)
@@ -161,7 +161,7 @@ class TestOnTheRole:
         assert not works(issuer, token)
 
     @pytest.mark.soak
-    def test_rotation_and_import_leave_them(self, issuer: Kit, kit: Kit) -> None:
+    def test_rotation_and_import_do_not_change_revocations(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "alice")
         revoke(kit, "--user", "alice")
         before = on_the_role(issuer)
@@ -172,20 +172,20 @@ class TestOnTheRole:
         assert not works(issuer, token)
         issuer.done("provision")
 
-    def test_those_that_no_token_is_left_of_are_taken_off_and_foreign_ones_never(self, issuer: Kit, kit: Kit) -> None:
+    def test_expired_revocations_are_removed_and_other_policies_never(self, issuer: Kit, kit: Kit) -> None:
         past = datetime.now(timezone.utc) - timedelta(minutes=1)
         old, soon = (f"{REVOCATION_PREFIX}{when:%Y%m%dT%H%M%SZ}-00000000" for when in (past, past + timedelta(hours=1)))
         for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
             inline_policies.write(issuer.root(), ROLE, name, DENY)
         result = revoke(kit, "--session", "anybody", "--json")
-        assert "warning: anybody is not like the names that issue-token gives" in result.err
+        assert "warning: anybody is not like the session names of issue-token" in result.err
         document = json.loads(result.out)
         assert document["pruned"] == [old]
         left = set(on_the_role(issuer)) - {document["revoked"]["name"]}
         assert left == {soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"}
         assert "its policy was changed" in revoke(kit, "--list").out
 
-    def test_where_there_is_no_room_all_is_offered_and_has_some(self, issuer: Kit, kit: Kit) -> None:
+    def test_full_role_suggests_all_and_has_space_for_it(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "bob")
         filler = {"Version": "2012-10-17", "Statement": [{**STATEMENT, "Sid": "x" * 9_850}]}
         inline_policies.write(issuer.root(), ROLE, "filler", filler)
@@ -197,7 +197,7 @@ class TestOnTheRole:
         revoke(kit, "--all")
         assert not works(issuer, token)
 
-    def test_room_is_made_of_what_a_revocation_of_all_tokens_covers(self, issuer: Kit, kit: Kit) -> None:
+    def test_superseded_revocations_are_removed_for_space(self, issuer: Kit, kit: Kit) -> None:
         [old] = issue(issuer, "bob")
         role = issuer.root().role(ROLE)
         assert role is not None
@@ -215,7 +215,7 @@ class TestOnTheRole:
 
 
 class TestTheRun:
-    def test_it_is_entered_into_the_ledger(self, issuer: Kit, kit: Kit) -> None:
+    def test_revocation_is_recorded(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "bob")
         issuer.done("revoke-token", "--venue", VENUE, "--session", name_of(token), "--reason", "laptop lost")
         [found] = [
@@ -230,29 +230,29 @@ class TestTheRun:
         assert (entered["kind"], entered["revokes"], entered["reason"]) == ("revocation", "session", "laptop lost")
         assert entered["policy"] in on_the_role(issuer)
 
-    def test_a_ledger_that_cannot_be_written_keeps_nobody_from_revoking(self, issuer: Kit, kit: Kit) -> None:
+    def test_unwritable_ledger_does_not_stop_a_revocation(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "bob")
         (kit.work_directory / "ledger.jsonl").mkdir(parents=True)
         result = kit("revoke-token", "--venue", VENUE, "--session", name_of(token))
         assert result.code == 6
-        assert "is in force, but it could not be entered into the ledger" in result.err
+        assert "is in force, but it could not be recorded in the ledger" in result.err
         assert not works(issuer, token)
 
-    def test_where_it_cannot_be_proved_it_says_so_and_revokes(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
+    def test_revocation_without_a_proof_is_a_warning(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
         [token] = issue(issuer, "bob")
         kit.write_inventory({VENUE: as_if_real(proxy.url)})
         proxy.refusals["AssumeRole"] = ("AccessDenied", "not you")
         result = revoke(kit, "--session", name_of(token))
-        assert "it was not proved: no token could be had to try it with" in result.err
+        assert "the revocation is not proved: no token could be issued to try" in result.err
         assert not works(issuer, token)
 
-    def test_caller_without_the_right_sees_which_policy_is_needed(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
+    def test_missing_rights_are_explained(self, issuer: Kit, kit: Kit, proxy: Proxy) -> None:
         kit.write_inventory({VENUE: as_if_real(proxy.url)})
         proxy.refusals["PutRolePolicy"] = ("AccessDenied", "not you")
         result = kit("revoke-token", "--venue", VENUE, "--all")
         assert (result.code, result.out) == (5, "")
         assert f"error: {VENUE}: AWS refused iam:PutRolePolicy: not you" in result.err
-        assert f"revoking takes a provisioner's rights: invoke operator-policy --venue {VENUE}" in result.err
+        assert f"revoking requires a provisioner's rights: invoke operator-policy --venue {VENUE}" in result.err
         assert on_the_role(issuer) == []
 
     @pytest.mark.parametrize(
@@ -266,17 +266,17 @@ class TestTheRun:
             (("--undo", "foreign"), "has no revocation 'foreign'"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, issuer: Kit, kit: Kit, flags: tuple[str, ...], said: str) -> None:
+    def test_contradicting_flags_are_refused(self, issuer: Kit, kit: Kit, flags: tuple[str, ...], said: str) -> None:
         result = kit("revoke-token", "--venue", VENUE, *flags)
         assert (result.code, result.out) == (2, "")
         assert said in result.err
         assert on_the_role(issuer) == []
 
-    def test_a_dry_run_revokes_nothing(self, issuer: Kit, kit: Kit) -> None:
+    def test_dry_run_revokes_nothing(self, issuer: Kit, kit: Kit) -> None:
         assert kit.done("--dry", "revoke-token", "--venue", VENUE, "--all").err == "would revoke everybody's tokens\n"
         assert on_the_role(issuer) == []
 
-    def test_venue_that_is_not_provisioned_is_refused(self, kit: Kit, venue: str, issuer: Kit) -> None:
+    def test_venue_that_is_not_provisioned(self, kit: Kit, venue: str, issuer: Kit) -> None:
         bare = Kit(kit.folder, issuer.work_directory)
         bare.write_inventory({venue: emulated(venue)})
         result = bare("revoke-token", "--venue", venue, "--all")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.functional.issuing import ledger, refused
 from tests.functional.kit import ACCOUNT, REGION, Kit, emulated
 from tests.functional.proxy import Proxy
-from tests.functional.test_issue_token import ledger, refused
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied, AwsError
 
@@ -236,7 +236,7 @@ def test_each_of_several_users_gets_a_scoped_token(furnished: Kit) -> None:
         (("--s3-prefix", ",".join(f"folder-{number:03}" for number in range(60))), "AWS takes 2048"),
     ],
 )
-def test_a_narrowing_that_will_not_do_is_refused_before_aws_is_asked(
+def test_invalid_scope_is_refused_before_the_issue(
     furnished: Kit, flags: tuple[str, ...], message: str, dry: tuple[str, ...]
 ) -> None:
     before = len(ledger(furnished))

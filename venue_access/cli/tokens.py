@@ -13,10 +13,7 @@ from venue_access.cli.command import SIMILAR_USER, command, dry, open_app
 from venue_access.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from venue_access.inventory.model import Venue
-    from venue_access.ledger.record import Record
     from venue_access.policies.session_file import PolicyFile
 
 
@@ -183,36 +180,30 @@ def revoke_token(
     inventory: str | None = None,
 ) -> None:
     """Revoke issued tokens: one, all of a recipient, or all of the venue."""
-    from functools import cache
-
-    from venue_access.tokens.revocations import RevocationRequest, Revoking
+    from venue_access.tokens.revoke import RevocationRequest, Revoking
 
     app = open_app(context, inventory)
-    chosen = app.venue(venue, user=user)
-    request = RevocationRequest.of(chosen, session=session, user=user, all=all, list=list, undo=undo)
-
-    def records() -> Sequence[Record]:
-        return app.records([chosen], otherwise="which tokens and revocations there are is not known")
-
-    open_ledger = cache(lambda: app.ledger(chosen))  # a damaged one is warned of once
-    revoking = Revoking(request, chosen, open_ledger, records, reason, accept_similar=yes)
+    found = app.venue(venue, user=user)
+    request = RevocationRequest.of(found, session=session, user=user, all=all, list=list, undo=undo)
+    records = [] if list else app.records([found], otherwise="issued tokens and revocations are not known")
+    revoking = Revoking(request, found, app.ledger, records, reason, accept_similar=yes)
     revoking.check()
     if context.config.run.dry and not list:
         console.say(f"would {request}")
         return
     try:
-        come_to = revoking.run(app.aws(chosen))
+        outcome = revoking.run(app.aws(found))
     finally:
         if not list and undo is None:
-            forget_cached(chosen, session=request.session, user=request.user)
+            remove_cached(found, session=request.session, user=request.user)
     if json:
-        console.result_json(come_to.document())
+        console.result_json(outcome.document())
     else:
-        for line in come_to.lines():
+        for line in outcome.lines():
             console.result(line)
 
 
-def forget_cached(venue: Venue, *, session: str | None, user: str | None) -> None:
+def remove_cached(venue: Venue, *, session: str | None, user: str | None) -> None:
     """Remove revoked tokens from the cache of ``venue-access-credentials``; a failure is a warning."""
     from venue_access.accounts.cache import CredentialCache, cache_folder
 
@@ -220,7 +211,7 @@ def forget_cached(venue: Venue, *, session: str | None, user: str | None) -> Non
     try:
         count = cache.remove_revoked(venue, session=session, user=user)
     except UsageError as error:
-        console.warn(f"revoked tokens may be left in the cache of venue-access-credentials: {error.message}")
+        console.warn(f"the cache of venue-access-credentials may still have revoked tokens: {error.message}")
         return
     if count:
         console.say(f"removed {count} cached token{'' if count == 1 else 's'} of venue-access-credentials")

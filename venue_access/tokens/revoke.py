@@ -1,278 +1,300 @@
-"""Revoke tokens that were issued, from wherever: what is denied is on the role, and nothing is remembered here."""
+"""The command ``revoke-token``: revoke, list or undo, wait until AWS denies, and record it in the ledger."""
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
-from venue_access.aws.identity import is_of_a_token
-from venue_access.errors import (
-    AwsError,
-    CheckFailed,
-    ConnectionFailed,
-    CredentialsError,
-    ServiceUnavailable,
-    UsageError,
-)
+from venue_access import console
+from venue_access.aws.client import AwsClient
+from venue_access.aws.identity import LONGEST_USER, is_of_a_token, user_part
+from venue_access.errors import AccessDenied, DeliveryError, UsageError, VenueAccessError
+from venue_access.inventory import validators
 from venue_access.inventory.model import Venue
+from venue_access.inventory.recipients import name_of, similar_user, unknown_user
+from venue_access.inventory.suggestions import misspelt
+from venue_access.ledger.book import Ledger, OpenLedger
+from venue_access.ledger.listing import UNDO, in_effect
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.policies import inline as inline_policies
-from venue_access.policies import revocation as denies
-from venue_access.policies.documents import INLINE_POLICIES_LIMIT, Policy, size
-from venue_access.policies.revocation import Revocation
-from venue_access.times import iso, to_minute
-from venue_access.tokens.revocation_proof import Proof, Wait
+from venue_access.ledger.record import Kind, Record
+from venue_access.tokens.revoker import ActiveRevocation, Revoker
 
-_LIMIT_EXCEEDED = "LimitExceeded"
-_THREADS = 8
-_MARGIN = timedelta(minutes=1)  # clocks of AWS's own need not agree to the second
+CAVEATS = (
+    "AWS may take some moments until it denies everywhere; GetCallerIdentity still answers a revoked token, and a"
+    " Docker login made with it may work for up to 12 h"
+)
+UNRECORDED = "found on the role without a record"
+"""The reason in the record of a revocation whose run was killed before it was recorded, or is in another ledger."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A revocation that is on a role."""
+class RevocationRequest:
+    """What to revoke: a session, a user's tokens, or all; or to list the revocations, or undo one."""
 
-    name: str
-    """Of its policy."""
-    expires: datetime
-    """When no token is left that it denies; UTC."""
-    revocation: Revocation | None
-    """None where its policy was changed by somebody."""
+    session: str | None = None
+    user: str | None = None
+    undo: str | None = None
+    list: bool = False
+
+    @classmethod
+    def of(
+        cls, venue: Venue, *, session: str | None, user: str | None, all: bool, list: bool, undo: str | None
+    ) -> RevocationRequest:
+        """Return the request that the flags make.
+
+        :raises UsageError: there is none, or several, or a name that no token can have.
+        """
+        flags = {"--session": session, "--user": user, "--all": all, "--list": list, "--undo": undo}
+        given = [flag for flag, value in flags.items() if value is not None and value is not False]
+        if len(given) != 1:
+            raise UsageError(
+                "which tokens?" if not given else f"{' and '.join(given)} exclude each other",
+                hint="pass one of --session NAME, --user NAME, --all, --list, --undo NAME",
+            )
+        if session is not None:
+            try:
+                session = validators.session_name(session)
+            except validators.InvalidValue as error:
+                raise UsageError(
+                    f"the role session name {error}", hint="it is the last part of the token's ARN"
+                ) from error
+        return cls(session, None if user is None else name_of(venue, user), undo, list)
+
+    def __str__(self) -> str:
+        if self.undo is not None:
+            return f"undo {self.undo}"
+        if self.session is not None:
+            return f"revoke the session {self.session}"
+        return f"revoke the tokens of {self.user}" if self.user is not None else "revoke everybody's tokens"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a run."""
+
+    venue: Venue
+    revoked: ActiveRevocation | None = None
+    undone: ActiveRevocation | None = None
+    unproved: str | None = None
+    """Why it could not be proved that AWS denies a revoked token."""
+    revocations: tuple[ActiveRevocation, ...] = ()
+    """For ``--list``."""
+    pruned: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``."""
-        found = self.revocation
-        before = None if found is None or found.issued_before is None else found.issued_before
+        """Return the ``--json`` document."""
         return {
-            "name": self.name,
-            "scope": None if found is None else found.scope,
-            "session": None if found is None else found.session,
-            "user": None if found is None else found.user,
-            "issued_before": None if before is None else iso(before),
-            "expires": iso(self.expires),
+            "venue": self.venue.name,
+            "revoked": None if self.revoked is None else self.revoked.document(),
+            "proved": None if self.revoked is None else self.unproved is None,
+            "undone": None if self.undone is None else self.undone.document(),
+            "revocations": [each.document() for each in self.revocations],
+            "pruned": list(self.pruned),
         }
 
-    def line(self) -> str:
-        """What it denies and until when, in a line."""
-        what = "something else: its policy was changed" if self.revocation is None else str(self.revocation)
-        return f"{self.name}: {what}; needed until {to_minute(self.expires)}"
+    def lines(self) -> list[str]:
+        """Return the lines for standard output."""
+        name = self.venue.name
+        if self.revoked is not None:
+            return [f"{name}: revoked {self.revoked.line()}"]
+        if self.undone is not None:
+            return [f"{name}: undid {self.undone.line()}"]
+        return [f"{name}: {each.line()}" for each in self.revocations]
 
 
-class Revoker:
-    """Revokes the tokens of one venue.
+class Revoking:
+    """One run of ``revoke-token``. A ledger that cannot be written does not stop it: the error comes at the end.
 
-    :param sessions: the venue, the way to its account as provisioner, and the sessions of its proof.
-    :raises UsageError: the venue is not provisioned.
+    :param open_ledger: opens the venue's ledger, when there is something to record.
+    :param records: what the venue's ledger contains.
+    :param reason: for the ledger, as typed.
+    :param accept_similar: accept a user or session that is probably misspelt.
     """
 
     def __init__(
         self,
-        sessions: ProofSessions,
+        request: RevocationRequest,
+        venue: Venue,
+        open_ledger: OpenLedger,
+        records: Sequence[Record],
+        reason: str | None = None,
         *,
+        accept_similar: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        unique: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
-        self._sessions = sessions
-        self._aws, self._venue = aws, venue = sessions.aws, sessions.venue
+        self._request = request
+        self._venue = venue
+        self._open_ledger = open_ledger
+        self._ledger: Ledger | None = None
+        self._reason = reason
+        self._accept_similar = accept_similar
         self._now = now
-        self._wait = Wait(clock, sleep)
-        self._unique = unique
-        role = aws.role(venue.role_name)
-        if role is None:
-            raise UsageError(
-                f"{venue.name} is not provisioned", hint=f"there is no role {venue.role_name}, and no token of it"
-            )
-        self._role_id = role.role_id
-        self.found: list[Standing] = []
-        """The revocations that were on the role before this run changed it, the oldest first."""
-        self.pruned: list[str] = []
-        """The revocations that this run took off: no token is left that they deny, or another denies all of those."""
+        self._record_error: DeliveryError | None = None
+        of_role = [each for each in records if each.role_arn == venue.role_arn]
+        self._tokens = [each for each in of_role if each.kind is Kind.ISSUE]
+        self._recorded = {each.policy: each for each in in_effect(sorted(of_role, key=lambda record: record.when))}
+        """The recorded revocations that were not undone, by the name of their policy."""
 
-    def standing(self) -> list[Standing]:
-        """The revocations that are on the role, the oldest first; nothing is changed."""
-        names, _ = inline_policies.names_of(self._aws, self._venue.role_name)
-        return _standing(self._read(name for name in names if denies.expiry(name) is not None))
+    def check(self) -> None:
+        """Refuse a user or session that is unknown and probably misspelt.
 
-    def revoke(self, *, session: str | None = None, user: str | None = None) -> Revoked:
-        """Deny the tokens of a session, of a user, or (with neither) all that were issued so far.
-
-        The session name of a token of the kit is used once, so where the role denies it already, that policy is the
-        revocation: a run that was killed leaves no second one when it is run again. Of a user's or all tokens there
-        may be newer ones since, so there is a newer revocation; ``replace`` then takes the older ones off.
-
-        :raises UsageError: the role has no room for one more.
+        :raises UsageError: it suggests the known name.
         """
-        probe = Proof.begun(self._sessions, session=session, user=user, now=self._now)
-        names, told = inline_policies.names_of(self._aws, self._venue.role_name)
-        asked = self._wait.clock()
-        # AWS's own time, as it stamps tokens by it: this machine's clock may be behind.
-        now = (told or self._now()).replace(microsecond=0)
-        # Tokens are stamped in whole seconds: to have all of this second, the next is the first that is spared.
-        before = None if session is not None else now + timedelta(seconds=1)
-        revocation = Revocation(session=session, user=user, issued_before=before)
-        policies = self._read(names)
-        self.found = _standing(policies)
-        equal = [
-            each for each in self.found if each.expires > now and self._denies_the_same(each.revocation, revocation)
-        ]
-        left = self._prune(names, now)
-        if equal and session is not None and is_of_a_token(session):
-            self.found = [each for each in self.found if each.name != equal[-1].name]  # it is what this run revokes
-            return Revoked(equal[-1], probe, self._wait, 0.0, was_there=True)
-        kept = {name: each for name, each in policies.items() if name in left}
-        policy = denies.deny(revocation, self._role_id)
-        self._make_room(kept, policy, revocation)
-        expires = now + denies.LONGEST_SESSION + _MARGIN
-        name = denies.policy_name(expires, self._unique())
+        user, session = self._request.user, self._request.session
+        if self._accept_similar or self._is_listed(user) or self._is_issued():
+            return
+        if user is not None:
+            others = sorted({each.recipient for each in self._tokens if each.recipient is not None})
+            meant = similar_user(self._venue, user, others)
+            if meant is not None:
+                raise unknown_user(self._venue, user, meant)
+        if session is not None:
+            meant = misspelt(session, tuple(each.role_session_name or "" for each in self._tokens))
+            if meant is not None:
+                raise UsageError(
+                    f"{self._venue.name}: no token has the session name {session!r} (did you mean {meant!r}?)",
+                    hint=f"if {session!r} is the right name, pass --yes",
+                )
+
+    def run(self, aws: AwsClient) -> Outcome:
+        """Carry out the request and record it.
+
+        :raises UsageError: the role has no space for another revocation, or none of that name.
+        :raises AccessDenied: the caller may not change the role.
+        :raises CheckFailed: AWS does not deny in time.
+        :raises DeliveryError: the revocation is done, but could not be recorded.
+        """
         try:
-            inline_policies.write(self._aws, self._venue.role_name, name, policy)
-        except AwsError as error:
-            if error.code == _LIMIT_EXCEEDED:  # somebody else was at it
-                raise self._no_room(revocation) from error
-            if isinstance(error, (ServiceUnavailable, CredentialsError, ConnectionFailed)):
-                raise self._unknown(error) from error
-            raise
-        return Revoked(
-            Standing(name, expires, revocation),
-            probe,
-            self._wait,
-            1.0 - (self._wait.clock() - asked),
-            was_there=session is not None and bool(equal),
-            older=tuple(each.name for each in equal),
-        )
-
-    def replace(self, revoked: Revoked, names: Iterable[str]) -> list[str]:
-        """Take those of ``names`` off the role that deny no token that ``revoked`` does not; the names taken off."""
-        wanted = [name for name in revoked.older if name in set(names) and name not in self.pruned]
-        taken = [name for name in wanted if inline_policies.remove(self._aws, self._venue.role_name, name)]
-        self.pruned += taken
-        return taken
-
-    def undo(self, name: str) -> Standing:
-        """Take a revocation off the role: the tokens that it denied work again, unless they have expired.
-
-        :raises UsageError: there is none of this name.
-        """
-        names, told = inline_policies.names_of(self._aws, self._venue.role_name)
-        ours = [each for each in names if denies.expiry(each) is not None]
-        self.found = _standing(self._read(ours))
-        if name not in ours:
-            raise UsageError(
-                f"{self._venue.name} has no revocation {name!r}",
-                hint=f"it has: {', '.join(ours)}" if ours else "it has none",
-            )
-        standing = next((each for each in self.found if each.name == name), None)
-        standing = standing or Standing(name, denies.expiry(name) or self._now(), None)
-        inline_policies.remove(self._aws, self._venue.role_name, name)
-        self._prune([each for each in names if each != name], told or self._now())
-        return standing
-
-    def _denies_the_same(self, older: Revocation | None, newer: Revocation) -> bool:
-        """Whether an older revocation is of the same session, of the same user, or of all, as a newer one."""
-        if older is None:
-            return False
-        as_new = replace(older, issued_before=newer.issued_before)
-        return older.scope == newer.scope and denies.deny(as_new, self._role_id) == denies.deny(newer, self._role_id)
-
-    def _prune(self, names: list[str], now: datetime) -> list[str]:
-        """Take off what is needed no more; the names that are left."""
-        kept = []
-        for name in names:
-            expires = denies.expiry(name)
-            if expires is None or expires > now:
-                kept.append(name)
-            elif inline_policies.remove(self._aws, self._venue.role_name, name):
-                self.pruned.append(name)
-        return kept
-
-    def _read(self, names: Any) -> dict[str, Policy]:
-        """Inline policies by name, without those that somebody took off meanwhile."""
-        wanted = list(names)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            found = pool.map(lambda name: inline_policies.read(self._aws, self._venue.role_name, name), wanted)
-            return {name: policy for name, policy in zip(wanted, found, strict=True) if policy is not None}
-
-    def _make_room(self, kept: Mapping[str, Policy], policy: Policy, revocation: Revocation) -> None:
-        """Where there is none, take off what a revocation of all tokens covers that stays: nothing is let through."""
-        needed = size(policy) + (0 if revocation.scope == "all" else denies.room_for_all(self._role_id))
-        left, taken, superseded = dict(kept), [], denies.superseded(kept)
-        while denies.room(left.values()) < needed:
-            if not superseded:
-                raise self._no_room(revocation)
-            taken.append(superseded.pop(0))
-            del left[taken[-1]]
-        self.pruned += [name for name in taken if inline_policies.remove(self._aws, self._venue.role_name, name)]
-
-    def _unknown(self, error: AwsError) -> AwsError:
-        """The error for a revocation of which only the answer may have been lost."""
-        name = self._venue.name
-        return type(error)(
-            f"{error.message}; whether the revocation is in force is not known",
-            hint=f"run the command again; what is in force: invoke revoke-token --venue {name} --list",
-            code=error.code,
-        )
-
-    def _no_room(self, revocation: Revocation) -> UsageError:
-        name = self._venue.name
-        if revocation.scope == "all":
-            hint = (
-                f"take inline policies off the role that are not the kit's; invoke revoke-token --venue {name} --list"
-            )
-        else:
-            hint = f"revoke everybody's at once with: invoke revoke-token --venue {name} --all"
-        return UsageError(
-            f"{name}: the role {self._venue.role_name} has no room for one more revocation: its inline policies hold"
-            f" {INLINE_POLICIES_LIMIT:,} characters together",
-            hint=hint,
-        )
-
-
-@dataclass(frozen=True)
-class Revoked:
-    """A revocation that was put on the role just now."""
-
-    standing: Standing
-    _proof: Proof
-    _wait: Wait
-    _rest_of_second: float
-    was_there: bool = False
-    """Whether the role denied this session already."""
-    older: tuple[str, ...] = ()
-    """The revocations on the role that deny no token that this one does not."""
-
-    def wait_until_effective(self, venue: Venue) -> str | None:
-        """Wait until a token of its kind is denied, and until a new one would be spared.
-
-        :returns: why that could not be proved; None where it was.
-        :raises CheckFailed: the token is not denied, although AWS had time.
-        """
-        if self.was_there and self._proof.denied_already:
-            return None
-        try:
-            return self._proof.denied(self._wait)
-        except TimeoutError as error:
-            raise CheckFailed(
-                f"{venue.name}: {self.standing.name} is on the role, but AWS does not deny a token of it yet: {error}",
-                hint="AWS may take some minutes; look at the role's inline policies if it lasts",
+            with ProofSessions("revoke-token", aws, self._venue).recorded(self._opened) as sessions:
+                revoker = Revoker(sessions)
+                if self._request.list:
+                    return self._list(revoker)
+                undo = self._request.undo
+                outcome = self._revoke(revoker) if undo is None else self._undo(revoker, undo)
+        except AccessDenied as error:
+            raise AccessDenied(
+                f"{self._venue.name}: {error.message}",
+                hint=f"revoking requires a provisioner's rights: invoke operator-policy --venue {self._venue.name}",
+                code=error.code,
             ) from error
-        finally:
-            if self.standing.revocation is not None and self.standing.revocation.session is None:
-                with suppress(ValueError):
-                    self._wait.sleep(max(0.0, self._rest_of_second))
+        if self._record_error is not None:
+            raise self._record_error
+        return outcome
+
+    def _list(self, revoker: Revoker) -> Outcome:
+        found = revoker.active()
+        if not found:
+            console.say(f"{self._venue.name}: nothing is revoked")
+        return Outcome(self._venue, revocations=tuple(found))
+
+    def _undo(self, revoker: Revoker, name: str) -> Outcome:
+        expires = self._recorded[name].expires if name in self._recorded else None
+        if expires is not None and expires > self._now() and name not in {each.name for each in revoker.active()}:
+            # An earlier run removed it, and was killed before it recorded that.
+            undone = ActiveRevocation(name, expires, None)
+            console.say(f"{self._venue.name}: {name} is no longer on the role; that is now recorded")
+        else:
+            undone = revoker.undo(name)
+            console.say(f"{self._venue.name}: the tokens that it denied work again, unless they have expired")
+        for each in revoker.found:
+            if each.name not in self._recorded and each.name != name:
+                self._record(each, reason=UNRECORDED)
+        self._record(undone, revokes=UNDO)
+        return Outcome(self._venue, undone=undone, pruned=tuple(revoker.pruned))
+
+    def _revoke(self, revoker: Revoker) -> Outcome:
+        request = self._request
+        self._warn_of_unusual_names()
+        revoked = revoker.revoke(session=request.session, user=request.user)
+        # Recorded before the wait: a run that is killed while it waits for AWS has its record.
+        unrecorded = [each for each in revoker.found if each.name not in self._recorded]
+        for each in unrecorded:
+            self._record(each, reason=UNRECORDED)
+        if revoked.active.name not in self._recorded:
+            self._record(revoked.active)
+        try:
+            unproved = revoker.wait_until_effective(revoked)
+        except BaseException:
+            if self._record_error is not None:
+                console.warn(self._record_error.message)
+            raise
+        replaceable = revoked.older if request.session is not None else [each.name for each in unrecorded]
+        replaced = revoker.replace(revoked, replaceable)
+        for each in revoker.found:
+            if each.name in revoker.pruned and each.expires > self._now():
+                is_replaced = each.name in replaced
+                why = f"replaced by {revoked.active.name}" if is_replaced else "superseded by one of all tokens"
+                self._record(each, revokes=UNDO, reason=why)
+        unproved = self._report(unproved)
+        return Outcome(self._venue, revoked=revoked.active, unproved=unproved, pruned=tuple(revoker.pruned))
+
+    def _warn_of_unusual_names(self) -> None:
+        user, session = self._request.user, self._request.session
+        if user is not None and len(user) >= LONGEST_USER:
+            same = sorted(other for other in self._venue.users if other != user and user_part(other) == user_part(user))
+            others = f", including {', '.join(same)}" if same else ""
+            console.warn(
+                f"a session name contains the first {LONGEST_USER} characters of a user's name: this revokes the tokens"
+                f" of everybody whose name begins with {user_part(user)}{others}"
+            )
+        if session is not None and not is_of_a_token(session):
+            console.warn(f"{session} is not like the session names of issue-token: check that it is complete")
+
+    def _report(self, unproved: str | None) -> str | None:
+        """Say whether the revocation is proved, and return why not; a token that nobody knows of proves nothing."""
+        name, request = self._venue.name, self._request
+        if not self._is_issued():
+            unknown = request.session if request.session is not None else request.user
+            console.say(f"{name}: the ledger has no token of {unknown}")
+            if unproved is None and not (self._is_listed(request.user) or self._is_listed(_user_of(request.session))):
+                unproved = f"no token of {unknown} is known"
+        if unproved is None:
+            console.say(f"{name}: proved: a token of that kind is denied now")
+        else:
+            console.warn(f"{name}: the revocation is not proved: {unproved}")
+        console.say(CAVEATS)
+        return unproved
+
+    def _is_issued(self) -> bool:
+        """Return whether the ledger has a token that the request revokes."""
+        user, session = self._request.user, self._request.session
+        if user is None and session is None:
+            return True
+        return any(session == each.role_session_name if session else user == each.recipient for each in self._tokens)
+
+    def _is_listed(self, user: str | None) -> bool:
+        return user is not None and any(user in (name, user_part(name)) for name in self._venue.users)
+
+    def _opened(self, venue: Venue, warn: Callable[[str], None]) -> Ledger:
+        """Open the ledger once, so that it warns of damage once."""
+        if self._ledger is None:
+            self._ledger = self._open_ledger(venue, warn)
+        return self._ledger
+
+    def _record(self, active: ActiveRevocation, *, revokes: str | None = None, reason: str | None = None) -> None:
+        """Record a revocation, or its undoing; of a policy that somebody changed only the latter."""
+        found = active.revocation
+        if found is None and revokes is None:
+            return
+        try:
+            self._opened(self._venue, console.warn).record(
+                Kind.REVOCATION,
+                recipient=None if found is None else found.user,
+                role_session_name=None if found is None else found.session,
+                issued_before=None if found is None else found.issued_before,
+                expires=active.expires,
+                policy=active.name,
+                revokes=revokes if found is None or revokes is not None else found.scope,
+                reason=reason or self._reason,
+            )
+        except VenueAccessError as error:
+            done = "undone" if revokes == UNDO else "in force"
+            message = f"{active.name} is {done}, but it could not be recorded in the ledger: {error.message}"
+            self._record_error = DeliveryError(message, hint=error.hint)
 
 
-def _standing(policies: Mapping[str, Policy]) -> list[Standing]:
-    found = []
-    for name, policy in policies.items():
-        expires = denies.expiry(name)
-        if expires is not None:
-            found.append(Standing(name, expires, denies.read(policy)))
-    return sorted(found, key=lambda each: (each.expires, each.name))
+def _user_of(session: str | None) -> str | None:
+    """Return the user's part of a session name that the kit gave."""
+    return session.rsplit("-", 2)[0] if session is not None and is_of_a_token(session) else None

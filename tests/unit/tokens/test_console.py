@@ -46,13 +46,13 @@ def lasting(seconds: float, *, lends: bool = True) -> ConsoleCredentials:
         ("eusc-de-east-1", "eusc-de-east-1.signin.amazonaws-eusc.eu", "eusc-de-east-1.console.amazonaws-eusc.eu"),
     ],
 )
-def test_the_hosts_are_of_the_partition_and_the_region(region: str, signin: str, console: str) -> None:
+def test_hosts_by_partition_and_region(region: str, signin: str, console: str) -> None:
     assert Site.of(region).federation == f"https://{signin}/federation"
     assert Site.of(region).page("console/home") == f"https://{console}/console/home?region={region}"
 
 
 @pytest.mark.parametrize("region", ["moon-base-1", "", "us-west-2.evil.example/", *REGIONS["aws-iso"]])
-def test_a_partition_that_is_not_known_is_an_error_and_never_the_commercial_host(region: str) -> None:
+def test_unknown_partition_is_an_error(region: str) -> None:
     with pytest.raises(UsageError, match="partition"):
         Site.of(region)
 
@@ -60,7 +60,7 @@ def test_a_partition_that_is_not_known_is_an_error_and_never_the_commercial_host
 # -- pages -----------------------------------------------------------------------------------------------------------
 
 
-def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
+def test_pages_of_the_venue() -> None:
     venue = a_venue()
     buckets = ("first-data", "second-data")
     begin = "https://us-west-2.console.aws.amazon.com"
@@ -88,7 +88,7 @@ def test_s3_is_the_venues_bucket_and_ecr_its_repositories() -> None:
         ("é", None),
     ],
 )
-def test_a_page_that_is_not_the_venues_is_refused(service: str, name: str | None) -> None:
+def test_page_of_another_resource_is_refused(service: str, name: str | None) -> None:
     with pytest.raises(UsageError):
         Page(service, name).url(SITE, a_venue(), ("first-data",))
 
@@ -109,23 +109,23 @@ def test_a_page_that_is_not_the_venues_is_refused(service: str, name: str | None
         "",
     ],
 )
-def test_a_destination_outside_this_partitions_console_is_refused(url: str) -> None:
+def test_destination_outside_the_partitions_console_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is not a page of this console"):
         SITE.check_destination(url)
 
 
-def test_a_destination_in_this_partitions_console_is_taken() -> None:
+def test_destination_in_the_partitions_console_is_accepted() -> None:
     SITE.check_destination("https://console.aws.amazon.com/s3/home")
     SITE.check_destination("https://us-west-2.console.aws.amazon.com/ecr/x?region=us-west-2#top")
 
 
 @pytest.mark.parametrize("url", ["", "access.example.org", "javascript:alert(1)", "https://", "https://a b/"])
-def test_an_issuer_that_cannot_be_opened_is_refused(url: str) -> None:
+def test_invalid_issuer_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is not a URL"):
         check_issuer(url)
 
 
-def test_each_field_of_the_login_url_is_encoded_once() -> None:
+def test_login_url_encodes_each_field_once() -> None:
     wanted = [
         ("Action", "login"),
         ("Issuer", "https://access.example.org/?a=b&c=é"),
@@ -143,23 +143,23 @@ def test_each_field_of_the_login_url_is_encoded_once() -> None:
 
 
 @pytest.mark.parametrize(("left", "asked"), [(900, 900), (3599.9, 3599), (43_200, 43_200), (129_600, 43_200)])
-def test_the_session_lasts_what_is_left_of_the_credentials(left: float, asked: int) -> None:
+def test_session_duration_is_what_is_left_of_the_credentials(left: float, asked: int) -> None:
     assert lasting(left).session_duration(NOW) == asked
 
 
-def test_it_is_not_asked_for_where_the_credentials_may_be_chained_or_federated_or_end_at_no_known_time() -> None:
+def test_session_duration_is_omitted_for_credentials_that_may_be_chained() -> None:
     assert lasting(3600, lends=False).session_duration(NOW) is None
     assert ConsoleCredentials(KEYS).session_duration(NOW) is None
 
 
 @pytest.mark.parametrize("lends", [True, False])
 @pytest.mark.parametrize(("left", "said"), [(899.9, "expire in 899 s"), (0, "have expired"), (-60, "have expired")])
-def test_credentials_with_less_than_900_seconds_left_are_refused(left: float, said: str, lends: bool) -> None:
+def test_credentials_that_expire_in_less_than_900_seconds_are_refused(left: float, said: str, lends: bool) -> None:
     with pytest.raises(UsageError, match=said):
         lasting(left, lends=lends).session_duration(NOW)
 
 
-def test_what_comes_of_it_tells_how_long_it_lasts() -> None:
+def test_summary_gives_both_expirations() -> None:
     made = console_url(lasting(3600), SITE, "https://x", exchange=lambda *a, **k: Secret("t"), now=lambda: NOW)
     assert made.summary().startswith("the URL signs in whoever opens it for 15 minutes, until 22:30 UTC (")
     assert "; the session until 23:15 UTC (" in made.summary()
@@ -181,7 +181,7 @@ def test_what_comes_of_it_tells_how_long_it_lasts() -> None:
         },
     ],
 )
-def test_a_token_is_read_as_issue_token_and_a_credential_process_print_it(document: dict[str, object]) -> None:
+def test_tokens_are_read_in_each_json_format(document: dict[str, object]) -> None:
     assert from_json(Secret(json.dumps(document))) == ConsoleCredentials(KEYS, NOW + timedelta(hours=1))
 
 
@@ -201,7 +201,7 @@ def test_a_token_is_read_as_issue_token_and_a_credential_process_print_it(docume
         json.dumps({**SESSION, "SessionToken": ""}),
     ],
 )
-def test_what_is_no_token_is_refused_and_not_quoted(text: str) -> None:
+def test_malformed_token_is_refused_without_quoting_it(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         from_json(Secret(text))
     assert "hunter2" not in str(refused.value)
@@ -216,13 +216,13 @@ def test_long_term_keys_in_the_environment_are_refused() -> None:
 
 
 @pytest.mark.parametrize("who", ["iam::111122223333:user/jbrowne", "iam::111122223333:root"])
-def test_a_users_session_cannot_sign_in(who: str) -> None:
+def test_users_session_cannot_sign_in(who: str) -> None:
     with pytest.raises(UsageError, match="cannot sign in"):
         check_can_sign_in(CallerIdentity("111122223333", f"arn:aws:{who}"))
 
 
 @pytest.mark.parametrize("who", ["assumed-role/reader/alice", "federated-user/alice"])
-def test_a_roles_and_a_federated_users_session_can_sign_in(who: str) -> None:
+def test_role_and_federated_sessions_can_sign_in(who: str) -> None:
     check_can_sign_in(CallerIdentity("111122223333", f"arn:aws:sts::111122223333:{who}"))
 
 

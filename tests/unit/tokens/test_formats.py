@@ -35,12 +35,12 @@ def test_each_format_writes_a_token(name: str) -> None:
     assert not written(name).endswith("\n")
 
 
-def test_the_documentation_has_a_line_for_each_format() -> None:
+def test_documentation_lists_each_format() -> None:
     text = (CHECKOUT / "docs" / "formats.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE) == list(FORMATS)
 
 
-def test_the_help_of_the_flag_names_each_format() -> None:
+def test_help_lists_each_format() -> None:
     (flag,) = (each for each in arguments_of("issue-token") if each.name == "format")
     assert flag.help.removeprefix("print the token as ").replace(" (default)", "").split(", ") == list(FORMATS)
 
@@ -55,21 +55,21 @@ def test_formats_import_only_their_own_module() -> None:
     assert done.stdout == "[]\n['venue_access.tokens.shell_formats']\n"
 
 
-def test_a_format_that_does_not_exist_is_refused_with_those_that_do() -> None:
+def test_unknown_format_is_refused_with_suggestions() -> None:
     with pytest.raises(UsageError, match="unknown format 'jsno'; did you mean 'json'") as raised:
         token_formatter("jsno", a_venue())
     assert ", ".join(FORMATS) in str(raised.value)
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "ansible")])
-def test_several_tokens_are_refused_where_a_line_does_not_say_whose_it_is(name: str) -> None:
+def test_format_for_one_token_refuses_several(name: str) -> None:
     with pytest.raises(UsageError, match="one user at a time") as raised:
         token_formatter(name, a_venue(), multiple=True)
     assert raised.value.hint == "for several use json or ansible"
 
 
 @pytest.mark.parametrize("name", ["json", "ansible"])
-def test_several_tokens_are_a_document_a_line_that_says_whose_it_is(name: str) -> None:
+def test_several_tokens_are_one_document_per_line(name: str) -> None:
     line = token_formatter(name, a_venue(), multiple=True).text(a_token())
     assert "\n" not in line
     assert ARN in line
@@ -77,7 +77,7 @@ def test_several_tokens_are_a_document_a_line_that_says_whose_it_is(name: str) -
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "ini"])
-def test_a_profile_name_is_refused_where_there_is_no_profile(name: str) -> None:
+def test_profile_name_is_refused_without_a_profile(name: str) -> None:
     with pytest.raises(UsageError, match="has no profile"):
         written(name, profile_name="issuer")
 
@@ -85,7 +85,7 @@ def test_a_profile_name_is_refused_where_there_is_no_profile(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [name for name in FORMATS if name not in ("json", "ansible", "process", "legacy-json")]
 )
-def test_what_cannot_be_written_is_an_error_that_does_not_show_it(name: str) -> None:
+def test_unwritable_value_is_refused_without_showing_it(name: str) -> None:
     with pytest.raises(DeliveryError, match="use --format json") as raised:
         written(name, a_token(secret="hunter2\0"))
     assert "hunter2" not in str(raised.value)
@@ -94,7 +94,7 @@ def test_what_cannot_be_written_is_an_error_that_does_not_show_it(name: str) -> 
 # -- documents -------------------------------------------------------------------------------------------------------
 
 
-def test_a_token_is_what_the_aws_cli_prints() -> None:
+def test_json_equals_the_output_of_the_aws_cli() -> None:
     document = {
         "AssumedRoleUser": {"AssumedRoleId": "AROAEXAMPLE:alice-1", "Arn": ARN},
         "Credentials": CREDENTIALS,
@@ -104,20 +104,20 @@ def test_a_token_is_what_the_aws_cli_prints() -> None:
 
 
 @pytest.mark.parametrize("packed", [0, 6])
-def test_a_packed_size_is_there_where_aws_measured_one(packed: int) -> None:
+def test_json_has_the_packed_policy_size_if_measured(packed: int) -> None:
     assert aws_json(a_token(packed=packed))["PackedPolicySize"] == packed
 
 
-def test_a_token_does_not_print_by_accident() -> None:
+def test_repr_does_not_show_a_token() -> None:
     assert "very-secret" not in repr(a_token())
     assert "of-session" not in str(a_token())
 
 
-def test_a_process_prints_version_1_of_the_keys() -> None:
+def test_process_format_is_version_1() -> None:
     assert json.loads(written("process")) == {"Version": 1, **CREDENTIALS}
 
 
-def test_older_scripts_get_their_four_keys() -> None:
+def test_legacy_json_has_four_keys() -> None:
     assert json.loads(written("legacy-json")) == {
         "access_key": "ASIAEXAMPLE",
         "secret_key": "very-secret",
@@ -126,7 +126,7 @@ def test_older_scripts_get_their_four_keys() -> None:
     }
 
 
-def test_ansible_gets_what_its_own_module_returns() -> None:
+def test_ansible_format_equals_the_modules_result() -> None:
     assert json.loads(written("ansible")) == {
         "sts_creds": {
             "access_key": "ASIAEXAMPLE",

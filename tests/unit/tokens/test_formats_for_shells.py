@@ -38,9 +38,7 @@ def secret_line(name: str, secret: str) -> str:
         ("windows-cmd", 'set "{}={}"', 'set "{}="'),
     ],
 )
-def test_statements_set_the_token_and_take_away_what_would_be_in_its_way(
-    name: str, setting: str, taking_away: str
-) -> None:
+def test_statements_set_the_token_and_unset_conflicting_variables(name: str, setting: str, taking_away: str) -> None:
     expected = [setting.format(*each) for each in SET.items()] + [taking_away.format(each) for each in CONFLICTING]
     assert written(name).split("\n")[: len(expected)] == expected
 
@@ -49,13 +47,13 @@ ENDPOINT = Endpoint("https://127.0.0.1:4566", Path("/emulator/ca.pem"))
 
 
 @pytest.mark.parametrize("name", ["dotenv", "env-no-export"])
-def test_a_list_of_variables_has_the_endpoint(name: str) -> None:
+def test_assignments_have_the_endpoint(name: str) -> None:
     text = token_formatter(name, a_venue(), accounts_at(ENDPOINT)).text(a_token())
     for variable in ("AWS_ENDPOINT_URL=https://127.0.0.1:4566", "AWS_CA_BUNDLE=/emulator/ca.pem"):
         assert f"\n{variable}\nVENUE_ACCESS_{variable}" in text
 
 
-def test_a_profile_has_the_endpoint() -> None:
+def test_profile_has_the_endpoint() -> None:
     text = token_formatter("ini", a_venue(), accounts_at(ENDPOINT)).text(a_token())
     assert text.endswith("endpoint_url = https://127.0.0.1:4566\nca_bundle = /emulator/ca.pem")
 
@@ -80,7 +78,7 @@ def test_powershell_saves_the_users_own_endpoint() -> None:
     ]
 
 
-def test_cmd_has_nothing_but_what_a_for_loop_runs() -> None:
+def test_cmd_has_only_set_statements() -> None:
     text = token_formatter("windows-cmd", a_venue(), accounts_at(ENDPOINT)).text(a_token())
     assert 'set "AWS_CA_BUNDLE=/emulator/ca.pem"' in text
     assert not [line for line in f"{text}\n{written('windows-cmd')}".split("\n") if not line.startswith('set "')]
@@ -89,18 +87,18 @@ def test_cmd_has_nothing_but_what_a_for_loop_runs() -> None:
 @pytest.mark.parametrize(
     ("name", "path"), [("dotenv", "/with space/ca.pem"), ("ini", "/a #b/ca.pem"), ("windows-cmd", '/a"b/ca.pem')]
 )
-def test_a_format_that_cannot_hold_the_ca_file_is_refused_before_a_token_is_issued(name: str, path: str) -> None:
+def test_unwritable_ca_file_is_refused_before_the_issue(name: str, path: str) -> None:
     with pytest.raises(UsageError, match=f"--format {name} cannot hold the path"):
         token_formatter(name, a_venue(), accounts_at(Endpoint(ENDPOINT.url, Path(path))))
 
 
 @pytest.mark.parametrize("name", ["dotenv", "env-no-export"])
-def test_what_aws_issues_is_bare_in_a_list_of_variables(name: str) -> None:
+def test_assignments_of_what_aws_issues_are_bare(name: str) -> None:
     assert written(name).split("\n") == [f"{variable}={value}" for variable, value in SET.items()]
 
 
 @pytest.mark.parametrize("name", ["env", "fish", "powershell", "windows-cmd"])
-def test_a_session_token_that_is_not_there_is_taken_away(name: str) -> None:
+def test_missing_session_token_is_unset(name: str) -> None:
     stale = next(line for line in written(name).split("\n") if "AWS_PROFILE" in line)
     assert stale.replace("AWS_PROFILE", "AWS_SESSION_TOKEN") in written(name, a_token(session=None)).split("\n")
 
@@ -108,7 +106,7 @@ def test_a_session_token_that_is_not_there_is_taken_away(name: str) -> None:
 # -- the rules of each shell -----------------------------------------------------------------------------------------
 
 
-def test_zsh_takes_no_bare_equals_sign_for_a_command() -> None:
+def test_leading_equals_sign_is_quoted_for_zsh() -> None:
     assert secret_line("env-no-export", "=ls") == "AWS_SECRET_ACCESS_KEY='=ls'"
     assert secret_line("env-no-export", "a=ls") == "AWS_SECRET_ACCESS_KEY=a=ls"
 
@@ -123,9 +121,7 @@ def test_zsh_takes_no_bare_equals_sign_for_a_command() -> None:
         ("\té", r"''\x09'é'"),
     ],
 )
-def test_fish_escapes_backslashes_and_quotes_within_quotes_and_control_characters_outside(
-    value: str, quoted: str
-) -> None:
+def test_fish_quoting(value: str, quoted: str) -> None:
     assert secret_line("fish", value) == f"set -gx AWS_SECRET_ACCESS_KEY {quoted};"
 
 
@@ -139,24 +135,24 @@ def test_fish_escapes_backslashes_and_quotes_within_quotes_and_control_character
         ("\n", "'' + [char]10 + ''"),
     ],
 )
-def test_powershell_doubles_every_quote_and_adds_control_characters_by_number(value: str, quoted: str) -> None:
+def test_powershell_quoting(value: str, quoted: str) -> None:
     assert secret_line("powershell", value) == f"$env:AWS_SECRET_ACCESS_KEY = {quoted}"
 
 
 @pytest.mark.parametrize(
     ("value", "written_as"), [("100%PATH%", "100%%PATH%%"), ("a&b|c<d>^e!'é \\", "a&b|c<d>^e!'é \\")]
 )
-def test_cmd_doubles_per_cent_signs_and_takes_the_rest_between_its_quotes(value: str, written_as: str) -> None:
+def test_cmd_quoting(value: str, written_as: str) -> None:
     assert secret_line("windows-cmd", value) == f'set "AWS_SECRET_ACCESS_KEY={written_as}"'
 
 
 @pytest.mark.parametrize("value", ['a"&calc&"', "a\nb", "a\rb", "\x1a"])
-def test_cmd_refuses_what_would_end_its_quotes_or_the_statement(value: str) -> None:
+def test_cmd_refuses_quotes_and_control_characters(value: str) -> None:
     with pytest.raises(DeliveryError, match="its AWS_SECRET_ACCESS_KEY contains a double quote or control character"):
         written("windows-cmd", a_token(secret=value))
 
 
 @pytest.mark.parametrize("value", ["a b", "a\nAWS_X=1", "'a'", '"a"', "$a", "a#", "a\\", "é", "a\n"])
-def test_dotenv_refuses_what_its_readers_do_not_agree_on(value: str) -> None:
+def test_dotenv_refuses_values_that_readers_parse_differently(value: str) -> None:
     with pytest.raises(DeliveryError, match="which a dotenv file cannot hold"):
         written("dotenv", a_token(secret=value))

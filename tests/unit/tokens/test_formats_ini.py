@@ -33,7 +33,7 @@ def as_botocore_reads(text: str, folder: Path, profile: str) -> tuple[Any, ...]:
     return keys.access_key, keys.secret_key, keys.token, session.get_config_variable("region")
 
 
-def test_a_profile_is_named_after_the_venue() -> None:
+def test_profile_is_named_after_the_venue() -> None:
     assert written("ini").split("\n") == [
         "[unity-dev]",
         "# until 2026-11-20T22:15:00Z",
@@ -45,13 +45,13 @@ def test_a_profile_is_named_after_the_venue() -> None:
 
 
 @pytest.mark.parametrize("name", ["unity-dev", "default2", "DEFAULT2", "Default", "a.b/c@d:e+f%g_h", "9"])
-def test_botocore_finds_a_profile_by_the_name_it_was_given(name: str, tmp_path: Path) -> None:
+def test_botocore_finds_the_profile_by_its_name(name: str, tmp_path: Path) -> None:
     text = written("ini", profile_name=name)
     assert as_botocore_reads(text, tmp_path, name) == ("ASIAEXAMPLE", "very-secret", "of-session", "us-west-2")
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a]", "[a", "DEFAULT", "-x", "a\nb", "a\n", "é", "#a", "x" * 129])
-def test_a_name_that_not_every_tool_takes_is_refused(name: str) -> None:
+def test_invalid_profile_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is not a name that every AWS tool accepts"):
         written("ini", profile_name=name)
 
@@ -60,7 +60,7 @@ def test_a_name_that_not_every_tool_takes_is_refused(name: str) -> None:
     "value",
     ["a\nregion = eu-west-1", "a\r[default]", "a\n", "\na", " a", "a ", "\ta", "a #b", "a\t;b", "\u2028", "a\x85b"],
 )
-def test_what_would_be_read_as_something_else_is_refused(value: str) -> None:
+def test_value_that_would_be_read_differently_is_refused(value: str) -> None:
     with pytest.raises(DeliveryError, match="which a credentials file cannot hold"):
         written("ini", a_token(secret=value))
 
@@ -73,7 +73,7 @@ def test_what_would_be_read_as_something_else_is_refused(value: str) -> None:
         st.text("a #;=:[]%\"'\\\n\r\t", min_size=1),
     )
 )
-def test_what_is_written_is_read_back_as_it_was(value: str, tmp_path: Path) -> None:
+def test_written_values_are_read_back_unchanged(value: str, tmp_path: Path) -> None:
     try:
         text = written("ini", a_token(secret=value))
     except DeliveryError:

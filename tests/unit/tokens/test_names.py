@@ -12,11 +12,11 @@ from venue_access.aws.identity import is_of_a_token, role_session_name
 MOMENT = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
 
 
-def test_a_name_says_who_when_and_which() -> None:
+def test_session_name_has_user_time_and_random_part() -> None:
     assert role_session_name("alice", MOMENT, unique="3f9c21ab") == "alice-20261120T221500Z-3f9c21ab"
 
 
-def test_of_a_long_name_the_users_part_is_cut_and_never_the_rest() -> None:
+def test_long_user_name_is_cut() -> None:
     name = role_session_name("x" * 64, MOMENT, unique="3f9c21ab")
     assert name == "x" * 38 + "-20261120T221500Z-3f9c21ab"
     assert len(name) == 64

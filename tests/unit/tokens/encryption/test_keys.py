@@ -23,18 +23,18 @@ def found(recipient: Recipient, to: str | None, folder: Path) -> list[str]:
     return [key.content.decode() for key in find_keys(recipient, to, folder=folder)]
 
 
-def test_the_inventorys_keys_are_taken_and_its_files_are_relative_to_it(tmp_path: Path) -> None:
+def test_key_files_are_relative_to_the_inventory(tmp_path: Path) -> None:
     (tmp_path / "alice.pub").write_text(f"# at work\n{SSH} alice@work\n\n{AGE}\n")
     assert found(ALICE, None, tmp_path) == [AGE, f"{SSH} alice@work", AGE]
 
 
-def test_a_pipe_of_the_inventory_is_not_waited_for(tmp_path: Path) -> None:
+def test_pipe_as_key_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "alice.pub")
     with pytest.raises(UsageError, match=r"alice\.pub' is not a file"):
         found(ALICE, None, tmp_path)
 
 
-def test_what_is_given_beats_the_inventorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_keys_override_the_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a,b.txt").write_text(AGE)
     assert found(ALICE, f"{SSH} alice,bob, at home,{AGE}", tmp_path) == [f"{SSH} alice,bob,at home", AGE]
@@ -42,7 +42,7 @@ def test_what_is_given_beats_the_inventorys(tmp_path: Path, monkeypatch: pytest.
     assert found(ALICE, PEM, tmp_path) == [PEM]
 
 
-def test_of_both_kinds_the_inventorys_first_decides_and_a_given_mixture_is_refused(
+def test_first_kind_in_the_inventory_is_used_and_a_given_mixture_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert found(Recipient("alice", keys=(AGE, PEM)), None, tmp_path) == [AGE]
@@ -68,14 +68,14 @@ def test_of_both_kinds_the_inventorys_first_decides_and_a_given_mixture_is_refus
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nHUNTER2", "the key given contains a private key"),
     ],
 )  # fmt: skip
-def test_what_is_no_key_is_refused(to: str | None, message: str, tmp_path: Path) -> None:
+def test_invalid_key_is_refused(to: str | None, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         find_keys(Recipient("bob"), to, folder=tmp_path)
     assert message in str(refused.value)
     assert "HUNTER2" not in str(refused.value)
 
 
-def test_a_file_with_a_private_key_is_refused_even_where_the_public_one_is_in_it(tmp_path: Path) -> None:
+def test_file_with_a_private_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key.txt").write_text(f"# public key: {AGE}\nAGE-SECRET-KEY-1HUNTER2\n")
     with pytest.raises(UsageError, match=r"key\.txt contains a private key"):
         find_keys(Recipient("alice", keys=("key.txt",)), None, folder=tmp_path)
@@ -93,13 +93,13 @@ def test_a_file_with_a_private_key_is_refused_even_where_the_public_one_is_in_it
         ("", "it is not a public key"),
     ],
 )
-def test_a_key_that_age_does_not_encrypt_to_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_unsupported_key_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(UsageError) as refused:
         read_key(text)
     assert reason in str(refused.value)
 
 
-def test_fingerprints_are_what_the_tools_show() -> None:
+def test_fingerprints_equal_those_of_the_tools() -> None:
     assert read_key(AGE).fingerprint == AGE
     assert read_key(f"{SSH} alice@work") == read_key(SSH)
     fingerprint = read_key(SSH).fingerprint

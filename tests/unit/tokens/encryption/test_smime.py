@@ -31,7 +31,7 @@ def encrypt_to(content: bytes, recipient: Recipient = ALICE) -> SmimeEncryption:
         {"begins": timedelta(0)},
     ],
 )
-def test_a_certificate_for_encrypting_to_the_recipient_is_taken(card: dict[str, Any]) -> None:
+def test_certificate_for_encryption_is_accepted(card: dict[str, Any]) -> None:
     made = Card(**card)
     assert encrypt_to(made.pem.encode()).fingerprints == encrypt_to(made.der).fingerprints
 
@@ -51,7 +51,7 @@ def test_a_certificate_for_encrypting_to_the_recipient_is_taken(card: dict[str, 
         ({"curve": True, "usage": ("digital_signature",)}, "its key is on an elliptic curve and only signs"),
     ],
 )
-def test_any_other_is_refused_with_the_reason(card: dict[str, Any], reason: str) -> None:
+def test_other_certificate_is_refused_with_the_reason(card: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError) as refused:
         encrypt_to(Card(**card).pem.encode())
     assert f"cannot encrypt to the certificate CN=Alice Example: {reason}" in refused.value.message.replace(
@@ -59,7 +59,7 @@ def test_any_other_is_refused_with_the_reason(card: dict[str, Any], reason: str)
     )
 
 
-def test_whose_certificate_it_is_cannot_be_known_without_the_recipients_email() -> None:
+def test_certificate_without_the_recipients_email_is_refused() -> None:
     with pytest.raises(UsageError, match="the email of bob is not known"):
         encrypt_to(Card().der, Recipient("bob"))
     assert encrypt_to(Card().der, Recipient("alice@example.org")).to == "alice@example.org"
@@ -68,6 +68,6 @@ def test_whose_certificate_it_is_cannot_be_known_without_the_recipients_email() 
 @pytest.mark.parametrize(
     "content", [b"0\x03abc", b"-----BEGIN CERTIFICATE-----\nMIIx\n-----END CERTIFICATE-----\n", b"-----BEGIN PGP"]
 )
-def test_what_is_no_certificate_is_refused(content: bytes) -> None:
+def test_malformed_certificate_is_refused(content: bytes) -> None:
     with pytest.raises(UsageError, match=r"alice\.pem is not a valid X\.509 certificate"):
         read_certificate(content, "alice.pem")
