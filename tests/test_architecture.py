@@ -21,6 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
     ("base", ("errors", "console", "sensitive", "files", "jsonl", "config", "hardening", "deadline", "durations")),
+    ("templates", ("templates",)),
     ("inventory", ("inventory",)),
     ("AWS", ("aws", "emulator", "policies")),
     ("ledger", ("ledger",)),
@@ -41,7 +42,7 @@ ADAPTERS = {
         "tokens.encryption.smime",
     ),  # one makes a certificate of ours, the other reads others'
     "keyring": ("accounts.system_keyring",),
-    "jinja2": ("provisioning.render",),
+    "jinja2": ("templates",),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
     "yaml": ("inventory.loader",),
@@ -192,7 +193,6 @@ PURE = (
     "policies.revocation",
     "tokens.durations",
     "policies.session",
-    "policies.session_flags",
     "policies.session_file",
     "tokens.shells",
     "audit.report",

@@ -14,9 +14,10 @@ import pytest
 
 from tests.stacks import OTHER_ACCOUNT, PORTAL, a_full_venue, a_rendering, a_venue, buckets_of, some_ids
 from venue_access.inventory.model import StateBackend, Venue
-from venue_access.policies.documents import ecr_policy, s3_policy, trust_policy
+from venue_access.policies.documents import managed_policies, trust_policy
 from venue_access.provisioning.cli_config import cli_config_environment, terraform_program
-from venue_access.provisioning.render import assets, hcl_literal, managed_resources, venue_data
+from venue_access.provisioning.render import managed_resources, venue_data
+from venue_access.templates import assets, hcl_literal
 
 CHECKOUT = Path(__file__).parents[2]
 DOWNLOADS = CHECKOUT / ".venue-access"
@@ -113,7 +114,7 @@ def test_the_addresses_are_the_ones_that_import_uses(planned: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.name)
-def test_the_policies_of_the_module_are_the_ones_that_python_foresees(planned: dict[str, Any], venue: Venue) -> None:
+def test_planned_policies_are_the_documents(planned: dict[str, Any], venue: Venue) -> None:
     module = f'module.venue["{venue.name}"]'
     ids = some_ids(venue, rotating=bool(venue.session_tags))
     rendered = {
@@ -121,9 +122,8 @@ def test_the_policies_of_the_module_are_the_ones_that_python_foresees(planned: d
         "s3": planned[f'{module}.aws_iam_policy.this["s3"]']["policy"],
         "ecr": planned[f'{module}.aws_iam_policy.this["ecr"]']["policy"],
     }
-    foreseen = {"trust": trust_policy(venue, ids), "s3": s3_policy(venue, buckets_of(venue)), "ecr": ecr_policy(venue)}
-    for name, text in rendered.items():
-        assert json.dumps(json.loads(text), sort_keys=True) == json.dumps(foreseen[name], sort_keys=True)
+    documents = {"trust": trust_policy(venue, ids), **managed_policies(venue, buckets_of(venue))}
+    assert {name: json.loads(text) for name, text in rendered.items()} == documents
 
 
 @pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.name)
@@ -157,7 +157,7 @@ def test_hostile_values_reach_terraform_unchanged(tmp_path: Path) -> None:
     terraform(tmp_path, "apply", "-input=false", "-auto-approve")
     came_out = json.loads(terraform(tmp_path, "output", "-json"))
     assert came_out["literals"]["value"] == hostile
-    expected = json.loads(json.dumps(venue_data(venue, buckets_of(venue))))
+    expected = json.loads(json.dumps(venue_data(venue, managed_policies(venue, buckets_of(venue)))))
     assert came_out["venues"]["value"] == {"unity-dev": expected}
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from venue_access.audit.report import Check
-from venue_access.policies.compare import Elements, elements, listed
-from venue_access.policies.documents import Policy
+from venue_access.policies.compare import Elements, elements
+from venue_access.policies.documents import Policy, statements_of
 
 _SAME = "the inventory's"
 
@@ -24,7 +24,7 @@ def compare_policies(
     if version != expected["Version"]:
         yield Check(f"{what}, Version", expected["Version"], str(version), False)
     wanted = [(str(each.get("Sid", "")), elements(each)) for each in expected["Statement"]]
-    there = [(str(each.get("Sid", "")), elements(each)) for each in listed(live.get("Statement"))]
+    there = [(str(each.get("Sid", "")), elements(each)) for each in statements_of(live)]
     for sid, parts in _equal_first(wanted, there, sids_matter):
         match = _take(there, sid, parts, sids_matter)
         name = f"{what}, statement {sid}"

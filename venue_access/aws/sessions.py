@@ -25,8 +25,7 @@ from venue_access.emulator.server import AwsEmulator, aws_emulator
 from venue_access.errors import AccessDenied, AwsError, Unreachable, UsageError, VenueAccessError
 from venue_access.files import write_private
 from venue_access.inventory.model import EMULATOR_OPERATOR_ROLE, Venue, emulator_operator_arn
-from venue_access.policies.compare import listed
-from venue_access.policies.documents import Policy
+from venue_access.policies.documents import Policy, listed
 from venue_access.policies.operator import operator_policy
 from venue_access.sensitive import Secret
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from venue_access.policies.documents import parse_policy
 from venue_access.sensitive import ExternalId, Secret
 
 SECURE_STRING = "SecureString"
@@ -120,8 +120,7 @@ class LiveRole:
     @classmethod
     def of(cls, role: Mapping[str, Any]) -> LiveRole:
         """From the ``Role`` of an answer of GetRole."""
-        trust = role["AssumeRolePolicyDocument"]
-        trust_policy = json.loads(trust) if isinstance(trust, str) else trust
+        trust_policy = parse_policy(role["AssumeRolePolicyDocument"])
         _hold_external_ids(trust_policy)
         return cls(
             arn=role["Arn"],

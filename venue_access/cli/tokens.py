@@ -66,7 +66,7 @@ def issue_token(
 ) -> int:
     """Issue a short-term token for a venue, as the JSON that AWS STS gives or as a shell takes it."""
     from venue_access.inventory.find import find_venue_of
-    from venue_access.policies.session_flags import scope
+    from venue_access.policies.session import scope
     from venue_access.tokens.delivery import DeliveryOptions
     from venue_access.tokens.durations import seconds
     from venue_access.tokens.formats import writer

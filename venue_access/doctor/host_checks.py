@@ -21,7 +21,7 @@ from venue_access.errors import UsageError
 from venue_access.files import check_private
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.cli_config import cli_config_environment, has_own_config, terraform_program
-from venue_access.provisioning.render import assets
+from venue_access.templates import assets
 from venue_access.tokens.encryption.encrypted import encrypt_to_keys
 from venue_access.tokens.encryption.keys import given_keys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from venue_access.provisioning.render import assets
+from venue_access.templates import assets
 
 MODULE = assets("terraform") / "modules" / "venue_access"
 BLOCK = r'^{kind} "(\w+)" {{\n(.*?)^}}'
