@@ -60,7 +60,9 @@ class TestEveryRow:
     @pytest.mark.soak
     def test_announced_goes_on_with_the_same_id_and_without_terraform_state(self, guard: Guard) -> None:
         first, second, _ = KNOWN
-        guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
+        guard.write_trust(
+            guard.statement("Current", first), guard.statement("Incoming", second)
+        )  # an earlier release's
         shutil.rmtree(guard.kit.work_directory / "stacks" / guard.venue)
         document = json.loads(rotate(guard.kit, "--json").out)
         assert document == {
@@ -79,7 +81,7 @@ class TestEveryRow:
 
     def test_a_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, guard: Guard) -> None:
         first, second, _ = KNOWN
-        guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
+        guard.write_trust(guard.statement("Current", first), guard.statement("Pending", second))
         guard.put(second)
         document = json.loads(rotate(guard.kit, "--grace", "24h", "--json").out)  # the first that knows of an end
         until = datetime.strptime(document["grace_until"], "%Y-%m-%dT%H:%M:%S%z")
@@ -94,7 +96,7 @@ class TestEveryRow:
         assert guard.kit.done("status", "--json").document()["venues"][guard.venue]["grace_until"] == guard.grace_tag()
         assert "changed=0 " in guard.kit.done("provision").out
         assert guard.grace_tag() == document["grace_until"]
-        assert guard.accepted() == {"Current": first, "Incoming": second}
+        assert guard.accepted() == {"Current": first, "Pending": second}
         rotate(guard.kit, "--grace", "0")  # it is over now, so that a plain run completes it
         assert rotate(guard.kit).out == f"{guard.venue}: the external ID was rotated\n"
         assert guard.check_stable(first) == second
@@ -107,7 +109,7 @@ class TestEveryRow:
         assert "--finish" in rotate(guard.kit, "--grace", "24h").out
         second = guard.published()
         assert second is not None
-        assert guard.accepted() == {"Current": first, "Incoming": second}
+        assert guard.accepted() == {"Current": first, "Pending": second}
         guard.kit.done("issue-token", "--user", "alice")
         guard.kit.done("issue-token", "--user", "alice", "--external-id", first)
 
@@ -118,7 +120,7 @@ class TestEveryRow:
         assert "--finish is due" in rotate(guard.kit, "--grace", "0").err
         provisioned = guard.kit.done("provision")
         assert "a rotation of its external ID is under way; it is left where it is" in provisioned.err
-        assert guard.accepted() == {"Current": first, "Incoming": second}
+        assert guard.accepted() == {"Current": first, "Pending": second}
 
         rotate(guard.kit, "--finish")
         assert guard.check_stable(first) == second
@@ -134,7 +136,7 @@ class TestEveryRow:
 
     @pytest.mark.soak
     def test_a_parameter_that_was_lost_in_the_middle_is_restored_and_the_rotation_goes_on(self, guard: Guard) -> None:
-        guard.write_trust(guard.statement("Current", KNOWN[0]), guard.statement("Incoming", KNOWN[1]))
+        guard.write_trust(guard.statement("Current", KNOWN[0]), guard.statement("Pending", KNOWN[1]))
         guard.lose_parameter()
         rotate(guard.kit)
         assert guard.check_stable(KNOWN[0]) == KNOWN[1]
@@ -263,7 +265,7 @@ class TestSomebodyElse:
         result = rotate(guard.kit, "--grace", "1h")
         assert meddled
         assert "somebody else changed it meanwhile; looking again" in result.err
-        assert guard.accepted() == {"Current": KNOWN[1], "Incoming": guard.published()}
+        assert guard.accepted() == {"Current": KNOWN[1], "Pending": guard.published()}
 
     @pytest.mark.soak
     def test_who_rotates_at_the_same_time_on_this_machine_is_waited_for(self, guard: Guard) -> None:

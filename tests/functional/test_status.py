@@ -29,9 +29,9 @@ def line(kit: Kit) -> str:
 
 def test_each_stage_is_told_in_a_line(guard: Guard) -> None:
     plain = "status-dev: provisioned, external ID 0 min old, tokens for up to 3600 s"
-    current, incoming = guard.statement("Current", FIRST), guard.statement("Incoming", SECOND)
+    current, pending = guard.statement("Current", FIRST), guard.statement("Pending", SECOND)
     assert line(guard.kit) == f"{plain}\n"
-    guard.write_trust(current, incoming)
+    guard.write_trust(current, pending)
     assert line(guard.kit) == f"{plain}; rotation under way: announced, the old one is in use\n"
     guard.put(SECOND)
     assert line(guard.kit) == f"{plain}; rotation under way: published, the old one is still accepted\n"
