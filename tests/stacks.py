@@ -67,8 +67,8 @@ def a_stack(*venues: Venue) -> Stack:
 
 def some_ids(venue: Venue, *, rotating: bool = False) -> ExternalIds:
     """External IDs that tell which venue they belong to."""
-    incoming = ExternalId(f"{venue.name}:incoming") if rotating else None
-    return ExternalIds(ExternalId(f"{venue.name}:current"), incoming)
+    pending = ExternalId(f"{venue.name}:pending") if rotating else None
+    return ExternalIds(ExternalId(f"{venue.name}:current"), pending)
 
 
 def buckets_of(venue: Venue) -> tuple[str, ...]:

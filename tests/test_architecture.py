@@ -13,6 +13,7 @@ from tests.sources import CHECKOUT, COMMANDS, PACKAGE, Module, each_module
 
 LAYERS = (
     ("base", ("errors", "console", "sensitive", "files", "config", "hardening", "deadline", "times")),
+    ("templates", ("templates",)),
     ("inventory", ("inventory",)),
     ("AWS", ("aws", "emulator", "policies")),
     ("ledger", ("ledger",)),
@@ -30,7 +31,7 @@ ADAPTERS = {
     "botocore": ("aws.errors", "aws.botocore_sessions"),
     "cryptography": ("emulator.certificate", "tokens.encryption.smime"),  # ours, and recipients' certificates
     "keyring": ("accounts.sources",),
-    "jinja2": ("provisioning.render", "tokens.encryption.instructions"),
+    "jinja2": ("templates", "tokens.encryption.instructions"),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
     "trustme": ("emulator.certificate",),
@@ -112,7 +113,6 @@ PURE = (
     "tokens.console.site",
     "policies.revocation",
     "policies.session",
-    "policies.session_flags",
     "policies.session_file",
     "tokens.formats",
     "tokens.ini_format",

@@ -15,6 +15,7 @@ from tests.functional.proxy import Proxy
 from venue_access.aws.client import Credentials
 from venue_access.emulator.server import aws_emulator
 from venue_access.inventory.model import emulator_operator_arn
+from venue_access.policies.documents import listed
 
 REST = "unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/venue-boundary"
@@ -69,6 +70,21 @@ def test_a_fresh_venue_is_made_and_a_second_run_changes_nothing_and_writes_nothi
     assert serial(kit, venue) == began
     assert not (live_ids(kit, venue) & set((first.out + first.err + second.out + second.err).split()))
     assert_work_directory_is_private(kit, venue)
+
+
+def test_policies_that_are_only_written_differently_are_not_changed(kit: Kit, venue: str) -> None:
+    kit.done("provision")
+    root, role = kit.root(), role_of(venue)
+    live = root.role(role)
+    assert live is not None
+    indented = json.dumps(live.trust_policy, indent=4, sort_keys=True)
+    root.call("iam", "update_assume_role_policy", RoleName=role, PolicyDocument=indented)
+    for arn in root.attached_policies(role):
+        document = root.call("iam", "get_policy_version", PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
+        statements = [{**each, "Resource": listed(each["Resource"])[::-1]} for each in document["Statement"][::-1]]
+        text = json.dumps({**document, "Statement": statements}, indent=4)
+        root.call("iam", "create_policy_version", PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+    assert kit.done("provision").out == f"{venue} : ok=9 changed=0 {REST}\n"
 
 
 def assert_work_directory_is_private(kit: Kit, venue: str) -> None:

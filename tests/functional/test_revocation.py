@@ -18,7 +18,7 @@ from venue_access.emulator.server import aws_emulator
 from venue_access.errors import AccessDenied
 from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as denies
-from venue_access.policies.documents import REVOCATION_PREFIX
+from venue_access.policies.revocation import REVOCATION_PREFIX
 
 VENUE = SHARED
 ROLE = "unity-shared-dev-sts"

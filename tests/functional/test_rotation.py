@@ -45,7 +45,7 @@ class TestEveryRow:
     @pytest.mark.soak
     def test_pending_rotation_resumes_without_a_state(self, trust: VenueTrust) -> None:
         first, second, _ = KNOWN
-        trust.write_trust(trust.statement("Current", first), trust.statement("Incoming", second))
+        trust.write_trust(trust.statement("Current", first), trust.statement("Pending", second))
         shutil.rmtree(trust.kit.work_directory / "stacks" / trust.venue)
         document = json.loads(rotate(trust.kit, "--json").out)
         assert document == {
@@ -64,7 +64,7 @@ class TestEveryRow:
 
     def test_a_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, trust: VenueTrust) -> None:
         first, second, _ = KNOWN
-        trust.write_trust(trust.statement("Current", first), trust.statement("Incoming", second))
+        trust.write_trust(trust.statement("Current", first), trust.statement("Pending", second))
         trust.put(second)
         document = json.loads(rotate(trust.kit, "--grace", "24h", "--json").out)  # the first that knows of an end
         until = datetime.strptime(document["grace_until"], "%Y-%m-%dT%H:%M:%S%z")
@@ -79,7 +79,7 @@ class TestEveryRow:
         assert trust.kit.done("status", "--json").document()["venues"][trust.venue]["grace_until"] == trust.grace_tag()
         assert "changed=0 " in trust.kit.done("provision").out
         assert trust.grace_tag() == document["grace_until"]
-        assert trust.accepted() == {"Current": first, "Incoming": second}
+        assert trust.accepted() == {"Current": first, "Pending": second}
         rotate(trust.kit, "--grace", "0")  # it is over now, so that a plain run completes it
         assert rotate(trust.kit).out == f"{trust.venue}: the external ID was rotated\n"
         assert trust.check_stable(first) == second
@@ -92,7 +92,7 @@ class TestEveryRow:
         assert "--finish" in rotate(trust.kit, "--grace", "24h").out
         second = trust.published()
         assert second is not None
-        assert trust.accepted() == {"Current": first, "Incoming": second}
+        assert trust.accepted() == {"Current": first, "Pending": second}
         trust.kit.done("issue-token", "--user", "alice")
         trust.kit.done("issue-token", "--user", "alice", "--external-id", first)
 
@@ -103,7 +103,7 @@ class TestEveryRow:
         assert "--finish is due" in rotate(trust.kit, "--grace", "0").err
         provisioned = trust.kit.done("provision")
         assert "a rotation of its external ID is under way; it is left where it is" in provisioned.err
-        assert trust.accepted() == {"Current": first, "Incoming": second}
+        assert trust.accepted() == {"Current": first, "Pending": second}
 
         rotate(trust.kit, "--finish")
         assert trust.check_stable(first) == second
@@ -120,7 +120,7 @@ class TestEveryRow:
 
     @pytest.mark.soak
     def test_lost_parameter_is_restored_and_the_rotation_resumes(self, trust: VenueTrust) -> None:
-        trust.write_trust(trust.statement("Current", KNOWN[0]), trust.statement("Incoming", KNOWN[1]))
+        trust.write_trust(trust.statement("Current", KNOWN[0]), trust.statement("Pending", KNOWN[1]))
         trust.lose_parameter()
         rotate(trust.kit)
         assert trust.check_stable(KNOWN[0]) == KNOWN[1]
@@ -247,7 +247,7 @@ class TestSomebodyElse:
         result = rotate(trust.kit, "--grace", "1h")
         assert meddled
         assert "somebody else changed it meanwhile; looking again" in result.err
-        assert trust.accepted() == {"Current": KNOWN[1], "Incoming": trust.published()}
+        assert trust.accepted() == {"Current": KNOWN[1], "Pending": trust.published()}
 
     @pytest.mark.soak
     def test_who_rotates_at_the_same_time_on_this_machine_is_waited_for(self, trust: VenueTrust) -> None:

@@ -24,9 +24,9 @@ def line(kit: Kit) -> str:
 
 def test_each_rotation_state_is_one_line(trust: VenueTrust) -> None:
     plain = "trust-dev: provisioned, external ID 0 min old, tokens for up to 3600 s"
-    current, incoming = trust.statement("Current", FIRST), trust.statement("Incoming", SECOND)
+    current, pending = trust.statement("Current", FIRST), trust.statement("Pending", SECOND)
     assert line(trust.kit) == f"{plain}\n"
-    trust.write_trust(current, incoming)
+    trust.write_trust(current, pending)
     assert line(trust.kit) == f"{plain}; rotation under way: announced, the old one is in use\n"
     trust.put(SECOND)
     assert line(trust.kit) == f"{plain}; rotation under way: published, the old one is still accepted\n"

@@ -113,7 +113,7 @@ def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away
     old = two.trust.published()
     assert old is not None
     two.ana.done("rotate-external-id", "--grace", "24h")
-    assert set(two.trust.accepted()) == {"Current", "Incoming"}
+    assert set(two.trust.accepted()) == {"Current", "Pending"}
     assert "rotation under way" in two.ben.done("status").out
     two.ben.done("rotate-external-id", "--finish")
     two.trust.check_stable(old)

@@ -99,16 +99,18 @@ class TestTheRole:
                 wrong = f"DIFFERS  inline policy {name}, a revocation: expected denies only, found an Allow"
                 assert role.differs() == [wrong]
 
-    def test_active_rotation_does_not_differ(self, role: Role) -> None:
+    @pytest.mark.parametrize("sid", ["Pending", "Incoming"])
+    def test_active_rotation_does_not_differ(self, role: Role, sid: str) -> None:
+        """Earlier releases wrote the Sid Incoming."""
         document = role.documents["trust"]
-        incoming = copy.deepcopy(document["Statement"][0])
-        incoming["Sid"] = "Incoming"
-        incoming["Condition"]["StringEquals"]["sts:ExternalId"] = "incoming-id"
-        role.write("trust", {**document, "Statement": [*document["Statement"], incoming]})
+        pending = copy.deepcopy(document["Statement"][0])
+        pending["Sid"] = sid
+        pending["Condition"]["StringEquals"]["sts:ExternalId"] = "pending-id"
+        role.write("trust", {**document, "Statement": [*document["Statement"], pending]})
         result = role.verify()
         assert result.code == 0
         assert "accepted by the trust policy; a rotation is under way (announced)" in result.out
-        assert "incoming-id" not in result.out
+        assert "pending-id" not in result.out
 
 
 class TestTheProbes:

@@ -9,8 +9,8 @@ from typing import Any
 
 from venue_access.errors import CheckFailed
 from venue_access.inventory.model import Venue
-from venue_access.policies.compare import Elements, elements, listed
-from venue_access.policies.documents import Policy
+from venue_access.policies.compare import Elements, elements
+from venue_access.policies.documents import Policy, listed
 
 _SAME = "the inventory's"
 

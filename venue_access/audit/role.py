@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,8 +12,9 @@ from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies import inline as inline_policies
-from venue_access.policies.compare import listed, without_external_ids
-from venue_access.policies.documents import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
+from venue_access.policies.compare import without_external_ids
+from venue_access.policies.documents import ExternalIds, managed_policies, parse_policy, statements_of, trust_policy
+from venue_access.policies.revocation import REVOCATION_PREFIX
 from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.rotation_state import Stage, standing
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
@@ -81,7 +81,7 @@ def _how(stage: Stage, reason: str) -> str:
 
 def _attached(aws: AwsClient, venue: Venue, buckets: Sequence[str]) -> Iterator[Check]:
     attached = aws.attached_policies(venue.role_name)
-    rendered = {"s3": s3_policy(venue, buckets) if buckets else None, "ecr": ecr_policy(venue)}
+    rendered = managed_policies(venue, buckets)
     for service, policy in rendered.items():
         arn, name = venue.policy_arn(service), f"policy {venue.policy_name(service)}"
         yield compared(name, "attached", "attached" if arn in attached else "not attached")
@@ -103,7 +103,7 @@ def _inline(aws: AwsClient, venue: Venue) -> Iterator[Check]:
             yield Check(f"inline policy {name}", _NONE, "present", False)
             continue
         answer = aws.call("iam", "get_role_policy", RoleName=venue.role_name, PolicyName=name)
-        effects = {each.get("Effect") for each in listed(_document(answer["PolicyDocument"]).get("Statement"))}
+        effects = {each.get("Effect") for each in statements_of(parse_policy(answer["PolicyDocument"]))}
         # The name alone proves nothing: anyone can choose it.
         kinds = "denies only" if effects <= {"Deny"} else "an Allow"
         yield compared(f"inline policy {name}, a revocation", "denies only", kinds)
@@ -116,9 +116,4 @@ def _default_version(aws: AwsClient, arn: str) -> Mapping[str, Any] | None:
         return None
     version = policy["Policy"]["DefaultVersionId"]
     answer = aws.call("iam", "get_policy_version", PolicyArn=arn, VersionId=version)
-    return _document(answer["PolicyVersion"]["Document"])
-
-
-def _document(given: Any) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = json.loads(given) if isinstance(given, str) else given
-    return document
+    return parse_policy(answer["PolicyVersion"]["Document"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.errors import CredentialsError
+from venue_access.policies.documents import parse_policy
 from venue_access.sensitive import ExternalId, Secret
 
 SECURE_STRING = "SecureString"
@@ -152,8 +152,7 @@ class LiveRole:
     @classmethod
     def of(cls, role: Mapping[str, Any]) -> LiveRole:
         """Parse the ``Role`` of a GetRole response."""
-        trust = role["AssumeRolePolicyDocument"]
-        trust_policy = json.loads(trust) if isinstance(trust, str) else trust
+        trust_policy = parse_policy(role["AssumeRolePolicyDocument"])
         _redact_external_ids(trust_policy)
         return cls(
             arn=role["Arn"],

@@ -63,7 +63,7 @@ def issue_token(
 ) -> int:
     """Issue a short-term token for a venue, as the JSON of AWS STS or in the format of a shell."""
     from venue_access.inventory.find import find_venue_of
-    from venue_access.policies.session_flags import scope
+    from venue_access.policies.session import scope
     from venue_access.times import parse_token_duration
     from venue_access.tokens.delivery import DeliveryOptions, delivery_method
     from venue_access.tokens.formats import token_formatter

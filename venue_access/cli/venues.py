@@ -239,11 +239,10 @@ def operator_policy(
 ) -> None:
     """Print the IAM policy for the operator of a venue."""
     from venue_access.policies.operator import operator_policy as policy
+    from venue_access.policies.operator import with_mfa_only
 
     chosen = open_app(context, inventory).venue(venue)
     document = policy(chosen, issue_only=issue_only)
     if require_mfa:
-        from venue_access.provisioning.render import with_mfa_only
-
         document = with_mfa_only(document, partition=chosen.partition, account_id=chosen.account_id)
     console.result_json(document)

@@ -19,8 +19,7 @@ from venue_access.emulator.server import aws_emulator
 from venue_access.errors import AwsError, UsageError
 from venue_access.files import write_private
 from venue_access.inventory.model import EMULATOR_OPERATOR_ROLE, Venue
-from venue_access.policies.compare import listed
-from venue_access.policies.documents import Policy
+from venue_access.policies.documents import Policy, listed
 from venue_access.policies.operator import operator_policy
 from venue_access.sensitive import Secret
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -214,12 +214,12 @@ class _Reader:
     def _principals(self, emulator: bool, account_id: str | None, partition: str | None) -> tuple[str, ...]:
         principals = self._read("trusted_principals", checks.several(arns.principal(partition)), None)
         if principals:
-            return principals
+            return _with_sessions(principals) if emulator else principals
         given = self._settings.get("trusted_principals")
         if principals is not None:
             self._problem("is empty, so nobody could assume the role; name at least one ARN", "trusted_principals")
         elif emulator and account_id and partition:
-            return (emulator_operator_arn(account_id, partition),)
+            return _with_sessions([emulator_operator_arn(account_id, partition)])
         elif not emulator and (given is None or given.value is None):
             self._problem("is required: the ARNs that may assume the role", "trusted_principals")
         return ()
@@ -240,6 +240,21 @@ class _Reader:
             except checks.InvalidValue as unfit:
                 self._problem(f"is required, as the default does not do: {unfit}", key)
         return prefixes or (default,)
+
+
+def _with_sessions(principals: Iterable[str]) -> tuple[str, ...]:
+    """Return principals of the AWS emulator, and for each role the pattern of its sessions.
+
+    For a session of a role, AWS sets ``aws:PrincipalArn`` to the ARN of the role (IAM User Guide, "AWS global condition
+    context keys"). The emulator sets it to the ARN of the session, in which the role has no path.
+    """
+    found: list[str] = []
+    for arn in principals:
+        found.append(arn)
+        _, partition, _, _, account, resource = arn.split(":", 5)
+        if resource.startswith("role/"):
+            found.append(f"arn:{partition}:sts::{account}:assumed-role/{resource.rpartition('/')[2]}/*")
+    return tuple(found)
 
 
 def _ecr_prefixes(value: Any) -> tuple[str, ...]:

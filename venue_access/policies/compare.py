@@ -1,58 +1,40 @@
-"""What a policy says, however it is written: the order of lists, and a list around one value, mean nothing."""
+"""What a policy document says, however it is written, and which external IDs a trust policy accepts.
+
+Two documents can say the same and differ in text: the order of lists and statements has no meaning, and a single value
+may be in a list or by itself.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
-from venue_access.sensitive import REDACTED
+from venue_access.policies.documents import PENDING, listed, statements_of
+from venue_access.sensitive import REDACTED, ExternalId
 
 Elements = dict[str, frozenset[str]]
+"""The elements of a statement, each as the set of its values."""
+
+_EARLIER_SIDS = {"Incoming": PENDING}
+"""Sids that earlier releases wrote, which a role keeps until it is provisioned again."""
+_DELETED = re.compile(r"A(RO|ID)A[A-Z0-9]+")  # a role's or a user's unique ID (IAM User Guide, "IAM identifiers")
 
 
 def meaning(policy: Mapping[str, Any], *, sids: bool = True) -> frozenset[Any]:
-    """Equal for two policies whose statements say the same, in any order.
+    """Return a value that is equal for two policies whose statements say the same, in any order.
 
-    :param sids: whether a statement under another Sid is another statement.
+    :param sids: whether statements with different Sids differ.
     """
     return frozenset(
-        (each.get("Sid", "") if sids else "", frozenset(elements(each).items()))
-        for each in listed(policy.get("Statement"))
+        (each.get("Sid", "") if sids else "", frozenset(elements(each).items())) for each in statements_of(policy)
     )
 
 
-def without_external_ids(trust_policy: Mapping[str, Any]) -> dict[str, Any]:
-    """A trust policy in which each external ID is masked; that there is more than one still shows."""
-    return {**trust_policy, "Statement": [_masked(each) for each in listed(trust_policy.get("Statement"))]}
-
-
-def listed(value: Any) -> list[Any]:
-    """What may stand in a list or for itself."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]
-
-
-def _masked(statement: Mapping[str, Any]) -> dict[str, Any]:
-    conditions = {
-        operator: {
-            # Condition keys ignore case (IAM User Guide, "IAM JSON policy elements: Condition").
-            key: _mask(value) if key.lower() == "sts:externalid" else value
-            for key, value in keys.items()
-        }
-        for operator, keys in statement.get("Condition", {}).items()
-    }
-    return {**statement, **({"Condition": conditions} if conditions else {})}
-
-
-def _mask(value: Any) -> str:
-    count = len(listed(value))
-    return REDACTED if count == 1 else f"{count} values"
-
-
 def elements(statement: Mapping[str, Any]) -> Elements:
-    """A statement's elements as sets of texts, in which equal meanings are equal."""
+    """Return a statement's elements, save its Sid, as sets of texts; equal sets have equal meanings."""
     found: Elements = {}
     for element, value in statement.items():
         if element == "Sid":
@@ -72,6 +54,82 @@ def elements(statement: Mapping[str, Any]) -> Elements:
         if texts:
             found[element] = frozenset(texts)
     return found
+
+
+def external_ids_in(trust_policy: Mapping[str, Any]) -> dict[str, tuple[ExternalId, ...]]:
+    """Return the external IDs with which a trust policy lets the role be assumed, by the Sid of their statement.
+
+    Only a condition that a request without an external ID fails counts: a plain ``StringEquals``, or ``StringLike``
+    without a wildcard. A statement without such a condition appears with no ID. A Sid of an earlier release appears
+    as today's.
+    """
+    found: dict[str, tuple[ExternalId, ...]] = {}
+    for statement in _assuming(trust_policy):
+        ids = tuple(
+            ExternalId(text)
+            for operator, keys in statement.get("Condition", {}).items()
+            if operator in ("StringEquals", "StringLike")
+            for key, value in keys.items()
+            if _is_external_id(key)
+            for text in listed(value)
+            if operator == "StringEquals" or not {"*", "?"} & set(text)
+        )
+        sid = _sid(statement)
+        found[sid] = (*found.get(sid, ()), *ids)
+    return found
+
+
+def trusts_only_deleted(trust_policy: Mapping[str, Any]) -> bool:
+    """Return whether a statement that lets the role be assumed names only principals that were deleted.
+
+    IAM then shows their unique ID in place of the ARN; a principal that is re-created under the same name has another
+    one (IAM User Guide, "AWS JSON policy elements: Principal").
+    """
+    principals = [statement.get("Principal") for statement in _assuming(trust_policy)]
+    return any(
+        isinstance(principal, dict)
+        and list(principal) == ["AWS"]
+        and all(_DELETED.fullmatch(each) for each in listed(principal["AWS"]))
+        for principal in principals
+    )
+
+
+def without_external_ids(trust_policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trust policy with today's Sids and redacted external IDs, several in one condition as their number."""
+    return {**trust_policy, "Statement": [_without_ids(each) for each in statements_of(trust_policy)]}
+
+
+def _without_ids(statement: Mapping[str, Any]) -> dict[str, Any]:
+    conditions = {
+        operator: {key: _redacted(value) if _is_external_id(key) else value for key, value in keys.items()}
+        for operator, keys in statement.get("Condition", {}).items()
+    }
+    sid = {"Sid": _sid(statement)} if "Sid" in statement else {}
+    return {**statement, **sid, **({"Condition": conditions} if conditions else {})}
+
+
+def _redacted(value: Any) -> str:
+    count = len(listed(value))
+    return REDACTED if count == 1 else f"{count} values"
+
+
+def _is_external_id(key: str) -> bool:
+    return key.lower() == "sts:externalid"  # condition keys ignore case (IAM User Guide, "... elements: Condition")
+
+
+def _sid(statement: Mapping[str, Any]) -> str:
+    sid = str(statement.get("Sid", ""))
+    return _EARLIER_SIDS.get(sid, sid)
+
+
+def _assuming(trust_policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the statements that allow ``sts:AssumeRole``."""
+    for statement in statements_of(trust_policy):
+        # Actions take wildcards and ignore case (IAM User Guide, "IAM JSON policy elements: Action").
+        actions = listed(statement.get("NotAction", statement.get("Action")))
+        is_named = any(fnmatchcase("sts:assumerole", action.lower()) for action in actions)
+        if statement.get("Effect") == "Allow" and is_named != ("NotAction" in statement):
+            yield statement
 
 
 def _text(value: Any) -> str:

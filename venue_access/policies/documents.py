@@ -1,8 +1,7 @@
-"""The policies of a venue's role, as the Terraform module renders them.
+"""The policies of a venue's role: rendered from ``templates/policies``, checked and measured.
 
-Terraform makes the policies from documents of its own; these are their twins, for what must be known without Terraform:
-their size before anything runs, and what a live role should look like. ``tests/functional/test_terraform_module.py``
-holds the two together.
+These documents are the only copy. Terraform receives them as values; the size checks, ``verify``, ``drift`` and session
+policies start from them. What a role grants changes in a template, and in ``tests/data/permissions.yml`` with it.
 """
 
 from __future__ import annotations
@@ -11,190 +10,160 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
+from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
 from venue_access.sensitive import ExternalId
+from venue_access.templates import render_template
 
+# Characters, white space not counted (IAM User Guide, "IAM and AWS STS quotas").
 MANAGED_POLICY_LIMIT = 6_144
-"""Characters, white space not counted (IAM User Guide, "IAM and AWS STS quotas")."""
-
 INLINE_POLICIES_LIMIT = 10_240
-"""Characters of all inline policies of a role together, white space not counted (same source)."""
-
-REVOCATION_PREFIX = "venue-access-revoke-"
-"""What the names of the inline policies begin with that revoke tokens: they come and go beside Terraform."""
-
-BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
-OBJECT_ACTIONS = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject")
-DELETE_ACTIONS = ("s3:DeleteObject",)
-KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
-REPOSITORY_ACTIONS = (
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:BatchGetImage",
-    "ecr:CompleteLayerUpload",
-    "ecr:CreateRepository",
-    "ecr:DescribeImages",
-    "ecr:DescribeRepositories",
-    "ecr:GetDownloadUrlForLayer",
-    "ecr:InitiateLayerUpload",
-    "ecr:ListImages",
-    "ecr:PutImage",
-    "ecr:TagResource",
-    "ecr:UploadLayerPart",
-)
+"""Of all inline policies of a role together."""
 SESSION_POLICY_LIMIT = 2_048
-"""Characters of a session policy, compact (AWS STS API reference, AssumeRole, Policy)."""
+"""Of a session policy (AWS STS API reference, AssumeRole, Policy)."""
 
-REVOCATION_PREFIX = "venue-access-revoke-"
-"""How the names of the inline policies begin by which the kit revokes tokens."""
+VERSION = "2012-10-17"
+CURRENT, PENDING = "Current", "Pending"
+"""The Sids of the trust policy's statements for the external ID in use, and for the one that replaces it."""
+SERVICES = ("s3", "ecr")
+"""The services for which a role has a managed policy each."""
 
 Policy = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ExternalIds:
-    """The external IDs that a trust policy accepts: the current one and, during a rotation, the incoming one."""
+    """The external IDs that a trust policy accepts: the current one and, during a rotation, the pending one."""
 
     current: ExternalId
-    incoming: ExternalId | None = None
-
-
-def trusted_accounts(venue: Venue) -> tuple[str, ...]:
-    """The trusted principals that are whole accounts, ``arn:<partition>:iam::<account>:root``."""
-    return tuple(arn for arn in venue.trusted_principals if _is_account(arn))
-
-
-def principal_arn_patterns(venue: Venue) -> tuple[str, ...]:
-    """What ``aws:PrincipalArn`` is compared with, for the trusted principals that are not whole accounts.
-
-    AWS gives a role's own ARN there for a session of the role, so the ARN of the role is all that is needed (IAM User
-    Guide, "AWS global condition context keys"). The AWS emulator gives the session's ARN instead, in which the role
-    stands without its path; only for its venues that form is taken too.
-    """
-    patterns: list[str] = []
-    for arn in venue.trusted_principals:
-        if _is_account(arn):
-            continue
-        patterns.append(arn)
-        _, partition, service, _, account, resource = arn.split(":", 5)
-        if venue.emulator and service == "iam" and resource.startswith("role/"):
-            patterns.append(f"arn:{partition}:sts::{account}:assumed-role/{resource.rpartition('/')[2]}/*")
-    return tuple(patterns)
+    pending: ExternalId | None = None
 
 
 def trust_policy(venue: Venue, ids: ExternalIds) -> Policy:
-    """The trust policy of the venue's role. It holds the external IDs in the clear."""
-    accounts = trusted_accounts(venue)
-    patterns = principal_arn_patterns(venue)
-    roots = [_root(arn) for arn in (*accounts, *patterns)]
-    restrictions: dict[str, dict[str, Any]] = {}
-    if patterns:
-        whole = [arn.removesuffix("root") + "*" for arn in accounts]
-        anyone = [*whole, *(arn.replace(":iam:", ":sts:") for arn in whole)]
-        restrictions["ArnLike"] = {"aws:PrincipalArn": _plain(sorted({*patterns, *anyone}))}
-    if venue.require_mfa:
-        restrictions["Bool"] = {"aws:MultiFactorAuthPresent": "true"}
-    if venue.source_cidrs:
-        restrictions["IpAddress"] = {"aws:SourceIp": _plain(venue.source_cidrs)}
-    if venue.principal_org_id is not None:
-        restrictions["StringEquals"] = {"aws:PrincipalOrgID": venue.principal_org_id}
+    """Return the trust policy of the venue's role. It holds the external IDs in the clear.
 
-    def statement(sid: str, *actions: str, external_id: ExternalId | None = None) -> Policy:
-        conditions = dict(restrictions)
-        if external_id is not None:
-            own = {"sts:ExternalId": external_id.reveal()}
-            conditions["StringEquals"] = {**conditions.get("StringEquals", {}), **own}
-        principal = {"AWS": _plain(_descending(roots))}
-        return _statement(sid, "Allow", actions, None, principal=principal, conditions=conditions)
-
-    statements = [statement("Current", "sts:AssumeRole", external_id=ids.current)]
-    if ids.incoming is not None:
-        statements.append(statement("Incoming", "sts:AssumeRole", external_id=ids.incoming))
-    if venue.source_identity or venue.session_tags:
-        wanted = {"sts:SetSourceIdentity": venue.source_identity, "sts:TagSession": bool(venue.session_tags)}
-        statements.append(statement("Session", *(action for action, on in wanted.items() if on)))
-    return _document(statements)
+    The principals are the accounts of ``trusted_principals``; ``aws:PrincipalArn`` limits them to its roles and users.
+    If some of these are whole accounts, they get patterns that match every principal of the account (``iam`` for roles,
+    users and the root; ``sts`` for federated users), or the condition would exclude them.
+    """
+    whole = [arn for arn in venue.trusted_principals if arn.endswith(":root")]
+    scoped = [arn for arn in venue.trusted_principals if not arn.endswith(":root")]
+    everyone = [_principal(arn, service, "*") for arn in whole for service in ("iam", "sts")]
+    session_actions = {"sts:SetSourceIdentity": venue.source_identity, "sts:TagSession": bool(venue.session_tags)}
+    document = _rendered(
+        "trust",
+        accounts=_distinct(_principal(arn, "iam", "root") for arn in venue.trusted_principals),
+        principal_arns=_distinct([*scoped, *everyone]) if scoped else [],
+        require_mfa=venue.require_mfa,
+        source_cidrs=venue.source_cidrs,
+        principal_org_id=venue.principal_org_id,
+        current=ids.current.reveal(),
+        pending=None if ids.pending is None else ids.pending.reveal(),
+        session_actions=[action for action, is_allowed in session_actions.items() if is_allowed],
+    )
+    for statement in document["Statement"]:
+        conditions = statement.get("Condition", {}).get("StringEquals", {})
+        if statement["Sid"] != "Session" and "sts:ExternalId" not in conditions:
+            raise RenderError("templates/policies/trust.json.j2: a statement does not demand an external ID")
+    return document
 
 
 def s3_policy(venue: Venue, buckets: Sequence[str]) -> Policy:
-    """The policy by which a token reads and writes the venue's buckets, over TLS only."""
-    bucket_arns = [f"arn:{venue.partition}:s3:::{bucket}" for bucket in buckets]
-    object_arns = [f"{arn}/*" for arn in bucket_arns]
-    object_actions = [*OBJECT_ACTIONS, *(DELETE_ACTIONS if venue.s3_allow_delete else ())]
-    plain_text = {"Bool": {"aws:SecureTransport": "false"}}
-    return _document(
-        [
-            _statement("Buckets", "Allow", BUCKET_ACTIONS, bucket_arns),
-            _statement("Objects", "Allow", object_actions, object_arns),
-            *([_statement("Keys", "Allow", KEY_ACTIONS, venue.kms_key_arns)] if venue.kms_key_arns else []),
-            _statement("TlsOnly", "Deny", ["s3:*"], [*bucket_arns, *object_arns], conditions=plain_text),
-        ]
+    """Return the managed policy by which a token reads and writes the venue's data buckets."""
+    bucket_arns = _distinct(f"arn:{venue.partition}:s3:::{bucket}" for bucket in buckets)
+    return _rendered(
+        "s3",
+        bucket_arns=bucket_arns,
+        object_arns=[f"{arn}/*" for arn in bucket_arns],
+        s3_allow_delete=venue.s3_allow_delete,
+        kms_key_arns=_distinct(venue.kms_key_arns),
     )
 
 
 def ecr_policy(venue: Venue) -> Policy:
-    """The policy by which a token creates, pushes and pulls the venue's repositories."""
-    below = f"arn:{venue.partition}:ecr:{venue.region}:{venue.account_id}:repository/"
-    return _document(
-        [
-            _statement("Login", "Allow", ["ecr:GetAuthorizationToken"], ["*"]),
-            _statement(
-                "Repositories",
-                "Allow",
-                REPOSITORY_ACTIONS,
-                [f"{below}{prefix}*" for prefix in venue.ecr_repository_prefixes],
-            ),
-        ]
+    """Return the managed policy by which a token creates, pushes and pulls the venue's repositories."""
+    return _rendered(
+        "ecr", repository_arns=_distinct(repository_arn(venue, f"{name}*") for name in venue.ecr_repository_prefixes)
     )
 
 
+def managed_policies(venue: Venue, buckets: Sequence[str]) -> dict[str, Policy]:
+    """Return the managed policies of the venue's role, by service."""
+    return {"s3": s3_policy(venue, buckets), "ecr": ecr_policy(venue)}
+
+
+def repository_arn(venue: Venue, name: str) -> str:
+    """Return the ARN of a repository of the venue's account and region, or a pattern of such ARNs."""
+    return f"arn:{venue.partition}:ecr:{venue.region}:{venue.account_id}:repository/{name}"
+
+
+def parse_policy(document: str | Mapping[str, Any]) -> Policy:
+    """Return a policy document as AWS gives it: parsed, as JSON text, or as JSON text that is URL-encoded.
+
+    :raises ValueError: it is not a JSON object.
+    """
+    if isinstance(document, str):
+        # IAM's API returns documents URL-encoded (RFC 3986), in which a document never begins with a brace.
+        document = json.loads(document if document.lstrip().startswith("{") else unquote(document))
+    if not isinstance(document, Mapping):
+        raise ValueError("a policy document must be a JSON object")
+    return dict(document)
+
+
+def statements_of(policy: Mapping[str, Any]) -> list[Any]:
+    """Return the statements of a policy, which may be a list or a single one."""
+    return listed(policy.get("Statement"))
+
+
+def listed(value: Any) -> list[Any]:
+    """Return as a list what a policy may hold as a list or as a single value."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def shortest(values: Sequence[str]) -> str | list[str]:
+    """Return a single value by itself, as it counts fewer characters than in a list."""
+    return values[0] if len(values) == 1 else list(values)
+
+
 def compact(policy: Mapping[str, Any]) -> str:
-    """A policy as the shortest JSON, its characters as they are."""
+    """Return a policy as the shortest JSON, with its characters unescaped."""
     return json.dumps(policy, separators=(",", ":"), ensure_ascii=False)
 
 
-def size(policy: Policy) -> int:
-    """The characters of a policy that count against IAM's quotas."""
+def size(policy: Mapping[str, Any]) -> int:
+    """Return the characters of a policy that count against AWS's limits."""
     return len(compact(policy))
 
 
-def _is_account(arn: str) -> bool:
-    return arn.endswith(":root")
+def _rendered(name: str, **values: Any) -> Policy:
+    """Return a template's document, without empty conditions, and each list of one value as that value."""
+    template = f"policies/{name}.json.j2"
+    try:
+        document = json.loads(render_template(template, **values))
+        if document["Version"] != VERSION or not isinstance(document["Statement"], list):
+            raise ValueError(f"it must have the Version {VERSION} and a list of statements")
+        return {"Version": VERSION, "Statement": [_short(statement) for statement in document["Statement"]]}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # Without the cause: a JSON error quotes the document, in which an external ID may be.
+        raise RenderError(f"templates/{template}: not a policy document: {error}") from None
 
 
-def _root(arn: str) -> str:
+def _principal(arn: str, service: str, resource: str) -> str:
+    """Return the ARN of a resource in the account of a principal."""
     _, partition, _, _, account, _ = arn.split(":", 5)
-    return f"arn:{partition}:iam::{account}:root"
+    return f"arn:{partition}:{service}::{account}:{resource}"
 
 
-def _document(statements: list[Policy]) -> Policy:
-    return {"Version": "2012-10-17", "Statement": statements}
+def _short(element: Any) -> Any:
+    if isinstance(element, dict):
+        return {key: _short(value) for key, value in element.items() if _short(value) != {}}
+    return element[0] if isinstance(element, list) and len(element) == 1 else element
 
 
-def _statement(
-    sid: str,
-    effect: str,
-    actions: Iterable[str],
-    resources: Iterable[str] | None,
-    *,
-    principal: Mapping[str, Any] | None = None,
-    conditions: Mapping[str, Any] | None = None,
-) -> Policy:
-    statement: Policy = {"Sid": sid, "Effect": effect}
-    if principal is not None:
-        statement["Principal"] = principal
-    statement["Action"] = _plain(_descending(actions))
-    if resources is not None:
-        statement["Resource"] = _plain(_descending(resources))
-    if conditions:
-        statement["Condition"] = conditions
-    return statement
-
-
-def _descending(values: Iterable[str]) -> list[str]:
-    # The provider writes actions, resources and principals so; to match it makes the texts comparable.
-    return sorted(set(values), reverse=True)
-
-
-def _plain(values: Sequence[str]) -> str | list[str]:
-    return values[0] if len(values) == 1 else list(values)
+def _distinct(values: Iterable[str]) -> list[str]:
+    # Terraform takes a document in which a value is repeated for another one.
+    return sorted(set(values))

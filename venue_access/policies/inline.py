@@ -1,50 +1,44 @@
-"""The inline policies of a role, beside Terraform: what revokes tokens is one."""
+"""Read and write the inline policies of a role, which Terraform does not manage: the kit's revocations are some."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from venue_access.aws.client import AwsClient
-from venue_access.policies.documents import Policy
+from venue_access.policies.documents import Policy, compact, parse_policy
 
 
 def names_of(aws: AwsClient, role_name: str) -> tuple[list[str], datetime | None]:
-    """The names of a role's inline policies, and AWS's own time when it told them (UTC), where it gave one.
+    """Return the names of a role's inline policies, and AWS's own time (UTC) if its response has one.
 
     :raises AwsError: there is no such role.
     """
     pages = aws.pages("iam", "list_role_policies", RoleName=role_name)
-    return [name for page in pages for name in page["PolicyNames"]], _told_time(pages[-1])
+    return [name for page in pages for name in page["PolicyNames"]], _time_of(pages[-1])
 
 
 def read(aws: AwsClient, role_name: str, name: str) -> Policy | None:
-    """An inline policy of a role; None where there is none of this name."""
-    answer = aws.find("iam", "get_role_policy", RoleName=role_name, PolicyName=name)
-    if answer is None:
-        return None
-    document = answer["PolicyDocument"]
-    found: Policy = json.loads(document) if isinstance(document, str) else document
-    return found
+    """Return an inline policy of a role; None if there is none of this name."""
+    response = aws.find("iam", "get_role_policy", RoleName=role_name, PolicyName=name)
+    return None if response is None else parse_policy(response["PolicyDocument"])
 
 
 def write(aws: AwsClient, role_name: str, name: str, policy: Policy) -> None:
     """Put an inline policy on a role."""
-    document = json.dumps(policy, separators=(",", ":"))
-    aws.call("iam", "put_role_policy", RoleName=role_name, PolicyName=name, PolicyDocument=document)
+    aws.call("iam", "put_role_policy", RoleName=role_name, PolicyName=name, PolicyDocument=compact(policy))
 
 
 def remove(aws: AwsClient, role_name: str, name: str) -> bool:
-    """Take an inline policy off a role; whether it was there."""
+    """Delete an inline policy of a role, and return whether it existed."""
     return aws.find("iam", "delete_role_policy", RoleName=role_name, PolicyName=name) is not None
 
 
-def _told_time(answer: Mapping[str, Any]) -> datetime | None:
-    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+def _time_of(response: Mapping[str, Any]) -> datetime | None:
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
-        return None if told is None else parsedate_to_datetime(told).astimezone(timezone.utc)
+        return None if date is None else parsedate_to_datetime(date).astimezone(timezone.utc)
     except ValueError:
         return None

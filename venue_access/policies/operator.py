@@ -1,13 +1,17 @@
-"""The IAM policy that an operator needs for a venue: as provisioner, or only at the issuer."""
+"""The IAM policy that an operator needs for a venue: to provision it, or only to issue tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
+from venue_access.policies.documents import SERVICES, VERSION, Policy
+from venue_access.templates import render_template
 
-# What the AWS provider calls for the module's resources, and what revoking takes; the functional tests run under it.
+# The calls of the AWS provider for the module's resources, and of a revocation; the functional tests run under them.
 _ROLE_ACTIONS = (
     "iam:AttachRolePolicy",
     "iam:CreateRole",
@@ -51,12 +55,12 @@ _PARAMETER_ACTIONS = (
 _STATE_BUCKET_ACTIONS = ("s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration")
 
 
-def operator_policy(venue: Venue, *, issue_only: bool = False) -> dict[str, Any]:
-    """The policy document for an operator of one venue.
+def operator_policy(venue: Venue, *, issue_only: bool = False) -> Policy:
+    """Return the policy document for an operator of one venue.
 
-    :param issue_only: only what ``issue-token`` needs: read the external ID, assume the role, and append to a ledger in
-        S3. An operator who is given the external ID with each request does not need the first statement. Where the
-        platform names the bucket in SSM, scoping a token within S3 reads that name too.
+    :param issue_only: allow only what ``issue-token`` needs: read the external ID, assume the role, and append to a
+        ledger in S3. An operator who is given the external ID with each request does not need the first statement.
+        Where the platform names the bucket in SSM, limiting a token within S3 reads that name too.
     """
     read = [
         _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
@@ -67,13 +71,28 @@ def operator_policy(venue: Venue, *, issue_only: bool = False) -> dict[str, Any]
         *_keep_ledger(venue),
         *_find_bucket(venue),
     ]
-    return {"Version": "2012-10-17", "Statement": [*(read if issue_only else _manage(venue)), *issue]}
+    return {"Version": VERSION, "Statement": [*(read if issue_only else _manage(venue)), *issue]}
+
+
+def with_mfa_only(policy: Mapping[str, Any], *, partition: str, account_id: str) -> Policy:
+    """Return an operator's policy that an IAM user has only with MFA.
+
+    Without MFA the user can find their own device, and call GetSessionToken, which needs no permission.
+    """
+    text = render_template(
+        "policies/require-mfa.json.j2", statements=policy["Statement"], partition=partition, account_id=account_id
+    )
+    try:
+        document: Policy = json.loads(text)
+    except ValueError as error:
+        raise RenderError(f"templates/policies/require-mfa.json.j2: not JSON: {error}") from error
+    return document
 
 
 def _manage(venue: Venue) -> list[dict[str, Any]]:
     statements = [
         _allow("ManageRole", _ROLE_ACTIONS, venue.role_arn),
-        _allow("ManagePolicies", _POLICY_ACTIONS, *(venue.policy_arn(service) for service in ("s3", "ecr"))),
+        _allow("ManagePolicies", _POLICY_ACTIONS, *(venue.policy_arn(service) for service in SERVICES)),
         _allow("ManageExternalId", _PARAMETER_ACTIONS, _parameter_arn(venue, venue.external_id_parameter)),
         # SSM does not scope this action to a parameter (AWS Service Authorization Reference).
         _allow("FindExternalId", ("ssm:DescribeParameters",), "*"),
@@ -106,26 +125,26 @@ def _find_bucket(venue: Venue) -> list[dict[str, Any]]:
 
 
 def _keep_ledger(venue: Venue) -> list[dict[str, Any]]:
-    """To read and to add; what takes away or rewrites is nobody's (docs/ledger.md has the bucket's own policy)."""
+    """Allow to read and append to a ledger in S3, and not to delete (docs/ledger.md has the bucket's own policy)."""
     if venue.ledger is None:
         return []
     bucket = f"arn:{venue.partition}:s3:::{venue.ledger.bucket}"
     found = _allow("FindLedger", ("s3:ListBucket",), bucket)
     if venue.ledger.prefix:
         found["Condition"] = {"StringLike": {"s3:prefix": f"{venue.ledger.prefix}*"}}
-    kept = [found, _allow("KeepLedger", ("s3:GetObject", "s3:PutObject"), f"{bucket}/{venue.ledger.prefix}*")]
+    statements = [found, _allow("KeepLedger", ("s3:GetObject", "s3:PutObject"), f"{bucket}/{venue.ledger.prefix}*")]
     if venue.ledger.kms_key_id is not None:
-        kept.append(_use_bucket_key("EncryptLedger", venue, venue.ledger.kms_key_id, venue.ledger.region))
-    return kept
+        statements.append(_use_bucket_key("EncryptLedger", venue, venue.ledger.kms_key_id, venue.ledger.region))
+    return statements
 
 
 def _use_bucket_key(sid: str, venue: Venue, key: str, region: str) -> dict[str, Any]:
-    """Read and write what a bucket holds under a key (S3 User Guide, "Using server-side encryption with AWS KMS")."""
+    """Allow to read and write objects encrypted with a key (S3 User Guide, "Using ... encryption with AWS KMS")."""
     return _use_key(sid, ("kms:Decrypt", "kms:GenerateDataKey"), venue, key, region)
 
 
 def _parameter_key(sid: str, venue: Venue, *actions: str) -> list[dict[str, Any]]:
-    """To use the customer's key of the external-ID parameter, for that parameter only.
+    """Allow to use the customer's key of the external-ID parameter, for that parameter only.
 
     SSM encrypts a standard parameter with Encrypt and an advanced one with GenerateDataKey, and names the parameter in
     the encryption context (AWS KMS Developer Guide, "How Systems Manager Parameter Store uses AWS KMS").
@@ -139,10 +158,10 @@ def _parameter_key(sid: str, venue: Venue, *actions: str) -> list[dict[str, Any]
 
 
 def _use_key(sid: str, actions: Sequence[str], venue: Venue, key: str, region: str) -> dict[str, Any]:
-    """To use a KMS key that is named by its ID, its alias or the ARN of either."""
+    """Allow to use a KMS key that is given by its ID, its alias or the ARN of either."""
     name = key.rpartition(":")[2]
     if name.startswith("alias/"):
-        # An alias grants nothing as a resource; this means the key that has it (KMS Developer Guide).
+        # An alias as a resource grants nothing; this condition grants the key that has it (KMS Developer Guide).
         return {
             **_allow(sid, actions, "*"),
             "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}},

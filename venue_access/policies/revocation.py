@@ -1,14 +1,13 @@
-"""The policies that revoke tokens: STS takes no credentials back, but a role's inline policy can deny all they do.
+"""The policies that revoke tokens: STS cannot withdraw credentials, but a role's inline policy can deny all they do.
 
-Each is a policy of its own, since PutRolePolicy has no compare-and-swap: two operators at once lose neither. Its name
-tells until when it is needed, so that it can be taken off without being read:
+Each revocation is a separate policy, since PutRolePolicy has no compare-and-swap: two operators who revoke at the same
+time lose neither. Its name has its expiry, so that it can be removed without being read:
 
     venue-access-revoke-20261121T101500Z-1a2b3c4d
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,33 +15,35 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access.aws.identity import user_part
-from venue_access.policies.documents import INLINE_POLICIES_LIMIT, REVOCATION_PREFIX, Policy, size
+from venue_access.policies.documents import INLINE_POLICIES_LIMIT, VERSION, Policy, size
 from venue_access.times import iso, parse_iso
 
+REVOCATION_PREFIX = "venue-access-revoke-"
+"""How the names of the inline policies begin that revoke tokens."""
 LONGEST_SESSION = timedelta(hours=12)
-"""No session of a role lasts longer (AWS STS API reference, AssumeRole). The role's own maximum does not count: it may
+"""No session of a role lasts longer (AWS STS API reference, AssumeRole). The role's present maximum is not used: it may
 have been longer when the token was issued."""
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(re.escape(REVOCATION_PREFIX) + r"(\d{8}T\d{6}Z)-[0-9a-f]{8}", re.ASCII)
 _USER_ID, _ISSUED = "aws:userid", "aws:TokenIssueTime"
 _TAIL = "-20??????T??????Z-????????"
-"""Of a session name after the user's part. Its length is fixed, so that ``alice-b`` is not taken for ``alice``; names
-have neither ``*`` nor ``?`` in them (AWS STS API reference, AssumeRole)."""
+"""Pattern of a session name after the user's part. Its length is fixed, so that ``alice-b`` does not match ``alice``;
+names contain neither ``*`` nor ``?`` (AWS STS API reference, AssumeRole)."""
 
 
 @dataclass(frozen=True)
 class Revocation:
-    """Tokens that are to be denied: those of a session, of a user, or all."""
+    """The tokens to deny: those of one session, of one user, or all."""
 
     session: str | None = None
     user: str | None = None
     issued_before: datetime | None = None
-    """UTC, whole seconds: of a user's or all tokens those that were issued before. A session is denied by its name."""
+    """UTC, whole seconds: deny only what was issued before. None for a session, which is denied by its name."""
 
     @property
     def scope(self) -> str:
-        """``session``, ``user`` or ``all``."""
+        """Return ``session``, ``user`` or ``all``."""
         return "session" if self.session is not None else "user" if self.user is not None else "all"
 
     def __str__(self) -> str:
@@ -53,12 +54,12 @@ class Revocation:
 
 
 def user_pattern(user: str) -> str:
-    """What the session names of a user's tokens are like, for ``StringLike``."""
+    """Return the ``StringLike`` pattern of the session names of a user's tokens."""
     return user_part(user) + _TAIL
 
 
 def deny(revocation: Revocation, role_id: str) -> Policy:
-    """The policy that revokes.
+    """Return the policy document of a revocation.
 
     ``aws:userid`` of a role's session is ``<role id>:<session name>``, and ``aws:TokenIssueTime`` when its credentials
     were issued, in whole seconds (IAM User Guide, "AWS global condition context keys", "Revoke IAM role temporary
@@ -73,11 +74,11 @@ def deny(revocation: Revocation, role_id: str) -> Policy:
         assert revocation.issued_before is not None
         conditions["DateLessThan"] = {_ISSUED: iso(revocation.issued_before)}
     statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": conditions}
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return {"Version": VERSION, "Statement": [statement]}
 
 
 def read(policy: Mapping[str, Any]) -> Revocation | None:
-    """What a policy of ours revokes; None where it was not written here, or was changed since."""
+    """Return what a revocation's policy revokes; None if the kit did not write it, or it was changed since."""
     try:
         [statement] = policy["Statement"]
         conditions = statement["Condition"]
@@ -98,16 +99,16 @@ def read(policy: Mapping[str, Any]) -> Revocation | None:
 
 
 def policy_name(expires: datetime, unique: str) -> str:
-    """The name of a revocation's policy.
+    """Return the name of a revocation's policy.
 
-    :param expires: when no token is left that it denies; UTC.
+    :param expires: when every token that it denies has expired; UTC.
     :param unique: eight hexadecimal digits.
     """
     return f"{REVOCATION_PREFIX}{expires:{_STAMP}}-{unique}"
 
 
 def expiry(name: str) -> datetime | None:
-    """When a policy of this name is needed no more, in UTC; None for a policy that is no revocation of ours."""
+    """Return when a revocation's policy can be removed, in UTC; None if the name is not a revocation's."""
     written = _NAME.fullmatch(name)
     try:
         return datetime.strptime(written[1], _STAMP).replace(tzinfo=timezone.utc) if written else None
@@ -116,9 +117,9 @@ def expiry(name: str) -> datetime | None:
 
 
 def superseded(policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The revocations among a role's inline policies that deny nothing which a later one of all tokens does not.
+    """Return the names of the revocations that a later revocation of all tokens makes redundant, the oldest first.
 
-    :returns: their names, the oldest first.
+    :param policies: a role's inline policies, by name.
     """
     found = {name: read(policy) for name, policy in policies.items() if expiry(name) is not None}
     every = [(each.issued_before, name) for name, each in found.items() if each and each.scope == "all"]
@@ -131,25 +132,21 @@ def superseded(policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
             return False
         if revocation.issued_before is not None:
             return revocation.issued_before <= latest
-        return _stamp(name) <= _stamp(its_name)  # a session's was made before, so its token was issued before
+        return _stamp(name) <= _stamp(its_name)  # it was created before, so its session's token was issued before
 
     return sorted((name for name, each in found.items() if is_covered(name, each)), key=_stamp)
 
 
 def room(policies: Iterable[Mapping[str, Any]]) -> int:
-    """The characters that are left for a role's inline policies, given those it has."""
-    return INLINE_POLICIES_LIMIT - sum(_size(policy) for policy in policies)
+    """Return the characters that a role has left for inline policies, given those it has."""
+    return INLINE_POLICIES_LIMIT - sum(size(policy) for policy in policies)
 
 
 def room_for_all(role_id: str) -> int:
-    """The characters that are kept free, so that everything can always be revoked at once."""
+    """Return the characters to leave free, so that all tokens can always be revoked."""
     return size(deny(Revocation(issued_before=datetime(2000, 1, 1, tzinfo=timezone.utc)), role_id))
 
 
 def _stamp(name: str) -> str:
-    """When a revocation's policy is needed no more, as its name has it: later ones are greater."""
+    """Return the expiry in a revocation's name, as text that sorts by time."""
     return name.removeprefix(REVOCATION_PREFIX)
-
-
-def _size(policy: Mapping[str, Any]) -> int:
-    return len(json.dumps(policy, separators=(",", ":"), ensure_ascii=True))

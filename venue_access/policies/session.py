@@ -1,28 +1,33 @@
-"""A token scoped to the need: what was asked for, and the session policy that it compiles to.
+"""Scope a token: the flags that limit it, and the session policy that they compile to.
 
-A token may do what both its role and its session policy allow (IAM User Guide, "Session policies"), so each part of
-the policy here is the role's own statement or less, and a flag scopes its own service alone.
+A token may do what both its role and its session policy allow (IAM User Guide, "Session policies"). The session policy
+is made from the statements of the role's own policies, each unchanged or reduced, and a flag limits its own service
+only.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
+from venue_access.inventory.validators import InvalidValue, cidr
 from venue_access.policies.documents import (
-    BUCKET_ACTIONS,
-    DELETE_ACTIONS,
-    KEY_ACTIONS,
-    OBJECT_ACTIONS,
-    REPOSITORY_ACTIONS,
     SESSION_POLICY_LIMIT,
+    VERSION,
     Policy,
     compact,
     ecr_policy,
+    listed,
+    managed_policies,
+    repository_arn,
     s3_policy,
+    shortest,
+    size,
+    statements_of,
 )
 
 if TYPE_CHECKING:
@@ -39,25 +44,29 @@ READS = frozenset(
         "ecr:BatchGetImage",
         "ecr:DescribeImages",
         "ecr:DescribeRepositories",
+        "ecr:GetAuthorizationToken",
         "ecr:GetDownloadUrlForLayer",
         "ecr:ListImages",
         "kms:Decrypt",
     }
 )
-"""The role's actions that change nothing: the Service Authorization Reference's access levels Read and List, and what
-reading an encrypted object takes."""
+"""The role's actions that change nothing: the Service Authorization Reference's access levels Read and List, a
+registry login, and what reading an encrypted object takes."""
+
+_REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*", re.ASCII)
+_KEY_BYTES = 1024  # of an object's key (S3 User Guide, "Naming Amazon S3 objects")
 
 
 @dataclass(frozen=True)
 class TokenScope:
-    """What a token is scoped to; an empty one leaves it as wide as the role.
+    """What a token is limited to; an empty scope leaves it what the role allows.
 
     :raises UsageError: two of these exclude each other.
     """
 
     read_only: bool = False
     s3_prefixes: tuple[str, ...] = ()
-    """Each ends in ``/``, so that ``dev`` does not reach into ``dev2``."""
+    """Each ends in ``/``, so that ``dev`` does not match ``dev2``."""
     ecr_repositories: tuple[str, ...] = ()
     """Whole names, below the venue's prefix."""
     no_s3: bool = False
@@ -73,11 +82,11 @@ class TokenScope:
             "--no-s3": self.no_s3,
             "--no-ecr": self.no_ecr,
         }
-        given = [flag for flag, on in flags.items() if on]
+        given = [flag for flag, is_on in flags.items() if is_on]
         if self.policy is not None and given:
             raise UsageError(
                 f"--policy and {given[0]} exclude each other: a token may do what either of them allows",
-                hint="write into the policy what is meant; only --source-ip goes with it",
+                hint="write the whole scope into the policy; only --source-ip can be combined with it",
             )
         for one, other in (("--no-s3", "--s3-prefix"), ("--no-ecr", "--ecr-repository"), ("--no-s3", "--no-ecr")):
             if flags[one] and flags[other]:
@@ -89,11 +98,11 @@ class TokenScope:
 
     @property
     def needs_buckets(self) -> bool:
-        """Whether the session policy names buckets."""
+        """Return whether the session policy names buckets."""
         return bool(self) and not self.no_s3
 
     def describe(self) -> str:
-        """In a few words, for the operator and the ledger."""
+        """Return the scope in a few words, for the operator and the ledger."""
         parts = [
             "read-only" if self.read_only else "",
             "no S3" if self.no_s3 else "",
@@ -106,9 +115,9 @@ class TokenScope:
         return "; ".join(filter(None, parts))
 
     def check(self, venue: Venue) -> None:
-        """Refuse what the role of a venue lacks, as far as it can be told without AWS.
+        """Refuse what the role of a venue does not have, as far as the inventory tells.
 
-        :raises UsageError: a repository that is not the venue's; a bucket the inventory names leads to more.
+        :raises UsageError: a repository is not the venue's, or as for ``session_policy``.
         """
         for name in self.ecr_repositories:
             prefixes = venue.ecr_repository_prefixes
@@ -122,92 +131,141 @@ class TokenScope:
             self.session_policy(venue, lambda: venue.s3_buckets or ())
 
     def session_policy(self, venue: Venue, buckets: Callable[[], Sequence[str]]) -> str | None:
-        """The session policy as compact JSON; None where there is nothing to scope.
+        """Return the session policy as compact JSON; None for an empty scope.
 
-        :param buckets: the venue's buckets; asked only where the policy names them.
-        :raises UsageError: it names what the role lacks, or AWS would not take it.
+        :param buckets: returns the venue's buckets; called only if the policy names them.
+        :raises UsageError: the policy names what the role does not have, or AWS would not accept it.
         """
         if not self:
             return None
-        named = buckets() if self.needs_buckets else ()
+        names = buckets() if self.needs_buckets else ()
+        document: Policy = {"Version": VERSION}
         if self.policy is not None:
-            role = [*s3_policy(venue, named)["Statement"], *ecr_policy(venue)["Statement"]]
+            role = [each for policy in managed_policies(venue, names).values() for each in policy["Statement"]]
             self.policy.check_against(venue.name, role)
-            given = self.policy.document["Statement"]
-            statements = list(given) if isinstance(given, list) else [given]
+            document = dict(self.policy.document)
+            statements = statements_of(document)
         else:
-            statements = [*self._s3(venue, named), *self._ecr(venue)]
-        if self.source_cidrs:
-            statements.append(_outside(self.source_cidrs))
-        document = {"Version": "2012-10-17", "Statement": statements}
-        if self.policy is not None:
-            document = {**self.policy.document, "Statement": statements}
-        text = compact(document)
-        _check_characters(text)
-        return text
-
-    def _s3(self, venue: Venue, buckets: Sequence[str]) -> list[Policy]:
-        if self.no_s3:
-            return []
-        arns = [f"arn:{venue.partition}:s3:::{bucket}" for bucket in buckets]
-        objects = [f"{arn}/{prefix}*" for arn in arns for prefix in self.s3_prefixes or ("",)]
-        writing = DELETE_ACTIONS if venue.s3_allow_delete else ()
-        if self.s3_prefixes:
-            # Uploads under way can't be listed for a prefix alone: ListBucketMultipartUploads has no s3:prefix
-            # (Service Authorization Reference, Amazon S3), so it would show the keys of all.
-            listing = {"StringLike": {"s3:prefix": _plain([f"{prefix}*" for prefix in self.s3_prefixes])}}
-            within: list[Policy] = [
-                _allow(["s3:GetBucketLocation"], arns),
-                {**_allow(["s3:ListBucket"], arns), "Condition": listing},
+            s3 = [] if self.no_s3 else statements_of(s3_policy(venue, names))
+            ecr = [] if self.no_ecr else statements_of(ecr_policy(venue))
+            statements = [
+                reduced for each in [*s3, *ecr] if each["Effect"] == "Allow" for reduced in self._reduced(venue, each)
             ]
-        else:
-            within = [_allow(BUCKET_ACTIONS, arns)]
-        keys = [_allow(self._kept(KEY_ACTIONS), venue.kms_key_arns)] if venue.kms_key_arns else []
-        return [*within, _allow(self._kept((*OBJECT_ACTIONS, *writing)), objects), *keys]
+        if self.source_cidrs:
+            statements.append(_deny_other_addresses(self.source_cidrs))
+        document["Statement"] = statements
+        _check_accepted(document)
+        return compact(document)
 
-    def _ecr(self, venue: Venue) -> list[Policy]:
-        if self.no_ecr:
-            return []
-        names = self.ecr_repositories or [f"{prefix}*" for prefix in venue.ecr_repository_prefixes]
-        below = f"arn:{venue.partition}:ecr:{venue.region}:{venue.account_id}:repository/"
-        login = _allow(["ecr:GetAuthorizationToken"], ["*"])
-        return [login, _allow(self._kept(REPOSITORY_ACTIONS), [f"{below}{name}" for name in names])]
+    def _reduced(self, venue: Venue, statement: Policy) -> list[Policy]:
+        """Return the statements that are left of one of the role's policies."""
+        sid, resources = statement["Sid"], listed(statement["Resource"])
+        actions = [each for each in listed(statement["Action"]) if not self.read_only or each in READS]
+        if sid == "Buckets" and self.s3_prefixes:
+            # ListBucketMultipartUploads is left out: it has no s3:prefix (Service Authorization Reference, Amazon S3),
+            # so it would show the keys of all uploads.
+            listing = {"StringLike": {"s3:prefix": shortest([f"{prefix}*" for prefix in self.s3_prefixes])}}
+            return [
+                _allow(["s3:GetBucketLocation"], resources),
+                {**_allow(["s3:ListBucket"], resources), "Condition": listing},
+            ]
+        if sid == "Objects" and self.s3_prefixes:
+            resources = [f"{arn.removesuffix('*')}{prefix}*" for arn in resources for prefix in self.s3_prefixes]
+        if sid == "Repositories" and self.ecr_repositories:
+            resources = [repository_arn(venue, name) for name in self.ecr_repositories]
+        return [_allow(actions, resources)] if actions else []
 
-    def _kept(self, actions: Sequence[str]) -> list[str]:
-        return [action for action in actions if not self.read_only or action in READS]
+
+def scope(
+    *,
+    read_only: bool = False,
+    s3_prefix: str | None = None,
+    ecr_repository: str | None = None,
+    no_s3: bool = False,
+    no_ecr: bool = False,
+    source_ip: str | None = None,
+    policy: PolicyFile | None = None,
+) -> TokenScope:
+    """Return the scope that flags ask for; several values of one flag are separated by commas.
+
+    Each value is checked here, since AWS would accept many a mistake and grant nothing, or too much.
+
+    :raises UsageError: a value is invalid, or two flags exclude each other.
+    """
+    return TokenScope(
+        read_only=read_only,
+        s3_prefixes=_values("--s3-prefix", s3_prefix, _prefix),
+        ecr_repositories=_values("--ecr-repository", ecr_repository, _repository),
+        no_s3=no_s3,
+        no_ecr=no_ecr,
+        source_cidrs=_values("--source-ip", source_ip, cidr),
+        policy=policy,
+    )
 
 
-def _outside(cidrs: Sequence[str]) -> Policy:
-    """Deny what comes from elsewhere, unless an AWS service makes the call for the recipient.
+def _values(flag: str, given: str | None, check: Callable[[str], str]) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    try:
+        return tuple(dict.fromkeys(check(each.strip(" ")) for each in given.split(",")))
+    except InvalidValue as error:
+        raise UsageError(f"{flag}: {error}") from error
 
-    It is AWS's own statement for this (IAM User Guide, "Denies access to AWS based on the source IP"). AWS always
-    says whether a service calls; the AWS emulator never does, hence IfExists.
+
+def _prefix(text: str) -> str:
+    if not text:
+        raise InvalidValue("a prefix is empty; leave the flag out for the whole bucket")
+    if text.startswith(("s3://", "arn:")):
+        raise InvalidValue(f"{text!r} must be the part after the bucket's name")
+    if text.startswith("/"):
+        raise InvalidValue(f"{text!r} begins with '/', and keys of objects do not; write {text.lstrip('/')}")
+    if "*" in text or "?" in text or "${" in text:
+        raise InvalidValue(f"{text!r} has a wildcard or a variable; a prefix is matched literally")
+    if not text.isprintable():
+        raise InvalidValue(f"{text!r} contains a control character")
+    beyond = [char for char in text if char > "\u00ff"]
+    if beyond:
+        raise InvalidValue(f"{text!r} has {beyond[0]!r}, and a session policy takes characters up to U+00FF only")
+    if len(text.encode()) > _KEY_BYTES:
+        raise InvalidValue(f"a prefix of {len(text.encode())} bytes: keys of objects have {_KEY_BYTES} at most")
+    return f"{text.rstrip('/')}/"
+
+
+def _repository(text: str) -> str:
+    if not _REPOSITORY.fullmatch(text) or len(text) > 256:
+        raise InvalidValue(
+            f"{text!r} is not a repository name: lower-case letters, digits and single '.', '_', '-', '/'"
+        )
+    return text
+
+
+def _deny_other_addresses(cidrs: Sequence[str]) -> Policy:
+    """Return the statement that denies calls from other addresses, unless an AWS service calls for the recipient.
+
+    It is AWS's own statement for this (IAM User Guide, "Denies access to AWS based on the source IP"). AWS always sets
+    ``aws:ViaAWSService``; the AWS emulator never does, hence ``IfExists``.
     """
     return {
         "Effect": "Deny",
         "Action": "*",
         "Resource": "*",
         "Condition": {
-            "NotIpAddress": {"aws:SourceIp": _plain(cidrs)},
+            "NotIpAddress": {"aws:SourceIp": shortest(cidrs)},
             "BoolIfExists": {"aws:ViaAWSService": "false"},
         },
     }
 
 
-def _check_characters(text: str) -> None:
-    beyond = [char for char in text if not ("\u0020" <= char <= "\u00ff" or char in "\t\n\r")]
+def _check_accepted(document: Policy) -> None:
+    beyond = [char for char in compact(document) if not ("\u0020" <= char <= "\u00ff" or char in "\t\n\r")]
     if beyond:
         raise UsageError(f"the session policy has {beyond[0]!r}; AWS takes characters up to U+00FF only")
-    if len(text) > SESSION_POLICY_LIMIT:
+    if size(document) > SESSION_POLICY_LIMIT:
         raise UsageError(
-            f"the session policy has {len(text)} characters, and AWS takes {SESSION_POLICY_LIMIT}",
+            f"the session policy has {size(document)} characters, and AWS takes {SESSION_POLICY_LIMIT}",
             hint="name fewer prefixes, repositories or address ranges, or issue several tokens",
         )
 
 
 def _allow(actions: Sequence[str], resources: Sequence[str]) -> Policy:
-    return {"Effect": "Allow", "Action": _plain(actions), "Resource": _plain(resources)}
-
-
-def _plain(values: Sequence[str]) -> str | list[str]:
-    return values[0] if len(values) == 1 else list(values)
+    return {"Effect": "Allow", "Action": shortest(actions), "Resource": shortest(resources)}

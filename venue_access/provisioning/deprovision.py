@@ -91,7 +91,7 @@ def _ids(live: VenueSnapshot | None, rendered: OrphanedVenue | None) -> list[Ext
     """Every external ID that could stand in what Terraform says."""
     found = [] if live is None else list(live.every_id)
     if rendered is not None:
-        found += filter(None, [rendered.external_ids.current, rendered.external_ids.incoming])
+        found += filter(None, [rendered.external_ids.current, rendered.external_ids.pending])
     return found
 
 

@@ -7,7 +7,6 @@ is thrown away.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,7 @@ from venue_access.aws.parameters import find_buckets
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.compare import meaning, without_external_ids
-from venue_access.policies.documents import ExternalIds
+from venue_access.policies.documents import ExternalIds, parse_policy
 from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.reporter import Reporter
@@ -90,7 +89,7 @@ class IdChange:
         known = self._root.addresses()
         imports = [each for each in existing(self._aws, self._venue, live, known) if each.address in targets]
         self._root.write_for(buckets=self._buckets, external_ids=external_ids, imports=imports, known=known)
-        return self._root.terraform([*live.every_id, ids.current, *filter(None, [ids.incoming])])
+        return self._root.terraform([*live.every_id, ids.current, *filter(None, [ids.pending])])
 
     @cached_property
     def _buckets(self) -> Mapping[str, Sequence[str]]:
@@ -135,5 +134,5 @@ def same_but_external_ids(one: str, other: str) -> bool:
 
     During a rotation one statement is there twice, with an ID and a Sid each, and counts once.
     """
-    first, second = (meaning(without_external_ids(json.loads(each)), sids=False) for each in (one, other))
+    first, second = (meaning(without_external_ids(parse_policy(each)), sids=False) for each in (one, other))
     return first == second

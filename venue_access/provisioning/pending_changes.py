@@ -10,12 +10,11 @@ from venue_access.aws.parameters import secure_string_steps
 from venue_access.aws.types import SECURE_STRING
 from venue_access.inventory.model import Venue
 from venue_access.policies import documents as policies
-from venue_access.policies.compare import meaning, without_external_ids
-from venue_access.policies.documents import ExternalIds, Policy
+from venue_access.policies.compare import external_ids_in, meaning, without_external_ids
+from venue_access.policies.documents import PENDING, ExternalIds, Policy, parse_policy
 from venue_access.provisioning.grace import GRACE_TAG
 from venue_access.provisioning.state_migration import moving
 from venue_access.provisioning.tags import tags
-from venue_access.provisioning.venue_snapshot import INCOMING, external_ids_in
 from venue_access.sensitive import REDACTED, ExternalId
 
 
@@ -32,7 +31,7 @@ def left_alone(
     :param departed: the venues of the state that left the stack, and the stack that the inventory now has them in.
     """
     for venue in venues:
-        if ids[venue.name].incoming is not None:
+        if ids[venue.name].pending is not None:
             yield f"{venue.name}: a rotation of its external ID is under way; it is left where it is"
         if parameter_types.get(venue.name, SECURE_STRING) != SECURE_STRING and venue.external_id_kms_key is not None:
             yield f"{venue.name}: external_id_kms_key is not applied; {secure_string_steps(venue)}"
@@ -84,7 +83,7 @@ def _policies(venue: Venue, applied: Mapping[str, Mapping[str, Any]]) -> Iterato
     """Each policy: what it is called, its text as it was applied, and as it would be."""
     trust = applied["aws_iam_role.this"].get("assume_role_policy")
     hidden = ExternalId(REDACTED)
-    rotating = trust is not None and INCOMING in external_ids_in(json.loads(trust))
+    rotating = trust is not None and PENDING in external_ids_in(parse_policy(trust))
     yield "trust policy", trust, policies.trust_policy(venue, ExternalIds(hidden, hidden if rotating else None))
     if venue.s3_buckets is not None:
         yield (
@@ -98,7 +97,7 @@ def _policies(venue: Venue, applied: Mapping[str, Mapping[str, Any]]) -> Iterato
 def _same(applied: str | None, policy: Policy) -> bool:
     if applied is None:
         return False
-    return meaning(without_external_ids(json.loads(applied))) == meaning(without_external_ids(policy))
+    return meaning(without_external_ids(parse_policy(applied))) == meaning(without_external_ids(policy))
 
 
 def _applied(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,41 +1,47 @@
-"""From a stack to the files of its Terraform root: pure, and the one module that knows Jinja2.
+"""Render the root module of a stack: from venues and their documents to Terraform's files; pure.
 
-Templates hold structure. Every value of the inventory arrives as data in ``*.auto.tfvars.json``, save the few that
-Terraform takes only as literals, in backends and import blocks; those pass through ``hcl_literal``.
+``terraform/`` is copied as it is. What differs from stack to stack is data in ``*.auto.tfvars.json``, save what
+Terraform takes only as a literal, in the backend and in import blocks: those two files are templates.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from venue_access.aws.types import SECURE_STRING
 from venue_access.config import assets
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
-from venue_access.policies import documents as policies
-from venue_access.policies.documents import ExternalIds
+from venue_access.policies.documents import (
+    MANAGED_POLICY_LIMIT,
+    SERVICES,
+    ExternalIds,
+    Policy,
+    compact,
+    managed_policies,
+    size,
+    trust_policy,
+)
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.tags import tags
 from venue_access.sensitive import ExternalId
+from venue_access.templates import hcl_literal, render_template
 
 DATA_FILE = "stack.auto.tfvars.json"
 EXTERNAL_IDS_FILE = "external_ids.auto.tfvars.json"
 IMPORTS_FILE = "imports.tf"
-MODULE = "modules/venue_access"
 LOCK_FILE = ".terraform.lock.hcl"
 
-_ROOM_FOR_INCOMING = 64
-"""The length of an incoming external ID that a trust policy must have room for, or it could never be rotated."""
+ROLE_DESCRIPTION = "Short-term access to a venue's data bucket and containers, for people without an account"
+FORCE_DETACH_POLICIES = True
+"""Others may attach policies to the role. Without this AWS would refuse to delete it, and it could still be assumed."""
 
-_TRUST_REMEDY = "trusted_principals; or, where the account's quota for it was raised, set trust_policy_limit"
+_PENDING_LENGTH = 64
+"""Characters that a trust policy must have left for a pending external ID, or it could never be rotated."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +54,20 @@ class Import:
 
 @dataclass(frozen=True)
 class OrphanedVenue:
-    """A venue that left the inventory, as it was last rendered."""
+    """A venue as it was last rendered, of which this run renders nothing new."""
 
     data: Mapping[str, Any]
     """As ``venue_data`` made it."""
     external_ids: ExternalIds
+    trust_policy: str | None = field(default=None, repr=False)
+    """As JSON, with the external IDs in the clear; None where an earlier release rendered it."""
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """The files of a stack's root by their names in it, ``/`` between folders.
+    """The files of a root module by their names in it, ``/`` between folders.
 
-    They are the whole root: a ``*.tf`` or ``*.tfvars.json`` of an earlier rendering that is not among them must go.
+    They are the whole root module: a ``*.tf`` or ``*.tfvars.json`` that is not among them must be removed.
     ``external_ids.auto.tfvars.json`` holds the external IDs in the clear.
     """
 
@@ -72,189 +80,127 @@ def render(
     buckets: Mapping[str, Sequence[str]],
     external_ids: Mapping[str, ExternalIds],
     imports: Sequence[Import] = (),
-    departed: Mapping[str, OrphanedVenue] = MappingProxyType({}),
+    orphaned: Mapping[str, OrphanedVenue] = MappingProxyType({}),
     parameter_types: Mapping[str, str] = MappingProxyType({}),
+    custom_endpoint: bool = False,
 ) -> Rendering:
-    """Render the Terraform root of a stack.
+    """Return the root module of a stack.
 
     :param buckets: the data buckets of each venue, by its inventory name.
     :param external_ids: likewise its external IDs.
-    :param imports: what is imported; take them from ``managed_resources``.
-    :param departed: the venues that the state has and the inventory has no more, which a root that left them out would
-        destroy.
+    :param imports: the objects to import; take them from ``managed_resources``.
+    :param orphaned: the venues to render as they were last rendered. Terraform destroys what its configuration leaves
+        out, so they must be in it.
     :param parameter_types: the type of each venue's parameter where it exists; a new one is a ``SecureString``.
-    :raises RenderError: a value is missing, or a policy would be longer than AWS takes.
+    :param custom_endpoint: whether the stack's AWS answers at another URL than AWS's own.
+    :raises RenderError: a value is missing, or a policy would be longer than AWS accepts.
     """
-    for venue in stack.venues:
-        _check(venue, buckets.get(venue.name, ()), external_ids.get(venue.name))
-    _check_imports(stack, imports)
-    ids = {
-        **{name: each.external_ids for name, each in departed.items()},
-        **{venue.name: external_ids[venue.name] for venue in stack.venues},
-    }
-    data = {
-        "partition": stack.partition,
-        "account_id": stack.account_id,
-        "region": stack.region,
-        "venues": {
-            **{name: _completed(each.data, stack.venues[0]) for name, each in departed.items()},
-            **{
-                venue.name: venue_data(venue, buckets[venue.name], parameter_types.get(venue.name, SECURE_STRING))
-                for venue in stack.venues
-            },
-        },
-    }
-    confidential = {
-        "external_ids": {
-            name: {"current": own.current.reveal(), "incoming": own.incoming.reveal() if own.incoming else None}
-            for name, own in ids.items()
-        }
-    }
+    venues = [venue for venue in stack.venues if venue.name not in orphaned]
+    known = {resource.address for venue in venues for resource in managed_resources(venue)}
+    for imported in imports:
+        if imported.address not in known:  # an address is written into HCL as it is
+            raise RenderError(f"stack {stack.name}: nothing is managed at {imported.address}")
+    data: dict[str, Mapping[str, Any]] = {}
+    current, trust = {}, {}
+    for venue in venues:
+        if not buckets.get(venue.name):
+            raise RenderError(f"{venue.name}: s3_buckets: no data bucket is known")
+        ids = _checked_ids(venue, external_ids.get(venue.name))
+        policies = managed_policies(venue, buckets[venue.name])
+        _check_sizes(venue, policies, ids)
+        data[venue.name] = venue_data(venue, policies, parameter_types.get(venue.name, SECURE_STRING))
+        current[venue.name] = ids.current.reveal()
+        trust[venue.name] = compact(trust_policy(venue, ids))
+    for name, last in orphaned.items():
+        like = stack.venues[0]
+        attributes = venue_data(like, managed_policies(like, ()))
+        # The attributes of today's module, whichever version of the kit rendered the venue.
+        data[name] = {key: last.data.get(key, value) for key, value in attributes.items()}
+        current[name] = last.external_ids.current.reveal()
+        trust[name] = last.trust_policy or compact(trust_policy(like, last.external_ids))
     files = {
-        **_templates(stack, imports),
-        DATA_FILE: _json(data),
-        EXTERNAL_IDS_FILE: _json(confidential),
-        **_module(),
+        "versions.tf": render_template("stack/versions.tf.j2", stack=stack, custom_endpoint=custom_endpoint),
+        DATA_FILE: _json({"account_id": stack.account_id, "region": stack.region, "venues": data}),
+        EXTERNAL_IDS_FILE: _json({"external_ids": current, "trust_policies": trust}),
+        **_plain_files(),
     }
+    if imports:
+        files[IMPORTS_FILE] = render_template("stack/imports.tf.j2", imports=imports)
     return Rendering(files)
 
 
-def venue_data(venue: Venue, buckets: Sequence[str], parameter_type: str = SECURE_STRING) -> dict[str, Any]:
-    """One venue as the root's variable ``venues`` takes it.
+def venue_data(venue: Venue, policies: Mapping[str, Policy], parameter_type: str = SECURE_STRING) -> dict[str, Any]:
+    """Return one venue as the root module's variable ``venues`` takes it.
 
-    :raises RenderError: its permissions boundary was not read from the parameter that has it: a role without one
-        would be the result.
+    :param policies: the managed policies, as ``managed_policies`` returns them.
+    :raises RenderError: the permissions boundary was not read from the parameter that has it: the role would get none.
     """
     if venue.boundary_parameter is not None:
         raise RenderError(f"{venue.name}: the permissions boundary in {venue.boundary_parameter} was not read")
     return {
         "role_name": venue.role_name,
         "role_path": venue.role_path,
+        "role_description": ROLE_DESCRIPTION,
         "max_session_duration": venue.max_session_duration,
         "permissions_boundary": venue.permissions_boundary_arn,
-        "principal_arn_patterns": policies.principal_arn_patterns(venue),
-        "trusted_accounts": policies.trusted_accounts(venue),
-        "require_mfa": venue.require_mfa,
-        "principal_org_id": venue.principal_org_id,
-        "source_cidrs": venue.source_cidrs,
-        "allow_source_identity": venue.source_identity,
-        "allow_session_tags": bool(venue.session_tags),
-        "s3_buckets": tuple(buckets),
-        "s3_allow_delete": venue.s3_allow_delete,
-        "kms_key_arns": venue.kms_key_arns,
-        "ecr_repository_prefixes": venue.ecr_repository_prefixes,
+        "force_detach_policies": FORCE_DETACH_POLICIES,
+        "policies": {
+            service: {"name": venue.policy_name(service), "document": compact(policy)}
+            for service, policy in policies.items()
+        },
         "external_id_parameter": venue.external_id_parameter,
+        "external_id_parameter_description": f"External ID that the trust policy of {venue.role_name} demands",
         "external_id_parameter_type": parameter_type,
-        "external_id_kms_key": venue.external_id_kms_key,
+        "external_id_kms_key": venue.external_id_kms_key if parameter_type == SECURE_STRING else None,
         "tags": tags(venue),
     }
 
 
-def _completed(data: Mapping[str, Any], like: Venue) -> dict[str, Any]:
-    """Return a venue's data as another version of the kit rendered it, with just the attributes of today's module."""
-    return {key: data.get(key, value) for key, value in venue_data(like, ()).items()}
-
-
 def managed_resources(venue: Venue) -> tuple[Import, ...]:
-    """Every object that Terraform manages for a venue, with the ID it would be imported by."""
+    """Return every object that Terraform manages for a venue, with the ID by which it is imported."""
     module = f"module.venue[{hcl_literal(venue.name)}]"
+    role, arns = venue.role_name, {service: venue.policy_arn(service) for service in SERVICES}
     return (
-        Import(f"{module}.aws_iam_role.this", venue.role_name),
-        *(Import(f'{module}.aws_iam_policy.this["{key}"]', venue.policy_arn(key)) for key in ("s3", "ecr")),
-        *(
-            Import(
-                f'{module}.aws_iam_role_policy_attachment.this["{key}"]', f"{venue.role_name}/{venue.policy_arn(key)}"
-            )
-            for key in ("s3", "ecr")
-        ),
+        Import(f"{module}.aws_iam_role.this", role),
+        *(Import(f'{module}.aws_iam_policy.this["{key}"]', arn) for key, arn in arns.items()),
+        *(Import(f'{module}.aws_iam_role_policy_attachment.this["{key}"]', f"{role}/{arns[key]}") for key in arns),
         Import(f"{module}.aws_ssm_parameter.external_id", venue.external_id_parameter),
     )
 
 
-def hcl_literal(text: str) -> str:
-    """``text`` as an HCL string in which nothing is interpolated (HCL Native Syntax, "Template Expressions")."""
-    return '"' + re.sub(r'[\\"\x00-\x1f\x7f]|[$%](?=\{)', lambda found: f"\\u{ord(found[0]):04x}", text) + '"'
-
-
-def _check(venue: Venue, buckets: Sequence[str], ids: ExternalIds | None) -> None:
-    if not buckets:
-        raise RenderError(f"{venue.name}: s3_buckets: no data bucket is known")
+def _checked_ids(venue: Venue, ids: ExternalIds | None) -> ExternalIds:
     if ids is None:
         raise RenderError(f"{venue.name}: no external ID is known")
-    for key, external_id in (("current", ids.current), ("incoming", ids.incoming)):
+    for key, external_id in (("current", ids.current), ("pending", ids.pending)):
         if external_id is not None and not external_id.fits:
             raise RenderError(
-                f"{venue.name}: the {key} external ID is not one that AWS takes",
+                f"{venue.name}: the {key} external ID is not one that AWS accepts",
                 hint="an external ID is 2 to 1224 ASCII letters, digits or _+=,.@:/-",
             )
-    rotating = ExternalIds(ids.current, ids.incoming or ExternalId("-" * _ROOM_FOR_INCOMING))
+    return ids
+
+
+def _check_sizes(venue: Venue, policies: Mapping[str, Policy], ids: ExternalIds) -> None:
+    """Refuse policies that AWS would refuse, a trust policy also if it leaves no space for a pending external ID."""
+    rotating = ExternalIds(ids.current, ids.pending or ExternalId("-" * _PENDING_LENGTH))
+    trust_remedy = "trusted_principals; or, where the account's quota for it was raised, set trust_policy_limit"
     for name, policy, limit, remedy in (
-        ("trust policy", policies.trust_policy(venue, rotating), venue.trust_policy_limit, _TRUST_REMEDY),
-        ("S3 policy", policies.s3_policy(venue, buckets), policies.MANAGED_POLICY_LIMIT, "s3_buckets or kms_key_arns"),
-        ("ECR policy", policies.ecr_policy(venue), policies.MANAGED_POLICY_LIMIT, "ecr_repository_prefixes"),
+        ("trust policy", trust_policy(venue, rotating), venue.trust_policy_limit, trust_remedy),
+        ("S3 policy", policies["s3"], MANAGED_POLICY_LIMIT, "s3_buckets or kms_key_arns"),
+        ("ECR policy", policies["ecr"], MANAGED_POLICY_LIMIT, "ecr_repository_prefixes"),
     ):
-        if (size := policies.size(policy)) > limit:
+        if size(policy) > limit:
             raise RenderError(
-                f"{venue.name}: the {name} would be {size:,} characters long; AWS takes {limit:,}",
+                f"{venue.name}: the {name} would be {size(policy):,} characters long; AWS takes {limit:,}",
                 hint=f"shorten {remedy}",
             )
 
 
-def _check_imports(stack: Stack, imports: Sequence[Import]) -> None:
-    # An address is written into HCL as it is, so only those that this module makes are taken.
-    known = {resource.address for venue in stack.venues for resource in managed_resources(venue)}
-    for imported in imports:
-        if imported.address not in known:
-            raise RenderError(f"stack {stack.name}: nothing is managed at {imported.address}")
-
-
-def with_mfa_only(policy: Mapping[str, Any], *, partition: str, account_id: str) -> dict[str, Any]:
-    """An IAM policy whose permissions a user has only with MFA: ``templates/policies/require-mfa.json.j2``.
-
-    Without MFA nothing is left but to find one's own device, and GetSessionToken, which needs no permission.
-    """
-    template = _environment(assets("templates") / "policies").get_template("require-mfa.json.j2")
-    try:
-        text = template.render(statements=policy["Statement"], partition=partition, account_id=account_id)
-        document: dict[str, Any] = json.loads(text)
-    except (TemplateError, ValueError) as error:
-        raise RenderError(f"template policies/require-mfa.json.j2: {error}") from error
-    return document
-
-
-def _environment(folder: Path) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # neither HCL nor JSON is HTML
-    )
-    environment.filters["hcl"] = hcl_literal
-    environment.filters["json"] = json.dumps
-    return environment
-
-
-def _templates(stack: Stack, imports: Sequence[Import]) -> dict[str, str]:
-    folder = assets("templates") / "stack"
-    environment = _environment(folder)
-    files: dict[str, str] = {}
-    for path in sorted(folder.glob("*.j2")):
-        if path.stem == IMPORTS_FILE and not imports:
-            continue
-        try:
-            files[path.stem] = environment.get_template(path.name).render(stack=stack, imports=imports)
-        except (TemplateError, TypeError) as error:
-            raise RenderError(f"stack {stack.name}: template stack/{path.name}: {error}") from error
-    return files
-
-
-def _module() -> dict[str, str]:
-    terraform = assets("terraform")
-    sources = sorted((terraform / MODULE).glob("*.tf"))
-    files = {f"{MODULE}/{path.name}": path.read_text(encoding="utf-8") for path in sources}
-    return {**files, LOCK_FILE: (terraform / LOCK_FILE).read_text(encoding="utf-8")}
+def _plain_files() -> dict[str, str]:
+    """Return the files of ``terraform/`` that every root module has: its own, the module's, the lock file."""
+    folder = assets("terraform")
+    paths = [*sorted(folder.rglob("*.tf")), folder / LOCK_FILE]
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
 def _json(document: Mapping[str, Any]) -> str:

@@ -16,7 +16,9 @@ from venue_access.aws.client import AwsClient
 from venue_access.config import Settings
 from venue_access.errors import UsageError
 from venue_access.files import locked, private_directory, write_private_if_changed
-from venue_access.policies.documents import ExternalIds
+from venue_access.inventory.model import Venue
+from venue_access.policies.compare import external_ids_in
+from venue_access.policies.documents import PENDING, ExternalIds, managed_policies, parse_policy
 from venue_access.provisioning.cli_config import (
     cli_config_environment,
     installs_from_the_registry,
@@ -173,25 +175,23 @@ class RootModule:
         :returns: the names of those who left it.
         """
         last = last_rendering(self.folder)
-        here = {venue.name: venue for venue in self.stack.venues}
+        here = {venue.name for venue in self.stack.venues}
         names = last.keys() if known is None else filter(None, (venue_of(address)[0] for address in known))
-        left = frozenset(names) - here.keys()
+        left = frozenset(names) - here
         stack = with_known_boundaries(self.stack, self.boundaries, last)
-        first = stack.venues[0]
-        stand_in = OrphanedVenue(venue_data(first, first.s3_buckets or _UNKNOWN), ExternalIds(new_external_id()))
-        unsaid = {
-            name: last.get(name) or OrphanedVenue({"s3_buckets": venue.s3_buckets or _UNKNOWN}, stand_in.external_ids)
-            for name, venue in here.items()
-            if name not in external_ids
-        }
+        others = {name: last.get(name) or _stand_in(stack.venues[0]) for name in left}
+        for venue in stack.venues:
+            if venue.name not in external_ids:
+                others[venue.name] = last.get(venue.name) or _stand_in(venue)
         self.write(
             render(
                 stack,
-                buckets={**{name: each.data["s3_buckets"] for name, each in unsaid.items()}, **buckets},
-                external_ids={**{name: each.external_ids for name, each in unsaid.items()}, **external_ids},
+                buckets=buckets,
+                external_ids=external_ids,
                 imports=imports,
-                departed={name: last.get(name, stand_in) for name in left},
+                orphaned=others,
                 parameter_types=parameter_types,
+                custom_endpoint=self._aws.endpoint is not None,
             )
         )
         return left
@@ -242,18 +242,31 @@ class RootModule:
 
 
 def last_rendering(folder: Path) -> dict[str, OrphanedVenue]:
-    """The venues of a root as they were last rendered, by name; none where it is incomplete."""
+    """Return the venues of a root module as they were last rendered, by name; none where it is incomplete."""
     try:
         data = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))["venues"]
-        confidential = json.loads((folder / EXTERNAL_IDS_FILE).read_text(encoding="utf-8"))["external_ids"]
-        return {name: OrphanedVenue(data[name], _ids(own)) for name, own in confidential.items()}
+        confidential = json.loads((folder / EXTERNAL_IDS_FILE).read_text(encoding="utf-8"))
+        documents = confidential.get("trust_policies", {})
+        return {
+            name: OrphanedVenue(data[name], _ids(own, documents.get(name)), documents.get(name))
+            for name, own in confidential["external_ids"].items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _ids(own: Mapping[str, str | None]) -> ExternalIds:
-    current, incoming = own["current"], own["incoming"]
-    return ExternalIds(ExternalId(current or ""), ExternalId(incoming) if incoming else None)
+def _ids(rendered: str | Mapping[str, str | None], trust_policy: str | None) -> ExternalIds:
+    if isinstance(rendered, str):
+        pending = external_ids_in(parse_policy(trust_policy or "{}")).get(PENDING, ())
+        return ExternalIds(ExternalId(rendered), *pending)
+    incoming = rendered["incoming"]  # an earlier release's, which wrote no trust policy
+    return ExternalIds(ExternalId(rendered["current"] or ""), ExternalId(incoming) if incoming else None)
+
+
+def _stand_in(like: Venue) -> OrphanedVenue:
+    """Return a rendering of a venue of which nothing is known: a plan's targets keep it from being applied."""
+    policies = managed_policies(like, like.s3_buckets or _UNKNOWN)
+    return OrphanedVenue(venue_data(like, policies), ExternalIds(new_external_id()))
 
 
 def remove_others(folder: Path, names: Container[str]) -> None:

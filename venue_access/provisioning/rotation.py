@@ -188,15 +188,15 @@ class _Run:
             self._repair(live)
         elif stands.stage is Stage.PARAMETER_LOST:
             self._restore(live, ids)
-        elif ids.incoming is None:
+        elif ids.pending is None:
             self._announce(live, ids)
         elif stands.stage is Stage.ANNOUNCED:
-            self._publish(live, ids, ids.incoming)
+            self._publish(live, ids, ids.pending)
         else:
-            self._retire(live, ids.incoming)
+            self._retire(live, ids.pending)
 
     def _announce(self, live: VenueSnapshot, ids: ExternalIds) -> None:
-        both = replace(ids, incoming=new_external_id())
+        both = replace(ids, pending=new_external_id())
         if self._change.apply(live, both):
             clear_grace(self._sessions.aws, self._venue, live)  # of an earlier rotation that was killed at its end
             self._did("announced a new external ID: the role accepts both", both)

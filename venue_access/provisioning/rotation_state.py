@@ -1,9 +1,9 @@
 """Where a venue's external ID stands: decided from what AWS holds, with nothing remembered.
 
-Current and Incoming are the trust policy's, P is the parameter's. At every moment that can be seen, the trust policy
+Current and Pending are the trust policy's, P is the parameter's. At every moment that can be seen, the trust policy
 accepts what P holds.
 
-    Current  Incoming  P        stage
+    Current  Pending   P        stage
     S        -         S        STABLE
     S        N         S        ANNOUNCED     the trust policy accepts N too
     S        N         N        PUBLISHED     issue-token uses N
@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
-from venue_access.policies.documents import ExternalIds
-from venue_access.provisioning.venue_snapshot import CURRENT, INCOMING, VenueSnapshot, trusts_only_deleted
+from venue_access.policies.compare import trusts_only_deleted
+from venue_access.policies.documents import CURRENT, PENDING, ExternalIds
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
 from venue_access.sensitive import ExternalId
 
 
@@ -61,19 +62,19 @@ def standing(live: VenueSnapshot) -> Standing:
         return _broken("the trust policy trusts somebody who was deleted (an ID such as AROA... is what is left)")
     if any(not ids for ids in accepted.values()):
         return _broken("the trust policy lets the role be assumed without an external ID")
-    if set(accepted) - {CURRENT, INCOMING} or any(len(ids) != 1 for ids in accepted.values()):
+    if set(accepted) - {CURRENT, PENDING} or any(len(ids) != 1 for ids in accepted.values()):
         return _broken("the trust policy was not written by this kit, or was edited by hand")
     if CURRENT not in accepted:
         return _broken("the trust policy has no statement Current")
     current = accepted[CURRENT][0]
-    incoming = accepted[INCOMING][0] if INCOMING in accepted else None
-    ids = ExternalIds(current, incoming)
+    pending = accepted[PENDING][0] if PENDING in accepted else None
+    ids = ExternalIds(current, pending)
     if published is None:
         return Standing(Stage.PARAMETER_LOST, ids)
-    if published == incoming:
+    if published == pending:
         return Standing(Stage.PUBLISHED, ids)
     if published == current:
-        return Standing(Stage.STABLE if incoming is None else Stage.ANNOUNCED, ids)
+        return Standing(Stage.STABLE if pending is None else Stage.ANNOUNCED, ids)
     return _broken("the trust policy does not accept what the parameter holds")
 
 

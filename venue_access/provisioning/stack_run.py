@@ -295,4 +295,4 @@ def _every_id(live: Mapping[str, VenueSnapshot], ids: Mapping[str, ExternalIds])
     """Every external ID that could stand in what Terraform says."""
     hide = [each for venue in live.values() for each in venue.every_id]
     hide += [own.current for own in ids.values()]
-    return hide + [own.incoming for own in ids.values() if own.incoming is not None]
+    return hide + [own.pending for own in ids.values() if own.pending is not None]

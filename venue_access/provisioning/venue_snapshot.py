@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any
 
 from venue_access.aws.client import AwsClient, LiveRole, Parameter
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
+from venue_access.policies.compare import external_ids_in
 from venue_access.provisioning.render import Import, managed_resources
 from venue_access.sensitive import ExternalId
-
-_DELETED = re.compile(r"A(RO|ID)A[A-Z0-9]+")  # a role's or a user's unique ID (IAM User Guide, "IAM identifiers")
-CURRENT, INCOMING = "Current", "Incoming"
-"""The Sids by which the trust policy tells the external ID in use from the one coming in."""
 
 
 @dataclass(frozen=True)
@@ -50,48 +44,6 @@ class VenueSnapshot:
 def read_snapshot(aws: AwsClient, venue: Venue) -> VenueSnapshot:
     """Read a venue's role and parameter: two calls."""
     return VenueSnapshot(aws.role(venue.role_name), aws.parameter(venue.external_id_parameter))
-
-
-def external_ids_in(trust_policy: Mapping[str, Any]) -> dict[str, tuple[ExternalId, ...]]:
-    """The external IDs by which a trust policy lets the role be assumed, by the Sid of their statement.
-
-    Only a guard that an absent ID fails counts: a plain ``StringEquals``, or ``StringLike`` without a wildcard. A
-    statement without one appears with no ID.
-    """
-    found: dict[str, tuple[ExternalId, ...]] = {}
-    for statement in _statements(trust_policy):
-        if statement.get("Effect") != "Allow" or not _lets_assume(statement):
-            continue
-        ids = tuple(
-            ExternalId(text)
-            for operator, keys in statement.get("Condition", {}).items()
-            if operator in ("StringEquals", "StringLike")
-            for key, value in keys.items()
-            if key.lower() == "sts:externalid"  # condition keys ignore case (IAM User Guide)
-            for text in _listed(value)
-            if operator == "StringEquals" or not {"*", "?"} & set(text)
-        )
-        sid = statement.get("Sid", "")
-        found[sid] = (*found.get(sid, ()), *ids)
-    return found
-
-
-def trusts_only_deleted(trust_policy: Mapping[str, Any]) -> bool:
-    """Whether a way in is left to nobody, as each principal of its statement was deleted.
-
-    IAM then shows the unique ID in place of the ARN, and who is made anew under the same name has another (IAM User
-    Guide, "AWS JSON policy elements: Principal").
-    """
-    return any(
-        isinstance(principal, dict)
-        and list(principal) == ["AWS"]
-        and all(_DELETED.fullmatch(each) for each in _listed(principal["AWS"]))
-        for principal in (
-            statement.get("Principal")
-            for statement in _statements(trust_policy)
-            if statement.get("Effect") == "Allow" and _lets_assume(statement)
-        )
-    )
 
 
 def importable(aws: AwsClient, venue: Venue, live: VenueSnapshot, known: frozenset[str]) -> list[Import]:
@@ -155,23 +107,3 @@ def existing(aws: AwsClient, venue: Venue, live: VenueSnapshot, known: frozenset
         if exists:
             found.append(resource)
     return found
-
-
-def _statements(policy: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    statements = policy.get("Statement", [])
-    yield from [statements] if isinstance(statements, dict) else statements
-
-
-def _lets_assume(statement: Mapping[str, Any]) -> bool:
-    # Actions take wildcards and ignore case (IAM User Guide, "IAM JSON policy elements: Action").
-    named = any(
-        fnmatchcase("sts:assumerole", action.lower())
-        for action in _listed(statement.get("NotAction", statement.get("Action")))
-    )
-    return named != ("NotAction" in statement)
-
-
-def _listed(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else list(value)

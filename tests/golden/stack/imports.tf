@@ -1,4 +1,4 @@
-# What exists already and is imported rather than made.
+# Objects that exist already: imported rather than created.
 
 import {
   to = module.venue["unity-dev"].aws_iam_role.this

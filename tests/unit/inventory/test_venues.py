@@ -133,10 +133,16 @@ def test_registry_is_in_the_domain_of_its_partition(partition: str, suffix: str)
     assert venue.registry == f"111122223333.dkr.ecr.{region}.{suffix}"
 
 
-def test_a_venue_of_the_emulator_trusts_its_operator_unless_told_otherwise() -> None:
-    emulator = venue_with(emulator=True, trusted_principals=NOT_GIVEN)
-    assert emulator.trusted_principals == ("arn:aws:iam::111122223333:role/venue-access-operator",)
-    assert venue_with(emulator=True).trusted_principals == (ROLE,)
+def test_emulator_venue_trusts_the_emulators_operator_by_default() -> None:
+    """The emulator compares a role's sessions by their own ARN, in which the role has no path."""
+    sessions = "arn:aws:sts::111122223333:assumed-role"
+    role, user = "arn:aws:iam::111122223333:role/venue-access-operator", "arn:aws:iam::111122223333:user/anna"
+    default = venue_with(emulator=True, trusted_principals=NOT_GIVEN)
+    assert default.trusted_principals == (role, f"{sessions}/venue-access-operator/*")
+    with_path = "arn:aws:iam::111122223333:role/portal/admin"
+    given = venue_with(emulator=True, trusted_principals=[with_path, user])
+    assert given.trusted_principals == (with_path, f"{sessions}/admin/*", user)
+    assert venue_with(trusted_principals=[with_path, user]).trusted_principals == (with_path, user)
 
 
 def test_null_is_the_same_as_not_given() -> None:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from venue_access.aws.identity import LONGEST_USER, role_session_name
 from venue_access.policies import revocation as denies
-from venue_access.policies.documents import REVOCATION_PREFIX, size
+from venue_access.policies.documents import size
 from venue_access.policies.revocation import (
+    REVOCATION_PREFIX,
     Revocation,
     deny,
     expiry,

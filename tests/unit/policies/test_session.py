@@ -14,8 +14,7 @@ from tests.stacks import a_full_venue, a_venue
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.documents import SESSION_POLICY_LIMIT, ecr_policy, s3_policy
-from venue_access.policies.session import READS, TokenScope
-from venue_access.policies.session_flags import scope
+from venue_access.policies.session import READS, TokenScope, scope
 
 BUCKET = "unity-dev-data"
 VENUE = a_venue(s3_buckets=(BUCKET,))
@@ -144,13 +143,13 @@ def test_it_is_told_in_a_few_words() -> None:
         ({"s3_prefix": "a*"}, "has a wildcard"),
         ({"s3_prefix": "a?"}, "has a wildcard"),
         ({"s3_prefix": "${aws:username}"}, "has a wildcard or a variable"),
-        ({"s3_prefix": "a\nb"}, "holds a control character"),
+        ({"s3_prefix": "a\nb"}, "contains a control character"),
         ({"s3_prefix": "données-☃"}, "has '☃', and a session policy takes characters up to U.00FF only"),
         ({"s3_prefix": "x" * 1025}, "1025 bytes"),
-        ({"ecr_repository": "Unity-dev/a"}, "is no name of a repository"),
-        ({"ecr_repository": "unity-dev/*"}, "is no name of a repository"),
-        ({"ecr_repository": "unity-dev/"}, "is no name of a repository"),
-        ({"ecr_repository": ""}, "is no name of a repository"),
+        ({"ecr_repository": "Unity-dev/a"}, "is not a repository name"),
+        ({"ecr_repository": "unity-dev/*"}, "is not a repository name"),
+        ({"ecr_repository": "unity-dev/"}, "is not a repository name"),
+        ({"ecr_repository": ""}, "is not a repository name"),
         ({"source_ip": "198.51.100.7/24"}, "has host bits set"),
         ({"source_ip": "somewhere"}, "'somewhere' is no address range"),
         ({"source_ip": ""}, "--source-ip: .*is empty"),

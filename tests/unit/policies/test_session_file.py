@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.stacks import a_venue
 from venue_access.errors import UsageError
+from venue_access.policies.session import scope
 from venue_access.policies.session_file import overlap, policy_file
-from venue_access.policies.session_flags import scope
 
 BUCKET = "unity-dev-data"
 VENUE = a_venue(s3_buckets=(BUCKET,))
@@ -88,20 +88,20 @@ def test_a_deny_may_name_anything() -> None:
     ("text", "reason"),
     [
         ("", "it is not JSON"),
-        ("[]", "it is no policy"),
-        ('{"Version": "2012-10-17"}', "it is no policy"),
-        ('{"Statement": [], "Statment": []}', "it is no policy"),
+        ("[]", "it is not a policy"),
+        ('{"Version": "2012-10-17"}', "it is not a policy"),
+        ('{"Statement": [], "Statment": []}', "it is not a policy"),
         ('{"Statement": []}', "it allows nothing"),
-        ('{"Statement": {}, "Statement": {}}', "Statement stands twice"),
+        ('{"Statement": {}, "Statement": {}}', "duplicate key 'Statement'"),
         ('{"Version": "2012", "Statement": []}', "its Version is '2012'"),
-        ('{"Statement": [1]}', "statement 1: it is no object"),
+        ('{"Statement": [1]}', "statement 1: it is not an object"),
         ('{"Statement": {"Effect": "allow", "Action": "s3:*", "Resource": "*"}}', "must be Allow or Deny"),
         ('{"Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}', "it allows nothing"),
         ('{"Statement": {"Effect": "Allow", "Action": "s3:*"}}', "must have either Resource or NotResource"),
-        ('{"Statement": {"Effect": "Allow", "Action": "read", "Resource": "*"}}', "'read' is no action"),
+        ('{"Statement": {"Effect": "Allow", "Action": "read", "Resource": "*"}}', "'read' is not an action"),
         ('{"Statement": {"Effect": "Allow", "Action": [], "Resource": "*"}}', "a text or a list of texts"),
         ('{"Statement": {"Effect": "Allow", "Action": 1, "Resource": "*"}}', "a text or a list of texts"),
-        ('{"Statement": {"Effect": "Allow", "Actions": "s3:*"}}', "Actions is no element"),
+        ('{"Statement": {"Effect": "Allow", "Actions": "s3:*"}}', "Actions is not an element"),
         ('{"Statement": {"Effect": "Allow", "Principal": "*"}}', "it has a Principal"),
         ('{"Statement": {"Effect":"Allow","Action":"*","Resource":"*","Condition":[]}}', "Condition must be"),
     ],

@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, some_ids
+from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, buckets_of, some_ids
 from venue_access.config import assets
 from venue_access.errors import InventoryError, RenderError
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.validators import CONVENTIONAL_TAGS
-from venue_access.policies import documents as policies
-from venue_access.policies.documents import ExternalIds
-from venue_access.provisioning import render as rendering
+from venue_access.policies.documents import ExternalIds, compact, managed_policies, size, trust_policy
 from venue_access.provisioning import tags as tagging
 from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.render import (
     DATA_FILE,
+    EXTERNAL_IDS_FILE,
     Import,
     OrphanedVenue,
-    hcl_literal,
     managed_resources,
     render,
     venue_data,
@@ -42,7 +40,7 @@ def test_a_stack_of_two_venues_renders_as_it_did(monkeypatch: pytest.MonkeyPatch
     own = {
         name: text
         for name, text in a_rendering(dev, full, imports=managed_resources(dev)).files.items()
-        if not name.startswith("modules/") and name != ".terraform.lock.hcl"
+        if not (assets("terraform") / name).exists()
     }
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.mkdir(parents=True, exist_ok=True)
@@ -51,35 +49,44 @@ def test_a_stack_of_two_venues_renders_as_it_did(monkeypatch: pytest.MonkeyPatch
     assert own == {path.name: path.read_text(encoding="utf-8") for path in GOLDEN.iterdir()}
 
 
-def test_a_rendering_holds_the_module_and_the_lock_file_so_that_its_folder_stands_alone() -> None:
+def test_root_module_is_complete() -> None:
     files = a_rendering().files
-    module = assets("terraform") / "modules" / "venue_access"
-    assert {name.rpartition("/")[2] for name in files if name.startswith("modules/venue_access/")} == {
-        path.name for path in module.glob("*.tf")
-    }
-    assert files["modules/venue_access/main.tf"] == (module / "main.tf").read_text(encoding="utf-8")
-    assert "hashicorp/aws" in files[".terraform.lock.hcl"]
+    folder = assets("terraform")
+    copied = {name: text for name, text in files.items() if (folder / name).exists()}
+    module = {f"modules/venue_access/{name}.tf" for name in ("main", "outputs", "variables", "versions")}
+    assert copied.keys() == {"main.tf", "outputs.tf", "variables.tf", ".terraform.lock.hcl", *module}
+    assert copied == {name: (folder / name).read_text(encoding="utf-8") for name in copied}
 
 
-def test_external_ids_stand_in_one_file_and_are_not_shown_by_repr() -> None:
-    rendered = a_rendering(a_full_venue())
-    assert [name for name, text in rendered.files.items() if "unity-full:incoming" in text] == [
-        "external_ids.auto.tfvars.json"
-    ]
-    assert json.loads(rendered.files["external_ids.auto.tfvars.json"]) == {
-        "external_ids": {"unity-full": {"current": "unity-full:current", "incoming": "unity-full:incoming"}}
+def test_external_ids_are_in_one_file_and_not_shown_by_repr() -> None:
+    venue = a_full_venue()
+    rendered = a_rendering(venue)
+    assert [name for name, text in rendered.files.items() if "unity-full:pending" in text] == [EXTERNAL_IDS_FILE]
+    assert [name for name, text in rendered.files.items() if "unity-full:current" in text] == [EXTERNAL_IDS_FILE]
+    assert json.loads(rendered.files[EXTERNAL_IDS_FILE]) == {
+        "external_ids": {"unity-full": "unity-full:current"},
+        "trust_policies": {"unity-full": compact(trust_policy(venue, some_ids(venue, rotating=True)))},
     }
     assert "unity-full:current" not in repr(rendered)
+
+
+def test_policies_of_a_rendering_are_the_documents() -> None:
+    venue = a_full_venue()
+    data = json.loads(a_rendering(venue).files[DATA_FILE])["venues"]["unity-full"]
+    documents = managed_policies(venue, buckets_of(venue))
+    assert {key: json.loads(each["document"]) for key, each in data["policies"].items()} == documents
+    assert {each["name"] for each in data["policies"].values()} == {venue.policy_name(key) for key in documents}
 
 
 def test_state_stays_on_this_machine_unless_the_inventory_says_otherwise() -> None:
     assert 'backend "local" {}' in a_rendering().files["versions.tf"]
 
 
-@pytest.mark.parametrize("venue", [a_venue(state=S3, emulator=True), a_venue(state=S3, aws_endpoint_url="https://x")])
-def test_an_s3_backend_beside_aws_takes_the_bucket_as_a_path(venue: Venue) -> None:
-    assert "use_path_style = true" in a_rendering(venue).files["versions.tf"]
-    assert "use_path_style" not in a_rendering(a_venue(state=S3)).files["versions.tf"]
+def test_s3_backend_at_a_custom_endpoint_has_the_bucket_in_the_path() -> None:
+    venue = a_venue(state=S3)
+    given: dict[str, Any] = {"buckets": {"unity-dev": ("data",)}, "external_ids": {"unity-dev": some_ids(venue)}}
+    assert "use_path_style" not in render(a_stack(venue), **given).files["versions.tf"]
+    assert "use_path_style = true" in render(a_stack(venue), **given, custom_endpoint=True).files["versions.tf"]
 
 
 def test_import_blocks_are_there_only_for_what_is_imported() -> None:
@@ -142,9 +149,9 @@ def test_venue_that_another_version_rendered_gets_the_attributes_of_this_one() -
         stack,
         buckets={"unity-dev": ("data",)},
         external_ids={"unity-dev": some_ids(a_venue())},
-        departed={"unity-old": OrphanedVenue(earlier, some_ids(a_venue("unity-old")))},
+        orphaned={"unity-old": OrphanedVenue(earlier, some_ids(a_venue("unity-old")))},
     )
-    venues = json.loads(rendered.files[rendering.DATA_FILE])["venues"]
+    venues = json.loads(rendered.files[DATA_FILE])["venues"]
     assert venues["unity-old"].keys() == venues["unity-dev"].keys()
     assert venues["unity-old"]["role_name"] == "theirs"
 
@@ -173,19 +180,6 @@ def test_repeated_tags_follow_the_tags_that_the_inventory_replaces() -> None:
     assert tags(a_venue(tags={"stack": "theirs"}))["venue-access:stack"] == "shared"
 
 
-@pytest.mark.parametrize(
-    ("text", "literal"),
-    [
-        ("plain", '"plain"'),
-        ("${x} $${x} %{if}", r'"\u0024{x} $\u0024{x} \u0025{if}"'),
-        ('"quoted" \\ line\nbreak', r'"\u0022quoted\u0022 \u005c line\u000abreak"'),
-        ("$5, 5 %, Größe", '"$5, 5 %, Größe"'),
-    ],
-)
-def test_nothing_in_an_hcl_literal_is_interpolated(text: str, literal: str) -> None:
-    assert hcl_literal(text) == literal
-
-
 def test_what_the_inventory_says_reaches_terraform_only_as_data() -> None:
     hostile = '${file("/etc/passwd")} %{ if true } "\'\\ \n Größe ☃'
     text_fields: dict[str, Any] = {
@@ -197,7 +191,7 @@ def test_what_the_inventory_says_reaches_terraform_only_as_data() -> None:
     venue = a_venue(**text_fields, permissions_boundary=f"arn:{hostile}", tags={hostile: hostile})
     files = a_rendering(venue).files
     assert json.loads(files["stack.auto.tfvars.json"])["venues"]["unity-dev"]["tags"][hostile] == hostile
-    assert [name for name, text in files.items() if "Größe" in text] == ["stack.auto.tfvars.json"]
+    assert {name for name, text in files.items() if "Größe" in text} == {DATA_FILE, EXTERNAL_IDS_FILE}
 
 
 @pytest.mark.parametrize(
@@ -208,12 +202,12 @@ def test_what_the_inventory_says_reaches_terraform_only_as_data() -> None:
         (
             {"unity-dev": ("b",)},
             {"unity-dev": ExternalIds(ExternalId("not allowed\n"))},
-            "unity-dev: the current external ID is not one that AWS takes",
+            "unity-dev: the current external ID is not one that AWS accepts",
         ),
         (
             {"unity-dev": ("b",)},
             {"unity-dev": ExternalIds(ExternalId("current"), ExternalId("x"))},
-            "unity-dev: the incoming external ID is not one that AWS takes",
+            "unity-dev: the pending external ID is not one that AWS accepts",
         ),
     ],
 )
@@ -242,24 +236,9 @@ def test_a_trust_policy_must_leave_room_for_a_rotation() -> None:
     role = "arn:aws:iam::111122223333:role/" + "r" * 64
     fitting = a_venue(trusted_principals=(role,), source_identity=True)
     long = ExternalIds(ExternalId("x" * 1224))
-    assert policies.size(policies.trust_policy(fitting, long)) < fitting.trust_policy_limit - 100
+    assert size(trust_policy(fitting, long)) < fitting.trust_policy_limit - 100
     with pytest.raises(RenderError, match="trust policy"):
         render(a_stack(fitting), buckets={"unity-dev": ("b",)}, external_ids={"unity-dev": long})
-
-
-def test_a_template_that_names_an_unknown_value_is_an_error_of_that_template(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "stack").mkdir()
-    (tmp_path / "stack" / "main.tf.j2").write_text("{{ stack.nmae }}")
-    monkeypatch.setattr(rendering, "assets", lambda name: tmp_path)
-    with pytest.raises(RenderError, match=r"stack shared: template stack/main\.tf\.j2: .*nmae"):
-        a_rendering()
-
-
-def test_missing_assets_are_an_error_that_says_so() -> None:
-    with pytest.raises(RenderError, match="the folder nothing/ is missing"):
-        assets("nothing")
 
 
 @pytest.mark.parametrize(
@@ -297,12 +276,16 @@ def test_the_state_of_a_stack_has_a_key_of_its_own(prefix: str) -> None:
 def test_an_orphaned_venue_of_an_earlier_release_has_every_variable_that_terraform_wants() -> None:
     """Its last rendering lacks what was added since, and a plan of the whole stack would fail for it."""
     gone = a_venue("unity-gone")
-    earlier = {key: value for key, value in venue_data(gone, ("data",)).items() if key != "external_id_kms_key"}
+    earlier = {
+        key: value
+        for key, value in venue_data(gone, managed_policies(gone, ["data"])).items()
+        if key != "external_id_kms_key"
+    }
     rendered = render(
         a_stack(),
         buckets={"unity-dev": ("data",)},
         external_ids={"unity-dev": some_ids(a_venue())},
-        departed={"unity-gone": OrphanedVenue(earlier, some_ids(gone))},
+        orphaned={"unity-gone": OrphanedVenue(earlier, some_ids(gone))},
     )
     venues = json.loads(rendered.files[DATA_FILE])["venues"]
     assert venues["unity-gone"].keys() == venues["unity-dev"].keys()

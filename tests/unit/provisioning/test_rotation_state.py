@@ -34,8 +34,8 @@ def live(policy: dict[str, Any] | None, published: str | None) -> VenueSnapshot:
     return VenueSnapshot(role, None if published is None else Parameter(ExternalId(published), 1, MOMENT))
 
 
-def ours(current: str, incoming: str | None = None) -> dict[str, Any]:
-    return trust_policy(a_venue(), ExternalIds(ExternalId(current), (incoming and ExternalId(incoming)) or None))
+def ours(current: str, pending: str | None = None) -> dict[str, Any]:
+    return trust_policy(a_venue(), ExternalIds(ExternalId(current), (pending and ExternalId(pending)) or None))
 
 
 def handmade(*ids: str, sid: str | None = None, operator: str = "StringEquals") -> dict[str, Any]:
@@ -98,7 +98,7 @@ BROKEN = {
     "no Sid": (handmade(S), S, "not written by this kit, or was edited by hand"),
     "another Sid": (together(ours(S), handmade(OTHER, sid="Mine")), S, "edited by hand"),
     "two IDs in one": (handmade(S, OTHER, sid="Current"), S, "edited by hand"),
-    "Incoming alone": (handmade(S, sid="Incoming"), S, "no statement Current"),
+    "Pending alone": (handmade(S, sid="Pending"), S, "no statement Current"),
     "who was deleted": (trusting(ours(S), "AROAEXAMPLEOFADELETED"), S, "trusts somebody who was deleted"),
     "users who were": (trusting(ours(S), ["AIDAEXAMPLEONE", "AIDAEXAMPLETWO"]), S, "trusts somebody who was deleted"),
     "nothing": ({"Version": "2012-10-17", "Statement": []}, S, "no statement Current"),
@@ -139,6 +139,7 @@ def test_what_only_lets_a_session_be_tagged_is_no_way_in() -> None:
         (ours(S, N), N, (S, N)),
         (ours(S), None, (S, None)),
         (None, S, (S, None)),
+        (together(handmade(S, sid="Current"), handmade(N, sid="Incoming")), N, (S, N)),  # an earlier release's Sid
         (handmade(S), None, (S, None)),
         (handmade(S), S, (S, None)),
         (handmade(S, OTHER), S, (S, None)),
@@ -148,9 +149,9 @@ def test_what_only_lets_a_session_be_tagged_is_no_way_in() -> None:
 def test_provisioning_keeps_the_id_that_is_in_use(
     policy: dict[str, Any] | None, published: str | None, expected: tuple[str, str | None]
 ) -> None:
-    current, incoming = expected
+    current, pending = expected
     kept = ids_for_provisioning(a_venue(), live(policy, published))
-    assert kept == ExternalIds(ExternalId(current), ExternalId(incoming) if incoming else None)
+    assert kept == ExternalIds(ExternalId(current), ExternalId(pending) if pending else None)
     if policy is not None and standing(live(policy, published)).stage is Stage.BROKEN:
         assert is_importable(live(policy, published))
 
@@ -158,7 +159,7 @@ def test_provisioning_keeps_the_id_that_is_in_use(
 @pytest.mark.parametrize("policy", [None, handmade()])
 def test_where_no_id_is_in_use_provisioning_makes_one(policy: dict[str, Any] | None) -> None:
     made = ids_for_provisioning(a_venue(), live(policy, None))
-    assert made.incoming is None
+    assert made.pending is None
     assert made != ids_for_provisioning(a_venue(), live(policy, None))
 
 
