@@ -337,7 +337,7 @@ def test_a_rotation_waits_until_iam_sees_each_change_and_tokens_can_be_issued_me
             time.sleep(1.0)  # leaves the processor to Terraform
         out, err = process.communicate()
     assert (process.returncode, out) == (0, f"{VENUE}: the external ID was rotated\n"), err
-    assert "proved that the old one, a wrong one and none are refused" in err
+    assert "verified that the old one, a wrong one and none are refused" in err
     assert len(issued) > 2
     assert not any(issued)
     proxy.lagging.wait_until_effective()
@@ -369,7 +369,7 @@ def test_an_iam_that_does_not_see_a_change_in_time_leaves_the_old_id_in_use(guar
     result = run(guard.kit, "rotate-external-id")
     assert result.code == 5
     assert "the role does not accept the new external ID after 120 s; the one in use stays in use" in result.err
-    assert guard.published() == FIRST
+    assert guard.stored() == FIRST
     proxy.lagging.wait_until_effective()
     proxy.lagging = None
     ends_right(guard, "rotate-external-id")
@@ -455,8 +455,8 @@ class TestByHand:
             root.call("iam", "delete_role_policy", RoleName=role_of(VENUE), PolicyName=name)
         root.call("iam", "delete_role", RoleName=role_of(VENUE))
 
-        missing = "its role is missing, though its SSM parameter is there"
-        assert run(kit, "status").out == f"{VENUE}: not provisioned: {missing}: invoke provision makes it anew\n"
+        missing = "its role is missing, though its SSM parameter exists"
+        assert run(kit, "status").out == f"{VENUE}: not provisioned: {missing}: re-create it with invoke provision\n"
         for command, said in (
             ("issue-token", f"there is no role {role_of(VENUE)}, though its SSM parameter is there"),
             ("rotate-external-id", f"{VENUE} is not provisioned: {missing}"),
@@ -471,7 +471,7 @@ class TestByHand:
 
     def test_a_principal_that_was_deleted_is_named(self, guard: Guard) -> None:
         guard.write_trust({**guard.statement("Current", FIRST), "Principal": {"AWS": "AROAEXAMPLEOFADELETED"}})
-        named = "the trust policy trusts somebody who was deleted"
+        named = "the trust policy trusts a deleted principal"
         assert named in run(guard.kit, "status").out
         verified = run(guard.kit, "verify")
         assert verified.code == 7

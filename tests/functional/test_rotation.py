@@ -58,26 +58,26 @@ class TestEveryRow:
         assert guard.kit.done("provision").out.split()[3] == "changed=0"
 
     @pytest.mark.soak
-    def test_announced_goes_on_with_the_same_id_and_without_terraform_state(self, guard: Guard) -> None:
+    def test_pending_resumes_with_the_same_id_and_without_terraform_state(self, guard: Guard) -> None:
         first, second, _ = KNOWN
         guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
         shutil.rmtree(guard.kit.work_directory / "stacks" / guard.venue)
         document = json.loads(rotate(guard.kit, "--json").out)
         assert document == {
             "venue": guard.venue,
-            "began": "announced",
+            "began": "pending",
             "ended": "stable",
             "steps": [
-                "published it: tokens are issued with the new one",
-                "took the old external ID out of use",
-                "proved that the old one, a wrong one and none are refused",
+                "promoted it: tokens are issued with the new one",
+                "retired the old external ID",
+                "verified that the old one, a wrong one and none are refused",
             ],
             "complete": True,
             "grace_until": None,
         }
         assert guard.check_stable(first) == second
 
-    def test_a_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, guard: Guard) -> None:
+    def test_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, guard: Guard) -> None:
         first, second, _ = KNOWN
         guard.write_trust(guard.statement("Current", first), guard.statement("Incoming", second))
         guard.put(second)
@@ -102,10 +102,10 @@ class TestEveryRow:
         assert guard.kit.done("status", "--json").document()["venues"][guard.venue]["grace_until"] is None
 
     @pytest.mark.soak
-    def test_a_grace_period_stops_at_published_and_provision_leaves_it_until_finish(self, guard: Guard) -> None:
+    def test_grace_period_stops_at_promoted_and_provision_keeps_it(self, guard: Guard) -> None:
         first = KNOWN[0]
         assert "--finish" in rotate(guard.kit, "--grace", "24h").out
-        second = guard.published()
+        second = guard.stored()
         assert second is not None
         assert guard.accepted() == {"Current": first, "Incoming": second}
         guard.kit.done("issue-token", "--user", "alice")
@@ -114,22 +114,22 @@ class TestEveryRow:
         assert guard.grace_tag() is not None
         assert guard.kit("rotate-external-id", "--venue", guard.venue).code == 2
         again = rotate(guard.kit, "--grace", "24h")
-        assert "the time to change over is until" in again.err
-        assert "--finish is due" in rotate(guard.kit, "--grace", "0").err
+        assert "grace period until" in again.err
+        assert "run --finish" in rotate(guard.kit, "--grace", "0").err
         provisioned = guard.kit.done("provision")
-        assert "a rotation of its external ID is under way; it is left where it is" in provisioned.err
+        assert "a rotation of its external ID is in progress, and provision does not change it" in provisioned.err
         assert guard.accepted() == {"Current": first, "Incoming": second}
 
         rotate(guard.kit, "--finish")
         assert guard.check_stable(first) == second
         before = guard.trust()
-        assert rotate(guard.kit, "--finish").out == f"{guard.venue}: no rotation is under way\n"
-        assert (guard.published(), guard.trust()) == (second, before)
+        assert rotate(guard.kit, "--finish").out == f"{guard.venue}: no rotation is in progress\n"
+        assert (guard.stored(), guard.trust()) == (second, before)
 
     @pytest.mark.soak
     def test_a_parameter_that_was_lost_is_restored_first(self, guard: Guard) -> None:
         guard.lose_parameter()
-        assert "no rotation is under way" in rotate(guard.kit, "--finish").out
+        assert "no rotation is in progress" in rotate(guard.kit, "--finish").out
         assert guard.check_stable() == KNOWN[0]
 
     @pytest.mark.soak
@@ -145,13 +145,13 @@ class TestEveryRow:
 
 class TestRepair:
     @pytest.mark.parametrize(
-        ("statements", "published", "reason"),
+        ("statements", "stored", "reason"),
         [
             pytest.param(
-                [("Current", KNOWN[0])], KNOWN[2], "does not accept what the parameter holds", id="P in neither"
+                [("Current", KNOWN[0])], KNOWN[2], "does not accept the parameter's external ID", id="P in neither"
             ),
             pytest.param(
-                *([("Current", KNOWN[0])], "no ID at all", "does not accept what the parameter"),
+                *([("Current", KNOWN[0])], "no ID at all", "does not accept the parameter's"),
                 id="P is none",
                 marks=pytest.mark.soak,
             ),
@@ -165,12 +165,12 @@ class TestRepair:
         ],
     )
     def test_a_broken_state_is_told_and_mended(
-        self, statements: list[tuple[str, ...]], published: str | None, reason: str, guard: Guard
+        self, statements: list[tuple[str, ...]], stored: str | None, reason: str, guard: Guard
     ) -> None:
         guard.write_trust(*(guard.statement(*each) for each in statements))
         guard.lose_parameter()
-        if published is not None:
-            guard.put(published)
+        if stored is not None:
+            guard.put(stored)
         err = refused(guard.kit)
         assert reason in err
         assert f"invoke rotate-external-id --venue {guard.venue} --repair" in err
@@ -182,7 +182,7 @@ class TestRepair:
     def test_a_principal_that_was_deleted_is_told_and_mended(self, guard: Guard) -> None:
         statement = guard.statement("Current", KNOWN[0])
         guard.write_trust({**statement, "Principal": {"AWS": "AROAEXAMPLEOFADELETED"}})
-        assert "the trust policy trusts somebody who was deleted" in refused(guard.kit)
+        assert "the trust policy trusts a deleted principal" in refused(guard.kit)
         rotate(guard.kit, "--repair")
         guard.check_stable(KNOWN[0])
 
@@ -230,8 +230,8 @@ class TestItRefuses:
         assert "is not one of the venue's trusted_principals" in err
         result = rotate(kit, "--skip-verification")
         assert "the trust policy was not verified" in result.err
-        assert guard.accepted() == {"Current": guard.published()}
-        assert guard.published() != KNOWN[0]
+        assert guard.accepted() == {"Current": guard.stored()}
+        assert guard.stored() != KNOWN[0]
 
     @pytest.mark.parametrize("arguments", [("--finish", "--repair"), ("--finish", "--grace=1h"), ("--grace=soon",)])
     def test_what_makes_no_sense(self, arguments: tuple[str, ...], provisioned: tuple[Kit, str]) -> None:
@@ -239,9 +239,9 @@ class TestItRefuses:
 
     def test_to_begin_in_a_dry_run(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
-        before = Guard(kit, venue).published()
+        before = Guard(kit, venue).stored()
         assert kit.done("--dry", "rotate-external-id").err == f"would rotate the external ID of {venue}\n"
-        assert Guard(kit, venue).published() == before
+        assert Guard(kit, venue).stored() == before
 
 
 class TestSomebodyElse:
@@ -262,8 +262,8 @@ class TestSomebodyElse:
         proxy.before_call = meddle
         result = rotate(guard.kit, "--grace", "1h")
         assert meddled
-        assert "somebody else changed it meanwhile; looking again" in result.err
-        assert guard.accepted() == {"Current": KNOWN[1], "Incoming": guard.published()}
+        assert "changed concurrently, retrying" in result.err
+        assert guard.accepted() == {"Current": KNOWN[1], "Incoming": guard.stored()}
 
     @pytest.mark.soak
     def test_who_rotates_at_the_same_time_on_this_machine_is_waited_for(self, guard: Guard) -> None:
@@ -295,4 +295,4 @@ class TestSomebodyElse:
         assert "interrupted; tokens can be issued as before" in err
         assert "Traceback" not in err
         guard.kit.done("issue-token", "--user", "alice")
-        assert guard.published() in guard.accepted().values()
+        assert guard.stored() in guard.accepted().values()

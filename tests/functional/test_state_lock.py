@@ -53,11 +53,11 @@ def test_a_lock_that_was_taken_meanwhile_is_left(kit: Kit, proxy: Proxy, bucket:
     first_delete(proxy, lambda: lock(kit.root(), bucket, key, "second", "bob@there"))
     raced = kit("state.force-unlock", "--venue", name, "--lock", "first")
     assert raced.code == 2
-    assert f"error: {name}: its state was freed from alice@here since 2026-11-20 22:15 UTC meanwhile" in raced.err
+    assert f"error: {name}: the lock of alice@here since 2026-11-20 22:15 UTC was removed concurrently" in raced.err
     refused = kit("state.force-unlock", "--venue", name, "--lock", "first")
     assert (refused.code, "is locked by bob@there" in refused.err) == (2, True)
     assert kit.done("state.force-unlock", "--venue", name, "--lock", "second").out.startswith(
-        f"{name}: freed from bob@there"
+        f"{name}: removed the lock of bob@there"
     )
 
 

@@ -32,14 +32,15 @@ def test_each_stage_is_told_in_a_line(guard: Guard) -> None:
     current, incoming = guard.statement("Current", FIRST), guard.statement("Incoming", SECOND)
     assert line(guard.kit) == f"{plain}\n"
     guard.write_trust(current, incoming)
-    assert line(guard.kit) == f"{plain}; rotation under way: announced, the old one is in use\n"
+    assert line(guard.kit) == f"{plain}; rotation in progress: pending, the old external ID is in use\n"
     guard.put(SECOND)
-    assert line(guard.kit) == f"{plain}; rotation under way: published, the old one is still accepted\n"
+    assert line(guard.kit) == f"{plain}; rotation in progress: promoted, the old external ID is still accepted\n"
     guard.put("third-id-0003")
-    assert line(guard.kit) == f"{plain}; broken: the trust policy does not accept what the parameter holds\n"
+    assert line(guard.kit) == f"{plain}; broken: the trust policy does not accept the parameter's external ID\n"
     guard.lose_parameter()
     assert line(guard.kit) == (
-        "status-dev: provisioned, tokens for up to 3600 s; its SSM parameter is missing: invoke provision restores it\n"
+        "status-dev: provisioned, tokens for up to 3600 s; its SSM parameter is missing: restore it with invoke"
+        " provision\n"
     )
     guard.put(FIRST)
     guard.write_trust(current)

@@ -17,7 +17,7 @@ from venue_access.policies import inline as inline_policies
 from venue_access.policies.compare import listed, without_external_ids
 from venue_access.policies.documents import REVOCATION_PREFIX, ExternalIds, ecr_policy, s3_policy, trust_policy
 from venue_access.provisioning.prerequisites import with_boundary
-from venue_access.provisioning.rotation_state import Stage, standing
+from venue_access.provisioning.rotation_state import Stage, rotation_state
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
 from venue_access.sensitive import REDACTED, ExternalId
 
@@ -52,7 +52,7 @@ def _boundary(aws: AwsClient, venue: Venue, role: LiveRole) -> Check:
 
 
 def _trust(venue: Venue, live: VenueSnapshot, role: LiveRole) -> Iterator[Check]:
-    stands = standing(live)
+    stands = rotation_state(live)
     sound = stands.stage is Stage.STABLE or stands.stage.rotating
     yield Check("external ID of the parameter", _ACCEPTED, _how(stands.stage, stands.reason), sound)
     hidden = ExternalId(REDACTED)

@@ -20,7 +20,7 @@ from venue_access.errors import UsageError, VenueAccessError, of_the_system
 
 if TYPE_CHECKING:
     from venue_access.app import App
-    from venue_access.provisioning.reporter import Reporter
+    from venue_access.provisioning.progress import Reporter
 
 HELP = {
     "venue": "the venue: unity-dev, or dev where only one project has it",
@@ -155,7 +155,7 @@ def reporting() -> Iterator[Reporter]:
 @contextmanager
 def reporters(*, side_by_side: bool = False) -> Iterator[Callable[[], Reporter]]:
     """As ``reporting``, one for each piece of work."""
-    from venue_access.provisioning.reporter import Reporter
+    from venue_access.provisioning.progress import Reporter
 
     board = console.Board(side_by_side=side_by_side)
 

@@ -1,4 +1,4 @@
-"""The commands that make venues what the inventory says, and show and prove how they stand."""
+"""Commands that provision venues, rotate their external IDs, and show and verify their state."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from venue_access.cli.command import LOCK_TIMEOUT, command, dry, open_app, repor
     timeout=None,
     check="only plan",
     diff="show what changes, attribute by attribute",
-    forks="how many stacks to run side by side: as many as fit the machine, unless given",
+    forks="how many stacks to run side by side (default: as many as fit the machine)",
     allow_destroy="let the plan destroy or replace resources",
     lock_timeout=LOCK_TIMEOUT,
-    fail_on_change="exit 7 where something changed, or would",
+    fail_on_change="exit 7 if something changed, or would change",
 )
 def provision(
     context: Context,
@@ -33,14 +33,14 @@ def provision(
     json: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Make the roles, policies and parameters of venues what the inventory says, and prove them."""
-    from venue_access.provisioning import forks as how_many
-    from venue_access.provisioning.outcome import error_messages, exit_code, plan_summary, recap
-    from venue_access.provisioning.provision import note_failed
+    """Create or update the roles, policies and parameters of venues, then verify them."""
+    from venue_access.provisioning import process
     from venue_access.provisioning.provision import provision as run
-    from venue_access.provisioning.stack_run import Options
+    from venue_access.provisioning.provision import write_failed
+    from venue_access.provisioning.results import error_messages, exit_code, plan_summary, recap
+    from venue_access.provisioning.stack_provisioner import Options
 
-    at_once = how_many.forks(forks)
+    at_once = process.forks(forks)
     app = open_app(context, inventory)
     chosen = app.chosen(venue, limit)
     options = Options(
@@ -50,23 +50,23 @@ def provision(
         lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
     )
     with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
-        outcomes = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, reporter, forks=at_once)
-    for error in error_messages([(each.venue, each.error) for each in outcomes]):
+        results = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, reporter, forks=at_once)
+    for error in error_messages([(each.venue, each.error) for each in results]):
         console.error(error)
-    failed = note_failed(app.settings, outcomes)
+    failed = write_failed(app.settings, results)
     if failed is not None:
-        console.say(f"what failed, once more: invoke provision --limit {quote(f'@{failed}')}")
-    for line in plan_summary(outcomes) if options.check else ():
+        console.say(f"to retry what failed: invoke provision --limit {quote(f'@{failed}')}")
+    for line in plan_summary(results) if options.check else ():
         console.say(line)
     if json:
-        console.result_json({"venues": {outcome.venue.name: outcome.document() for outcome in outcomes}})
+        console.result_json({"venues": {result.venue.name: result.document() for result in results}})
     else:
-        for line in recap(outcomes):
+        for line in recap(results):
             console.result(line)
-    return exit_code(outcomes, fail_on_change=fail_on_change)
+    return exit_code(results, fail_on_change=fail_on_change)
 
 
-@command(timeout=None, forks="how many stacks to look at side by side: as many as fit the machine, unless given")
+@command(timeout=None, forks="how many stacks to read side by side (default: as many as fit the machine)")
 def drift(
     context: Context,
     venue: str | None = None,
@@ -75,32 +75,32 @@ def drift(
     json: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Show which venues are as the inventory says, and what differs; all of them unless told which."""
+    """Show which venues differ from the inventory, and how (default: all venues)."""
     from dataclasses import replace
 
-    from venue_access.provisioning import forks as how_many
-    from venue_access.provisioning.outcome import drift_document, drift_lines, error_messages, exit_code
+    from venue_access.provisioning import process
+    from venue_access.provisioning.progress import Reporter
     from venue_access.provisioning.provision import provision as run
-    from venue_access.provisioning.reporter import Reporter
-    from venue_access.provisioning.stack_run import Options
+    from venue_access.provisioning.results import drift_document, drift_lines, error_messages, exit_code
+    from venue_access.provisioning.stack_provisioner import Options
 
-    at_once = how_many.forks(forks)
+    at_once = process.forks(forks)
     app = open_app(context, inventory)
     chosen = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
     options = Options(check=True, diff=True)
     with reporters(side_by_side=at_once > 1) as reporter:
 
-        def quiet() -> Reporter:  # what differs is the result
+        def without_lines() -> Reporter:  # the differences are the result
             return replace(reporter(), line=lambda text: None)
 
-        outcomes = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, quiet, forks=at_once)
-    for error in error_messages([(each.venue, each.error) for each in outcomes]):
+        results = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, without_lines, forks=at_once)
+    for error in error_messages([(each.venue, each.error) for each in results]):
         console.error(error)
     if json:
-        console.result_json(drift_document(outcomes))
+        console.result_json(drift_document(results))
     else:
-        console.result("\n".join(drift_lines(outcomes)))
-    return exit_code(outcomes, fail_on_change=True)
+        console.result("\n".join(drift_lines(results)))
+    return exit_code(results, fail_on_change=True)
 
 
 @command(timeout=None, lock_timeout=LOCK_TIMEOUT)
@@ -111,15 +111,15 @@ def deprovision(
     lock_timeout: str | None = None,
     inventory: str | None = None,
 ) -> None:
-    """Take a venue's role, policies and parameter away; never its bucket or repositories."""
+    """Destroy a venue's role, policies and parameter; never its bucket or repositories."""
     from venue_access.provisioning.deprovision import deprovision as run
-    from venue_access.provisioning.deprovision import stack_of_departed
+    from venue_access.provisioning.deprovision import stack_of_orphan
     from venue_access.provisioning.stack import stack_of
 
-    retry_policy = seconds_of(lock_timeout, "--lock-timeout")
+    seconds = seconds_of(lock_timeout, "--lock-timeout")
     app = open_app(context, inventory)
-    stack = None if venue in app.venues else stack_of_departed(app.settings, app.venues, venue)
-    if stack is not None:  # it left the inventory
+    stack = None if venue in app.venues else stack_of_orphan(app.settings, app.venues, venue)
+    if stack is not None:
         name, what = venue, f"the role of {venue}"
     else:
         chosen = app.venue(venue)
@@ -129,16 +129,16 @@ def deprovision(
     if not yes:
         console.confirm(f"This destroys {what}, its policies and its parameter.", name)
     with reporting() as report:
-        count = run(app.settings, stack, name, app.aws(stack.venues[0]), report, lock_timeout=retry_policy)
+        count = run(app.settings, stack, name, app.aws(stack.venues[0]), report, lock_timeout=seconds)
     console.result(f"{name}: {count} resources destroyed" if count else f"{name}: nothing to destroy")
 
 
 @command(
     timeout=None,
-    grace="accept the old ID too for this long, such as 24h or 7d; until then only --finish takes it out of use",
-    finish="complete the rotation that is under way, also before its grace period ends, and begin no other",
-    repair="make a new ID and a stable state from whatever is there",
-    skip_verification="go on where these keys cannot prove that an ID works",
+    grace="accept the old ID too for this long, such as 24h or 7d; until then only --finish retires it",
+    finish="complete the rotation in progress, also before its grace period ends, and start no other",
+    repair="create a new ID and a stable state from any state",
+    skip_verification="continue if these credentials cannot verify that an ID works",
     lock_timeout=LOCK_TIMEOUT,
 )
 def rotate_external_id(
@@ -152,9 +152,9 @@ def rotate_external_id(
     json: bool = False,
     inventory: str | None = None,
 ) -> None:
-    """Give a venue a new external ID, without a moment at which issuing fails."""
+    """Give a venue a new external ID, while tokens can be issued throughout."""
     from venue_access.provisioning.rotation import rotate
-    from venue_access.provisioning.rotation_terms import RotationOptions
+    from venue_access.provisioning.rotation_state import RotationOptions
     from venue_access.provisioning.stack import stack_of
 
     given = seconds_of(grace, "--grace")
@@ -186,8 +186,8 @@ def status(
     json: bool = False,
     inventory: str | None = None,
 ) -> int:
-    """Show how venues stand: provisioned, the age of the external ID, who holds an old one, a rotation under way."""
-    from venue_access.provisioning.outcome import error_messages
+    """Show the status of venues: provisioned or not, age and rotation of the external ID, who has an outdated one."""
+    from venue_access.provisioning.results import error_messages
     from venue_access.provisioning.status import venue_statuses
 
     app = open_app(context, inventory)
@@ -208,12 +208,12 @@ def status(
 
 @command()
 def verify(context: Context, venue: str | None = None, json: bool = False, inventory: str | None = None) -> None:
-    """Prove that a venue's role is the inventory's, and that a token can do what it should and nothing else."""
+    """Verify that a venue's role matches the inventory, and that a token can do what it should and nothing else."""
     from venue_access.audit.verify import verify as run
 
     app = open_app(context, inventory)
     chosen = app.venue(venue)
-    if dry(context, f"look at {chosen.role_arn} and try a token of it"):
+    if dry(context, f"read {chosen.role_arn} and try a token of it"):
         return
     report = run(app.aws(chosen), chosen, app.ledger, app.venues.values())
     if report.advice is not None:
@@ -227,8 +227,8 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
 
 @command(
     timeout=None,
-    issue_only="only what issuing tokens needs",
-    require_mfa="have it hold only for a user who has signed in with MFA",
+    issue_only="print only what issuing tokens needs",
+    require_mfa="grant it only to a user who has signed in with MFA",
 )
 def operator_policy(
     context: Context,

@@ -97,7 +97,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (connection reset by peer)",
-        "run the command again: it imports what was made",
+        "run the command again: it imports what was created",
     ),
     "an answer that was cut off": (
         error(
@@ -106,7 +106,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (unexpected EOF)",
-        "run the command again: it imports what was made",
+        "run the command again: it imports what was created",
     ),
     "a fault of AWS's own": (
         error(
@@ -117,7 +117,7 @@ CASES = {
         ),
         "unity-dev: aws_iam_role.this: AWS fails at iam:CreatePolicy (InternalFailure): We encountered an internal"
         " error. Please try again",
-        "run the command again in some minutes",
+        "run the command again in a few minutes",
     ),
     "a balancer without a service": (
         error(
@@ -126,7 +126,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: AWS fails at iam:CreatePolicy (HTTP 503)",
-        "run the command again in some minutes",
+        "run the command again in a few minutes",
     ),
     "a clock that is wrong": (
         error(
@@ -142,7 +142,7 @@ CASES = {
     "another account": (
         error("AWS account ID not allowed: 444455556666"),
         "unity-dev: AWS account ID not allowed: 444455556666",
-        "these keys belong to another account",
+        "these credentials belong to another account",
     ),
     "a plan that was overtaken": (
         error("Saved plan is stale", detail="The given plan file can no longer be applied."),
@@ -157,7 +157,7 @@ CASES = {
             "  Created:   2026-11-20 22:15:08.123 +0000 UTC\n  Info:      \n\n\nTerraform acquires a state lock...",
         ),
         "unity-dev: the Terraform state is locked by ana@issuer since 2026-11-20 22:15 UTC (apply)",
-        "if it is known to be gone: invoke state.force-unlock --venue unity-dev --lock 5f1c-88",
+        "if that run is gone: invoke state.force-unlock --venue unity-dev --lock 5f1c-88",
     ),
     "a lock that may not be written": (
         error(
@@ -206,7 +206,7 @@ def test_a_lock_that_is_older_than_any_run_is_called_left_behind() -> None:
     told = failure("plan", 1, [held], "", stack="shared", venue="unity-dev", now=NOW + timedelta(hours=2))
     assert isinstance(told, StateLocked)
     assert told.hint == (
-        "no run takes that long: it was left behind by one that was killed; free it with: invoke state.force-unlock"
+        "no run takes that long: a killed run left the lock; remove it with: invoke state.force-unlock"
         " --venue unity-dev --lock 5f1c-88"
     )
 
@@ -217,7 +217,7 @@ def test_the_same_failure_of_two_resources_is_told_once() -> None:
         'unity-dev: aws_iam_role_policy_attachment.this["s3"], aws_iam_role_policy_attachment.this["ecr"]: AWS refused'
         " iam:AttachRolePolicy (LimitExceeded): Cannot exceed quota for PoliciesPerRole: 10"
     )
-    assert told.hint == "the role has no room for more policies: detach one, or raise the quota"
+    assert told.hint == "the role has too many policies: detach one, or raise the quota"
 
 
 def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told() -> None:

@@ -8,8 +8,9 @@ import pytest
 from tests.stacks import a_venue
 from venue_access.aws.client import AwsClient, LiveRole, Parameter
 from venue_access.errors import UsageError
+from venue_access.provisioning.imports import check_importable, missing_from_state
 from venue_access.provisioning.render import managed_resources
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, check_importable, existing, external_ids_in
+from venue_access.provisioning.venue_snapshot import VenueSnapshot, external_ids_in
 from venue_access.sensitive import ExternalId
 
 BOUNDARY = "arn:aws:iam::111122223333:policy/platform/boundary"
@@ -26,10 +27,10 @@ def ids_in(*statements: dict[str, Any]) -> dict[str, list[str]]:
     return {sid: [each.reveal() for each in ids] for sid, ids in found.items()}
 
 
-def test_the_external_ids_of_a_trust_policy_are_found_by_their_statements_sid() -> None:
+def test_external_ids_are_found_by_sid_and_incoming_is_pending() -> None:
     assert ids_in(
         a_statement("StringEquals", "one", Sid="Current"), a_statement("StringEquals", "two", Sid="Incoming")
-    ) == {"Current": ["one"], "Incoming": ["two"]}
+    ) == {"Current": ["one"], "Pending": ["two"]}
 
 
 def test_a_single_statement_need_not_be_a_list_and_a_key_ignores_case() -> None:
@@ -86,9 +87,9 @@ def a_parameter(value: str = "one") -> Parameter:
 
 def test_two_readings_are_the_same_while_nobody_changes_an_id() -> None:
     before = VenueSnapshot(a_role(), a_parameter())
-    assert before.same_ids_as(VenueSnapshot(a_role(max_session_duration=7200), a_parameter()))
-    assert not before.same_ids_as(VenueSnapshot(a_role(), a_parameter("two")))
-    assert not before.same_ids_as(VenueSnapshot(None, a_parameter()))
+    assert before.has_same_ids(VenueSnapshot(a_role(max_session_duration=7200), a_parameter()))
+    assert not before.has_same_ids(VenueSnapshot(a_role(), a_parameter("two")))
+    assert not before.has_same_ids(VenueSnapshot(None, a_parameter()))
 
 
 class Account(AwsClient):
@@ -111,7 +112,7 @@ class Account(AwsClient):
 def test_what_the_state_knows_is_not_asked_about() -> None:
     venue, account = a_venue(), Account()
     known = frozenset(each.address for each in managed_resources(venue))
-    assert existing(account, venue, VenueSnapshot(a_role(), a_parameter()), known) == []
+    assert missing_from_state(account, venue, VenueSnapshot(a_role(), a_parameter()), known) == []
     assert account.asked == 0
 
 
@@ -119,14 +120,14 @@ def test_what_exists_and_the_state_does_not_know_is_imported() -> None:
     venue = a_venue()
     s3, ecr = venue.policy_arn("s3"), venue.policy_arn("ecr")
     account = Account(s3, ecr, attached=(s3, "arn:aws:iam::111122223333:policy/somebodys"))
-    found = existing(account, venue, VenueSnapshot(a_role(), None), frozenset())
+    found = missing_from_state(account, venue, VenueSnapshot(a_role(), None), frozenset())
     assert [each.id for each in found] == [venue.role_name, s3, ecr, f"{venue.role_name}/{s3}"]
     assert account.asked == 3
 
 
 def test_a_role_that_is_absent_has_nothing_attached() -> None:
     venue, account = a_venue(), Account()
-    found = existing(account, venue, VenueSnapshot(None, a_parameter()), frozenset())
+    found = missing_from_state(account, venue, VenueSnapshot(None, a_parameter()), frozenset())
     assert [each.id for each in found] == [venue.external_id_parameter]
     assert account.asked == 2
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from venue_access.provisioning.diff import differences
+from venue_access.provisioning.changes import differences
 from venue_access.sensitive import ExternalId, SensitiveStr
 
 ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
