@@ -20,7 +20,10 @@ from venue_access.sensitive import REDACTED, ExternalId, Secret, SensitiveStr
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
-    ("base", ("errors", "console", "sensitive", "files", "jsonl", "config", "hardening", "deadline", "durations")),
+    (
+        "base",
+        ("errors", "console", "sensitive", "files", "jsonl", "config", "hardening", "deadline", "durations", "times"),
+    ),
     ("inventory", ("inventory",)),
     ("AWS", ("aws", "emulator", "policies")),
     ("ledger", ("ledger",)),

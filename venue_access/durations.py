@@ -1,9 +1,9 @@
-"""Lengths of time, as every flag takes them (``7d``, ``24h``, ``90m``, ``1h30m`` or ``3600``), and times as text."""
+"""Lengths of time, as every flag takes them: ``7d``, ``24h``, ``90m``, ``1h30m`` or ``3600``."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from venue_access.errors import UsageError
 
@@ -22,13 +22,3 @@ def length(text: str, flag: str) -> int:
     if not text or written is None:
         raise UsageError(f"{flag} {text!r} is not a length of time", hint="write 7d, 24h, 90m, 1h30m or 3600")
     return int(timedelta(**{unit: int(number) for unit, number in written.groupdict("0").items()}).total_seconds())
-
-
-def timestamp(moment: datetime) -> str:
-    """Return a UTC time for machines, as AWS writes it: ``2026-11-20T22:15:00Z``."""
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def to_minute(moment: datetime) -> str:
-    """Return a UTC time for people: ``2026-11-20 22:15 UTC``."""
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"

@@ -14,7 +14,6 @@ from typing import Any
 
 from venue_access.aws.buckets import find_buckets
 from venue_access.aws.client import AwsClient
-from venue_access.durations import timestamp, to_minute
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.compare import meaning, without_external_ids
@@ -26,6 +25,7 @@ from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.rotation_state import GRACE_TAG, grace_until, new_external_id, rotation_state
 from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
+from venue_access.times import iso, to_minute
 
 _NOT_IN_AWS = {"force_detach_policies"}  # an attribute of Terraform's alone, which an import does not bring
 _CLOCK_SKEW = timedelta(minutes=5)  # AWS refuses a call whose clock differs by more
@@ -144,7 +144,7 @@ def differ_only_in_external_ids(one: str, other: str) -> bool:
 
 def set_grace(aws: AwsClient, venue: Venue, until: datetime) -> None:
     """Write the end of the grace period to the venue's role."""
-    tag = {"Key": GRACE_TAG, "Value": timestamp(until)}
+    tag = {"Key": GRACE_TAG, "Value": iso(until)}
     aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[tag])
 
 

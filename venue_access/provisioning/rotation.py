@@ -21,7 +21,6 @@ from venue_access.aws.identity import caller_in_account, why_not_trusted
 from venue_access.aws.parameters import overwrite_parameter
 from venue_access.aws.waiter import RetryPolicy
 from venue_access.config import Settings
-from venue_access.durations import to_minute
 from venue_access.errors import AwsError, DeliveryError, Interrupted, TerraformError, UsageError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
@@ -51,6 +50,7 @@ from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.trust_check import can_assume, verify_trust_policy
 from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
 from venue_access.sensitive import ExternalId
+from venue_access.times import to_minute
 
 _AGAIN = "run the command again: it resumes"
 _AS_BEFORE = "tokens can be issued as before"

@@ -19,15 +19,15 @@ import enum
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
-from venue_access.durations import timestamp, to_minute
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.venue_snapshot import CURRENT, PENDING, VenueSnapshot, trusts_only_deleted
 from venue_access.sensitive import ExternalId
+from venue_access.times import iso, parse_iso, to_minute
 
 GRACE_TAG = "venue-access:grace-until"
 
@@ -156,7 +156,7 @@ def grace_until(snapshot: VenueSnapshot) -> datetime | None:
     """Return when the grace period of a venue ends, in UTC; None if no end is set, or it was edited by hand."""
     text = None if snapshot.role is None else snapshot.role.tags.get(GRACE_TAG)
     try:
-        return None if text is None else datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        return None if text is None else parse_iso(text)
     except ValueError:
         return None
 
@@ -220,5 +220,5 @@ class Rotation:
             "ended": self.ended.value,
             "steps": list(self.steps),
             "complete": self.ended is Stage.STABLE,
-            "grace_until": None if self.until is None else timestamp(self.until),
+            "grace_until": None if self.until is None else iso(self.until),
         }

@@ -15,13 +15,13 @@ from venue_access.aws.client import AwsClient, Parameter
 from venue_access.aws.identity import caller_in_account
 from venue_access.aws.parameters import secure_string_steps
 from venue_access.aws.types import SECURE_STRING
-from venue_access.durations import timestamp, to_minute
 from venue_access.errors import AwsError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.record import Kind, Record
 from venue_access.provisioning.rotation_state import Stage, grace_until, rotation_state
 from venue_access.provisioning.venue_snapshot import read_snapshot
 from venue_access.sensitive import ExternalId
+from venue_access.times import iso, to_minute
 
 _THREADS = 16
 _CLOCK_SKEW = timedelta(minutes=5)  # AWS refuses a call whose clock differs by more
@@ -75,7 +75,7 @@ class VenueStatus:
             "provisioned": None if self.stage is None else self.stage is not Stage.ABSENT,
             "external_id": None if self.stage is None else self.stage.value,
             "rotating": self.stage is not None and self.stage.rotating,
-            "grace_until": None if self.grace_until is None else timestamp(self.grace_until),
+            "grace_until": None if self.grace_until is None else iso(self.grace_until),
             "external_id_age_seconds": None if age is None else int(age.total_seconds()),
             "external_id_parameter_type": self.parameter_type,
             "outdated_external_id": list(self.holders.outdated),
