@@ -51,12 +51,16 @@ REVOCATION_PREFIX = "venue-access-revoke-"
 Policy = dict[str, Any]
 
 
+CURRENT, PENDING = "Current", "Pending"
+"""The Sids of the trust policy's statements for the external ID in use, and for the one that replaces it."""
+
+
 @dataclass(frozen=True)
 class ExternalIds:
-    """The external IDs that a trust policy accepts: the current one and, during a rotation, the incoming one."""
+    """The external IDs that a trust policy accepts: the current one and, during a rotation, the pending one."""
 
     current: ExternalId
-    incoming: ExternalId | None = None
+    pending: ExternalId | None = None
 
 
 def trusted_accounts(venue: Venue) -> tuple[str, ...]:
@@ -108,8 +112,8 @@ def trust_policy(venue: Venue, ids: ExternalIds) -> Policy:
         return _statement(sid, "Allow", actions, None, principal=principal, conditions=conditions)
 
     statements = [statement("Current", "sts:AssumeRole", external_id=ids.current)]
-    if ids.incoming is not None:
-        statements.append(statement("Incoming", "sts:AssumeRole", external_id=ids.incoming))
+    if ids.pending is not None:
+        statements.append(statement("Incoming", "sts:AssumeRole", external_id=ids.pending))
     if venue.source_identity or venue.session_tags:
         wanted = {"sts:SetSourceIdentity": venue.source_identity, "sts:TagSession": bool(venue.session_tags)}
         statements.append(statement("Session", *(action for action, on in wanted.items() if on)))

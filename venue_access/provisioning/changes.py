@@ -16,12 +16,11 @@ from venue_access.aws.parameters import secure_string_steps
 from venue_access.aws.types import SECURE_STRING
 from venue_access.inventory.model import Venue
 from venue_access.policies import documents as policies
-from venue_access.policies.compare import meaning, without_external_ids
-from venue_access.policies.documents import ExternalIds
+from venue_access.policies.compare import external_ids_in, meaning, without_external_ids
+from venue_access.policies.documents import PENDING, ExternalIds
 from venue_access.provisioning.imports import moving
 from venue_access.provisioning.rotation_state import GRACE_TAG
 from venue_access.provisioning.tags import tags
-from venue_access.provisioning.venue_snapshot import PENDING, external_ids_in
 from venue_access.sensitive import REDACTED, ExternalId, SensitiveStr, redact
 
 _MARKS = {
@@ -145,7 +144,7 @@ def unchanged_warnings(
     :param orphaned: the venues of the state that the stack no longer has, with the stack that the inventory gives them.
     """
     for venue in venues:
-        if ids[venue.name].incoming is not None:
+        if ids[venue.name].pending is not None:
             yield f"{venue.name}: a rotation of its external ID is in progress, and provision does not change it"
         if parameter_types.get(venue.name, SECURE_STRING) != SECURE_STRING and venue.external_id_kms_key is not None:
             yield f"{venue.name}: external_id_kms_key is not applied; {secure_string_steps(venue)}"

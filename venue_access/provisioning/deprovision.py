@@ -72,7 +72,7 @@ def deprovision(
         if own:
             rendered = last_rendering(root.folder).get(name)
             if rendered is not None:
-                external_ids += filter(None, [rendered.external_ids.current, rendered.external_ids.incoming])
+                external_ids += filter(None, [rendered.external_ids.current, rendered.external_ids.pending])
             reporter.now(f"{name}: planning")
             terraform = root.terraform(external_ids)
             plan = terraform.plan(destroy=True, targets=[module_of(name)])

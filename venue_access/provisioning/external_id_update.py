@@ -59,7 +59,7 @@ class ExternalIdUpdate:
         targets = [self._role] * role + [self._parameter] * parameter
         self._render(snapshot, ids, targets)
         self._reporter.now(f"{self._venue.name}: planning")
-        terraform = self._root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.incoming])])
+        terraform = self._root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.pending])])
         plan = terraform.plan(targets=targets)
         try:
             if any(change.destroys for change in plan.changes):

@@ -37,24 +37,25 @@ def provision(
     """
     names = {venue.name for venue in chosen}
     all_results: list[VenueResult] = []
-    checked_buckets: set[str] = set()
+    checked_buckets: set[str | None] = set()
     jobs = []
     for stack in group_into_stacks(venues.values()):
         results = StackResults(venue for venue in stack.venues if venue.name in names)
         if not results:
             continue
         all_results += results.values()
+        bucket = stack.state_location.bucket
+        is_new = bucket is not None and bucket not in checked_buckets
         try:
             aws = accounts.aws(stack.venues[0])
             aws.keys()  # in the main thread, which can ask for an MFA code
-            run = StackProvisioner(settings, venues, stack, results, aws, open_ledger, options, new_reporter())
+            run = StackProvisioner(
+                settings, venues, stack, results, aws, open_ledger, options, new_reporter(), checks_bucket=is_new
+            )
         except VenueAccessError as error:
             results.fail(error)
             continue
-        bucket = stack.state_location.bucket
-        run.warns_of_bucket = bucket is not None and bucket not in checked_buckets
-        if bucket is not None:
-            checked_buckets.add(bucket)
+        checked_buckets.add(bucket)
         jobs.append(run.run)
     side_by_side(jobs, forks)
     return all_results

@@ -105,7 +105,7 @@ def render(
     }
     confidential = {
         "external_ids": {
-            name: {"current": own.current.reveal(), "incoming": own.incoming.reveal() if own.incoming else None}
+            name: {"current": own.current.reveal(), "incoming": own.pending.reveal() if own.pending else None}
             for name, own in ids.items()
         }
     }
@@ -192,13 +192,13 @@ def _check(venue: Venue, buckets: Sequence[str], ids: ExternalIds | None) -> Non
         raise RenderError(f"{venue.name}: s3_buckets: no data bucket is known")
     if ids is None:
         raise RenderError(f"{venue.name}: no external ID is known")
-    for key, external_id in (("current", ids.current), ("incoming", ids.incoming)):
+    for key, external_id in (("current", ids.current), ("incoming", ids.pending)):
         if external_id is not None and not external_id.fits:
             raise RenderError(
                 f"{venue.name}: the {key} external ID is not one that AWS takes",
                 hint="an external ID is 2 to 1224 ASCII letters, digits or _+=,.@:/-",
             )
-    rotating = ExternalIds(ids.current, ids.incoming or ExternalId("-" * _ROOM_FOR_INCOMING))
+    rotating = ExternalIds(ids.current, ids.pending or ExternalId("-" * _ROOM_FOR_INCOMING))
     for name, policy, limit, remedy in (
         ("trust policy", policies.trust_policy(venue, rotating), venue.trust_policy_limit, _TRUST_REMEDY),
         ("S3 policy", policies.s3_policy(venue, buckets), policies.MANAGED_POLICY_LIMIT, "s3_buckets or kms_key_arns"),

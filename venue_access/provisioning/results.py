@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -58,20 +58,11 @@ class VenueResult:
         }
 
 
-class StackResults(Mapping[str, VenueResult]):
+class StackResults(dict[str, VenueResult]):
     """The results of one stack's venues, by name. A venue that fails at a step is left out of the next ones."""
 
     def __init__(self, venues: Iterable[Venue]) -> None:
-        self._results = {venue.name: VenueResult(venue) for venue in venues}
-
-    def __getitem__(self, name: str) -> VenueResult:
-        return self._results[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._results)
-
-    def __len__(self) -> int:
-        return len(self._results)
+        super().__init__((venue.name, VenueResult(venue)) for venue in venues)
 
     def active(self) -> tuple[Venue, ...]:
         """Return the venues that have not failed."""

@@ -209,17 +209,17 @@ class _Run:
         elif state.stage is Stage.PARAMETER_LOST:
             if self._update.apply(snapshot, ids, role=False, parameter=True):
                 self._did("restored the SSM parameter from the trust policy", ids, ids.current)
-        elif ids.incoming is None:
-            both = replace(ids, incoming=new_external_id())
+        elif ids.pending is None:
+            both = replace(ids, pending=new_external_id())
             if self._update.apply(snapshot, both):
                 clear_grace(self._aws, self._venue, snapshot)  # of an earlier rotation that was killed at its end
                 self._did("created a new external ID: the role accepts both", both)
         elif state.stage is Stage.PENDING:
-            self._promote(snapshot, ids, ids.incoming)
-        elif self._update.apply(snapshot, ExternalIds(ids.incoming)):
-            self._new = ids.incoming
+            self._promote(snapshot, ids, ids.pending)
+        elif self._update.apply(snapshot, ExternalIds(ids.pending)):
+            self._new = ids.pending
             clear_grace(self._aws, self._venue, snapshot)
-            self._did("retired the old external ID", ExternalIds(ids.incoming))
+            self._did("retired the old external ID", ExternalIds(ids.pending))
 
     def _promote(self, snapshot: VenueSnapshot, ids: ExternalIds, new: ExternalId) -> None:
         name = self._venue.name

@@ -24,8 +24,9 @@ from typing import Any
 
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
-from venue_access.policies.documents import ExternalIds
-from venue_access.provisioning.venue_snapshot import CURRENT, PENDING, VenueSnapshot, trusts_only_deleted
+from venue_access.policies.compare import trusts_only_deleted
+from venue_access.policies.documents import CURRENT, PENDING, ExternalIds
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
 from venue_access.sensitive import ExternalId
 from venue_access.times import iso, parse_iso, to_minute
 

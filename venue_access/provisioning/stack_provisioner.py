@@ -54,37 +54,36 @@ class Options:
     """Seconds to wait for another run on the stack; None for the default."""
 
 
+@dataclass
 class StackProvisioner:
     """One run on the chosen venues of one stack; a venue that fails at a step is left out of the next ones.
 
     The other venues of the stack are not read: they may be another operator's. Targets limit the plan to the chosen.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        inventory: Mapping[str, Venue],
-        stack: Stack,
-        results: StackResults,
-        aws: AwsClient,
-        open_ledger: OpenLedger,
-        options: Options,
-        reporter: Reporter,
-    ) -> None:
-        self._settings = settings
-        self._inventory = inventory
-        self._stack = stack
-        self._results = results
-        self._aws = aws
-        self._open_ledger = open_ledger
-        self._options = options
-        self._reporter = reporter
+    settings: Settings
+    inventory: Mapping[str, Venue]
+    """Every venue by name."""
+    stack: Stack
+    results: StackResults
+    """Those of the chosen venues, which the run fills in."""
+    aws: AwsClient
+    open_ledger: OpenLedger
+    options: Options
+    reporter: Reporter
+    checks_bucket: bool
+    """Whether this run checks the bucket of the state: one of the stacks that share it does."""
+    _warned: bool = False
+
+    def __post_init__(self) -> None:
         self._root = RootModule(
-            settings, stack, aws, self._on_event, waiting=reporter.line, lock_timeout=options.lock_timeout
+            self.settings,
+            self.stack,
+            self.aws,
+            self._on_event,
+            waiting=self.reporter.line,
+            lock_timeout=self.options.lock_timeout,
         )
-        self._warned = False
-        self.warns_of_bucket = False
-        """Whether this run checks the bucket of the state: one of the stacks that share it does."""
 
     def run(self) -> None:
         """Provision the stack, and record errors in the results of the venues they are about."""
@@ -95,27 +94,27 @@ class StackProvisioner:
             with self._root.locked():
                 self._provision()
         except VenueAccessError as error:
-            self._results.fail(error)
+            self.results.fail(error)
         except OSError as error:
-            self._results.fail(of_the_system(error))
+            self.results.fail(of_the_system(error))
         except KeyboardInterrupt:
             when = "interrupted" if began else "interrupted before it began"
             hint = "run the command again: it resumes where this run stopped" if began else None
-            self._results.fail(Interrupted(f"stack {self._stack.name}: {when}", hint=hint))
-        self._reporter.done()
+            self.results.fail(Interrupted(f"stack {self.stack.name}: {when}", hint=hint))
+        self.reporter.done()
 
     def _provision(self) -> None:
         """Do every step; with ``check``, stop after the plan."""
-        results, ids, attempts = self._results, dict[str, ExternalIds](), 0
+        results, ids, attempts = self.results, dict[str, ExternalIds](), 0
         retry_policy = RetryPolicy(timeout=_UNCHANGED, sleep=pause)
-        read = partial(read_snapshot, self._aws)
-        caller = caller_in_account(self._aws, results.active()[0])
-        if self.warns_of_bucket:
+        read = partial(read_snapshot, self.aws)
+        caller = caller_in_account(self.aws, results.active()[0])
+        if self.checks_bucket:
             from venue_access.provisioning.state_object import bucket_warnings  # only for a state in S3
 
-            for warning in bucket_warnings(self._stack.state_location, self._aws):
-                self._reporter.warn(warning)
-        find_buckets_of_others(self._aws, results.active(), self._inventory.values())
+            for warning in bucket_warnings(self.stack.state_location, self.aws):
+                self.reporter.warn(warning)
+        find_buckets_of_others(self.aws, results.active(), self.inventory.values())
         buckets = results.each(self._prerequisites, at_once=_AT_ONCE)
 
         while active := results.active():
@@ -129,7 +128,7 @@ class StackProvisioner:
             self._root.write_for(buckets=buckets, external_ids=ids)
             state = self._root.state()
             resources = resources_in(state)
-            find_imports = partial(imports_for, self._settings, self._stack, self._aws, resources.addresses, snapshots)
+            find_imports = partial(imports_for, self.settings, self.stack, self.aws, resources.addresses, snapshots)
             imports = [each for found in results.each(find_imports, at_once=_AT_ONCE).values() for each in found]
             if results.active() != active:
                 continue
@@ -141,7 +140,7 @@ class StackProvisioner:
             self._warn_of_unchanged(active, ids, types, orphaned, state)
 
             # Plan: the chosen venues only, and nothing that destroys unless that is allowed.
-            is_partial = bool(orphaned) or len(active) < len(self._stack.venues)
+            is_partial = bool(orphaned) or len(active) < len(self.stack.venues)
             targets = [module_of(venue.name) for venue in active] if is_partial else []
             hide = _every_id(snapshots, ids)
             terraform = self._root.terraform(hide)
@@ -152,7 +151,7 @@ class StackProvisioner:
                 continue
             if results.active() != active:
                 continue
-            if self._options.check:
+            if self.options.check:
                 self._count(plan)
                 return
 
@@ -165,10 +164,10 @@ class StackProvisioner:
                     attempts += 1
                     if attempts == _ATTEMPTS:
                         raise TerraformError(
-                            f"stack {self._stack.name}: the external ID changed {_ATTEMPTS} times during planning",
+                            f"stack {self.stack.name}: the external ID changed {_ATTEMPTS} times during planning",
                             hint="wait until the rotation is over, and run the command again",
                         )
-                    self._reporter.line(f"{self._stack.name}: the external ID changed concurrently, planning again")
+                    self.reporter.line(f"{self.stack.name}: the external ID changed concurrently, planning again")
                     continue
                 try:
                     terraform.apply(plan)
@@ -182,20 +181,20 @@ class StackProvisioner:
 
     def _prerequisites(self, venue: Venue) -> tuple[str, ...]:
         """Check a venue's permissions boundary, and return its data buckets."""
-        bounded = with_boundary(self._aws, venue)
-        check_boundary(self._aws, bounded)
+        bounded = with_boundary(self.aws, venue)
+        check_boundary(self.aws, bounded)
         self._root.boundaries[venue.name] = bounded.permissions_boundary
-        return find_buckets(self._aws, venue)
+        return find_buckets(self.aws, venue)
 
     def _expect(self, resources: StateResources, imports: Sequence[Import]) -> None:
         """Record what is in place before the apply, and report the imports."""
         addresses = [*resources.addresses, *(each.address for each in imports)]
-        for name, result in self._results.items():
+        for name, result in self.results.items():
             result.in_place = {address for address in addresses if venue_of(address)[0] == name}
             result.counts["import"] = sum(venue_of(each.address)[0] == name for each in imports)
         for each in imports:
             venue, resource = venue_of(each.address)
-            self._reporter.line(f"{venue}: importing {resource}, which exists already")
+            self.reporter.line(f"{venue}: importing {resource}, which exists already")
 
     def _warn_of_unchanged(
         self,
@@ -209,14 +208,14 @@ class StackProvisioner:
         if self._warned:
             return
         self._warned = True
-        stacks = {name: self._inventory[name].stack if name in self._inventory else None for name in orphaned}
-        for warning in unchanged_warnings(active, ids, parameter_types, stacks, self._stack.name):
-            self._reporter.warn(warning)
-        siblings = [venue for venue in self._stack.venues if venue.name not in self._results]
+        stacks = {name: self.inventory[name].stack if name in self.inventory else None for name in orphaned}
+        for warning in unchanged_warnings(active, ids, parameter_types, stacks, self.stack.name):
+            self.reporter.warn(warning)
+        siblings = [venue for venue in self.stack.venues if venue.name not in self.results]
         outdated = ", ".join(outdated_siblings(siblings, state))
         if outdated:
             since = "not selected, though the inventory has changed since they were applied"
-            self._reporter.line(f"{self._stack.name}: {since}: {outdated}")
+            self.reporter.line(f"{self.stack.name}: {since}: {outdated}")
 
     def _plan(
         self, terraform: Terraform, resources: StateResources, targets: Sequence[str], hide: Sequence[ExternalId]
@@ -225,25 +224,25 @@ class StackProvisioner:
 
         :raises VenueAccessError: Terraform failed, or the plan destroys something of another venue.
         """
-        self._reporter.now(f"{self._stack.name}: planning")
-        active = {venue.name for venue in self._results.active()}
+        self.reporter.now(f"{self.stack.name}: planning")
+        active = {venue.name for venue in self.results.active()}
         for name in active:
-            self._results[name].differences.clear()  # of a plan that was discarded
-        if not self._options.check:
+            self.results[name].differences.clear()  # of a plan that was discarded
+        if not self.options.check:
             # What a killed run had begun to create exists: it is updated, and not replaced.
             for address in sorted(resources.tainted):
                 if venue_of(address)[0] in active:
                     terraform.untaint(address)
         plan = terraform.plan(targets=targets)
-        if self._options.check:
+        if self.options.check:
             plan = plan.untainted(resources.tainted)
-        if self._options.diff and plan:
+        if self.options.diff and plan:
             for each in differences(terraform.show(plan), hide):
                 for line in each.lines(each.address):
-                    self._reporter.line(line)
+                    self.reporter.line(line)
                 venue, resource = venue_of(each.address)
-                if venue is not None and venue in self._results:
-                    self._results[venue].differences += each.lines(resource)
+                if venue is not None and venue in self.results:
+                    self.results[venue].differences += each.lines(resource)
         self._refuse_destroying(plan)
         return plan
 
@@ -251,40 +250,40 @@ class StackProvisioner:
         destroyed: dict[str, list[str]] = {}
         for change in plan.changes:
             venue, resource = venue_of(change.address)
-            if change.destroys and not (self._options.allow_destroy and venue in self._results):
+            if change.destroys and not (self.options.allow_destroy and venue in self.results):
                 destroyed.setdefault(venue or "", []).append(resource)
-        if destroyed and self._options.check:
+        if destroyed and self.options.check:
             self._count(plan, only=frozenset(destroyed))
         for name, resources in destroyed.items():
-            message = f"{name or self._stack.name}: the plan destroys {', '.join(resources)}; nothing was done"
-            if name not in self._results:
-                raise UsageError(message, hint=f"stack {self._stack.name} changed concurrently: run the command again")
+            message = f"{name or self.stack.name}: the plan destroys {', '.join(resources)}; nothing was done"
+            if name not in self.results:
+                raise UsageError(message, hint=f"stack {self.stack.name} changed concurrently: run the command again")
             look = "look at it with --check --diff; to allow it, add --allow-destroy"
-            self._results[name].error = UsageError(message, hint=look)
+            self.results[name].error = UsageError(message, hint=look)
 
     def _count(self, plan: Plan, only: frozenset[str] | None = None) -> None:
         for change in plan.changes:
             venue, _ = venue_of(change.address)
-            if venue is not None and venue in self._results and (only is None or venue in only):
+            if venue is not None and venue in self.results and (only is None or venue in only):
                 actions = ("delete", "create") if change.action == "replace" else (change.action,)
-                self._results[venue].counts.update(actions)
+                self.results[venue].counts.update(actions)
 
     def _verify(
         self, venue: Venue, caller: CallerIdentity, ids: ExternalIds, buckets: Sequence[str], retry_policy: RetryPolicy
     ) -> None:
-        self._reporter.now(f"{venue.name}: verifying the trust policy")
-        write_facts(self._settings, venue, buckets)
-        with ProofSessions("provision", self._aws, venue).recorded(self._open_ledger, self._reporter.warn) as sessions:
+        self.reporter.now(f"{venue.name}: verifying the trust policy")
+        write_facts(self.settings, venue, buckets)
+        with ProofSessions("provision", self.aws, venue).recorded(self.open_ledger, self.reporter.warn) as sessions:
             proofs = verify_trust_policy(sessions, ids.current, caller=caller, retry_policy=retry_policy)
-        self._results[venue.name].proofs = proofs.held
+        self.results[venue.name].proofs = proofs.held
         if proofs.skipped is not None:
-            self._results[venue.name].skipped = 1
-            self._reporter.warn(f"{venue.name}: the trust policy was not verified: {proofs.skipped}")
+            self.results[venue.name].skipped = 1
+            self.reporter.warn(f"{venue.name}: the trust policy was not verified: {proofs.skipped}")
 
     def _on_event(self, event: Event) -> None:
-        applied = report_event(self._reporter, event)
-        if applied is not None and applied.venue in self._results:
-            result = self._results[applied.venue]
+        applied = report_event(self.reporter, event)
+        if applied is not None and applied.venue in self.results:
+            result = self.results[applied.venue]
             result.counts[applied.action] += 1
             if applied.action == "delete":
                 result.in_place.discard(applied.address)
@@ -295,4 +294,4 @@ class StackProvisioner:
 def _every_id(snapshots: Mapping[str, VenueSnapshot], ids: Mapping[str, ExternalIds]) -> list[ExternalId]:
     """Return every external ID that Terraform's messages could contain."""
     live = [each for snapshot in snapshots.values() for each in snapshot.every_id]
-    return live + [each for own in ids.values() for each in (own.current, own.incoming) if each is not None]
+    return live + [each for own in ids.values() for each in (own.current, own.pending) if each is not None]

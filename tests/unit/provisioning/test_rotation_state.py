@@ -158,7 +158,7 @@ def test_provisioning_keeps_the_id_in_use(
 @pytest.mark.parametrize("policy", [None, handmade()])
 def test_provisioning_creates_an_id_if_none_is_in_use(policy: dict[str, Any] | None) -> None:
     made = ids_for_provisioning({"unity-dev": live(policy, None)}, a_venue())
-    assert made.incoming is None
+    assert made.pending is None
     assert made != ids_for_provisioning({"unity-dev": live(policy, None)}, a_venue())
 
 

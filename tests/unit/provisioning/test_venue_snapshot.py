@@ -8,9 +8,10 @@ import pytest
 from tests.stacks import a_venue
 from venue_access.aws.client import AwsClient, LiveRole, Parameter
 from venue_access.errors import UsageError
+from venue_access.policies.compare import external_ids_in
 from venue_access.provisioning.imports import check_importable, missing_from_state
 from venue_access.provisioning.render import managed_resources
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, external_ids_in
+from venue_access.provisioning.venue_snapshot import VenueSnapshot
 from venue_access.sensitive import ExternalId
 
 BOUNDARY = "arn:aws:iam::111122223333:policy/platform/boundary"
