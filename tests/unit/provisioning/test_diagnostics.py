@@ -184,7 +184,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("problem", "message", "remedy"), CASES.values(), ids=CASES)
-def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, message: str, remedy: str) -> None:
+def test_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, message: str, remedy: str) -> None:
     told = failure("apply", 1, [problem], "", **WHERE)
     assert told.message == message
     assert remedy in (told.hint or "")
@@ -192,7 +192,7 @@ def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, messa
 
 
 @pytest.mark.parametrize("code", vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"])
-def test_terraform_that_is_throttled_is_to_be_run_again_whatever_code_aws_has_for_it(code: str) -> None:
+def test_throttling_is_retried_by_hand_for_each_code_of_aws(code: str) -> None:
     throttled, _, _ = CASES["throttling"]
     said = throttled.detail.replace("ThrottlingException: Rate exceeded", f"{code}: slow")
     text = throttled.summary.replace("ThrottlingException: Rate exceeded", f"{code}: slow")
@@ -201,7 +201,7 @@ def test_terraform_that_is_throttled_is_to_be_run_again_whatever_code_aws_has_fo
     assert "wait a minute and run it again" in (told.hint or "")
 
 
-def test_a_lock_that_is_older_than_any_run_is_called_left_behind() -> None:
+def test_old_lock_was_left_by_a_killed_run() -> None:
     held, _, _ = CASES["a lock that somebody holds"]
     told = failure("plan", 1, [held], "", stack="shared", venue="unity-dev", now=NOW + timedelta(hours=2))
     assert isinstance(told, StateLocked)
@@ -211,7 +211,7 @@ def test_a_lock_that_is_older_than_any_run_is_called_left_behind() -> None:
     )
 
 
-def test_the_same_failure_of_two_resources_is_told_once() -> None:
+def test_same_failure_of_two_resources_is_one_message() -> None:
     told = failure("apply", 1, [attaching("s3"), attaching("ecr")], "", **WHERE)
     assert told.message == (
         'unity-dev: aws_iam_role_policy_attachment.this["s3"], aws_iam_role_policy_attachment.this["ecr"]: AWS refused'
@@ -220,7 +220,7 @@ def test_the_same_failure_of_two_resources_is_told_once() -> None:
     assert told.hint == "the role has too many policies: detach one, or raise the quota"
 
 
-def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told() -> None:
+def test_message_names_each_venue_and_at_most_three_failures() -> None:
     problems = [error(f"thing {n}", f'module.venue["unity-{n}"].aws_iam_role.this') for n in "abcd"]
     told = failure("apply", 1, problems, "", **WHERE)
     assert told.message == (
@@ -230,18 +230,18 @@ def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told(
     assert told.venues == {"unity-a", "unity-b", "unity-c", "unity-d"}
 
 
-def test_a_failure_of_the_whole_stack_is_laid_upon_no_venue() -> None:
+def test_failure_of_the_whole_stack_names_no_venue() -> None:
     problems = [error("thing", ROLE), error("No valid credential sources found")]
     assert failure("plan", 1, problems, "", **WHERE).venues == frozenset()
 
 
-def test_a_warning_is_no_failure_and_a_killed_terraform_says_so() -> None:
+def test_warning_is_ignored_and_a_signal_is_named() -> None:
     warning = Diagnostic("warning", "Resource targeting is in effect")
     told = failure("apply", -9, [warning], "", **WHERE)
     assert str(told) == "unity-dev: terraform apply was killed (signal 9)\n  run the command again"
 
 
-def test_what_terraform_draws_in_a_box_is_read() -> None:
+def test_boxed_error_is_read() -> None:
     box = (
         "\nInitializing the backend...\n╷\n│ Error: Failed to query available provider packages\n│ \n"
         "│ Could not retrieve the list of available versions\n╵\n"
@@ -253,12 +253,12 @@ def test_what_terraform_draws_in_a_box_is_read() -> None:
     assert "scripts/bootstrap" in (told.hint or "")
 
 
-def test_a_terraform_that_said_nothing_is_told_by_its_exit_code() -> None:
+def test_failure_without_output_has_its_exit_code() -> None:
     told = failure("init", 3, [], "", **WHERE)
     assert str(told) == "unity-dev: terraform init ended with 3"
 
 
-def test_a_long_text_is_cut_and_an_external_id_is_masked() -> None:
+def test_long_text_is_shortened_and_an_external_id_redacted() -> None:
     text = "invalid policy: va.secret-id " + "and so on " * 100
     told = failure(
         "apply",

@@ -22,7 +22,7 @@ def test_venues_are_grouped_by_stack_in_order_of_name() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "venues", "/venues/"])
-def test_the_state_of_a_stack_has_a_key_of_its_own(prefix: str) -> None:
+def test_each_stack_has_its_own_state_key(prefix: str) -> None:
     state = dataclasses.replace(S3, key_prefix=prefix)
     expected = "venues/shared/terraform.tfstate" if "venues" in prefix else "shared/terraform.tfstate"
     assert a_stack(a_venue(state=state)).state_key == expected
