@@ -57,7 +57,7 @@ class Guard:
         tags = self.root.call("iam", "list_role_tags", RoleName=self.role)["Tags"]
         return next((tag["Value"] for tag in tags if tag["Key"] == "venue-access:grace-until"), None)
 
-    def stored(self) -> str | None:
+    def published(self) -> str | None:
         found = self.root.parameter(self.parameter)
         return None if found is None else found.value.reveal()
 
@@ -105,12 +105,12 @@ class Guard:
 
     def check_stable(self, *old: str) -> str:
         """Exactly one ID is accepted and it is the parameter's; none of ``old`` is."""
-        stored = self.stored()
-        assert stored is not None
-        assert stored not in old
-        assert self.accepted() == {"Current": stored}
-        assert self.opens(stored)
+        published = self.published()
+        assert published is not None
+        assert published not in old
+        assert self.accepted() == {"Current": published}
+        assert self.opens(published)
         assert not self.opens(None)
         assert not any(self.opens(each) for each in old)
         self.kit.done("issue-token", "--user", "alice")
-        return stored
+        return published

@@ -369,7 +369,7 @@ def test_an_iam_that_does_not_see_a_change_in_time_leaves_the_old_id_in_use(guar
     result = run(guard.kit, "rotate-external-id")
     assert result.code == 5
     assert "the role does not accept the new external ID after 120 s; the one in use stays in use" in result.err
-    assert guard.stored() == FIRST
+    assert guard.published() == FIRST
     proxy.lagging.wait_until_effective()
     proxy.lagging = None
     ends_right(guard, "rotate-external-id")

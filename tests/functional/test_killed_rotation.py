@@ -88,8 +88,8 @@ def test_a_rotation_that_is_killed_at_a_write_is_completed_by_the_next(number: i
     kill_at(number, guard, proxy)
     token = guard.kit.done("issue-token", "--user", "alice").document()
     guard.kit.session(token).call("s3", "list_objects_v2", Bucket=f"{guard.venue}-data")
-    stored = guard.stored()
-    assert stored in guard.accepted().values()
+    published = guard.published()
+    assert published in guard.accepted().values()
     assert gone(guard.kit.work_directory / "stacks" / guard.venue)
 
     proxy.forget()

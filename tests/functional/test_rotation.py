@@ -105,7 +105,7 @@ class TestEveryRow:
     def test_grace_period_stops_at_promoted_and_provision_keeps_it(self, guard: Guard) -> None:
         first = KNOWN[0]
         assert "--finish" in rotate(guard.kit, "--grace", "24h").out
-        second = guard.stored()
+        second = guard.published()
         assert second is not None
         assert guard.accepted() == {"Current": first, "Incoming": second}
         guard.kit.done("issue-token", "--user", "alice")
@@ -124,7 +124,7 @@ class TestEveryRow:
         assert guard.check_stable(first) == second
         before = guard.trust()
         assert rotate(guard.kit, "--finish").out == f"{guard.venue}: no rotation is in progress\n"
-        assert (guard.stored(), guard.trust()) == (second, before)
+        assert (guard.published(), guard.trust()) == (second, before)
 
     @pytest.mark.soak
     def test_a_parameter_that_was_lost_is_restored_first(self, guard: Guard) -> None:
@@ -145,7 +145,7 @@ class TestEveryRow:
 
 class TestRepair:
     @pytest.mark.parametrize(
-        ("statements", "stored", "reason"),
+        ("statements", "published", "reason"),
         [
             pytest.param(
                 [("Current", KNOWN[0])], KNOWN[2], "does not accept the parameter's external ID", id="P in neither"
@@ -165,12 +165,12 @@ class TestRepair:
         ],
     )
     def test_a_broken_state_is_told_and_mended(
-        self, statements: list[tuple[str, ...]], stored: str | None, reason: str, guard: Guard
+        self, statements: list[tuple[str, ...]], published: str | None, reason: str, guard: Guard
     ) -> None:
         guard.write_trust(*(guard.statement(*each) for each in statements))
         guard.lose_parameter()
-        if stored is not None:
-            guard.put(stored)
+        if published is not None:
+            guard.put(published)
         err = refused(guard.kit)
         assert reason in err
         assert f"invoke rotate-external-id --venue {guard.venue} --repair" in err
@@ -230,8 +230,8 @@ class TestItRefuses:
         assert "is not one of the venue's trusted_principals" in err
         result = rotate(kit, "--skip-verification")
         assert "the trust policy was not verified" in result.err
-        assert guard.accepted() == {"Current": guard.stored()}
-        assert guard.stored() != KNOWN[0]
+        assert guard.accepted() == {"Current": guard.published()}
+        assert guard.published() != KNOWN[0]
 
     @pytest.mark.parametrize("arguments", [("--finish", "--repair"), ("--finish", "--grace=1h"), ("--grace=soon",)])
     def test_what_makes_no_sense(self, arguments: tuple[str, ...], provisioned: tuple[Kit, str]) -> None:
@@ -239,9 +239,9 @@ class TestItRefuses:
 
     def test_to_begin_in_a_dry_run(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
-        before = Guard(kit, venue).stored()
+        before = Guard(kit, venue).published()
         assert kit.done("--dry", "rotate-external-id").err == f"would rotate the external ID of {venue}\n"
-        assert Guard(kit, venue).stored() == before
+        assert Guard(kit, venue).published() == before
 
 
 class TestSomebodyElse:
@@ -263,7 +263,7 @@ class TestSomebodyElse:
         result = rotate(guard.kit, "--grace", "1h")
         assert meddled
         assert "changed concurrently, retrying" in result.err
-        assert guard.accepted() == {"Current": KNOWN[1], "Incoming": guard.stored()}
+        assert guard.accepted() == {"Current": KNOWN[1], "Incoming": guard.published()}
 
     @pytest.mark.soak
     def test_who_rotates_at_the_same_time_on_this_machine_is_waited_for(self, guard: Guard) -> None:
@@ -295,4 +295,4 @@ class TestSomebodyElse:
         assert "interrupted; tokens can be issued as before" in err
         assert "Traceback" not in err
         guard.kit.done("issue-token", "--user", "alice")
-        assert guard.stored() in guard.accepted().values()
+        assert guard.published() in guard.accepted().values()

@@ -89,13 +89,13 @@ def test_the_second_operator_changes_nothing(two: Two) -> None:
 
 @pytest.mark.soak
 def test_two_runs_at_once_end_right(two: Two) -> None:
-    stored = two.guard.stored()
+    published = two.guard.published()
     for kit in (two.ana, two.ben):
         two.want(kit, tags={"Team": "both"})
     side_by_side(*(lambda kit=kit: until_done(kit, "provision") for kit in (two.ana, two.ben)))
     assert two.tags()["Team"] == "both"
-    assert two.guard.stored() == stored
-    assert two.guard.accepted() == {"Current": stored}
+    assert two.guard.published() == published
+    assert two.guard.accepted() == {"Current": published}
     two.ana.done("issue-token", "--user", "alice")
 
 
@@ -110,7 +110,7 @@ def test_two_first_runs_at_once_make_one_venue(kit: Kit, proxy: Proxy, tmp_path:
 
 @pytest.mark.soak
 def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away(two: Two) -> None:
-    old = two.guard.stored()
+    old = two.guard.published()
     assert old is not None
     two.ana.done("rotate-external-id", "--grace", "24h")
     assert set(two.guard.accepted()) == {"Current", "Incoming"}
@@ -121,7 +121,7 @@ def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away
 
     two.ben.done("deprovision", "--venue", two.venue, "--yes")
     assert two.guard.root.role(two.guard.role) is None
-    assert two.guard.stored() is None
+    assert two.guard.published() is None
     assert "not provisioned" in two.ana.done("status").out
     two.ana.done("provision")
     two.guard.check_stable(old)
@@ -129,7 +129,7 @@ def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away
 
 @pytest.mark.soak
 def test_one_rotates_while_the_other_provisions_and_every_token_works(two: Two) -> None:
-    done, old = threading.Event(), two.guard.stored()
+    done, old = threading.Event(), two.guard.published()
     assert old is not None
 
     def issuing() -> int:
