@@ -58,7 +58,7 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
     root.call("s3", "put_object", **bucket_of(venue), Key=key(venue), Body=stranger)
     refused = kit("state.migrate")
     assert refused.code == 2
-    assert "nothing is overwritten" in refused.err
+    assert "which is not overwritten" in refused.err
     assert (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
     root.call("s3", "delete_object", **bucket_of(venue), Key=key(venue))
 

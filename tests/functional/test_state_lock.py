@@ -102,7 +102,7 @@ def test_a_state_that_was_written_since_it_was_read_is_not_removed(kit: Kit, buc
     state.create({"version": 4, "serial": 1, "resources": []})
     assert state.read()["serial"] == 1
     aws.call("s3", "put_object", Bucket=bucket, Key="b.tfstate", Body=b'{"version": 4, "serial": 2, "resources": []}')
-    with pytest.raises(UsageError, match="was changed since it was read"):
+    with pytest.raises(UsageError, match="has changed since it was read"):
         state.remove()
     assert state.read()["serial"] == 2
     state.remove()
