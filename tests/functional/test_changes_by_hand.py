@@ -18,10 +18,10 @@ def test_deleted_role_is_reported_and_recreated(faulty: VenueTrust) -> None:
         root.call("iam", "delete_role_policy", RoleName=role_of(VENUE), PolicyName=name)
     root.call("iam", "delete_role", RoleName=role_of(VENUE))
 
-    missing = "its role is missing, though its SSM parameter is there"
-    assert run(kit, "status").out == f"{VENUE}: not provisioned: {missing}: invoke provision makes it anew\n"
+    missing = "its role is missing, though its SSM parameter exists"
+    assert run(kit, "status").out == f"{VENUE}: not provisioned: {missing}: re-create it with invoke provision\n"
     for command, said in (
-        ("issue-token", f"there is no role {role_of(VENUE)}, though its SSM parameter is there"),
+        ("issue-token", f"there is no role {role_of(VENUE)}, though its SSM parameter exists"),
         ("rotate-external-id", f"{VENUE} is not provisioned: {missing}"),
         ("revoke-token", f"{VENUE} is not provisioned\n  there is no role {role_of(VENUE)}"),
     ):
@@ -35,7 +35,7 @@ def test_deleted_role_is_reported_and_recreated(faulty: VenueTrust) -> None:
 
 def test_deleted_principal_is_named(faulty: VenueTrust) -> None:
     faulty.write_trust({**faulty.statement("Current", FIRST), "Principal": {"AWS": "AROAEXAMPLEOFADELETED"}})
-    named = "the trust policy trusts somebody who was deleted"
+    named = "the trust policy trusts a deleted principal"
     assert named in run(faulty.kit, "status").out
     verified = run(faulty.kit, "verify")
     assert verified.code == 7

@@ -78,7 +78,7 @@ def test_venue_whose_state_is_lost_is_not_partly_destroyed(provisioned_copy: tup
     state.write_text(json.dumps(part))  # as a run leaves it that was killed before it could write what it had made
     partly = kit("deprovision", "--venue", venue, "--yes")
     assert partly.code == 2
-    assert "does not know its aws_iam_role.this, aws_iam_policy.this" in partly.err
+    assert "aws_iam_role.this, aws_iam_policy.this" in partly.err
     assert kit.root().parameter(parameter_of(venue)) is not None
 
     shutil.rmtree(kit.work_directory / "stacks" / venue)

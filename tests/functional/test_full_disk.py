@@ -136,7 +136,7 @@ def test_disk_that_fills_in_a_rotation_is_reported_with_the_rotation_state(issue
     result = issuer.full_after("PutParameter", "rotate-external-id")
     assert result.code == 4, result.err
     assert result.err.count("error: ") == 1
-    assert "no space left on device; the rotation is left half done, and tokens can be issued as before" in result.err
+    assert "no space left on device; the rotation is incomplete, and tokens can be issued as before" in result.err
     assert "which could not be recorded in the ledger" in result.err
     issuer.disk.empty()
     issuer.kit.done(*ISSUE)
@@ -160,7 +160,7 @@ def test_a_rotation_that_cannot_be_entered_is_done_and_says_so(issuer: Issuer) -
 
 
 def after_the_last_write(issuer: Issuer) -> Callable[[str], None]:
-    """Fill the disk when the old ID is taken out of use: at the proofs, when Terraform has saved its state."""
+    """Fill the disk when the old ID is retired: at the verification, when Terraform has saved its state."""
 
     def look(operation: str) -> None:
         if issuer.proxy.writes.count("UpdateAssumeRolePolicy") > 1 and operation == "AssumeRole":

@@ -17,7 +17,7 @@ from venue_access.config import Settings
 from venue_access.errors import UsageError
 from venue_access.inventory.model import LedgerBucket, StateBackend
 from venue_access.ledger.s3 import S3Ledger
-from venue_access.provisioning.state_migration import refuse_moved
+from venue_access.provisioning.imports import check_no_other_stack
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
 
 
@@ -121,9 +121,9 @@ def test_a_tag_of_the_platforms_is_not_taken_for_the_place_of_a_state(kit: Kit, 
     def live(**tags: str) -> VenueSnapshot:
         return VenueSnapshot(LiveRole(venue.role_arn, "AROA1", "/", {}, 3600, None, tags), None)
 
-    refuse_moved(settings, a_stack(venue), venue, live(Stack="elsewhere"), root)
-    with pytest.raises(UsageError, match="but the state of stack elsewhere holds it"):
-        refuse_moved(settings, a_stack(venue), venue, live(**{"venue-access:stack": "elsewhere"}), root)
+    check_no_other_stack(settings, a_stack(venue), venue, live(Stack="elsewhere"), root)
+    with pytest.raises(UsageError, match="but it is in the state of stack elsewhere"):
+        check_no_other_stack(settings, a_stack(venue), venue, live(**{"venue-access:stack": "elsewhere"}), root)
 
 
 @pytest.mark.soak

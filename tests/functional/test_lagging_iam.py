@@ -27,7 +27,7 @@ def test_rotation_waits_for_iam_and_tokens_can_be_issued_meanwhile(
             time.sleep(1.0)  # leaves the processor to Terraform
         out, err = process.communicate()
     assert (process.returncode, out) == (0, f"{VENUE}: the external ID was rotated\n"), err
-    assert "proved that the old one, a wrong one and none are refused" in err
+    assert "verified that the old one, a wrong one and none are refused" in err
     assert len(issued) > 2
     assert not any(issued)
     proxy.lagging.wait_until_effective()

@@ -179,7 +179,7 @@ class TestWhatIsEntered:
         kit.done("rotate-external-id", "--finish")
         mine = [line for line in lines(kit) if line["venue"] == venue]
         rotations = [line for line in mine if line["kind"] == "rotation"]
-        assert [line["stage"] for line in rotations] == ["published", "stable"]
+        assert [line["stage"] for line in rotations] == ["promoted", "stable"]
         commands = {line["command"] for line in mine if line["kind"] == "proof"}
         assert commands == {"provision", "rotate-external-id"}
         assert stored_id(kit, venue) not in json.dumps(mine)

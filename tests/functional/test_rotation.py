@@ -50,12 +50,12 @@ class TestEveryRow:
         document = json.loads(rotate(trust.kit, "--json").out)
         assert document == {
             "venue": trust.venue,
-            "began": "announced",
+            "began": "pending",
             "ended": "stable",
             "steps": [
-                "published it: tokens are issued with the new one",
-                "took the old external ID out of use",
-                "proved that the old one, a wrong one and none are refused",
+                "promoted it: tokens are issued with the new one",
+                "retired the old external ID",
+                "verified that the old one, a wrong one and none are refused",
             ],
             "complete": True,
             "grace_until": None,
@@ -99,23 +99,23 @@ class TestEveryRow:
         assert trust.grace_tag() is not None
         assert trust.kit("rotate-external-id", "--venue", trust.venue).code == 2
         again = rotate(trust.kit, "--grace", "24h")
-        assert "the time to change over is until" in again.err
-        assert "--finish is due" in rotate(trust.kit, "--grace", "0").err
+        assert "grace period until" in again.err
+        assert "run --finish" in rotate(trust.kit, "--grace", "0").err
         provisioned = trust.kit.done("provision")
-        assert "a rotation of its external ID is under way; it is left where it is" in provisioned.err
+        assert "a rotation of its external ID is in progress, and provision does not change it" in provisioned.err
         assert trust.accepted() == {"Current": first, "Pending": second}
 
         rotate(trust.kit, "--finish")
         assert trust.check_stable(first) == second
         assert trust.kit.done("provision").out.split()[3] == "changed=0"
         before = trust.policy()
-        assert rotate(trust.kit, "--finish").out == f"{trust.venue}: no rotation is under way\n"
+        assert rotate(trust.kit, "--finish").out == f"{trust.venue}: no rotation is in progress\n"
         assert (trust.published(), trust.policy()) == (second, before)
 
     @pytest.mark.soak
     def test_lost_parameter_is_restored(self, trust: VenueTrust) -> None:
         trust.lose_parameter()
-        assert "no rotation is under way" in rotate(trust.kit, "--finish").out
+        assert "no rotation is in progress" in rotate(trust.kit, "--finish").out
         assert trust.check_stable() == KNOWN[0]
 
     @pytest.mark.soak
@@ -134,10 +134,10 @@ class TestRepair:
         ("statements", "published", "reason"),
         [
             pytest.param(
-                [("Current", KNOWN[0])], KNOWN[2], "does not accept what the parameter holds", id="P in neither"
+                [("Current", KNOWN[0])], KNOWN[2], "does not accept the parameter's external ID", id="P in neither"
             ),
             pytest.param(
-                *([("Current", KNOWN[0])], "no ID at all", "does not accept what the parameter"),
+                *([("Current", KNOWN[0])], "no ID at all", "does not accept the parameter's"),
                 id="P is none",
                 marks=pytest.mark.soak,
             ),
@@ -168,7 +168,7 @@ class TestRepair:
     def test_deleted_principal_is_reported_and_repaired(self, trust: VenueTrust) -> None:
         statement = trust.statement("Current", KNOWN[0])
         trust.write_trust({**statement, "Principal": {"AWS": "AROAEXAMPLEOFADELETED"}})
-        assert "the trust policy trusts somebody who was deleted" in refused(trust.kit)
+        assert "the trust policy trusts a deleted principal" in refused(trust.kit)
         rotate(trust.kit, "--repair")
         trust.check_stable(KNOWN[0])
 
@@ -246,7 +246,7 @@ class TestSomebodyElse:
         proxy.before_call = meddle
         result = rotate(trust.kit, "--grace", "1h")
         assert meddled
-        assert "somebody else changed it meanwhile; looking again" in result.err
+        assert "changed concurrently, retrying" in result.err
         assert trust.accepted() == {"Current": KNOWN[1], "Pending": trust.published()}
 
     @pytest.mark.soak

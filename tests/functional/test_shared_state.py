@@ -74,7 +74,7 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
     root.call("s3", "put_object", **bucket_of(venue), Key=key(venue), Body=stranger)
     refused = kit("state.migrate")
     assert refused.code == 2
-    assert "nothing is overwritten" in refused.err
+    assert "which is not overwritten" in refused.err
     assert (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
     root.call("s3", "delete_object", **bucket_of(venue), Key=key(venue))
 
@@ -96,7 +96,9 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
     lock = {**bucket_of(venue), "Key": f"{key(venue)}.tflock"}
     root.call("s3", "put_object", **lock, Body=json.dumps(HELD).encode())  # a move that was killed left it
     assert kit("state.migrate").code == 4
-    assert "freed from ana@issuer" in kit.done("state.force-unlock", "--venue", venue, "--lock", HELD["ID"]).out
+    assert (
+        "removed the lock of ana@issuer" in kit.done("state.force-unlock", "--venue", venue, "--lock", HELD["ID"]).out
+    )
     assert kit.done("state.migrate").out == f"{venue}: its state is in the work directory now\n"
     assert root.find("s3", "get_object", **bucket_of(venue), Key=key(venue)) is None
     root.call("iam", "delete_role_policy", **operator)
@@ -110,16 +112,15 @@ def test_a_lock_is_waited_for_with_its_holder_named_and_a_stale_one_is_freed(kit
     who = f"{venue}: the Terraform state is locked by ana@issuer since 2026-11-20 22:15 UTC (apply)"
     assert f"\n{who}; waiting\n" in f"\n{locked.err}"
     free = f"invoke state.force-unlock --venue {venue} --lock {HELD['ID']}"
-    assert (
-        f"error: {who}\n  no run takes that long: it was left behind by one that was killed; free it with: {free}\n"
-        in (locked.err)
+    assert f"error: {who}\n  no run takes that long: a killed run left the lock; remove it with: {free}\n" in (
+        locked.err
     )
     other = kit("state.force-unlock", "--venue", venue, "--lock", "another")
     assert other.code == 2
-    assert "its state is locked by ana@issuer since 2026-11-20 22:15 UTC, with another lock\n  wait" in other.err
-    assert kit.done(*free.split()[1:]).out == f"{venue}: freed from ana@issuer since 2026-11-20 22:15 UTC\n"
+    assert "its state is locked by ana@issuer since 2026-11-20 22:15 UTC, with another lock ID\n  wait" in other.err
+    assert kit.done(*free.split()[1:]).out == f"{venue}: removed the lock of ana@issuer since 2026-11-20 22:15 UTC\n"
     assert kit.done("provision", "--check").out.startswith(f"{venue} : ok=0 changed=6")
-    assert kit.done(*free.split()[1:]).out == f"{venue}: nobody holds its state\n"
+    assert kit.done(*free.split()[1:]).out == f"{venue}: its state is not locked\n"
 
 
 @pytest.mark.soak
@@ -153,7 +154,7 @@ def test_unreadable_lock_is_reported_and_freed(kit: Kit, venue: str, body: bytes
     free = f"invoke state.force-unlock --venue {venue} --lock"
     assert free in locked.err
     freed = kit.done(*free.split()[1:], "?")
-    assert "freed from" in freed.out
+    assert "removed the lock of" in freed.out
     assert "\x1b" not in freed.out + locked.err
 
 
@@ -168,5 +169,5 @@ def test_a_state_that_no_terraform_wrote_is_not_moved(kit: Kit, venue: str, body
     (folder / "terraform.tfstate").write_text(json.dumps({"version": 4, "serial": 1, "lineage": "x", "resources": []}))
     refused = kit("state.migrate")
     assert refused.code == 2
-    assert f"s3://{venue}-state/{key(venue)} is no state that Terraform wrote\n" in refused.err
+    assert f"s3://{venue}-state/{key(venue)} is not a Terraform state\n" in refused.err
     assert (folder / "terraform.tfstate").exists()

@@ -35,16 +35,16 @@ def test_part_of_a_stack_leaves_the_others_alone_and_says_what_changed_of_them(k
     write(kit, [one, other], tags={"Team": "ops"}, max_session_duration=7200)
     result = kit.done("provision", "--venue", one)
     assert result.out == f"{one} : ok=9 changed=4 {REST}\n"
-    told = f"{stack_of(one)}: not touched, though the inventory has changed since they were applied: {other} (tags,"
+    told = f"{stack_of(one)}: not selected, though the inventory has changed since they were applied: {other} (tags,"
     assert f"{told} max_session_duration)" in result.err
-    assert f"{gone} left the inventory and is in AWS still" in result.err
+    assert f"{gone} was removed from the inventory but is still in AWS" in result.err
     assert iam_documents(kit, other) == before
     assert live_ids(kit, *trio) == ids
 
     whole = kit.done("provision", "--limit", "all", "--allow-destroy")
     assert whole.out.splitlines()[1] == f"{other} : ok=9 changed=4 {REST}"
     assert f"invoke deprovision --venue {gone}" in whole.err
-    assert "not touched" not in whole.err
+    assert "not selected" not in whole.err
     rotated = kit.done("rotate-external-id", "--venue", one)
     assert rotated.out == f"{one}: the external ID was rotated\n"
     assert live_ids(kit, gone) <= ids, "what left the inventory is as it was"
@@ -53,7 +53,7 @@ def test_part_of_a_stack_leaves_the_others_alone_and_says_what_changed_of_them(k
     assert live_ids(kit, gone) == set()
     again = kit.done("provision", "--limit", "all")
     assert again.out == f"{one} : ok=9 changed=0 {REST}\n{other} : ok=9 changed=0 {REST}\n"
-    assert "left the inventory" not in again.err
+    assert "was removed from the inventory" not in again.err
 
 
 def test_venue_in_the_state_of_another_stack_is_refused(provisioned_copy: tuple[Kit, str]) -> None:
@@ -73,10 +73,10 @@ def test_a_venue_whose_stack_changed_is_refused_with_the_way_to_move_it(kit: Kit
     kit.write_inventory(hosts)
     refused = kit("provision", "--limit", "all")
     assert refused.code == 2
-    message = f"error: {mover}: the inventory has it in stack {mover}, but the state of stack {shared} holds it\n"
+    message = f"error: {mover}: the inventory has it in stack {mover}, but it is in the state of stack {shared}\n"
     assert message in refused.err
     assert f"warning: {message.removeprefix('error: ').rstrip()}: move it" in refused.err
-    assert "left the inventory" not in refused.err
+    assert "was removed from the inventory" not in refused.err
     forget, imported = refused.err.partition(message)[2].splitlines()[0].partition("destroyed: ")[2].split("; then: ")
     kit.done(*forget.split()[1:])
     moved = kit.done(*imported.split()[1:])
@@ -84,4 +84,4 @@ def test_a_venue_whose_stack_changed_is_refused_with_the_way_to_move_it(kit: Kit
     assert live_ids(kit, *trio) == ids
     after = kit.done("provision", "--limit", "all")
     assert after.out.count(f"ok=9 changed=0 {REST}") == 3
-    assert "left the inventory" not in after.err
+    assert "was removed from the inventory" not in after.err

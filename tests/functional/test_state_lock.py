@@ -53,11 +53,11 @@ def test_a_lock_that_was_taken_meanwhile_is_left(kit: Kit, proxy: Proxy, bucket:
     first_delete(proxy, lambda: lock(kit.root(), bucket, key, "second", "bob@there"))
     raced = kit("state.force-unlock", "--venue", name, "--lock", "first")
     assert raced.code == 2
-    assert f"error: {name}: its state was freed from alice@here since 2026-11-20 22:15 UTC meanwhile" in raced.err
+    assert f"error: {name}: the lock of alice@here since 2026-11-20 22:15 UTC was removed concurrently" in raced.err
     refused = kit("state.force-unlock", "--venue", name, "--lock", "first")
     assert (refused.code, "is locked by bob@there" in refused.err) == (2, True)
     assert kit.done("state.force-unlock", "--venue", name, "--lock", "second").out.startswith(
-        f"{name}: freed from bob@there"
+        f"{name}: removed the lock of bob@there"
     )
 
 
@@ -102,7 +102,7 @@ def test_a_state_that_was_written_since_it_was_read_is_not_removed(kit: Kit, buc
     state.create({"version": 4, "serial": 1, "resources": []})
     assert state.read()["serial"] == 1
     aws.call("s3", "put_object", Bucket=bucket, Key="b.tfstate", Body=b'{"version": 4, "serial": 2, "resources": []}')
-    with pytest.raises(UsageError, match="was changed since it was read"):
+    with pytest.raises(UsageError, match="has changed since it was read"):
         state.remove()
     assert state.read()["serial"] == 2
     state.remove()

@@ -27,14 +27,15 @@ def test_each_rotation_state_is_one_line(trust: VenueTrust) -> None:
     current, pending = trust.statement("Current", FIRST), trust.statement("Pending", SECOND)
     assert line(trust.kit) == f"{plain}\n"
     trust.write_trust(current, pending)
-    assert line(trust.kit) == f"{plain}; rotation under way: announced, the old one is in use\n"
+    assert line(trust.kit) == f"{plain}; rotation in progress: pending, the old external ID is in use\n"
     trust.put(SECOND)
-    assert line(trust.kit) == f"{plain}; rotation under way: published, the old one is still accepted\n"
+    assert line(trust.kit) == f"{plain}; rotation in progress: promoted, the old external ID is still accepted\n"
     trust.put("third-id-0003")
-    assert line(trust.kit) == f"{plain}; broken: the trust policy does not accept what the parameter holds\n"
+    assert line(trust.kit) == f"{plain}; broken: the trust policy does not accept the parameter's external ID\n"
     trust.lose_parameter()
     assert line(trust.kit) == (
-        "trust-dev: provisioned, tokens for up to 3600 s; its SSM parameter is missing: invoke provision restores it\n"
+        "trust-dev: provisioned, tokens for up to 3600 s; its SSM parameter is missing: restore it with invoke"
+        " provision\n"
     )
     trust.put(FIRST)
     trust.write_trust(current)

@@ -114,7 +114,7 @@ def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away
     assert old is not None
     two.ana.done("rotate-external-id", "--grace", "24h")
     assert set(two.trust.accepted()) == {"Current", "Pending"}
-    assert "rotation under way" in two.ben.done("status").out
+    assert "rotation in progress" in two.ben.done("status").out
     two.ben.done("rotate-external-id", "--finish")
     two.trust.check_stable(old)
     assert two.ana.done("provision").out == f"{two.venue} : ok=9 changed=0 {REST}\n"

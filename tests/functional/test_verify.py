@@ -109,7 +109,7 @@ class TestTheRole:
         role.write("trust", {**document, "Statement": [*document["Statement"], pending]})
         result = role.verify()
         assert result.code == 0
-        assert "accepted by the trust policy; a rotation is under way (announced)" in result.out
+        assert "accepted by the trust policy; a rotation is under way (pending)" in result.out
         assert "pending-id" not in result.out
 
 

@@ -22,9 +22,8 @@ from venue_access.inventory.loader import load_inventory, parse
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.patterns import select
 from venue_access.inventory.venues import KNOWN, build_venues
-from venue_access.provisioning.outcome import Outcome
-from venue_access.provisioning.rotation_state import Stage
-from venue_access.provisioning.rotation_terms import Rotation
+from venue_access.provisioning.results import VenueResult
+from venue_access.provisioning.rotation_state import Rotation, Stage
 from venue_access.provisioning.status import VenueStatus
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -71,8 +70,8 @@ def test_the_reference_says_of_every_command_what_it_prints() -> None:
 @pytest.mark.parametrize(
     ("command", "document"),
     [
-        ("provision", {"venues": {"NAME": Outcome(a_venue()).document()}}),
-        ("rotate-external-id", Rotation(a_venue(), Stage.STABLE, Stage.STABLE, (), rotated=True).document()),
+        ("provision", {"venues": {"NAME": VenueResult(a_venue()).document()}}),
+        ("rotate-external-id", Rotation(a_venue(), Stage.STABLE, Stage.STABLE, [], rotated=True).document()),
         ("status", {"venues": {"NAME": VenueStatus(a_venue(), Stage.STABLE, external_id_age=timedelta()).document()}}),
         ("verify", Report(a_venue(), ()).document()),
     ],

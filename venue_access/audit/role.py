@@ -16,7 +16,7 @@ from venue_access.policies.compare import without_external_ids
 from venue_access.policies.documents import ExternalIds, managed_policies, parse_policy, statements_of, trust_policy
 from venue_access.policies.revocation import REVOCATION_PREFIX
 from venue_access.provisioning.prerequisites import with_boundary
-from venue_access.provisioning.rotation_state import Stage, standing
+from venue_access.provisioning.rotation_state import Stage, rotation_state
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
 from venue_access.sensitive import REDACTED, ExternalId
 
@@ -51,7 +51,7 @@ def _boundary(aws: AwsClient, venue: Venue, role: LiveRole) -> Check:
 
 
 def _trust(venue: Venue, live: VenueSnapshot, role: LiveRole) -> Iterator[Check]:
-    state = standing(live)
+    state = rotation_state(live)
     sound = state.stage is Stage.STABLE or state.stage.rotating
     yield Check("external ID of the parameter", _ACCEPTED, _how(state.stage, state.reason), sound)
     hidden = ExternalId(REDACTED)

@@ -17,7 +17,7 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
 from venue_access.ledger.proofs import ProofSessions
 from venue_access.provisioning.rotation_state import new_external_id
-from venue_access.provisioning.trust_check import opens
+from venue_access.provisioning.trust_check import can_assume
 from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
 from venue_access.sensitive import redact
 
@@ -47,7 +47,7 @@ def verify(
         raise AccessDenied(f"{venue.name}: {error.message}", hint=needed, code=error.code) from error
     if live.role is not None:
         reason = why_not_trusted(venue, caller)
-        if live.published is None:
+        if live.stored is None:
             reason = "there is no external ID"
         if reason is not None:
             checks.append(Check("a token", "issued", f"not tried: {reason}", None))
@@ -77,14 +77,14 @@ def _buckets(aws: AwsClient, venue: Venue) -> tuple[Sequence[str], list[Check]]:
 
 def _external_id_checks(sessions: ProofSessions) -> Iterator[Check]:
     for what, external_id in (("without an external ID", None), ("with a wrong external ID", new_external_id())):
-        found = "allowed" if opens(sessions, external_id) else "refused"
+        found = "allowed" if can_assume(sessions, external_id) else "refused"
         yield Check(f"sts:AssumeRole {what}", "refused", found, found == "refused")
 
 
 def _token_checks(
     sessions: ProofSessions, live: VenueSnapshot, buckets: Sequence[str], other: Venue | None
 ) -> Iterator[Check]:
-    venue, external_id = sessions.venue, live.published
+    venue, external_id = sessions.venue, live.stored
     assert external_id is not None
     tried = "sts:AssumeRole with the stored external ID, for 15 minutes"
     try:

@@ -20,7 +20,7 @@ from venue_access.errors import UsageError, VenueAccessError, of_the_system
 
 if TYPE_CHECKING:
     from venue_access.app import App
-    from venue_access.provisioning.reporter import Reporter
+    from venue_access.provisioning.progress import Reporter
 
 HELP = {
     "venue": "select the venue: unity-dev, or dev if only one project has it",
@@ -156,7 +156,7 @@ def reporting() -> Iterator[Reporter]:
 @contextmanager
 def reporters(*, side_by_side: bool = False) -> Iterator[Callable[[], Reporter]]:
     """Show a status line for each piece of work; the yielded function adds one."""
-    from venue_access.provisioning.reporter import Reporter
+    from venue_access.provisioning.progress import Reporter
 
     board = console.Board(side_by_side=side_by_side)
 

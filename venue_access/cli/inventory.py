@@ -56,9 +56,8 @@ def inventory_provisioned(context: Context, host: str | None = None, inventory: 
     """Print the provisioned venues as an Ansible inventory, with their role, parameter and bucket names."""
     from datetime import datetime, timezone
 
-    from venue_access.provisioning.dynamic import provisioned_only
-    from venue_access.provisioning.outcome import error_messages
-    from venue_access.provisioning.status import venue_statuses
+    from venue_access.provisioning.results import error_messages
+    from venue_access.provisioning.status import provisioned_only, venue_statuses
 
     app = open_app(context, inventory)
     found = venue_statuses(app.aws, list(app.venues.values()), datetime.now(timezone.utc))

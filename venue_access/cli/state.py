@@ -1,4 +1,4 @@
-"""The commands for what Terraform knows: where it is kept, which stack has a venue, who holds its lock."""
+"""Commands for Terraform's state: where it is, which stack has a venue, who holds its lock."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def state_rm(context: Context, venue: str, stack: str, inventory: str | None = N
     from venue_access.errors import UsageError
     from venue_access.inventory import validators as checks
     from venue_access.provisioning.stack import Stack, stack_of
-    from venue_access.provisioning.state_migration import forget
+    from venue_access.provisioning.state_migration import remove_from_state
 
     try:
         checks.folder_name(stack)
-    except checks.InvalidValue as unfit:
-        raise UsageError(f"--stack: {unfit}") from unfit
+    except checks.InvalidValue as error:
+        raise UsageError(f"--stack: {error}") from error
     app = open_app(context, inventory)
     chosen = app.venue(venue)
     member = next((each for each in app.venues.values() if each.stack == stack), None)
     old = Stack(stack, (replace(chosen, stack=stack),)) if member is None else stack_of(app.venues, member)
-    if dry(context, f"take {chosen.name} out of the state of stack {stack}"):
+    if dry(context, f"remove {chosen.name} from the state of stack {stack}"):
         return
     with reporting() as report:
-        count = forget(app.settings, old, chosen, app.aws(old.venues[0]), report)
-    kept = f"{chosen.name}: stack {stack} has forgotten its {count} resources; they are in AWS as before"
-    console.result(kept if count else f"{chosen.name}: stack {stack} does not know it")
+        count = remove_from_state(app.settings, old, chosen, app.aws(old.venues[0]), report)
+    removed = f"{chosen.name}: {count} resources removed from the state of stack {stack}; they stay in AWS"
+    console.result(removed if count else f"{chosen.name}: not in the state of stack {stack}")
 
 
 @command(called="force-unlock", lock="delete the lock with this ID, which the error message names")
@@ -57,13 +57,13 @@ def state_force_unlock(context: Context, venue: str, lock: str, inventory: str |
     """Delete the state lock of a venue's stack that a killed run left."""
     from venue_access.errors import UsageError
     from venue_access.provisioning.stack import stack_of
-    from venue_access.provisioning.stack_folder import check_folder
-    from venue_access.provisioning.state_object import StateObject, location_of_state
+    from venue_access.provisioning.stack_folder import check_folder, location_of_state
+    from venue_access.provisioning.state_object import StateObject
 
     app = open_app(context, inventory)
     chosen = app.venue(venue)
     stack = stack_of(app.venues, chosen)
-    # A state that was being moved is locked where it was, too.
+    # A state that was being moved is also locked in its old place.
     folder = app.settings.work_directory / "stacks" / stack.name
     check_folder(folder, stack)
     was = location_of_state(folder)
@@ -71,10 +71,12 @@ def state_force_unlock(context: Context, venue: str, lock: str, inventory: str |
     if not places:
         raise UsageError(
             f"{chosen.name}: its state is on this machine, where a lock ends with the process that holds it",
-            hint="look for that process with: ps aux | grep terraform",
+            hint="find that process with: ps aux | grep terraform",
         )
-    if dry(context, f"free {' and '.join(map(str, places))} from the lock {lock}"):
+    if dry(context, f"remove the lock {lock} from {' and '.join(map(str, places))}"):
         return
-    freed = (StateObject(stack, place, app.aws(chosen)).unlock(lock) for place in places)
-    held = next(filter(None, freed), None)
-    console.result(f"{stack.name}: nobody holds its state" if held is None else f"{stack.name}: freed from {held}")
+    removed = (StateObject(stack, place, app.aws(chosen)).unlock(lock) for place in places)
+    held = next(filter(None, removed), None)
+    console.result(
+        f"{stack.name}: its state is not locked" if held is None else f"{stack.name}: removed the lock of {held}"
+    )

@@ -1,4 +1,4 @@
-"""The commands that make venues what the inventory says, and show and prove how they stand."""
+"""Commands that provision venues, rotate their external IDs, and show and verify their state."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def provision(
     inventory: str | None = None,
 ) -> int:
     """Create or update the roles, policies and parameters of venues, then verify them."""
-    from venue_access.provisioning import forks as how_many
-    from venue_access.provisioning.outcome import error_messages, exit_code, plan_summary, recap
-    from venue_access.provisioning.provision import note_failed
+    from venue_access.provisioning import process
     from venue_access.provisioning.provision import provision as run
-    from venue_access.provisioning.stack_run import Options
+    from venue_access.provisioning.provision import write_failed
+    from venue_access.provisioning.results import error_messages, exit_code, plan_summary, recap
+    from venue_access.provisioning.stack_provisioner import Options
 
-    at_once = how_many.forks(forks)
+    at_once = process.forks(forks)
     app = open_app(context, inventory)
     chosen = app.chosen(venue, limit)
     options = Options(
@@ -50,20 +50,20 @@ def provision(
         lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
     )
     with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
-        outcomes = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, reporter, forks=at_once)
-    for error in error_messages([(each.venue, each.error) for each in outcomes]):
+        results = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, reporter, forks=at_once)
+    for error in error_messages([(each.venue, each.error) for each in results]):
         console.error(error)
-    failed = note_failed(app.settings, outcomes)
+    failed = write_failed(app.settings, results)
     if failed is not None:
-        console.say(f"what failed, once more: invoke provision --limit {quote(f'@{failed}')}")
-    for line in plan_summary(outcomes) if options.check else ():
+        console.say(f"to retry what failed: invoke provision --limit {quote(f'@{failed}')}")
+    for line in plan_summary(results) if options.check else ():
         console.say(line)
     if json:
-        console.result_json({"venues": {outcome.venue.name: outcome.document() for outcome in outcomes}})
+        console.result_json({"venues": {result.venue.name: result.document() for result in results}})
     else:
-        for line in recap(outcomes):
+        for line in recap(results):
             console.result(line)
-    return exit_code(outcomes, fail_on_change=fail_on_change)
+    return exit_code(results, fail_on_change=fail_on_change)
 
 
 @command(timeout=None, forks="limit the number of stacks compared at once (default: as many as fit the machine)")
@@ -78,29 +78,29 @@ def drift(
     """Compare venues in AWS with the inventory, and list the differences."""
     from dataclasses import replace
 
-    from venue_access.provisioning import forks as how_many
-    from venue_access.provisioning.outcome import drift_document, drift_lines, error_messages, exit_code
+    from venue_access.provisioning import process
+    from venue_access.provisioning.progress import Reporter
     from venue_access.provisioning.provision import provision as run
-    from venue_access.provisioning.reporter import Reporter
-    from venue_access.provisioning.stack_run import Options
+    from venue_access.provisioning.results import drift_document, drift_lines, error_messages, exit_code
+    from venue_access.provisioning.stack_provisioner import Options
 
-    at_once = how_many.forks(forks)
+    at_once = process.forks(forks)
     app = open_app(context, inventory)
     chosen = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
     options = Options(check=True, diff=True)
     with reporters(side_by_side=at_once > 1) as reporter:
 
-        def quiet() -> Reporter:  # what differs is the result
+        def without_lines() -> Reporter:  # the differences are the result
             return replace(reporter(), line=lambda text: None)
 
-        outcomes = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, quiet, forks=at_once)
-    for error in error_messages([(each.venue, each.error) for each in outcomes]):
+        results = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, without_lines, forks=at_once)
+    for error in error_messages([(each.venue, each.error) for each in results]):
         console.error(error)
     if json:
-        console.result_json(drift_document(outcomes))
+        console.result_json(drift_document(results))
     else:
-        console.result("\n".join(drift_lines(outcomes)))
-    return exit_code(outcomes, fail_on_change=True)
+        console.result("\n".join(drift_lines(results)))
+    return exit_code(results, fail_on_change=True)
 
 
 @command(timeout=None, lock_timeout=LOCK_TIMEOUT)
@@ -113,13 +113,13 @@ def deprovision(
 ) -> None:
     """Destroy a venue's role, policies and parameter; its bucket and repositories remain."""
     from venue_access.provisioning.deprovision import deprovision as run
-    from venue_access.provisioning.deprovision import stack_of_departed
+    from venue_access.provisioning.deprovision import stack_of_orphan
     from venue_access.provisioning.stack import stack_of
 
-    retry_policy = seconds_of(lock_timeout, "--lock-timeout")
+    seconds = seconds_of(lock_timeout, "--lock-timeout")
     app = open_app(context, inventory)
-    stack = None if venue in app.venues else stack_of_departed(app.settings, app.venues, venue)
-    if stack is not None:  # it left the inventory
+    stack = None if venue in app.venues else stack_of_orphan(app.settings, app.venues, venue)
+    if stack is not None:
         name, what = venue, f"the role of {venue}"
     else:
         chosen = app.venue(venue)
@@ -129,7 +129,7 @@ def deprovision(
     if not yes:
         console.confirm(f"This destroys {what}, its policies and its parameter.", name)
     with reporting() as report:
-        count = run(app.settings, stack, name, app.aws(stack.venues[0]), report, lock_timeout=retry_policy)
+        count = run(app.settings, stack, name, app.aws(stack.venues[0]), report, lock_timeout=seconds)
     console.result(f"{name}: {count} resources destroyed" if count else f"{name}: nothing to destroy")
 
 
@@ -154,7 +154,7 @@ def rotate_external_id(
 ) -> None:
     """Replace a venue's external ID; tokens can be issued throughout."""
     from venue_access.provisioning.rotation import rotate
-    from venue_access.provisioning.rotation_terms import RotationOptions
+    from venue_access.provisioning.rotation_state import RotationOptions
     from venue_access.provisioning.stack import stack_of
 
     given = seconds_of(grace, "--grace")
@@ -187,7 +187,7 @@ def status(
     inventory: str | None = None,
 ) -> int:
     """Show the state of venues: provisioned, age of the external ID, outdated recipients, active rotation."""
-    from venue_access.provisioning.outcome import error_messages
+    from venue_access.provisioning.results import error_messages
     from venue_access.provisioning.status import venue_statuses
 
     app = open_app(context, inventory)
@@ -213,7 +213,7 @@ def verify(context: Context, venue: str | None = None, json: bool = False, inven
 
     app = open_app(context, inventory)
     chosen = app.venue(venue)
-    if dry(context, f"look at {chosen.role_arn} and try a token of it"):
+    if dry(context, f"read {chosen.role_arn} and try a token of it"):
         return
     report = run(app.aws(chosen), chosen, app.ledger, app.venues.values())
     if report.advice is not None:

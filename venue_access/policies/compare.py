@@ -22,6 +22,9 @@ _EARLIER_SIDS = {"Incoming": PENDING}
 """Sids that earlier releases wrote, which a role keeps until it is provisioned again."""
 _DELETED = re.compile(r"A(RO|ID)A[A-Z0-9]+")  # a role's or a user's unique ID (IAM User Guide, "IAM identifiers")
 
+_EARLIER_SIDS = {"Incoming": PENDING}
+_DELETED = re.compile(r"A(RO|ID)A[A-Z0-9]+")  # a role's or a user's unique ID (IAM User Guide, "IAM identifiers")
+
 
 def meaning(policy: Mapping[str, Any], *, sids: bool = True) -> frozenset[Any]:
     """Return a value that is equal for two policies whose statements say the same, in any order.

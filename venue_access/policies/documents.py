@@ -33,6 +33,10 @@ SERVICES = ("s3", "ecr")
 Policy = dict[str, Any]
 
 
+CURRENT, PENDING = "Current", "Pending"
+"""The Sids of the trust policy's statements for the external ID in use, and for the one that replaces it."""
+
+
 @dataclass(frozen=True)
 class ExternalIds:
     """The external IDs that a trust policy accepts: the current one and, during a rotation, the pending one."""

@@ -1,1 +1,4 @@
-"""From venues to Terraform, and from Terraform to facts; external-ID rotation."""
+"""Provision venues with Terraform, and rotate their external IDs.
+
+Read ``provision.py`` first, then ``stack_provisioner.py``: one stack from snapshot to verification.
+"""

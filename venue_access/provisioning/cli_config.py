@@ -1,4 +1,4 @@
-"""Which Terraform runs, and where it takes the AWS provider from: what bootstrap and the kit must agree on.
+"""Which Terraform runs, with which CLI configuration and environment; bootstrap and the kit share these rules.
 
 Terraform's own rules: https://developer.hashicorp.com/terraform/cli/config/config-file
 """
@@ -17,7 +17,7 @@ from venue_access.aws.client import Credentials, Endpoint
 OLDEST_TERRAFORM = (1, 11)
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
-# What names credentials in Terraform's environment: only the venue's own may be there.
+# Variables with credentials: Terraform gets only those of the venue.
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -29,12 +29,12 @@ _CREDENTIALS = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 
-# What would send Terraform elsewhere than to the venue's own endpoint, or makes it refuse one.
+# Variables that would send Terraform to another endpoint than the venue's, or make it refuse that one.
 _OTHER_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 
 
 def terraform_program(configured: str, work_directory: Path) -> str:
-    """The Terraform to run: the one configured; for plain ``terraform`` the one bootstrap downloaded, if it had to.
+    """Return the Terraform to run: the configured one, or for ``terraform`` the one that bootstrap has downloaded.
 
     :param work_directory: the checkout's, as for ``cli_config_environment``.
     """
@@ -87,12 +87,12 @@ def target() -> str:
 
 
 def cli_config_environment(environ: Mapping[str, str], home: Path, work_directory: Path) -> dict[str, str]:
-    """What to add to ``environ`` so that Terraform finds the provider: the file bootstrap wrote, if the user has none.
+    """Return what to add to ``environ`` so that Terraform finds the provider: bootstrap's file, if the user has none.
 
-    A ``TF_CLI_CONFIG_FILE`` that names a missing file counts as none. It is set to nothing, which to Terraform is the
-    same as not set: left alone it hides the user's ``~/.terraformrc`` and brings a warning to every command.
+    A ``TF_CLI_CONFIG_FILE`` that names a missing file counts as none. It is emptied, which to Terraform is the same as
+    unset: otherwise it hides the user's ``~/.terraformrc``, and every command prints a warning.
 
-    :param work_directory: the checkout's, where bootstrap writes ``terraform.rc``, wherever the kit's own may be.
+    :param work_directory: the checkout's, where bootstrap writes ``terraform.rc``; the kit's may be another.
     """
     named = environ.get("TF_CLI_CONFIG_FILE")
     if named and Path(named).is_file():
@@ -104,15 +104,15 @@ def cli_config_environment(environ: Mapping[str, str], home: Path, work_director
 
 
 def installs_from_the_registry(environ: Mapping[str, str], home: Path) -> bool:
-    """Whether nothing says where providers are, nor where they are kept.
+    """Return whether Terraform downloads providers into each stack's folder: no mirror or cache is configured.
 
-    :param environ: as Terraform has it, with what ``cli_config_environment`` adds.
+    :param environ: Terraform's, with what ``cli_config_environment`` adds.
     """
     return not (environ.get("TF_CLI_CONFIG_FILE") or environ.get("TF_PLUGIN_CACHE_DIR") or has_own_config(home))
 
 
 def has_own_config(home: Path) -> bool:
-    """Whether the user has a CLI configuration where Terraform and OpenTofu look for one."""
+    """Return whether the user has a CLI configuration of Terraform or OpenTofu."""
     files = [home / ".terraformrc", home / ".tofurc", *home.glob(".terraform.d/*.tfrc")]
     return any(file.is_file() for file in files)
 
@@ -120,11 +120,11 @@ def has_own_config(home: Path) -> bool:
 def terraform_environment(
     environ: Mapping[str, str], keys: Credentials, region: str, endpoint: Endpoint | None
 ) -> dict[str, str]:
-    """The environment for Terraform: the operator's own, with this stack's keys and nothing that bends the run."""
+    """Return Terraform's environment: the operator's, with this stack's credentials, less what changes the result."""
     kept = {
         name: value
         for name, value in environ.items()
-        # TF_LOG would write keys and policies to a log; TF_VAR_..., TF_CLI_ARGS... and the like change what is applied.
+        # TF_LOG would log credentials and policies; TF_VAR_..., TF_CLI_ARGS... and the like change what is applied.
         if name not in _CREDENTIALS
         and (not name.startswith("TF_") or name in ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"))
         and not (endpoint is not None and name.startswith(_OTHER_ENDPOINTS))
@@ -133,7 +133,7 @@ def terraform_environment(
     if endpoint is not None:
         kept["AWS_ENDPOINT_URL"] = endpoint.url
         if endpoint.ca_file is not None:
-            # On this machine: nothing of the operator's own configuration is meant for it.
+            # A local emulator: the operator's own configuration is not meant for it.
             own = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
             kept |= {"AWS_CA_BUNDLE": str(endpoint.ca_file), **own}
     return {
@@ -142,8 +142,8 @@ def terraform_environment(
         "AWS_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "CHECKPOINT_DISABLE": "1",
-        # Terraform and its provider are short-lived and mostly start up: collecting garbage less often takes a tenth
-        # off a plan for 150 MB more (benchmarks/main_job.py).
+        # Terraform and its provider are short-lived: collecting garbage less often makes a plan a tenth faster, for
+        # 150 MB more (benchmarks/main_job.py).
         "GOGC": kept.get("GOGC", "400"),
         "TF_IN_AUTOMATION": "1",
     }

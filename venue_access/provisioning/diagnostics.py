@@ -1,4 +1,4 @@
-"""Terraform's diagnostics as one short message, with a remedy for the failures that operators really meet: pure."""
+"""Terraform's diagnostics as one short message, with a remedy for the failures that operators meet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from venue_access.sensitive import SensitiveStr, redact
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One thing that Terraform reports."""
+    """A diagnostic of Terraform."""
 
     severity: str
     summary: str
@@ -23,50 +23,56 @@ class Diagnostic:
     address: str | None = None
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Diagnostic:
-        """From the ``diagnostic`` of a ``-json`` event."""
-        return cls(told["severity"], told["summary"], told.get("detail", ""), told.get("address"))
+    def of(cls, event: Mapping[str, Any]) -> Diagnostic:
+        """Return the ``diagnostic`` of a ``-json`` event."""
+        return cls(event["severity"], event["summary"], event.get("detail", ""), event.get("address"))
 
 
-# What stands in a diagnostic, and what to do about it; the first that fits is taken.
+# Pattern of a diagnostic, and remedy; the first match is used.
 _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"Signature (expired|not yet current)|RequestTimeTooSkewed|RequestInTheFuture|RequestExpired", SET_THE_CLOCK),
     (r"ExpiredToken|security token .* expired", NEW_CREDENTIALS),
     (r"InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|No valid credential", NEW_CREDENTIALS),
     (
         r"AWS account ID not allowed",
-        "these keys belong to another account: export the right ones, or set aws_profile in the inventory",
+        "these credentials belong to another account: export the right ones, or set aws_profile in the inventory",
     ),
     (
         r"state lock[\s\S]*PreconditionFailed",
-        "Terraform did not write its lock in S3; free it with: invoke state.force-unlock --venue {venue} --lock '?'",
+        "the lock in S3 is not Terraform's; remove it with: invoke state.force-unlock --venue {venue} --lock '?'",
     ),
-    (r"Saved plan is stale", "somebody else changed this stack after it was planned: run the command again"),
+    (r"Saved plan is stale", "the stack changed after it was planned: run the command again"),
     (
         # botocore's codes of throttling (``botocore.retries.standard``), and what services say without one
         r"Throttl|TooManyRequests|Rate exceeded|RequestLimitExceeded|SlowDown|ProvisionedThroughputExceeded|"
         r"TransactionInProgress|BandwidthLimitExceeded|\bLimitExceededException|PriorRequestNotComplete",
         "wait a minute and run it again",
     ),
-    (r"request send failed|unexpected EOF", "check the network, and run the command again: it imports what was made"),
-    (r"StatusCode: 5\d\d", "a fault of AWS's own: run the command again in some minutes"),
+    (
+        r"request send failed|unexpected EOF",
+        "check the network, and run the command again: it imports what was created",
+    ),
+    (r"StatusCode: 5\d\d", "AWS has an internal error: run the command again in a few minutes"),
     (
         r"Scope ARN|PermissionsBoundary.* not exist",
         "set permissions_boundary in the inventory to a policy that this account has",
     ),
     (
         r"explicit deny",
-        "the account forbids this to everybody here; where it demands a permissions boundary, set"
-        " permissions_boundary in the inventory",
+        "the account denies this to everyone; if it requires a permissions boundary, set permissions_boundary in the"
+        " inventory",
     ),
     (
         r"perform: iam:(CreateRole|PutRolePermissionsBoundary|DeleteRolePermissionsBoundary)",
         "invoke operator-policy --venue {venue} prints what an operator needs; many accounts allow this only with"
         " their permissions_boundary",
     ),
-    (r"PoliciesPerRole|policies attached", "the role has no room for more policies: detach one, or raise the quota"),
+    (
+        r"PoliciesPerRole|policies attached",
+        "the role has too many policies: detach one, or raise the quota",
+    ),
     (r"LimitExceeded|ServiceQuotaExceeded", "a quota of the account is used up: raise it in Service Quotas"),
-    (r"DeleteConflict", "something of somebody else's hangs on it: detach that first"),
+    (r"DeleteConflict", "another policy or resource depends on it: detach that first"),
     (r"already exists|EntityAlreadyExists|ParameterAlreadyExists", "run the command again: it imports what exists"),
     (
         r"AccessDenied|Forbidden|not authorized to perform",
@@ -78,12 +84,12 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"NoSuchBucket|S3 bucket .* does not exist",
-        "state.bucket in the inventory must name a bucket that exists and that you may use",
+        "set state.bucket in the inventory to a bucket that exists and that you may use",
     ),
-    (r"no space left on device", "free some room on the disk of the work directory, and run the command again"),
+    (r"no space left on device", "free some space on the disk of the work directory, and run the command again"),
 )
 
-# The AWS provider's account of a refusal, in the words of the AWS SDK for Go.
+# An error of the AWS provider, as the AWS SDK for Go formats it.
 _CALL = (
     r"operation error (?P<service>[\w ]+): (?P<operation>\w+), (?:exceeded maximum number of attempts, \d+, )?"
     r"(?:https response error StatusCode: (?P<status>\d+), RequestID: [\w-]*, (?:HostID: [^,]*, )?)?"
@@ -95,7 +101,7 @@ _NOT_AUTHORIZED = re.compile(
     r"User: (?P<who>\S+) is not authorized to perform: (?P<action>\S+)"
     r"(?: on resource: (?P<resource>\S+))?(?:,? (?:because|with) (?P<why>.*))?"
 )
-# Without it nobody holds the lock: it could not be written.
+# Without it the lock is not held: it could not be written.
 _LOCKED = "Lock Info:"
 _LOCK = re.compile(r"^\W*(ID|Who|Created|Operation):\s*(.+?)\W*$", re.MULTILINE)
 _LONGEST = 400
@@ -106,24 +112,24 @@ def failure(
     command: str,
     code: int,
     diagnostics: Sequence[Diagnostic],
-    talk: str,
+    text: str,
     *,
     stack: str,
     venue: str,
     hide: Sequence[SensitiveStr] = (),
     now: datetime | None = None,
 ) -> TerraformError:
-    """The error for a Terraform that ended with ``code``.
+    """Return the error of a Terraform that ended with ``code``.
 
-    :param talk: what it printed besides its events, for where it reported none.
-    :param venue: one of the stack's, for a remedy that is the same for each.
+    :param text: what it printed besides its events, for a failure without diagnostics.
+    :param venue: one of the stack's, for the command in a remedy.
     :param now: the present time, with a time zone.
     """
     errors = [each for each in diagnostics if each.severity == "error"]
     if not errors and code < 0:
         return TerraformError(f"{stack}: terraform {command} was killed (signal {-code})", hint="run the command again")
     if not errors:
-        errors = [_from_box(talk)] if talk.strip() else [Diagnostic("error", f"terraform {command} ended with {code}")]
+        errors = [_from_box(text)] if text.strip() else [Diagnostic("error", f"terraform {command} ended with {code}")]
     venues = [venue_of(each.address or "")[0] for each in errors]
     everything = "\n".join(f"{each.summary}\n{each.detail}" for each in errors)
     message = redact(_message(stack, errors), *hide)
@@ -137,29 +143,29 @@ def failure(
     )
 
 
-def _unlocking(told: str, venue: str, now: datetime) -> str:
-    facts = dict(_LOCK.findall(told))
-    free = f"invoke state.force-unlock --venue {venue} --lock {facts.get('ID', 'ID')}"
+def _unlocking(message: str, venue: str, now: datetime) -> str:
+    facts = dict(_LOCK.findall(message))
+    remove = f"invoke state.force-unlock --venue {venue} --lock {facts.get('ID', 'ID')}"
     try:
         since = datetime.fromisoformat(f"{facts.get('Created', '')[:19]}+00:00")
     except ValueError:
         since = now
     if now - since > _STALE:
-        return f"no run takes that long: it was left behind by one that was killed; free it with: {free}"
-    return f"wait for it to end (--lock-timeout); if it is known to be gone: {free}"
+        return f"no run takes that long: a killed run left the lock; remove it with: {remove}"
+    return f"wait for it to end (--lock-timeout); if that run is gone: {remove}"
 
 
 def overdue(command: str, deadline: float, *, stack: str) -> TerraformError:
-    """The error for a Terraform that was stopped after so many seconds."""
+    """Return the error of a Terraform that was stopped after ``deadline`` seconds."""
     return TerraformError(
-        f"{stack}: terraform {command} was not done after {deadline / 60:.0f} minutes, and was stopped",
-        hint="AWS or the network does not answer: look with invoke doctor, then run the command again: it imports what"
-        " was made",
+        f"{stack}: terraform {command} did not end within {deadline / 60:.0f} minutes and was stopped",
+        hint="AWS or the network does not answer: check with invoke doctor, then run the command again: it imports what"
+        " was created",
     )
 
 
 def _message(stack: str, errors: Sequence[Diagnostic]) -> str:
-    """Each thing that went wrong once, with the resources that it went wrong for."""
+    """Return each distinct error once, with its resources."""
     where: dict[tuple[str, str], list[str]] = {}
     for each in errors:
         venue, resource = venue_of(each.address or "")
@@ -194,10 +200,10 @@ def _what(problem: Diagnostic) -> str:
         why = f": {denied['why']}" if denied["why"] else ""
         return _short(f"AWS does not allow {denied['action']}{on} to {denied['who']}{why}")
     fails = (refusal["status"] or "").startswith("5")
-    # The SDK's word for an answer in no protocol of AWS's is UnknownError.
+    # The SDK calls a response in no protocol of AWS's UnknownError.
     code = f"HTTP {refusal['status']}" if refusal["code"] == "UnknownError" else refusal["code"]
-    told = f": {said}" if said and said != refusal["code"] else ""
-    return _short(f"AWS {'fails at' if fails else 'refused'} {_called(refusal)} ({code}){told}")
+    details = f": {said}" if said and said != refusal["code"] else ""
+    return _short(f"AWS {'fails at' if fails else 'refused'} {_called(refusal)} ({code}){details}")
 
 
 def _called(call: re.Match[str]) -> str:
@@ -209,9 +215,9 @@ def _short(text: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
-def _from_box(talk: str) -> Diagnostic:
-    """The first error in the boxes that Terraform draws for a person; the whole where there is none."""
-    lines = [re.sub(r"^\s*[│╷╵] ?", "", line) for line in talk.splitlines()]
+def _from_box(output: str) -> Diagnostic:
+    """Return the first error in the boxes that Terraform prints; the whole output without one."""
+    lines = [re.sub(r"^\s*[│╷╵] ?", "", line) for line in output.splitlines()]
     text = "\n".join(lines).split("Error: ", 1)[-1].split("\nError: ", 1)[0]
     summary, _, detail = text.strip().partition("\n")
     return Diagnostic("error", summary, detail.strip())

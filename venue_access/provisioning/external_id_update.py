@@ -1,13 +1,13 @@
-"""Change the external IDs of one venue through a saved Terraform plan that changes nothing else.
+"""Write a venue's external IDs: the trust policy through a saved Terraform plan, and the end of a grace period.
 
-Two things keep a change from being made on old knowledge: Terraform refuses a saved plan as stale where somebody else
-applied one to the same state since; and what AWS holds is read again after planning, and a plan made on other values
-is thrown away.
+Two checks keep a change from being based on outdated values: Terraform refuses a saved plan as stale if another plan
+was applied to the same state since; and AWS is read again after planning: a plan based on other values is discarded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,52 +17,56 @@ from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.compare import meaning, without_external_ids
 from venue_access.policies.documents import ExternalIds, parse_policy
+from venue_access.provisioning.imports import check_importable, missing_from_state
 from venue_access.provisioning.prerequisites import with_boundary
+from venue_access.provisioning.progress import Reporter
 from venue_access.provisioning.render import managed_resources
-from venue_access.provisioning.reporter import Reporter
 from venue_access.provisioning.root_module import RootModule
-from venue_access.provisioning.rotation_state import new_external_id, standing
-from venue_access.provisioning.terraform import Terraform
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, check_importable, existing, read_snapshot
+from venue_access.provisioning.rotation_state import GRACE_TAG, grace_until, new_external_id, rotation_state
+from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
+from venue_access.times import iso, to_minute
 
-_TERRAFORMS_OWN = {"force_detach_policies"}  # known to Terraform and not to AWS: an import does not bring it
+_NOT_IN_AWS = {"force_detach_policies"}  # an attribute of Terraform's alone, which an import does not bring
+_CLOCK_SKEW = timedelta(minutes=5)  # AWS refuses a call whose clock differs by more
 
 
-class IdChange:
-    """Changes the IDs of one venue of a stack; the other venues stand in its root as they are.
+class ExternalIdUpdate:
+    """Changes the external IDs of one venue; the other venues of its stack stay as they are.
 
-    :param carry: also bring whatever else differs from the inventory in the role in line, short of destroying.
+    :param repair: also apply other differences between role and inventory, except those that destroy something.
     """
 
-    def __init__(self, root: RootModule, venue: Venue, aws: AwsClient, reporter: Reporter, *, carry: bool) -> None:
+    def __init__(self, root: RootModule, venue: Venue, aws: AwsClient, reporter: Reporter, *, repair: bool) -> None:
         self._root = root
         self._venue = venue
         self._aws = aws
         self._reporter = reporter
-        self._carry = carry
+        self._repair = repair
         self._warned = False
         # The first and the last of a venue's resources.
         self._role, *_, self._parameter = (each.address for each in managed_resources(venue))
 
-    def apply(self, live: VenueSnapshot, ids: ExternalIds, *, parameter: bool = False, role: bool = True) -> bool:
-        """Have the trust policy accept ``ids``, and make the ``parameter`` that is missing.
+    def apply(self, snapshot: VenueSnapshot, ids: ExternalIds, *, role: bool = True, parameter: bool = False) -> bool:
+        """Have the trust policy accept ``ids``, and create the ``parameter`` if it is missing.
 
-        :param live: what the change is based on.
-        :returns: whether it was made; not where somebody else changed something since ``live`` was read.
+        :param snapshot: what the change is based on.
+        :returns: whether the change was made; not if the venue has changed since the snapshot.
         :raises UsageError: the role differs from the inventory in more than the external ID.
         """
-        check_importable(self._venue, live)
-        self._warn_of_a_local_state()
-        terraform = self._render(live, ids, [self._role] * role + [self._parameter] * parameter)
+        check_importable(self._venue, snapshot)
+        self._warn_of_local_state()
+        targets = [self._role] * role + [self._parameter] * parameter
+        self._render(snapshot, ids, targets)
         self._reporter.now(f"{self._venue.name}: planning")
-        plan = terraform.plan(targets=[self._role] * role + [self._parameter] * parameter)
+        terraform = self._root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.pending])])
+        plan = terraform.plan(targets=targets)
         try:
             if any(change.destroys for change in plan.changes):
-                raise self._differs("it would be destroyed and made anew")
-            if plan and not self._carry:
-                self._check_alone(terraform.show(plan)["resource_changes"])
-            if read_snapshot(self._aws, self._venue) != live:
-                self._reporter.line(f"{self._venue.name}: somebody else changed it meanwhile; looking again")
+                raise self._differs("it would be replaced")
+            if plan and not self._repair:
+                self._check_only_ids(terraform.show(plan)["resource_changes"])
+            if read_snapshot(self._aws, self._venue) != snapshot:
+                self._reporter.line(f"{self._venue.name}: changed concurrently, retrying")
                 return False
             if plan:
                 self._reporter.now(f"{self._venue.name}: changing the external ID")
@@ -71,8 +75,8 @@ class IdChange:
             plan.file.unlink(missing_ok=True)
         return True
 
-    def _warn_of_a_local_state(self) -> None:
-        """Warn once: Terraform's lock and its refusal of a stale plan guard only who has this very state."""
+    def _warn_of_local_state(self) -> None:
+        """Warn once: Terraform's lock and its check for stale plans protect only those who share a state."""
         endpoint = self._aws.endpoint
         is_local = endpoint is not None and endpoint.is_local
         if not self._warned and self._root.stack.state.bucket is None and not is_local:
@@ -82,14 +86,14 @@ class IdChange:
                 " from one on another machine (set state in the inventory, then: invoke state.migrate)"
             )
 
-    def _render(self, live: VenueSnapshot, ids: ExternalIds, targets: Sequence[str]) -> Terraform:
+    def _render(self, snapshot: VenueSnapshot, ids: ExternalIds, targets: Sequence[str]) -> None:
         external_ids = {**self._siblings, self._venue.name: ids}
         self._root.boundaries[self._venue.name] = with_boundary(self._aws, self._venue).permissions_boundary
         self._root.write_for(buckets=self._buckets, external_ids=external_ids)
         known = self._root.addresses()
-        imports = [each for each in existing(self._aws, self._venue, live, known) if each.address in targets]
+        missing = missing_from_state(self._aws, self._venue, snapshot, known)
+        imports = [each for each in missing if each.address in targets]
         self._root.write_for(buckets=self._buckets, external_ids=external_ids, imports=imports, known=known)
-        return self._root.terraform([*live.every_id, ids.current, *filter(None, [ids.pending])])
 
     @cached_property
     def _buckets(self) -> Mapping[str, Sequence[str]]:
@@ -97,15 +101,15 @@ class IdChange:
 
     @cached_property
     def _siblings(self) -> Mapping[str, ExternalIds]:
-        """The other venues' IDs: rendered with the stack, but no target of the plan."""
-        siblings = [venue for venue in self._root.stack.venues if venue.name != self._venue.name]
+        """The other venues' IDs: rendered with the stack, but not targets of the plan."""
         return {
-            venue.name: standing(read_snapshot(self._aws, venue)).ids or ExternalIds(new_external_id())
-            for venue in siblings
+            venue.name: rotation_state(read_snapshot(self._aws, venue)).ids or ExternalIds(new_external_id())
+            for venue in self._root.stack.venues
+            if venue.name != self._venue.name
         }
 
-    def _check_alone(self, changes: Sequence[Mapping[str, Any]]) -> None:
-        """A rotation carries nothing else along: no change of the inventory's, no undoing of somebody else's."""
+    def _check_only_ids(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Check that a rotation changes nothing else: it neither applies the inventory nor reverts another's change."""
         for resource in changes:
             change, address = resource["change"], resource["address"]
             if resource["mode"] != "managed" or change["actions"] == ["no-op"]:
@@ -115,8 +119,8 @@ class IdChange:
             if address != self._role or change["actions"] != ["update"]:
                 raise self._differs(address)
             before, after = change["before"], change["after"]
-            others = {key for key in after if before.get(key) != after[key]} - _TERRAFORMS_OWN
-            if same_but_external_ids(before["assume_role_policy"], after["assume_role_policy"]):
+            others = {key for key in after if before.get(key) != after[key]} - _NOT_IN_AWS
+            if differ_only_in_external_ids(before["assume_role_policy"], after["assume_role_policy"]):
                 others.discard("assume_role_policy")
             if others:
                 raise self._differs(", ".join(sorted(others)))
@@ -125,14 +129,57 @@ class IdChange:
         name = self._venue.name
         return UsageError(
             f"{name}: the role differs from the inventory in more than its external ID: {what}",
-            hint=f"bring it in line first with: invoke provision --venue {name} (--check --diff shows it)",
+            hint=f"apply the inventory first with: invoke provision --venue {name} (--check --diff shows it)",
         )
 
 
-def same_but_external_ids(one: str, other: str) -> bool:
-    """Whether two trust policies let the same callers in on the same conditions, but for the external IDs.
+def differ_only_in_external_ids(one: str, other: str) -> bool:
+    """Return whether two trust policies differ only in external IDs.
 
     During a rotation one statement is there twice, with an ID and a Sid each, and counts once.
     """
     first, second = (meaning(without_external_ids(parse_policy(each)), sids=False) for each in (one, other))
     return first == second
+
+
+def set_grace(aws: AwsClient, venue: Venue, until: datetime) -> None:
+    """Write the end of the grace period to the venue's role."""
+    tag = {"Key": GRACE_TAG, "Value": iso(until)}
+    aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[tag])
+
+
+def clear_grace(aws: AwsClient, venue: Venue, snapshot: VenueSnapshot) -> None:
+    """Remove the end of a grace period from the venue's role."""
+    if snapshot.role is not None and GRACE_TAG in snapshot.role.tags:
+        aws.call("iam", "untag_role", RoleName=venue.role_name, TagKeys=[GRACE_TAG])
+
+
+def update_grace(
+    aws: AwsClient, venue: Venue, snapshot: VenueSnapshot, grace: timedelta | None, now: datetime
+) -> datetime:
+    """Return the end of the grace period, after writing it if ``grace`` changes it.
+
+    :param grace: how long it lasts from when the parameter was written; None keeps the end.
+    """
+    assert snapshot.parameter is not None
+    stored = grace_until(snapshot)
+    if grace is None:
+        return stored or now
+    until = snapshot.parameter.modified + grace
+    if stored is not None and abs(stored - until) <= _CLOCK_SKEW:
+        return stored
+    set_grace(aws, venue, until)
+    return until
+
+
+def check_grace_over(venue: Venue, snapshot: VenueSnapshot, now: datetime) -> None:
+    """Check that the grace period of a venue has ended.
+
+    :raises UsageError: it has not.
+    """
+    until = grace_until(snapshot)
+    if until is not None and now < until:
+        raise UsageError(
+            f"{venue.name}: a rotation is in progress: the old external ID is accepted until {to_minute(until)}",
+            hint=f"retire it before that with: invoke rotate-external-id --venue {venue.name} --finish",
+        )

@@ -1,4 +1,4 @@
-"""What must be so before anything of a venue is changed."""
+"""Permissions boundaries: read from the SSM parameter that names them, and checked before anything is changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def with_boundary(aws: AwsClient, venue: Venue) -> Venue:
     """Return the venue with its permissions boundary read from the SSM parameter that the inventory names, if any.
 
     :raises UsageError: the parameter does not exist, or does not hold a policy's name or ARN.
-    :raises AccessDenied: it may not be read.
+    :raises AccessDenied: the caller may not read it.
     """
     name = venue.boundary_parameter
     if name is None:
@@ -29,7 +29,7 @@ def with_boundary(aws: AwsClient, venue: Venue) -> Venue:
     except AccessDenied as error:
         raise AccessDenied(
             f"{where}: {error.message}",
-            hint=f"reading it is part of: invoke operator-policy --venue {venue.name}",
+            hint=f"the right to read it is part of: invoke operator-policy --venue {venue.name}",
             code=error.code,
         ) from error
     if found is None:
@@ -41,16 +41,16 @@ def with_boundary(aws: AwsClient, venue: Venue) -> Venue:
         boundary = arns.permissions_boundary(venue.partition, venue.account_id)(found.value.reveal())
         if boundary.startswith(FROM_PARAMETER):
             raise checks.InvalidValue(f"{boundary!r} must be the name or ARN of a policy, not another parameter")
-    except checks.InvalidValue as unfit:
-        raise UsageError(f"{where}: {unfit}", hint="ask the account's owner to correct it") from unfit
+    except checks.InvalidValue as error:
+        raise UsageError(f"{where}: {error}", hint="ask the account's owner to correct it") from error
     return replace(venue, permissions_boundary=boundary)
 
 
 def check_boundary(aws: AwsClient, venue: Venue) -> None:
-    """See that the permissions boundary exists: AWS would refuse the role only after other things were made.
+    """Check that the permissions boundary exists: AWS would refuse the role only after other objects were created.
 
     :param venue: as ``with_boundary`` returns it.
-    :raises UsageError: it does not.
+    :raises UsageError: it does not exist.
     """
     boundary = venue.permissions_boundary_arn
     if boundary is not None and not aws.managed_policy_exists(boundary):
@@ -61,10 +61,10 @@ def check_boundary(aws: AwsClient, venue: Venue) -> None:
 
 
 def with_known_boundaries(stack: Stack, read: Mapping[str, str | None], last: Mapping[str, OrphanedVenue]) -> Stack:
-    """Return the stack with the permissions boundaries that parameters hold.
+    """Return the stack with the permissions boundaries that SSM parameters hold.
 
-    :param read: those that were read in this run, by venue.
-    :param last: the venues as they were last rendered, for those whose parameter was not read: they are not applied.
+    :param read: the boundaries that this run has read, by venue.
+    :param last: the venues as last rendered, for those that this run has not read and does not apply.
     """
     found = {name: each.data.get("permissions_boundary") for name, each in last.items()} | dict(read)
     venues = (

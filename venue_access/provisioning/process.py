@@ -1,4 +1,7 @@
-"""A child process that neither outlives the kit nor leaves a child of its own behind."""
+"""Run Terraform as a child process, and stacks side by side; Ctrl-C and SIGKILL reach all of it.
+
+A child process neither outlives the kit nor leaves a child of its own behind.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,45 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from types import FrameType
 
-# The shell becomes the program and leaves a watchdog in its process group. It comes with the kit's lifeline as its
-# standard input and the reading end of its own output as its standard error. The watchdog waits until the lifeline
-# breaks, which a SIGKILL of the kit does too; asks the program to end; takes what it still says, so that it neither
-# blocks nor dies of a broken pipe before it has saved its state; and removes what is left when it is gone.
+from venue_access.errors import UsageError
+
+# The shell becomes the program and leaves a watchdog in its process group. The watchdog's standard input is the kit's
+# lifeline, and its standard error the reading end of its own output. It waits until the lifeline breaks, which also a
+# SIGKILL of the kit does; asks the program to end; drains its output, so that it neither blocks nor dies of a broken
+# pipe before it has saved its state; and kills what is left of the process group.
 _WATCHED = """
 exec 3<&2 2>&1 4<&0 </dev/null
 { read -r _ <&4; kill -TERM $$; cat <&3; kill -KILL -- -$$; } >/dev/null 2>&1 &
 exec "$@" 3<&- 4<&-
 """
 
-
 FINISHING = 60.0
-"""Seconds that a program is given to save its state."""
+"""Seconds that a program has to save its state after it is asked to finish."""
+_MEMORY_OF_A_PLAN = 800 * 2**20  # bytes
+_MEMORY = Path("/proc/meminfo")
+_running: list[Process] = []
+_stopping = threading.Event()
 
 
 class ProcessInterrupted(KeyboardInterrupt):
-    """Ctrl-C came while the process ran; it was let finish what it was doing."""
+    """Ctrl-C came while the process ran; the process has finished what it was doing."""
 
 
 class Process:
-    """A running program whose output, with its errors, is read line by line; to be used as a context.
+    """A running program whose output and errors are read line by line; use it as a context manager.
 
-    Each Ctrl-C asks the program to finish; at the end of the context it becomes ``ProcessInterrupted``. In a thread,
-    which no Ctrl-C reaches, ``interrupt_all`` stands for it.
+    Each Ctrl-C asks the program to finish; the end of the context then raises ``ProcessInterrupted``. A thread, which
+    no Ctrl-C reaches, is interrupted by ``interrupt_all``.
 
-    :param deadline: seconds after which it is asked to finish, and a while later killed.
-    :ivar overdue: whether that happened.
-    :raises Interrupted: none is to begin any more.
+    :param deadline: seconds until the program is asked to finish, and killed ``FINISHING`` seconds later.
+    :ivar overdue: whether the deadline passed.
+    :raises ProcessInterrupted: ``interrupt_all`` was called before.
     """
 
     def __init__(
@@ -57,7 +68,7 @@ class Process:
                 cwd=folder,
                 env=dict(environment),
                 umask=0o077,  # state, plans and variable files hold the external ID
-                start_new_session=True,  # Ctrl-C at the terminal reaches the kit alone, which passes it on once
+                start_new_session=True,  # Ctrl-C at the terminal reaches only the kit, which passes it on once
             )
         except BaseException:
             self._output.close()
@@ -70,7 +81,7 @@ class Process:
         if deadline is not None:
             threading.Thread(target=self._watch, args=(deadline,), daemon=True).start()
         _running.append(self)
-        if _stopping.is_set():  # just now: it was not among those that were told
+        if _stopping.is_set():  # interrupt_all was called before this process was in the list
             self.interrupt()
 
     def __enter__(self) -> Process:
@@ -83,7 +94,7 @@ class Process:
             self._process.terminate()
             self._process.wait()
         # The watchdog, and what a killed Terraform leaves of its providers.
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+        with suppress(ProcessLookupError, PermissionError):  # macOS: PermissionError for a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
         os.close(self._lifeline)
         self._output.close()
@@ -99,7 +110,7 @@ class Process:
             self._process.kill()
 
     def lines(self) -> Iterator[str]:
-        """What it prints, line by line, to the end."""
+        """Yield the output line by line, to its end."""
         while True:
             try:
                 line = self._output.readline()
@@ -111,7 +122,7 @@ class Process:
             yield line
 
     def wait(self) -> int:
-        """The code it ended with; the negative number of a signal that ended it."""
+        """Return the exit code; the negative number of a signal that ended the program."""
         while True:
             try:
                 return self._process.wait()
@@ -119,31 +130,97 @@ class Process:
                 self.interrupt()
 
     def interrupt(self) -> None:
-        """Ask the program to finish what it is doing, and no more."""
+        """Ask the program to finish what it is doing."""
         self._interrupted = True
         self._process.send_signal(signal.SIGINT)
 
 
-_running: list[Process] = []
-_stopping = threading.Event()
-
-
 def interrupt_all() -> None:
-    """Ask every program that runs to finish what it is doing; none begins from here on, and no pause lasts."""
+    """Ask every running program to finish; from now on no program starts and no pause lasts."""
     _stopping.set()
     for process in list(_running):
         process.interrupt()
 
 
-def begin_again() -> None:
-    """Let programs run again after ``interrupt_all``."""
-    _stopping.clear()
-
-
 def pause(seconds: float) -> None:
     """Sleep.
 
-    :raises Interrupted: ``interrupt_all`` was called, now or before.
+    :raises ProcessInterrupted: ``interrupt_all`` was called, now or before.
     """
     if _stopping.wait(seconds):
         raise ProcessInterrupted
+
+
+def forks(given: str | None) -> int:
+    """Return how many stacks to run side by side: the value of ``--forks``, or what fits the machine.
+
+    A plan keeps a core busy and takes 0.8 GiB; more plans than cores are no faster.
+
+    :raises UsageError: it is not a number from 1 to 64.
+    """
+    if given is None:
+        return max(1, min(_cores(), _memory() // _MEMORY_OF_A_PLAN))
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 64):
+        raise UsageError(f"--forks takes a number from 1 to 64, not {given!r}")
+    return int(given)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> int:
+    """Return the bytes that programs may still take: on Linux what is available, elsewhere all."""
+    with suppress(OSError):
+        for line in _MEMORY.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def side_by_side(jobs: Iterable[Callable[[], None]], at_once: int) -> None:
+    """Run all ``jobs`` in threads, ``at_once`` at a time.
+
+    The first Ctrl-C lets running programs finish, a second one makes Terraform stop sooner, a third ends the kit.
+
+    :raises Exception: what one of the jobs raised, when the others have ended.
+    """
+    waiting = deque(jobs)
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        while True:
+            try:
+                job = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001 - raised below, in the main thread
+                raised.append(error)
+
+    presses = 0
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        nonlocal presses
+        presses += 1
+        if presses > 2:
+            raise KeyboardInterrupt
+        interrupt_all()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as in the background of a script
+        signal.signal(signal.SIGINT, interrupted)
+    try:
+        # Daemon threads: a third Ctrl-C does not wait for them.
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(waiting)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)  # a signal that came to another thread is not noticed during a longer wait
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _stopping.clear()
+    if raised:
+        raise raised[0]

@@ -1,53 +1,68 @@
-"""Terraform's ``-json`` events as what a person wants to know of them: pure."""
+"""What a run reports while it works, and Terraform's ``-json`` events as such reports."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_DOING = {"create": "creating", "update": "changing", "delete": "destroying", "read": "reading", "replace": "replacing"}
-_DONE = {"create": "created", "update": "changed", "delete": "destroyed"}
+Event = Mapping[str, Any]
+"""One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
+
+_STARTED = {
+    "create": "creating",
+    "update": "changing",
+    "delete": "destroying",
+    "read": "reading",
+    "replace": "replacing",
+}
+_FINISHED = {"create": "created", "update": "changed", "delete": "destroyed"}
 _ADDRESS = re.compile(r'module\.venue\["(?P<venue>[^"]+)"\]\.(?P<resource>.+)')
 
 
-def venue_of(address: str) -> tuple[str | None, str]:
-    """The venue that an address belongs to, and the resource's address within its module."""
-    match = _ADDRESS.fullmatch(address)
-    return (match["venue"], match["resource"]) if match else (None, address)
+@dataclass(frozen=True)
+class Reporter:
+    """Report progress: ``now`` and its ``detail`` are transient, ``line`` and ``warn`` stay, ``done`` ends it."""
 
-
-def doing(event: Mapping[str, Any]) -> str | None:
-    """What Terraform is about, for a line that is rewritten; None where it is nothing new."""
-    kind = event.get("type")
-    if kind == "refresh_start":
-        venue, resource = venue_of(event["hook"]["resource"]["addr"])
-        return f"{venue}: reading {resource}" if venue else None
-    if kind in ("apply_start", "apply_progress"):
-        hook = event["hook"]
-        venue, resource = venue_of(hook["resource"]["addr"])
-        return f"{venue}: {_DOING.get(hook['action'], hook['action'])} {resource}" if venue else None
-    return None
+    now: Callable[[str], None] = lambda text: None
+    detail: Callable[[str], None] = lambda text: None
+    line: Callable[[str], None] = lambda text: None
+    warn: Callable[[str], None] = lambda text: None
+    done: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
-class Done:
-    """Something that Terraform has finished."""
+class Applied:
+    """A resource that Terraform has created, changed or destroyed."""
 
     venue: str
     action: str
     """``create``, ``update`` or ``delete``."""
     address: str
 
-    def line(self) -> str:
-        return f"{self.venue}: {_DONE[self.action]} {venue_of(self.address)[1]}"
 
-
-def done(event: Mapping[str, Any]) -> Done | None:
-    """What Terraform has finished; None where the event is another."""
-    if event.get("type") != "apply_complete":
+def report_event(reporter: Reporter, event: Event) -> Applied | None:
+    """Report an event of Terraform; return what it has applied, if anything."""
+    kind = event.get("type")
+    if kind not in ("refresh_start", "apply_start", "apply_progress", "apply_complete"):
         return None
-    action, address = event["hook"]["action"], event["hook"]["resource"]["addr"]
-    venue, _ = venue_of(address)
-    return Done(venue, action, address) if venue and action in _DONE else None
+    hook = event["hook"]
+    action, address = hook.get("action", "read"), hook["resource"]["addr"]
+    venue, resource = venue_of(address)
+    if venue is None:
+        return None
+    if kind != "apply_complete":
+        action = "read" if kind == "refresh_start" else action
+        reporter.detail(f"{venue}: {_STARTED.get(action, action)} {resource}")
+        return None
+    if action not in _FINISHED:
+        return None
+    reporter.line(f"{venue}: {_FINISHED[action]} {resource}")
+    return Applied(venue, action, address)
+
+
+def venue_of(address: str) -> tuple[str | None, str]:
+    """Return the venue that an address belongs to (None: no venue), and the resource's address within its module."""
+    match = _ADDRESS.fullmatch(address)
+    return (match["venue"], match["resource"]) if match else (None, address)

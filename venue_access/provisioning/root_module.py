@@ -25,10 +25,9 @@ from venue_access.provisioning.cli_config import (
     terraform_environment,
     terraform_program,
 )
-from venue_access.provisioning.init_cache import Initialised, forget, is_initialised
 from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.process import FINISHING, pause
-from venue_access.provisioning.progress import venue_of
+from venue_access.provisioning.progress import Event, venue_of
 from venue_access.provisioning.render import (
     DATA_FILE,
     EXTERNAL_IDS_FILE,
@@ -40,9 +39,18 @@ from venue_access.provisioning.render import (
 )
 from venue_access.provisioning.rotation_state import new_external_id
 from venue_access.provisioning.stack import Stack, StateLocation
-from venue_access.provisioning.stack_folder import check_folder, check_state, record_account
-from venue_access.provisioning.state_object import forget_note, location_of_state, note_location
-from venue_access.provisioning.terraform import DEADLINE, LOCK_TIMEOUT, PLAN_FILE, Event, Terraform, kept_in, state_file
+from venue_access.provisioning.stack_folder import (
+    InitCache,
+    check_folder,
+    check_state,
+    forget_init,
+    forget_note,
+    is_initialised,
+    location_of_state,
+    note_location,
+    record_account,
+)
+from venue_access.provisioning.terraform import DEADLINE, LOCK_TIMEOUT, PLAN_FILE, Terraform, resources_in, state_file
 from venue_access.sensitive import ExternalId, SensitiveStr
 
 _AS_LONG_AS_A_RUN = DEADLINE + FINISHING
@@ -70,7 +78,7 @@ class RootModule:
         settings: Settings,
         stack: Stack,
         aws: AwsClient,
-        told: Callable[[Event], None] = lambda event: None,
+        told: Callable[[Event], object] = lambda event: None,
         *,
         waiting: Callable[[str], None] = lambda text: None,
         lock_timeout: float | None = None,
@@ -113,8 +121,8 @@ class RootModule:
             ),
             venue=self.stack.venues[0].name,
             hide=hide,
-            told=self._told,
-            waiting=self._waiting,
+            on_event=self._told,
+            on_wait=self._waiting,
             lock_timeout=LOCK_TIMEOUT if self._lock_timeout is None else self._lock_timeout,
         )
 
@@ -137,14 +145,14 @@ class RootModule:
             private_directory((self.folder / name).parent)
             write_private_if_changed(self.folder / name, text)
         remove_others(self.folder, rendering.files)
-        initialised = Initialised(self.folder, rendering.files)
-        if initialised.holds():
+        initialised = InitCache(self.folder, rendering.files)
+        if initialised.is_valid():
             return
-        initialised.begin()
-        if not initialised.taken_over():
+        initialised.invalidate()
+        if not initialised.copy_from_sibling():
             with self._installing():
                 self.terraform().init()
-        initialised.end()
+        initialised.save()
         forget_note(self.folder)
 
     @contextmanager
@@ -212,7 +220,7 @@ class RootModule:
 
     def addresses(self) -> frozenset[str]:
         """The addresses of what the state holds now."""
-        return kept_in(self.state()).addresses
+        return resources_in(self.state()).addresses
 
     def _refuse_unmoved(self) -> None:
         """Refuse to leave a state behind where the inventory moved it: its resources would be imported, or created."""
@@ -232,12 +240,12 @@ class RootModule:
     def now_in(self, place: StateLocation) -> None:
         """Have the next run tell Terraform that the state was moved to ``place``."""
         note_location(self.folder, place)
-        forget(self.folder)
+        forget_init(self.folder)
         (self.folder / ".terraform" / "terraform.tfstate").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Take the folder away: of a stack of which nothing is left."""
-        forget(self.folder)  # first: a half-removed folder must not pass for initialised
+        forget_init(self.folder)  # first: a half-removed folder must not pass for initialised
         shutil.rmtree(self.folder)
 
 

@@ -1,6 +1,6 @@
-"""A stack's Terraform state as an object in S3: read, made and taken away under Terraform's own lock.
+"""A stack's Terraform state in S3: read, created and removed under Terraform's own lock; and warnings of its bucket.
 
-The lock is an object beside the state, ``<key>.tflock``, that S3 makes only where there is none (Terraform
+The lock is an object beside the state, ``<key>.tflock``, which S3 creates only if there is none (Terraform
 documentation, "Backend Type: s3", ``use_lockfile``; Amazon S3 User Guide, "Conditional writes").
 """
 
@@ -11,24 +11,22 @@ import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from venue_access.aws.client import AwsClient
-from venue_access.errors import AwsError, StateLocked, UsageError, printable
-from venue_access.files import write_private
+from venue_access.errors import AwsError, StateLocked, UsageError, VenueAccessError, printable
 from venue_access.provisioning.stack import Stack, StateLocation
-from venue_access.provisioning.terraform import kept_in
+from venue_access.provisioning.terraform import resources_in
 
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Who holds a state's lock."""
+    """A held lock of a state."""
 
     id: str
     who: str
@@ -41,64 +39,67 @@ class Lock:
 class StateObject:
     """A stack's state in S3.
 
-    :param place: which object it is.
-    :param aws: the way to the stack's account.
+    :param location: the object in S3.
+    :param aws: a client of the stack's account.
     """
 
     def __init__(
         self,
         stack: Stack,
-        place: StateLocation,
+        location: StateLocation,
         aws: AwsClient,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         new_id: Callable[[], object] = uuid.uuid4,
     ) -> None:
-        assert place.bucket is not None, "the state is local"
+        assert location.bucket is not None, "the state is local"
         self._stack = stack
-        self._place = place
-        self._bucket = place.bucket
-        self._key = place.key
-        self._aws = aws.in_region(place.region)
+        self._location = location
+        self._bucket = location.bucket
+        self._key = location.key
+        self._aws = aws.in_region(location.region)
         self._now = now
         self._new_id = new_id
         self._etags: dict[str, str] = {}
-        """What was read or written last, by key: only that is deleted."""
+        """The ETag last read or written, by key: only that version is deleted."""
 
     def read(self) -> dict[str, Any]:
-        """The state; empty where there is none."""
+        """Return the state; empty if there is none.
+
+        :raises UsageError: the object is not a Terraform state.
+        """
         text = self._get(self._key)
         try:
             state: dict[str, Any] = json.loads(text or "{}")
-            kept_in(state)
+            resources_in(state)
         except (ValueError, LookupError, TypeError, AttributeError):
             raise UsageError(
-                f"{self._place} is no state that Terraform wrote",
-                hint="restore an older version of that object, or remove it: provision then imports what exists",
+                f"{self._location} is not a Terraform state",
+                hint="restore an older version of that object, or delete it: provision then imports what exists",
             ) from None
         return state
 
     def create(self, state: Mapping[str, Any]) -> None:
-        """Put a state where there is none.
+        """Write the state.
 
-        :raises UsageError: there is one, and nothing is overwritten.
+        :raises UsageError: there is one already, which is not overwritten.
         """
         if not self._put(self._key, json.dumps(state)):
-            raise UsageError(f"{self._place} exists already, and nothing is overwritten")
+            raise UsageError(f"{self._location} exists already, and nothing is overwritten")
 
     def remove(self) -> None:
-        """Delete the state that was read; a bucket with versions keeps it.
+        """Delete the state that was read; a versioned bucket keeps it.
 
-        :raises UsageError: somebody has written it since, without the lock.
+        :raises UsageError: it has been written since, without the lock.
         """
         if not self._delete(self._key):
-            raise UsageError(f"{self._place} was changed since it was read", hint="run the command again")
+            raise UsageError(f"{self._location} has changed since it was read", hint="run the command again")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the state's lock, as Terraform would.
+        """Hold the state's lock, as Terraform does.
 
-        :raises StateLocked: somebody else holds it.
+        :raises StateLocked: the lock is held already.
         """
         own = {
             "ID": str(self._new_id()),
@@ -110,16 +111,16 @@ class StateObject:
         if not self._put(self._lock_key, json.dumps(own)):
             held = self.lock()
             raise StateLocked(
-                f"{self._stack.name}: the Terraform state is locked by {held or 'somebody else'}",
+                f"{self._stack.name}: the Terraform state is locked by {held or 'another run'}",
                 hint=self._unlocking(held) if held else "run the command again",
             )
         try:
             yield
         finally:
-            self._delete(self._lock_key)  # where somebody has freed it, the lock that is there now is another's
+            self._delete(self._lock_key)  # only this lock: after a force-unlock another may be there
 
     def lock(self) -> Lock | None:
-        """Who holds the lock; None where nobody does."""
+        """Return the lock that is held, or None."""
         text = self._get(self._lock_key)
         if text is None:
             return None
@@ -127,21 +128,21 @@ class StateObject:
             held = json.loads(text)
             return Lock(str(held["ID"]), str(held.get("Who", "?")), str(held.get("Created", "?")))
         except (ValueError, KeyError, TypeError):
-            return Lock("?", "something that is no Terraform", "?")
+            return Lock("?", "something other than Terraform", "?")
 
     def unlock(self, lock_id: str) -> Lock | None:
-        """Take away the lock with this ID, and no other; whose it was, None where there is none.
+        """Remove the lock with this ID, and no other; return it, or None if there is none.
 
-        :raises UsageError: somebody else holds it, or took it while this was deciding.
+        :raises UsageError: another lock is held, or was taken concurrently.
         """
         held = self.lock()
         if held is not None and held.id != lock_id:
             raise UsageError(
-                f"{self._stack.name}: its state is locked by {held}, with another lock", hint=self._unlocking(held)
+                f"{self._stack.name}: its state is locked by {held}, with another lock ID", hint=self._unlocking(held)
             )
         if held is not None and not self._delete(self._lock_key):
             raise UsageError(
-                f"{self._stack.name}: its state was freed from {held} meanwhile, and locked again",
+                f"{self._stack.name}: the lock of {held} was removed concurrently, and the state was locked again",
                 hint="run the command again to see by whom",
             )
         return held
@@ -152,7 +153,7 @@ class StateObject:
 
     def _unlocking(self, held: Lock) -> str:
         free = f"invoke state.force-unlock --venue {self._stack.venues[0].name} --lock {held.id}"
-        return f"wait for it to end; if it is known to be gone: {free}"
+        return f"wait for it to end; if that run is gone: {free}"
 
     def _get(self, key: str) -> str | None:
         try:
@@ -164,16 +165,18 @@ class StateObject:
             raise
 
     def _put(self, key: str, text: str) -> bool:
-        """Make an object; return False if there is another.
+        """Create an object; return False if there is another.
 
-        botocore sends a request again whose answer was lost: S3 may then refuse it because of the first one.
+        botocore retries a request whose response was lost: S3 may then refuse it because of the first one.
         """
-        how: dict[str, Any] = {"ServerSideEncryption": "AES256"}
-        if self._place.kms_key_id is not None:
-            how = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._place.kms_key_id}
+        encryption: dict[str, Any] = {"ServerSideEncryption": "AES256"}
+        if self._location.kms_key_id is not None:
+            encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._location.kms_key_id}
         try:
             body = text.encode()
-            answer = self._aws.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **how)
+            answer = self._aws.call(
+                "s3", "put_object", Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **encryption
+            )
         except AwsError as error:
             if error.code in _TAKEN:
                 return self._get(key) == text
@@ -182,9 +185,9 @@ class StateObject:
         return True
 
     def _delete(self, key: str) -> bool:
-        """Delete an object if it is still the one that was read or written; return False if another is there.
+        """Delete an object if it is still the one that was read or written; return False if it is another.
 
-        S3 compares it itself (Amazon S3 User Guide, "How to perform conditional deletes").
+        S3 itself compares the ETag (Amazon S3 User Guide, "How to perform conditional deletes").
         """
         try:
             self._aws.find("s3", "delete_object", Bucket=self._bucket, Key=key, IfMatch=self._etags[key])
@@ -195,28 +198,44 @@ class StateObject:
         return True
 
 
-_MOVED = "moved-to.json"
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
-def note_location(folder: Path, place: StateLocation) -> None:
-    """Note where the state of a root has been moved to, until Terraform is told."""
-    write_private(folder / _MOVED, json.dumps(asdict(place)))
+def bucket_warnings(location: StateLocation, aws: AwsClient) -> list[str]:
+    """Return what makes a bucket unfit for a state, each with its remedy; nothing if the caller may not read it.
 
-
-def forget_note(folder: Path) -> None:
-    """Terraform has been told."""
-    (folder / _MOVED).unlink(missing_ok=True)
-
-
-def location_of_state(folder: Path) -> StateLocation | None:
-    """Where the state of a root was moved to, or else as Terraform was last told; None for one that it has not seen."""
-    with suppress(OSError, ValueError, TypeError):
-        return StateLocation(**json.loads((folder / _MOVED).read_text(encoding="utf-8")))
+    It holds external IDs, and a bad write must be undone: it should be versioned, encrypted and block public access
+    (Terraform documentation, "Backend Type: s3"; Amazon S3 User Guide, "Blocking public access to your Amazon S3
+    storage").
+    """
+    assert location.bucket is not None, "the state is local"
     try:
-        backend = json.loads((folder / ".terraform" / "terraform.tfstate").read_text(encoding="utf-8"))["backend"]
-        if backend["type"] == "local":
-            return StateLocation()
-        config = backend["config"]
-        return StateLocation(config["bucket"], config["key"], config["region"], config.get("kms_key_id"))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return list(_bucket_warnings(location.bucket, aws.in_region(location.region)))
+    except VenueAccessError:
+        return []  # Terraform reports why the bucket cannot be reached
+
+
+def _bucket_warnings(bucket: str, aws: AwsClient) -> Iterator[str]:
+    put = f"aws s3api put-{{}} --bucket {bucket} --{{}}"
+    if aws.call("s3", "get_bucket_versioning", Bucket=bucket).get("Status") != "Enabled":
+        remedy = put.format("bucket-versioning", "versioning-configuration Status=Enabled")
+        yield f"the state's bucket {bucket} keeps no versions: {remedy}"
+    if not _read(aws, "get_bucket_encryption", bucket, "ServerSideEncryptionConfigurationNotFoundError"):
+        rules = '\'{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}\''
+        remedy = put.format("bucket-encryption", f"server-side-encryption-configuration {rules}")
+        yield f"the state's bucket {bucket} is not encrypted: {remedy}"
+    found = _read(aws, "get_public_access_block", bucket, "NoSuchPublicAccessBlockConfiguration")
+    blocks = found.get("PublicAccessBlockConfiguration", {})
+    if not all(blocks.get(block) for block in _BLOCKS):
+        every = ",".join(f"{block}=true" for block in _BLOCKS)
+        remedy = put.format("public-access-block", f"public-access-block-configuration {every}")
+        yield f"the state's bucket {bucket} does not block public access: {remedy}"
+
+
+def _read(aws: AwsClient, operation: str, bucket: str, absent: str) -> dict[str, Any]:
+    try:
+        return aws.call("s3", operation, Bucket=bucket)
+    except AwsError as error:
+        if error.code == absent:
+            return {}
+        raise

@@ -1,32 +1,55 @@
-"""How venues stand: provisioned or not, how old their external ID is, whether a rotation is under way."""
+"""The status of venues: provisioned or not, age and rotation of the external ID, who has an outdated one.
+
+Also the provisioned venues as an Ansible dynamic inventory (Ansible Developer Guide, "Developing dynamic inventory").
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from venue_access.aws.client import AwsClient
+from venue_access.aws.client import AwsClient, Parameter
 from venue_access.aws.identity import caller_in_account
 from venue_access.aws.parameters import secure_string_steps
 from venue_access.aws.types import SECURE_STRING
-from venue_access.errors import VenueAccessError
+from venue_access.errors import AwsError, VenueAccessError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.record import Record
-from venue_access.provisioning.grace import grace_until
-from venue_access.provisioning.holders import Holders, holders, read_history
-from venue_access.provisioning.rotation_state import Stage, standing
+from venue_access.ledger.record import Kind, Record
+from venue_access.provisioning.rotation_state import Stage, grace_until, rotation_state
 from venue_access.provisioning.venue_snapshot import read_snapshot
+from venue_access.sensitive import ExternalId
 from venue_access.times import iso, to_minute
 
 _THREADS = 16
+_CLOCK_SKEW = timedelta(minutes=5)  # AWS refuses a call whose clock differs by more
+
+History = Mapping[int, Parameter]
+"""The versions of an SSM parameter, by number."""
+
+
+@dataclass(frozen=True)
+class Holders:
+    """Recipients of an external ID that is not in use any more, in order of name."""
+
+    outdated: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Those for whom it is not known."""
+    reason: str = ""
+    """Why it is not known."""
+
+    def described(self) -> str:
+        """Return this as the end of a line; empty if nobody has an outdated ID."""
+        old = f"; an old external ID is held by {', '.join(self.outdated)}" if self.outdated else ""
+        who = ", ".join(self.unknown)
+        return f"{old}; not known whether an old one is held by {who}: {self.reason}" if self.unknown else old
 
 
 @dataclass(frozen=True)
 class VenueStatus:
-    """One venue's standing in AWS; never an ID."""
+    """One venue's status; never an ID."""
 
     venue: Venue
     stage: Stage | None
@@ -35,27 +58,25 @@ class VenueStatus:
     role_maximum: int | None = None
     """Seconds."""
     holders: Holders = field(default_factory=Holders)
-    """Who was handed an external ID that has been replaced since, as far as the ledger shows."""
     parameter_type: str | None = None
     grace_until: datetime | None = None
-    """When the grace period of a rotation ends, where one is under way; UTC."""
+    """When the grace period of a rotation ends, if one is in progress; UTC."""
     error: VenueAccessError | None = None
 
     @property
     def advice(self) -> str | None:
-        """How to encrypt the external ID where it is not; None where there is nothing to advise."""
+        """Return how to encrypt an external ID that is not encrypted."""
         return secure_string_steps(self.venue) if self.parameter_type not in (None, SECURE_STRING) else None
 
     def document(self) -> dict[str, Any]:
-        """The venue's part of the ``--json`` document."""
+        """Return the venue's part of the ``--json`` document."""
+        age = self.external_id_age
         return {
             "provisioned": None if self.stage is None else self.stage is not Stage.ABSENT,
             "external_id": None if self.stage is None else self.stage.value,
             "rotating": self.stage is not None and self.stage.rotating,
             "grace_until": None if self.grace_until is None else iso(self.grace_until),
-            "external_id_age_seconds": None
-            if self.external_id_age is None
-            else int(self.external_id_age.total_seconds()),
+            "external_id_age_seconds": None if age is None else int(age.total_seconds()),
             "external_id_parameter_type": self.parameter_type,
             "outdated_external_id": list(self.holders.outdated),
             "unknown_external_id": list(self.holders.unknown),
@@ -65,65 +86,29 @@ class VenueStatus:
         }
 
     def line(self) -> str:
-        """One line of the table."""
-        return f"{self.venue.name}: {self._told()}"
+        """Return one line of the table."""
+        return f"{self.venue.name}: {self._described()}"
 
-    def _grace(self) -> str:
-        return "" if self.grace_until is None else f" (grace period until {to_minute(self.grace_until)})"
-
-    def _told(self) -> str:
+    def _described(self) -> str:
         if self.error is not None:
             return f"unknown: {self.error.message}"
         if self.stage is None or self.stage is Stage.ABSENT:
             return (
-                f"not provisioned: {self.reason}: invoke provision makes it anew" if self.reason else "not provisioned"
+                f"not provisioned: {self.reason}: re-create it with invoke provision"
+                if self.reason
+                else "not provisioned"
             )
         age = "" if self.external_id_age is None else f", external ID {_age(self.external_id_age)} old"
-        how = {
+        grace = "" if self.grace_until is None else f" (grace period until {to_minute(self.grace_until)})"
+        rotation = {
             Stage.STABLE: "",
-            Stage.ANNOUNCED: "; rotation under way: announced, the old one is in use",
-            Stage.PUBLISHED: "; rotation under way: published, the old one is still accepted" + self._grace(),
-            Stage.PARAMETER_LOST: "; its SSM parameter is missing: invoke provision restores it",
+            Stage.PENDING: "; rotation in progress: pending, the old external ID is in use",
+            Stage.PROMOTED: f"; rotation in progress: promoted, the old external ID is still accepted{grace}",
+            Stage.PARAMETER_LOST: "; its SSM parameter is missing: restore it with invoke provision",
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
         plain = "" if self.advice is None else f"; its SSM parameter is a {self.parameter_type}"
-        return f"provisioned{age}, tokens for up to {self.role_maximum} s{how}{plain}{self.holders.described()}"
-
-
-def venue_statuses(
-    reach: Callable[[Venue], AwsClient], venues: Sequence[Venue], now: datetime, records: Sequence[Record] = ()
-) -> list[VenueStatus]:
-    """How venues stand now, in their order; an account that cannot be reached is the ``error`` of its venues.
-
-    :param reach: the way to a venue's account.
-    :param now: with a time zone.
-    :param records: of the venues' ledgers: whom external IDs were handed to.
-    """
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(lambda venue: _status(reach, venue, now, records), venues))
-
-
-def _status(reach: Callable[[Venue], AwsClient], venue: Venue, now: datetime, records: Sequence[Record]) -> VenueStatus:
-    try:
-        aws = reach(venue)
-        live = read_snapshot(aws, venue)
-        if live.role is None:
-            caller_in_account(aws, venue)  # in another account everything seems not to exist
-    except VenueAccessError as error:
-        return VenueStatus(venue, None, error=error)
-    stands = standing(live)
-    return VenueStatus(
-        venue,
-        stands.stage,
-        stands.reason,
-        external_id_age=None if live.parameter is None else max(now - live.parameter.modified, timedelta()),
-        role_maximum=None if live.role is None else live.role.max_session_duration,
-        parameter_type=None if live.parameter is None else live.parameter.type,
-        grace_until=grace_until(live) if stands.stage is Stage.PUBLISHED else None,
-        holders=Holders()
-        if live.parameter is None
-        else holders(records, venue, live.parameter, lambda: read_history(aws, venue)),
-    )
+        return f"provisioned{age}, tokens for up to {self.role_maximum} s{rotation}{plain}{self.holders.described()}"
 
 
 def _age(age: timedelta) -> str:
@@ -131,3 +116,123 @@ def _age(age: timedelta) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 60 * 48 else f"{minutes // 1440} days"
+
+
+def venue_statuses(
+    client: Callable[[Venue], AwsClient], venues: Sequence[Venue], now: datetime, records: Sequence[Record] = ()
+) -> list[VenueStatus]:
+    """Return the status of venues, in their order; an account that cannot be reached is the ``error`` of its venues.
+
+    :param client: returns a client of a venue's account.
+    :param now: with a time zone.
+    :param records: of the venues' ledgers: who has received an external ID.
+    """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(lambda venue: _status(client, venue, now, records), venues))
+
+
+def _status(
+    client: Callable[[Venue], AwsClient], venue: Venue, now: datetime, records: Sequence[Record]
+) -> VenueStatus:
+    try:
+        aws = client(venue)
+        snapshot = read_snapshot(aws, venue)
+        if snapshot.role is None:
+            caller_in_account(aws, venue)  # in another account nothing seems to exist
+    except VenueAccessError as error:
+        return VenueStatus(venue, None, error=error)
+    state, role, parameter = rotation_state(snapshot), snapshot.role, snapshot.parameter
+    return VenueStatus(
+        venue,
+        state.stage,
+        state.reason,
+        external_id_age=None if parameter is None else max(now - parameter.modified, timedelta()),
+        role_maximum=None if role is None else role.max_session_duration,
+        parameter_type=None if parameter is None else parameter.type,
+        grace_until=grace_until(snapshot) if state.stage is Stage.PROMOTED else None,
+        holders=Holders()
+        if parameter is None
+        else holders_of(records, venue, parameter, lambda: read_history(aws, venue)),
+    )
+
+
+def holders_of(
+    records: Sequence[Record], venue: Venue, parameter: Parameter, history: Callable[[], History]
+) -> Holders:
+    """Compare the external IDs that recipients have with the one in use, by value.
+
+    A version number says little: any change of the parameter's attributes raises it, and a parameter that was
+    re-created, perhaps with the same ID, counts from 1.
+
+    :param records: of the venue's ledger: who has received an external ID.
+    :param history: reads the parameter's versions; called only if a recipient has another than the last version.
+    """
+    latest: dict[str, Record] = {}
+    for record in sorted(records, key=lambda record: record.when):
+        if record.kind is Kind.EXTERNAL_ID and record.role_arn == venue.role_arn:
+            latest[record.recipient or ""] = record
+
+    versions: History = {parameter.version: parameter}
+    earlier = [name for name, record in sorted(latest.items()) if not _is_of(record, versions)]
+    if earlier:
+        try:
+            versions = {**history(), **versions}
+        except AwsError as error:
+            return Holders(unknown=tuple(earlier), reason=error.message)
+    unknown = [name for name in earlier if not _is_of(latest[name], versions)]
+    outdated = [
+        name
+        for name in earlier
+        if name not in unknown and versions[latest[name].parameter_version or 0].value != parameter.value
+    ]
+    reason = "the parameter's history does not go back to the version they received" if unknown else ""
+    return Holders(tuple(outdated), tuple(unknown), reason)
+
+
+def _is_of(record: Record, versions: History) -> bool:
+    """Return whether ``versions`` has the recorded version, and not a later one of the same number."""
+    version = versions.get(record.parameter_version or 0)
+    return version is not None and record.when >= version.modified - _CLOCK_SKEW
+
+
+def read_history(aws: AwsClient, venue: Venue) -> History:
+    """Read the versions of a venue's external-ID parameter; SSM keeps the last hundred.
+
+    :raises AccessDenied: the caller may not read them.
+    """
+    pages = aws.pages("ssm", "get_parameter_history", Name=venue.external_id_parameter, WithDecryption=True)
+    return {
+        each["Version"]: Parameter(ExternalId(each["Value"]), each["Version"], each["LastModifiedDate"])
+        for page in pages
+        for each in page["Parameters"]
+    }
+
+
+def provisioned_only(listed: Mapping[str, Any], statuses: Sequence[VenueStatus]) -> dict[str, Any]:
+    """Return what ``ansible-inventory --list`` prints, limited to the provisioned venues.
+
+    :param listed: the same document of the whole inventory. To a venue's variables are added those that a playbook
+        needs, whose names begin with ``venue_``. A venue is not a machine, so its connection is local.
+    """
+    provisioned = {each.venue.name: each for each in statuses if each.stage not in (None, Stage.ABSENT)}
+    variables = listed["_meta"]["hostvars"]
+    hostvars = {
+        name: {
+            "ansible_connection": "local",
+            **variables.get(name, {}),
+            "venue_role_arn": status.venue.role_arn,
+            "venue_external_id_parameter": status.venue.external_id_parameter,
+            "venue_s3_buckets": list(status.venue.s3_buckets or ()),
+            "venue_ecr_repository_prefixes": list(status.venue.ecr_repository_prefixes),
+            "venue_max_session_duration": status.role_maximum,
+            "venue_rotating": status.stage is not None and status.stage.rotating,
+        }
+        for name, status in provisioned.items()
+    }
+    document: dict[str, Any] = {"_meta": {"hostvars": hostvars}}
+    for group, about in listed.items():
+        if group != "_meta":
+            document[group] = dict(about)
+            if "hosts" in about:
+                document[group]["hosts"] = [host for host in about["hosts"] if host in provisioned]
+    return document

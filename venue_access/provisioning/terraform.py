@@ -1,6 +1,6 @@
-"""The one door to python-terraform: a stack's root, its plan as frozen data, its failures as ours.
+"""The adapter to python-terraform: plan, apply and state of one root module, with failures as ``TerraformError``.
 
-python-terraform builds the command line. It is run here, because the package gives Terraform no environment of its
+python-terraform builds the command line. The kit runs it, because the package gives Terraform no environment of its
 own, holds back all output until the end, and logs what it runs.
 """
 
@@ -20,17 +20,15 @@ from python_terraform import IsFlagged
 from venue_access.errors import StateLocked, TerraformError, UsageError
 from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
 from venue_access.provisioning.process import Process, pause
+from venue_access.provisioning.progress import Event
 from venue_access.sensitive import SensitiveStr
-
-Event = Mapping[str, Any]
-"""One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
 
 PLAN_FILE = "plan.tfplan"
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for a lock of the state."""
-_LOOK_AGAIN = 3.0
+_BETWEEN_ATTEMPTS = 3.0
 DEADLINE = 1800.0
-"""Seconds. Terraform's own calls have none: where AWS takes a call and never answers, it would wait for good."""
+"""Seconds. Terraform's own calls have no timeout: if AWS accepts a call and never answers, it would wait forever."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """A saved plan: what it would change, and the only thing that ``apply`` takes."""
+    """A saved plan and its changes; the only thing that ``apply`` takes."""
 
     file: Path
     changes: tuple[Change, ...]
@@ -56,27 +54,25 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.changes)
 
-    def mending(self, tainted: frozenset[str]) -> Plan:
-        """This plan as it would be if what is tainted were changed and not made anew."""
-        return replace(
-            self,
-            changes=tuple(
-                replace(change, action="update") if change.address in tainted and change.destroys else change
-                for change in self.changes
-            ),
+    def untainted(self, tainted: frozenset[str]) -> Plan:
+        """Return this plan as it would be after ``terraform untaint``: tainted resources updated, not replaced."""
+        changes = (
+            replace(change, action="update") if change.address in tainted and change.destroys else change
+            for change in self.changes
         )
+        return replace(self, changes=tuple(changes))
 
 
 class Terraform:
-    """Terraform in one stack's folder, with one set of AWS keys; for one thread.
+    """Terraform in one stack's folder, with one set of AWS credentials; for one thread.
 
-    :param program: ``terraform``, or a path; OpenTofu's ``tofu`` may stand in.
-    :param environment: returns everything that Terraform sees of the environment, for each run.
-    :param venue: one of the stack's, to be named in a remedy.
-    :param hide: masked in whatever Terraform says.
-    :param told: is handed each event of the ``-json`` stream as it comes.
-    :param lock_timeout: seconds to wait for somebody else who holds the state's lock.
-    :param waiting: is told once who that is, before the wait.
+    :param program: ``terraform``, or a path; OpenTofu's ``tofu`` works too.
+    :param environment: returns the whole environment of a Terraform process; called before each run.
+    :param venue: one of the stack's, for the command in a hint.
+    :param hide: redacted in Terraform's messages.
+    :param on_event: called with each event of the ``-json`` stream.
+    :param lock_timeout: seconds to wait for the state's lock.
+    :param on_wait: called once with who holds the lock, before the wait.
     """
 
     def __init__(
@@ -87,33 +83,36 @@ class Terraform:
         environment: Callable[[], Mapping[str, str]],
         venue: str,
         hide: Sequence[SensitiveStr] = (),
-        told: Callable[[Event], None] = lambda event: None,
+        on_event: Callable[[Event], object] = lambda event: None,
         lock_timeout: float = LOCK_TIMEOUT,
-        waiting: Callable[[str], None] = lambda text: None,
+        on_wait: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = folder
         self._venue = venue
         self._lock_timeout = lock_timeout
-        self._waiting = waiting
+        self._on_wait = on_wait
         self._clock = clock
         self._environment = environment
         self._hide = tuple(hide)
-        self._told = told
+        self._on_event = on_event
         self.deadline = DEADLINE
-        self._runner = _Runner(working_dir=str(folder), terraform_bin_path=_find(program))
+        found = shutil.which(program)
+        if found is None:
+            raise UsageError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
+        self._runner = _Runner(working_dir=str(folder), terraform_bin_path=found)
 
     def init(self) -> None:
-        """Install the provider and set up the backend, whatever backend there was before: nothing is moved.
+        """Install the provider and set up the backend, whatever backend there was before; no state is moved.
 
-        :raises TerraformError: it cannot; the lock file is never changed for that.
+        :raises TerraformError: it fails, also if it would have to change the lock file.
         """
         self._run("init", input=False, lockfile="readonly", reconfigure=IsFlagged, no_color=IsFlagged)
 
     def plan(self, *, destroy: bool = False, targets: Sequence[str] = ()) -> Plan:
         """Plan, and save the plan in the stack's folder.
 
-        :param targets: addresses that the plan is kept to; empty for the whole root.
+        :param targets: addresses to limit the plan to; empty for the whole root module.
         """
         options: dict[str, Any] = {"json": IsFlagged, "input": False, "out": PLAN_FILE}
         if destroy:
@@ -121,7 +120,7 @@ class Terraform:
         if targets:
             options["target"] = list(targets)
         changes = []
-        for event in self._when_unlocked("plan", **options):
+        for event in self._run_with_lock("plan", **options):
             if event.get("type") == "planned_change":
                 change = event["change"]
                 action = "replace" if change["action"] == "remove" else change["action"]
@@ -129,37 +128,41 @@ class Terraform:
         return Plan(self.folder / PLAN_FILE, tuple(changes))
 
     def apply(self, plan: Plan) -> None:
-        """Apply a saved plan, and remove it: it holds the external ID.
+        """Apply a saved plan, and remove its file: it holds the external ID.
 
         :raises TerraformError: AWS refused something, or the state has changed since (a stale plan).
         """
         try:
-            self._when_unlocked("apply", plan.file.name, json=IsFlagged, input=False)
+            self._run_with_lock("apply", plan.file.name, json=IsFlagged, input=False)
         finally:
             plan.file.unlink(missing_ok=True)
 
     def show(self, plan: Plan) -> dict[str, Any]:
-        """A saved plan in full, attribute by attribute; it holds the external ID."""
+        """Return a saved plan in full, attribute by attribute; it holds the external ID."""
         lines = self._run("show", plan.file.name, json=IsFlagged, no_color=IsFlagged)
         document: dict[str, Any] = dict(lines[0]) if lines else {}
         return document
 
     def state(self) -> dict[str, Any]:
-        """The state as the backend has it; it holds the external ID."""
-        text = self._run_text("state pull", no_color=IsFlagged)
+        """Return the state from its backend; it holds the external ID."""
+        with self._runner.started(self._environment(), self.deadline, "state pull", no_color=IsFlagged) as process:
+            text = "".join(process.lines())
+            code = process.wait()
+        if code != 0:
+            raise self._failure(process, "state pull", code, [], text)
         state: dict[str, Any] = json.loads(text) if text.strip() else {}
         return state
 
     def untaint(self, address: str) -> None:
-        """Take a resource of the state for what it is, though its making was cut short."""
-        self._when_unlocked("untaint", address, no_color=IsFlagged)
+        """Mark a resource whose creation was cut short as complete, so that it is updated and not replaced."""
+        self._run_with_lock("untaint", address, no_color=IsFlagged)
 
-    def forget(self, address: str) -> None:
-        """Take a module's or a resource's objects out of the state; they stay in AWS."""
-        self._when_unlocked("state rm", address, no_color=IsFlagged, backup="-")
+    def remove_from_state(self, address: str) -> None:
+        """Remove a module or resource from the state, without a backup file; its objects stay in AWS."""
+        self._run_with_lock("state rm", address, no_color=IsFlagged, backup="-")
 
-    def _when_unlocked(self, command: str, *arguments: str, **options: Any) -> list[Event]:
-        """Run what takes the state's lock, anew while somebody else holds it: Terraform's own wait says nothing."""
+    def _run_with_lock(self, command: str, *arguments: str, **options: Any) -> list[Event]:
+        """Run a command that takes the state's lock, and retry while it is held: Terraform's own wait is silent."""
         deadline = self._clock() + self._lock_timeout
         waited = False
         while True:
@@ -170,53 +173,44 @@ class Terraform:
                 if left <= 0:
                     raise
                 if not waited:
-                    self._waiting(f"{error.message}; waiting")
+                    self._on_wait(f"{error.message}; waiting")
                     waited = True
-                pause(min(_LOOK_AGAIN, left))
+                pause(min(_BETWEEN_ATTEMPTS, left))
 
     def _run(self, command: str, *arguments: str, **options: Any) -> list[Event]:
         events: list[Event] = []
         problems: list[Diagnostic] = []
-        talk: list[str] = []
-        # What init downloads may take its time.
-        deadline = None if command == "init" else self.deadline
+        text: list[str] = []
+        deadline = None if command == "init" else self.deadline  # a download may take its time
         with self._runner.started(self._environment(), deadline, command, *arguments, **options) as process:
             for line in process.lines():
                 event = _event(line)
                 if event is None:
-                    talk.append(line)
+                    text.append(line)
                     continue
                 events.append(event)
                 if event.get("type") == "diagnostic":
                     problems.append(Diagnostic.of(event["diagnostic"]))
-                self._told(event)
+                self._on_event(event)
             code = process.wait()
         if code != 0:
-            raise self._failure(process, command, code, problems, "".join(talk))
+            raise self._failure(process, command, code, problems, "".join(text))
         return events
 
-    def _run_text(self, command: str, **options: Any) -> str:
-        with self._runner.started(self._environment(), self.deadline, command, **options) as process:
-            text = "".join(process.lines())
-            code = process.wait()
-        if code != 0:
-            raise self._failure(process, command, code, [], text)
-        return text
-
     def _failure(
-        self, process: Process, command: str, code: int, problems: Sequence[Diagnostic], talk: str
+        self, process: Process, command: str, code: int, problems: Sequence[Diagnostic], text: str
     ) -> TerraformError:
         stack = self.folder.name
         if process.overdue:
             return overdue(command, self.deadline, stack=stack)
-        return failure(command, code, problems, talk, stack=stack, venue=self._venue, hide=self._hide)
+        return failure(command, code, problems, text, stack=stack, venue=self._venue, hide=self._hide)
 
 
 class _Runner(python_terraform.Terraform):
-    """python-terraform's command lines, without its state reading (it fails on a cut-off state)."""
+    """python-terraform's command lines, without its reading of the state, which fails if that is truncated."""
 
     def read_state_file(self, file_path: str | None = None) -> None:
-        """Nothing: the kit reads the state where it needs it."""
+        """Do nothing: the kit reads the state itself."""
 
     def started(
         self, environment: Mapping[str, str], deadline: float | None, command: str, *arguments: str, **options: Any
@@ -225,16 +219,40 @@ class _Runner(python_terraform.Terraform):
         return Process(line, self.working_dir, environment, deadline=deadline)
 
 
-def state_file(folder: Path) -> dict[str, Any] | None:
-    """A stack's local state; None where there is none, or where what is there is cut off.
+@dataclass(frozen=True)
+class StateResources:
+    """The addresses of the managed resources in a state."""
 
-    Terraform writes it in place, so that a kill at the wrong moment leaves a part: it is then set aside, and what
-    exists in AWS is imported again.
+    addresses: frozenset[str] = frozenset()
+    tainted: frozenset[str] = frozenset()
+    """Those whose creation was cut short, which Terraform would replace."""
+
+
+def resources_in(state: Mapping[str, Any]) -> StateResources:
+    """Return the managed resources in a state (state format version 4)."""
+    found: dict[str, bool] = {}
+    for resource in state.get("resources", ()):
+        if resource["mode"] != "managed":
+            continue
+        base = f"{resource['type']}.{resource['name']}"
+        if "module" in resource:
+            base = f"{resource['module']}.{base}"
+        for instance in resource["instances"]:
+            key = instance.get("index_key")
+            found[base if key is None else f"{base}[{json.dumps(key)}]"] = instance.get("status") == "tainted"
+    return StateResources(frozenset(found), frozenset(address for address, tainted in found.items() if tainted))
+
+
+def state_file(folder: Path) -> dict[str, Any] | None:
+    """Return a stack's local state; None if there is none, or if it is truncated.
+
+    Terraform writes it in place, so a kill at the wrong moment truncates it. It is then set aside, and what exists in
+    AWS is imported.
     """
     path = folder / "terraform.tfstate"
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        kept_in(state)
+        resources_in(state)
     except FileNotFoundError:
         return None
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -247,28 +265,9 @@ def state_file(folder: Path) -> dict[str, Any] | None:
     return state
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What a state keeps: the addresses of its managed resources."""
-
-    addresses: frozenset[str] = frozenset()
-    tainted: frozenset[str] = frozenset()
-    """Those whose making was cut short, which Terraform would destroy and make anew."""
-
-
-def kept_in(state: Mapping[str, Any]) -> Kept:
-    """What is in a state (state format version 4)."""
-    found: dict[str, bool] = {}
-    for resource in state.get("resources", ()):
-        if resource["mode"] != "managed":
-            continue
-        base = f"{resource['type']}.{resource['name']}"
-        if "module" in resource:
-            base = f"{resource['module']}.{base}"
-        for instance in resource["instances"]:
-            key = instance.get("index_key")
-            found[base if key is None else f"{base}[{json.dumps(key)}]"] = instance.get("status") == "tainted"
-    return Kept(frozenset(found), frozenset(address for address, tainted in found.items() if tainted))
+def module_of(name: str) -> str:
+    """Return the address of a venue's module."""
+    return f"module.venue[{json.dumps(name)}]"
 
 
 def _event(line: str) -> Event | None:
@@ -277,10 +276,3 @@ def _event(line: str) -> Event | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) else None
-
-
-def _find(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        raise UsageError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
-    return found

@@ -26,49 +26,49 @@ def touched(file: Path) -> Path:
     return file
 
 
-def test_ours_is_used_where_the_user_has_none(home: Path, work: Path) -> None:
+def test_bootstraps_file_is_used_without_one_of_the_user(home: Path, work: Path) -> None:
     assert cli_config_environment({}, home, work) == {"TF_CLI_CONFIG_FILE": str(work / "terraform.rc")}
 
 
-def test_nothing_is_set_where_nobody_has_one(home: Path, tmp_path: Path) -> None:
+def test_nothing_is_set_without_any_file(home: Path, tmp_path: Path) -> None:
     assert cli_config_environment({}, home, tmp_path / "fresh") == {}
     assert cli_config_environment({"TF_CLI_CONFIG_FILE": ""}, home, tmp_path / "fresh") == {}
 
 
-def test_a_file_that_the_user_names_wins(home: Path, work: Path) -> None:
+def test_file_that_the_user_names_is_used(home: Path, work: Path) -> None:
     theirs = touched(home / "ci.tfrc")
     assert cli_config_environment({"TF_CLI_CONFIG_FILE": str(theirs)}, home, work) == {}
 
 
 @pytest.mark.parametrize("name", [".terraformrc", ".tofurc", ".terraform.d/company.tfrc"])
-def test_a_file_in_the_users_home_wins(home: Path, work: Path, name: str) -> None:
+def test_file_in_the_users_home_is_used(home: Path, work: Path, name: str) -> None:
     touched(home / name)
     assert cli_config_environment({}, home, work) == {}
 
 
-def test_the_credentials_of_a_terraform_login_are_no_configuration(home: Path, work: Path) -> None:
+def test_credentials_of_terraform_login_are_ignored(home: Path, work: Path) -> None:
     touched(home / ".terraform.d" / "credentials.tfrc.json")
     assert cli_config_environment({}, home, work) == {"TF_CLI_CONFIG_FILE": str(work / "terraform.rc")}
 
 
-def test_a_named_file_that_is_missing_gives_way_to_ours(home: Path, work: Path) -> None:
+def test_missing_named_file_falls_back_to_bootstraps(home: Path, work: Path) -> None:
     environ = {"TF_CLI_CONFIG_FILE": str(home / "gone")}
     assert cli_config_environment(environ, home, work) == {"TF_CLI_CONFIG_FILE": str(work / "terraform.rc")}
 
 
-def test_a_named_file_that_is_missing_gives_way_to_the_users_home(home: Path, work: Path) -> None:
+def test_missing_named_file_falls_back_to_the_users_home(home: Path, work: Path) -> None:
     touched(home / ".terraformrc")
     environ = {"TF_CLI_CONFIG_FILE": str(home / "gone")}
     assert cli_config_environment(environ, home, work) == {"TF_CLI_CONFIG_FILE": ""}
 
 
-def test_a_named_file_that_is_missing_is_silenced_where_nobody_has_one(home: Path, tmp_path: Path) -> None:
+def test_missing_named_file_is_unset_without_any_other(home: Path, tmp_path: Path) -> None:
     environ = {"TF_CLI_CONFIG_FILE": str(home / "gone")}
     assert cli_config_environment(environ, home, tmp_path / "fresh") == {"TF_CLI_CONFIG_FILE": ""}
 
 
 @pytest.mark.parametrize("environ", [{}, {"TF_CLI_CONFIG_FILE": ""}])
-def test_with_no_configuration_the_provider_comes_from_the_registry(home: Path, environ: dict[str, str]) -> None:
+def test_provider_comes_from_the_registry_without_configuration(home: Path, environ: dict[str, str]) -> None:
     assert installs_from_the_registry(environ, home)
     assert not installs_from_the_registry({**environ, "TF_PLUGIN_CACHE_DIR": "theirs"}, home)
     assert not installs_from_the_registry({"TF_CLI_CONFIG_FILE": "a.tfrc"}, home)
@@ -76,12 +76,12 @@ def test_with_no_configuration_the_provider_comes_from_the_registry(home: Path, 
     assert not installs_from_the_registry(environ, home)
 
 
-def test_the_downloaded_terraform_stands_in_for_the_paths(work: Path) -> None:
+def test_downloaded_terraform_replaces_the_default(work: Path) -> None:
     assert terraform_program("terraform", work) == "terraform"
     downloaded = touched(work / "bin" / "terraform")
     assert terraform_program("terraform", work) == str(downloaded)
 
 
-def test_a_configured_terraform_goes_before_the_downloaded_one(work: Path) -> None:
+def test_configured_terraform_precedes_the_downloaded_one(work: Path) -> None:
     touched(work / "bin" / "terraform")
     assert terraform_program("tofu", work) == "tofu"

@@ -97,7 +97,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (connection reset by peer)",
-        "run the command again: it imports what was made",
+        "run the command again: it imports what was created",
     ),
     "an answer that was cut off": (
         error(
@@ -106,7 +106,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: the connection to AWS broke at iam:CreatePolicy (unexpected EOF)",
-        "run the command again: it imports what was made",
+        "run the command again: it imports what was created",
     ),
     "a fault of AWS's own": (
         error(
@@ -117,7 +117,7 @@ CASES = {
         ),
         "unity-dev: aws_iam_role.this: AWS fails at iam:CreatePolicy (InternalFailure): We encountered an internal"
         " error. Please try again",
-        "run the command again in some minutes",
+        "run the command again in a few minutes",
     ),
     "a balancer without a service": (
         error(
@@ -126,7 +126,7 @@ CASES = {
             ROLE,
         ),
         "unity-dev: aws_iam_role.this: AWS fails at iam:CreatePolicy (HTTP 503)",
-        "run the command again in some minutes",
+        "run the command again in a few minutes",
     ),
     "a clock that is wrong": (
         error(
@@ -142,7 +142,7 @@ CASES = {
     "another account": (
         error("AWS account ID not allowed: 444455556666"),
         "unity-dev: AWS account ID not allowed: 444455556666",
-        "these keys belong to another account",
+        "these credentials belong to another account",
     ),
     "a plan that was overtaken": (
         error("Saved plan is stale", detail="The given plan file can no longer be applied."),
@@ -157,7 +157,7 @@ CASES = {
             "  Created:   2026-11-20 22:15:08.123 +0000 UTC\n  Info:      \n\n\nTerraform acquires a state lock...",
         ),
         "unity-dev: the Terraform state is locked by ana@issuer since 2026-11-20 22:15 UTC (apply)",
-        "if it is known to be gone: invoke state.force-unlock --venue unity-dev --lock 5f1c-88",
+        "if that run is gone: invoke state.force-unlock --venue unity-dev --lock 5f1c-88",
     ),
     "a lock that may not be written": (
         error(
@@ -184,7 +184,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("problem", "message", "remedy"), CASES.values(), ids=CASES)
-def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, message: str, remedy: str) -> None:
+def test_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, message: str, remedy: str) -> None:
     told = failure("apply", 1, [problem], "", **WHERE)
     assert told.message == message
     assert remedy in (told.hint or "")
@@ -192,7 +192,7 @@ def test_a_failure_is_one_short_message_with_a_remedy(problem: Diagnostic, messa
 
 
 @pytest.mark.parametrize("code", vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"])
-def test_terraform_that_is_throttled_is_to_be_run_again_whatever_code_aws_has_for_it(code: str) -> None:
+def test_throttling_is_retried_by_hand_for_each_code_of_aws(code: str) -> None:
     throttled, _, _ = CASES["throttling"]
     said = throttled.detail.replace("ThrottlingException: Rate exceeded", f"{code}: slow")
     text = throttled.summary.replace("ThrottlingException: Rate exceeded", f"{code}: slow")
@@ -201,26 +201,26 @@ def test_terraform_that_is_throttled_is_to_be_run_again_whatever_code_aws_has_fo
     assert "wait a minute and run it again" in (told.hint or "")
 
 
-def test_a_lock_that_is_older_than_any_run_is_called_left_behind() -> None:
+def test_old_lock_was_left_by_a_killed_run() -> None:
     held, _, _ = CASES["a lock that somebody holds"]
     told = failure("plan", 1, [held], "", stack="shared", venue="unity-dev", now=NOW + timedelta(hours=2))
     assert isinstance(told, StateLocked)
     assert told.hint == (
-        "no run takes that long: it was left behind by one that was killed; free it with: invoke state.force-unlock"
+        "no run takes that long: a killed run left the lock; remove it with: invoke state.force-unlock"
         " --venue unity-dev --lock 5f1c-88"
     )
 
 
-def test_the_same_failure_of_two_resources_is_told_once() -> None:
+def test_same_failure_of_two_resources_is_one_message() -> None:
     told = failure("apply", 1, [attaching("s3"), attaching("ecr")], "", **WHERE)
     assert told.message == (
         'unity-dev: aws_iam_role_policy_attachment.this["s3"], aws_iam_role_policy_attachment.this["ecr"]: AWS refused'
         " iam:AttachRolePolicy (LimitExceeded): Cannot exceed quota for PoliciesPerRole: 10"
     )
-    assert told.hint == "the role has no room for more policies: detach one, or raise the quota"
+    assert told.hint == "the role has too many policies: detach one, or raise the quota"
 
 
-def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told() -> None:
+def test_message_names_each_venue_and_at_most_three_failures() -> None:
     problems = [error(f"thing {n}", f'module.venue["unity-{n}"].aws_iam_role.this') for n in "abcd"]
     told = failure("apply", 1, problems, "", **WHERE)
     assert told.message == (
@@ -230,18 +230,18 @@ def test_each_venue_that_failed_is_named_and_no_more_than_three_things_are_told(
     assert told.venues == {"unity-a", "unity-b", "unity-c", "unity-d"}
 
 
-def test_a_failure_of_the_whole_stack_is_laid_upon_no_venue() -> None:
+def test_failure_of_the_whole_stack_names_no_venue() -> None:
     problems = [error("thing", ROLE), error("No valid credential sources found")]
     assert failure("plan", 1, problems, "", **WHERE).venues == frozenset()
 
 
-def test_a_warning_is_no_failure_and_a_killed_terraform_says_so() -> None:
+def test_warning_is_ignored_and_a_signal_is_named() -> None:
     warning = Diagnostic("warning", "Resource targeting is in effect")
     told = failure("apply", -9, [warning], "", **WHERE)
     assert str(told) == "unity-dev: terraform apply was killed (signal 9)\n  run the command again"
 
 
-def test_what_terraform_draws_in_a_box_is_read() -> None:
+def test_boxed_error_is_read() -> None:
     box = (
         "\nInitializing the backend...\n╷\n│ Error: Failed to query available provider packages\n│ \n"
         "│ Could not retrieve the list of available versions\n╵\n"
@@ -253,12 +253,12 @@ def test_what_terraform_draws_in_a_box_is_read() -> None:
     assert "scripts/bootstrap" in (told.hint or "")
 
 
-def test_a_terraform_that_said_nothing_is_told_by_its_exit_code() -> None:
+def test_failure_without_output_has_its_exit_code() -> None:
     told = failure("init", 3, [], "", **WHERE)
     assert str(told) == "unity-dev: terraform init ended with 3"
 
 
-def test_a_long_text_is_cut_and_an_external_id_is_masked() -> None:
+def test_long_text_is_shortened_and_an_external_id_redacted() -> None:
     text = "invalid policy: va.secret-id " + "and so on " * 100
     told = failure(
         "apply",

@@ -10,7 +10,7 @@ import pytest
 
 from tests.stacks import a_full_venue, a_rendering, a_stack, a_venue, buckets_of, some_ids
 from venue_access.config import assets
-from venue_access.errors import InventoryError, RenderError
+from venue_access.errors import RenderError
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.validators import CONVENTIONAL_TAGS
 from venue_access.policies.documents import ExternalIds, compact, managed_policies, size, trust_policy
@@ -25,7 +25,6 @@ from venue_access.provisioning.render import (
     render,
     venue_data,
 )
-from venue_access.provisioning.stack import group_into_stacks
 from venue_access.provisioning.tags import tags
 from venue_access.sensitive import ExternalId
 
@@ -239,38 +238,6 @@ def test_a_trust_policy_must_leave_room_for_a_rotation() -> None:
     assert size(trust_policy(fitting, long)) < fitting.trust_policy_limit - 100
     with pytest.raises(RenderError, match="trust policy"):
         render(a_stack(fitting), buckets={"unity-dev": ("b",)}, external_ids={"unity-dev": long})
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"account_id": "444455556666"},
-        {"region": "us-east-1"},
-        {"state": S3},
-        {"aws_profile": "other"},
-        {"operator_role_arn": "arn:aws:iam::111122223333:role/x"},
-        {"aws_endpoint_url": "https://x"},
-        {"emulator": True},
-    ],
-)
-def test_venues_of_a_stack_must_agree_on_what_it_has_one_of(changes: dict[str, Any]) -> None:
-    with pytest.raises(InventoryError, match=f"unity-ops: {next(iter(changes))}: differs from unity-dev"):
-        group_into_stacks([a_venue(), a_venue("unity-ops", **changes)])
-
-
-def test_venues_are_grouped_by_stack_in_order_of_name() -> None:
-    stacks = group_into_stacks([a_venue("b-one"), a_venue("a-two"), a_venue("a-one", stack="alone")])
-    assert [(stack.name, [venue.name for venue in stack.venues]) for stack in stacks] == [
-        ("alone", ["a-one"]),
-        ("shared", ["a-two", "b-one"]),
-    ]
-
-
-@pytest.mark.parametrize("prefix", ["", "/", "venues", "/venues/"])
-def test_the_state_of_a_stack_has_a_key_of_its_own(prefix: str) -> None:
-    state = dataclasses.replace(S3, key_prefix=prefix)
-    expected = "venues/shared/terraform.tfstate" if "venues" in prefix else "shared/terraform.tfstate"
-    assert a_stack(a_venue(state=state)).state_key == expected
 
 
 def test_an_orphaned_venue_of_an_earlier_release_has_every_variable_that_terraform_wants() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from venue_access.provisioning.root_module import remove_others
 
 
-def test_what_terraform_would_read_besides_the_rendering_is_removed(tmp_path: Path) -> None:
+def test_files_that_are_not_rendered_are_removed(tmp_path: Path) -> None:
     module = tmp_path / "modules" / "venue_access"
     module.mkdir(parents=True)
     rendered = ["main.tf", "stack.auto.tfvars.json", "modules/venue_access/main.tf"]

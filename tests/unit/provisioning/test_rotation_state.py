@@ -1,4 +1,4 @@
-"""Where a venue's external ID stands: each row of the table, and what is in none of them."""
+"""The state of a rotation: each row of the table, and what matches none of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from venue_access.provisioning.rotation_state import (
     ids_for_provisioning,
     is_importable,
     new_external_id,
-    standing,
+    rotation_state,
 )
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
 from venue_access.sensitive import ExternalId
@@ -27,11 +27,11 @@ S, N, OTHER = "id-of-old", "id-of-new", "id-of-nobody"
 MOMENT = datetime(2026, 11, 20, tzinfo=timezone.utc)
 
 
-def live(policy: dict[str, Any] | None, published: str | None) -> VenueSnapshot:
+def live(policy: dict[str, Any] | None, stored: str | None) -> VenueSnapshot:
     role = None
     if policy is not None:
         role = LiveRole(a_venue().role_arn, "AROAEXAMPLE", "/", policy, 3600, None)
-    return VenueSnapshot(role, None if published is None else Parameter(ExternalId(published), 1, MOMENT))
+    return VenueSnapshot(role, None if stored is None else Parameter(ExternalId(stored), 1, MOMENT))
 
 
 def ours(current: str, pending: str | None = None) -> dict[str, Any]:
@@ -67,30 +67,30 @@ def together(*policies: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "published", "stage", "ids"),
+    ("policy", "stored", "stage", "ids"),
     [
         (None, None, Stage.ABSENT, None),
         (None, S, Stage.ABSENT, None),
         (ours(S), S, Stage.STABLE, (S, None)),
-        (ours(S, N), S, Stage.ANNOUNCED, (S, N)),
-        (ours(S, N), N, Stage.PUBLISHED, (S, N)),
+        (ours(S, N), S, Stage.PENDING, (S, N)),
+        (ours(S, N), N, Stage.PROMOTED, (S, N)),
         (ours(S), None, Stage.PARAMETER_LOST, (S, None)),
         (ours(S, N), None, Stage.PARAMETER_LOST, (S, N)),
-        (ours(S, S), S, Stage.PUBLISHED, (S, S)),
+        (ours(S, S), S, Stage.PROMOTED, (S, S)),
     ],
 )
-def test_each_row_of_the_table(
-    policy: dict[str, Any] | None, published: str | None, stage: Stage, ids: tuple[str, str | None] | None
+def test_stage_of_each_row_of_the_table(
+    policy: dict[str, Any] | None, stored: str | None, stage: Stage, ids: tuple[str, str | None] | None
 ) -> None:
-    stands = standing(live(policy, published))
-    assert stands.stage is stage
+    state = rotation_state(live(policy, stored))
+    assert state.stage is stage
     expected = ids and ExternalIds(ExternalId(ids[0]), ExternalId(ids[1]) if ids[1] else None)
-    assert stands.ids == expected
+    assert state.ids == expected
 
 
 BROKEN = {
-    "P in neither": (ours(S), OTHER, "the trust policy does not accept what the parameter holds"),
-    "P in neither of two": (ours(S, N), OTHER, "the trust policy does not accept what the parameter holds"),
+    "P in neither": (ours(S), OTHER, "the trust policy does not accept the parameter's external ID"),
+    "P in neither of two": (ours(S, N), OTHER, "the trust policy does not accept the parameter's external ID"),
     "no condition": (handmade(), S, "without an external ID"),
     "one of two without": (together(ours(S), handmade()), S, "without an external ID"),
     "if exists": (handmade(S, sid="Current", operator="StringEqualsIfExists"), S, "without an external ID"),
@@ -99,40 +99,40 @@ BROKEN = {
     "another Sid": (together(ours(S), handmade(OTHER, sid="Mine")), S, "edited by hand"),
     "two IDs in one": (handmade(S, OTHER, sid="Current"), S, "edited by hand"),
     "Pending alone": (handmade(S, sid="Pending"), S, "no statement Current"),
-    "who was deleted": (trusting(ours(S), "AROAEXAMPLEOFADELETED"), S, "trusts somebody who was deleted"),
-    "users who were": (trusting(ours(S), ["AIDAEXAMPLEONE", "AIDAEXAMPLETWO"]), S, "trusts somebody who was deleted"),
+    "who was deleted": (trusting(ours(S), "AROAEXAMPLEOFADELETED"), S, "trusts a deleted principal"),
+    "users who were": (trusting(ours(S), ["AIDAEXAMPLEONE", "AIDAEXAMPLETWO"]), S, "trusts a deleted principal"),
     "nothing": ({"Version": "2012-10-17", "Statement": []}, S, "no statement Current"),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_is_in_no_row_is_broken_and_says_how_without_an_id(case: str) -> None:
-    policy, published, reason = BROKEN[case]
-    stands = standing(live(policy, published))
-    assert stands.stage is Stage.BROKEN
-    assert reason in stands.reason
-    assert not re.search("id-of", stands.reason)
-    assert stands.ids is None
+def test_other_combinations_are_broken_with_a_reason_without_an_id(case: str) -> None:
+    policy, stored, reason = BROKEN[case]
+    state = rotation_state(live(policy, stored))
+    assert state.stage is Stage.BROKEN
+    assert reason in state.reason
+    assert not re.search("id-of", state.reason)
+    assert state.ids is None
 
 
-def test_somebody_deleted_beside_somebody_trusted_breaks_nothing() -> None:
+def test_deleted_principal_beside_another_is_not_broken() -> None:
     both = trusting(ours(S), ["AROAEXAMPLEOFADELETED", "arn:aws:iam::111122223333:root"])
-    assert standing(live(both, S)).stage is Stage.STABLE
+    assert rotation_state(live(both, S)).stage is Stage.STABLE
 
 
-def test_what_is_left_of_a_venue_whose_role_is_missing_is_told() -> None:
-    assert "its role is missing, though its SSM parameter is there" in standing(live(None, S)).reason
-    assert standing(live(None, None)).reason == ""
+def test_missing_role_with_a_parameter_has_a_reason() -> None:
+    assert "its role is missing, though its SSM parameter exists" in rotation_state(live(None, S)).reason
+    assert rotation_state(live(None, None)).reason == ""
 
 
-def test_what_only_lets_a_session_be_tagged_is_no_way_in() -> None:
+def test_statement_for_session_tags_has_no_external_id() -> None:
     session = handmade(sid="Session")
     session["Statement"]["Action"] = ["sts:SetSourceIdentity", "sts:TagSession"]
-    assert standing(live(together(ours(S), session), S)).stage is Stage.STABLE
+    assert rotation_state(live(together(ours(S), session), S)).stage is Stage.STABLE
 
 
 @pytest.mark.parametrize(
-    ("policy", "published", "expected"),
+    ("policy", "stored", "expected"),
     [
         (ours(S), S, (S, None)),
         (ours(S, N), S, (S, N)),
@@ -146,37 +146,35 @@ def test_what_only_lets_a_session_be_tagged_is_no_way_in() -> None:
         (handmade(), S, (S, None)),
     ],
 )
-def test_provisioning_keeps_the_id_that_is_in_use(
-    policy: dict[str, Any] | None, published: str | None, expected: tuple[str, str | None]
+def test_provisioning_keeps_the_id_in_use(
+    policy: dict[str, Any] | None, stored: str | None, expected: tuple[str, str | None]
 ) -> None:
     current, pending = expected
-    kept = ids_for_provisioning(a_venue(), live(policy, published))
+    kept = ids_for_provisioning({"unity-dev": live(policy, stored)}, a_venue())
     assert kept == ExternalIds(ExternalId(current), ExternalId(pending) if pending else None)
-    if policy is not None and standing(live(policy, published)).stage is Stage.BROKEN:
-        assert is_importable(live(policy, published))
+    if policy is not None and rotation_state(live(policy, stored)).stage is Stage.BROKEN:
+        assert is_importable(live(policy, stored))
 
 
 @pytest.mark.parametrize("policy", [None, handmade()])
-def test_where_no_id_is_in_use_provisioning_makes_one(policy: dict[str, Any] | None) -> None:
-    made = ids_for_provisioning(a_venue(), live(policy, None))
+def test_provisioning_creates_an_id_if_none_is_in_use(policy: dict[str, Any] | None) -> None:
+    made = ids_for_provisioning({"unity-dev": live(policy, None)}, a_venue())
     assert made.pending is None
-    assert made != ids_for_provisioning(a_venue(), live(policy, None))
+    assert made != ids_for_provisioning({"unity-dev": live(policy, None)}, a_venue())
 
 
 @pytest.mark.parametrize(
-    ("policy", "published"),
+    ("policy", "stored"),
     [(ours(S), OTHER), (handmade(S), OTHER), (handmade(S, OTHER), None), (handmade(S, N), OTHER)],
 )
-def test_where_it_cannot_be_told_which_is_in_use_provisioning_points_to_the_repair(
-    policy: dict[str, Any], published: str | None
-) -> None:
+def test_provisioning_refers_to_repair_if_the_id_in_use_is_unclear(policy: dict[str, Any], stored: str | None) -> None:
     with pytest.raises(UsageError, match="--repair") as refused:
-        ids_for_provisioning(a_venue(), live(policy, published))
+        ids_for_provisioning({"unity-dev": live(policy, stored)}, a_venue())
     assert "id-of" not in str(refused.value)
-    assert not is_importable(live(policy, published))
+    assert not is_importable(live(policy, stored))
 
 
-def test_a_new_id_is_one_that_aws_and_every_shell_take_and_no_two_are_alike() -> None:
+def test_new_ids_are_valid_and_unique() -> None:
     made = [new_external_id() for _ in range(100)]
     assert len(set(made)) == 100
     for each in made:
@@ -184,7 +182,7 @@ def test_a_new_id_is_one_that_aws_and_every_shell_take_and_no_two_are_alike() ->
         assert re.fullmatch(r"va\.[\w-]{40}", each.reveal())
 
 
-def test_no_stage_prints_an_id() -> None:
-    shown = repr(standing(live(ours(S, N), N))) + repr(live(ours(S), S))
+def test_rotation_state_does_not_print_an_id() -> None:
+    shown = repr(rotation_state(live(ours(S, N), N))) + repr(live(ours(S), S))
     assert json.dumps(shown)
-    assert N not in repr(standing(live(ours(S, N), N)))
+    assert N not in repr(rotation_state(live(ours(S, N), N)))

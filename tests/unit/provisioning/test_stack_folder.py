@@ -37,7 +37,7 @@ def a_state(account: str = ACCOUNT, region: str = "us-west-2") -> dict[str, Any]
         ({"aws_endpoint_url": "https://aws.example.org"}, "in us-west-2 at https://aws.example.org"),
     ],
 )
-def test_a_folder_is_refused_for_another_account_region_or_endpoint(
+def test_folder_is_refused_for_another_account_region_or_endpoint(
     tmp_path: Path, other: dict[str, Any], told: str
 ) -> None:
     record_account(tmp_path, stack())
@@ -53,13 +53,13 @@ def test_a_folder_is_refused_for_another_account_region_or_endpoint(
         check_folder(tmp_path, stack())
 
 
-def test_the_emulator_is_the_same_one_at_another_port(tmp_path: Path) -> None:
+def test_emulator_at_another_port_is_the_same(tmp_path: Path) -> None:
     record_account(tmp_path, stack(emulator=True, aws_endpoint_url="https://127.0.0.1:1"))
     check_folder(tmp_path, stack(emulator=True, aws_endpoint_url="https://127.0.0.1:2"))
 
 
 @pytest.mark.parametrize("record", [None, "{", "[]", '{"account": 1}'])
-def test_a_folder_without_a_record_is_taken_over_where_its_state_agrees(tmp_path: Path, record: str | None) -> None:
+def test_folder_without_a_record_is_checked_by_its_state(tmp_path: Path, record: str | None) -> None:
     """As an earlier release made it; what was rendered last counts only where there is no state."""
     check_folder(tmp_path, stack())
     if record is not None:
@@ -79,7 +79,7 @@ def test_a_folder_without_a_record_is_taken_over_where_its_state_agrees(tmp_path
     check_folder(tmp_path, stack(account_id=OTHER))
 
 
-def test_a_shared_state_is_refused_for_another_account_or_region() -> None:
+def test_shared_state_is_refused_for_another_account_or_region() -> None:
     """Two machines whose inventories have one bucket and key."""
     mine = stack(state=StateBackend("s3", bucket="states"))
     check_state(mine, a_state())

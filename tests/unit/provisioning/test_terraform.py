@@ -9,7 +9,7 @@ import pytest
 from venue_access.aws.client import Credentials, Endpoint
 from venue_access.errors import UsageError
 from venue_access.provisioning.cli_config import terraform_environment
-from venue_access.provisioning.terraform import Change, Kept, Plan, Terraform, kept_in, state_file
+from venue_access.provisioning.terraform import Change, Plan, StateResources, Terraform, resources_in, state_file
 from venue_access.sensitive import Secret
 
 KEYS = Credentials("ASIAVENUE", Secret("secret"), Secret("token"))
@@ -22,45 +22,45 @@ def a_state(*instances: dict[str, Any], **resource: Any) -> dict[str, Any]:
     return {"version": 4, "serial": 3, "resources": [described]}
 
 
-def test_the_addresses_in_a_state_are_those_of_its_instances() -> None:
-    assert kept_in({}) == Kept()
-    assert kept_in(a_state({})).addresses == {"aws_iam_role.this"}
-    assert kept_in(a_state({}, module='module.venue["unity-dev"]')).addresses == {ROLE}
+def test_state_addresses_are_those_of_its_instances() -> None:
+    assert resources_in({}) == StateResources()
+    assert resources_in(a_state({})).addresses == {"aws_iam_role.this"}
+    assert resources_in(a_state({}, module='module.venue["unity-dev"]')).addresses == {ROLE}
     keyed = a_state({"index_key": "s3"}, {"index_key": 1}, type="aws_iam_policy")
-    assert kept_in(keyed).addresses == {'aws_iam_policy.this["s3"]', "aws_iam_policy.this[1]"}
-    assert kept_in(a_state({}, mode="data")) == Kept()
+    assert resources_in(keyed).addresses == {'aws_iam_policy.this["s3"]', "aws_iam_policy.this[1]"}
+    assert resources_in(a_state({}, mode="data")) == StateResources()
 
 
-def test_what_was_cut_short_is_tainted_and_is_mended_rather_than_made_anew() -> None:
-    kept = kept_in(a_state({"status": "tainted"}, module='module.venue["unity-dev"]'))
-    assert kept == Kept(frozenset([ROLE]), frozenset([ROLE]))
+def test_tainted_resource_is_updated_and_not_replaced() -> None:
+    found = resources_in(a_state({"status": "tainted"}, module='module.venue["unity-dev"]'))
+    assert found == StateResources(frozenset([ROLE]), frozenset([ROLE]))
     other = Change("aws_iam_role.other", "replace")
     plan = Plan(Path("plan.tfplan"), (Change(ROLE, "replace"), other))
-    assert plan.mending(kept.tainted).changes == (Change(ROLE, "update"), other)
+    assert plan.untainted(found.tainted).changes == (Change(ROLE, "update"), other)
 
 
 @pytest.mark.parametrize(
     "text", [b"", b'{"version": 4, "resour', b"\x00", b'{"tag": "\xc3', b"[]", b"null", b'{"resources": [{}]}']
 )
-def test_a_state_that_is_cut_off_is_set_aside(tmp_path: Path, text: bytes) -> None:
+def test_truncated_state_is_set_aside(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "terraform.tfstate").write_bytes(text)
     assert state_file(tmp_path) is None
     assert (tmp_path / "terraform.tfstate.unreadable").read_bytes() == text
     assert state_file(tmp_path) is None  # there is none
 
 
-def test_a_folder_in_the_place_of_a_state_is_told(tmp_path: Path) -> None:
+def test_directory_instead_of_a_state_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "terraform.tfstate").mkdir()
     with pytest.raises(UsageError, match=r"cannot read .*terraform.tfstate: is a directory"):
         state_file(tmp_path)
 
 
-def test_a_whole_state_is_read(tmp_path: Path) -> None:
+def test_complete_state_is_read(tmp_path: Path) -> None:
     (tmp_path / "terraform.tfstate").write_text(json.dumps(a_state({})))
     assert state_file(tmp_path) == a_state({})
 
 
-def test_terraform_sees_this_venues_keys_and_nothing_that_bends_the_run() -> None:
+def test_environment_has_the_venues_credentials_and_nothing_that_changes_the_run() -> None:
     environ = {
         "PATH": "/bin",
         "HTTPS_PROXY": "http://proxy",
@@ -97,6 +97,6 @@ def test_terraform_sees_this_venues_keys_and_nothing_that_bends_the_run() -> Non
     assert "AWS_ENDPOINT_URL_S3" not in emulator
 
 
-def test_a_terraform_that_is_not_there_is_told_before_anything_is_run(tmp_path: Path) -> None:
+def test_missing_terraform_is_an_error_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no-such-terraform is not on the PATH\n  set it up with: scripts/bootstrap"):
         Terraform(tmp_path, program="no-such-terraform", environment=dict, venue="unity-dev")

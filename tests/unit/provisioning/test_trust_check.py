@@ -9,10 +9,11 @@ import pytest
 from tests.stacks import a_venue
 from tests.unit.ledger.records import NOON
 from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Credentials
+from venue_access.aws.waiter import RetryPolicy
 from venue_access.errors import AccessDenied, CheckFailed, CredentialsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.provisioning.trust_check import PROOFS, RetryPolicy, verify_trust_policy
+from venue_access.provisioning.trust_check import PROOFS, verify_trust_policy
 from venue_access.sensitive import ExternalId, Secret
 
 OURS = ExternalId("va.ours")
@@ -65,7 +66,7 @@ def sessions(role: Role, venue: Venue) -> ProofSessions:
     return ProofSessions("provision", role, venue, now=lambda: NOON, unique=lambda: "3f9c21ab")
 
 
-def test_the_id_opens_the_role_and_a_wrong_one_and_none_do_not() -> None:
+def test_only_the_external_id_lets_the_role_be_assumed() -> None:
     role = Role(lambda given: given == OURS)
     proofs = verify_trust_policy(sessions(role, a_venue()), OURS, caller=PORTAL, retry_policy=Time().retry_policy())
     assert (proofs.held, proofs.skipped) == (PROOFS, None)
@@ -73,16 +74,16 @@ def test_the_id_opens_the_role_and_a_wrong_one_and_none_do_not() -> None:
     assert len(role.asked) == 3
 
 
-def test_an_id_that_was_taken_out_of_use_is_tried_too() -> None:
+def test_retired_id_is_tried_too() -> None:
     old = ExternalId("va.old")
     role = Role(lambda given: given in (OURS, old))
-    with pytest.raises(CheckFailed, match="with an external ID that was taken out of use"):
+    with pytest.raises(CheckFailed, match="with a retired external ID"):
         verify_trust_policy(
             sessions(role, a_venue()), OURS, caller=PORTAL, refused=(old,), retry_policy=Time().retry_policy()
         )
 
 
-def test_iam_is_given_time_to_see_a_change() -> None:
+def test_checks_are_retried_until_iam_applies_a_change() -> None:
     time = Time()
     role = Role(lambda given: given == OURS and time.now > 30)
     assert (
@@ -92,7 +93,7 @@ def test_iam_is_given_time_to_see_a_change() -> None:
     assert 30 < time.now < 40
 
 
-def test_a_role_that_stays_shut_is_a_difference_once_time_is_up() -> None:
+def test_role_that_cannot_be_assumed_fails_after_the_timeout() -> None:
     time = Time()
     with pytest.raises(CheckFailed, match="120 s after the change") as told:
         verify_trust_policy(
@@ -103,13 +104,13 @@ def test_a_role_that_stays_shut_is_a_difference_once_time_is_up() -> None:
 
 
 @pytest.mark.parametrize("open_to", ["none", "any"])
-def test_a_role_that_stays_open_is_a_difference(open_to: str) -> None:
+def test_role_that_can_be_assumed_with_a_wrong_id_fails(open_to: str) -> None:
     role = Role(lambda given: given == OURS or open_to == "any" or given is None)
     with pytest.raises(CheckFailed, match="can be assumed with"):
         verify_trust_policy(sessions(role, a_venue()), OURS, caller=PORTAL, retry_policy=Time().retry_policy())
 
 
-def test_who_is_not_trusted_proves_nothing_and_asks_nothing() -> None:
+def test_untrusted_caller_skips_the_checks() -> None:
     role = Role(lambda given: True)
     proofs = verify_trust_policy(sessions(role, a_venue()), OURS, caller=STRANGER, retry_policy=Time().retry_policy())
     assert proofs.held == 0
@@ -118,7 +119,7 @@ def test_who_is_not_trusted_proves_nothing_and_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize("option", [{"source_cidrs": ("192.0.2.0/24",)}, {"principal_org_id": "o-a1b2c3d4e5"}])
-def test_who_may_be_outside_the_venues_network_or_organization_is_told_so(option: dict[str, Any]) -> None:
+def test_caller_outside_network_or_organization_skips_the_checks(option: dict[str, Any]) -> None:
     role = Role(lambda given: False)
     proofs = verify_trust_policy(
         sessions(role, a_venue(**option)), OURS, caller=PORTAL, retry_policy=Time().retry_policy(1.0)
@@ -126,14 +127,14 @@ def test_who_may_be_outside_the_venues_network_or_organization_is_told_so(option
     assert f"may be outside the venue's {next(iter(option))}" in str(proofs.skipped)
 
 
-def test_what_a_token_sends_is_sent_with_the_proofs() -> None:
+def test_checks_send_source_identity_and_session_tags() -> None:
     role = Role(lambda given: given == OURS)
     venue = a_venue(source_identity=True, session_tags={"purpose": "review"})
     verify_trust_policy(sessions(role, venue), OURS, caller=PORTAL, retry_policy=Time().retry_policy())
     assert set(map(str, role.sent)) == {"('venue-access-provision-20261120T120000Z-3f9c21ab', {'purpose': 'review'})"}
 
 
-def test_keys_that_expire_meanwhile_prove_nothing_either_way() -> None:
+def test_expired_credentials_raise() -> None:
     class Expired(Role):
         def assume_role(self, *arguments: object, **named: object) -> AssumedRole:
             raise CredentialsError("your AWS credentials have expired")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from venue_access.provisioning.diff import differences
+from venue_access.provisioning.changes import differences
 from venue_access.sensitive import ExternalId, SensitiveStr
 
 ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
@@ -25,12 +25,12 @@ def trust(external_id: str, **more: Any) -> str:
     return json.dumps({"Statement": [{"Sid": "Current", "Effect": "Allow", "Condition": condition, **more}]})
 
 
-def test_a_changed_attribute_is_shown_as_it_was_and_as_it_will_be() -> None:
+def test_changed_attribute_shows_both_values() -> None:
     plan = a_plan({"path": "/", "name": "x"}, {"path": "/", "name": "y"}, "update")
     assert diff_lines(plan, []) == [f"~ {ROLE}", '    name: "x" -> "y"']
 
 
-def test_of_tags_those_that_change_are_shown_and_once() -> None:
+def test_changed_tags_are_shown_once() -> None:
     old, new = {"Venue": "dev", "Team": "science", "Old": "1"}, {"Venue": "dev", "Team": "ops", "New": "2"}
     plan = a_plan({"tags": old, "tags_all": old}, {"tags": new, "tags_all": new}, "update")
     assert diff_lines(plan, []) == [
@@ -41,24 +41,24 @@ def test_of_tags_those_that_change_are_shown_and_once() -> None:
     ]
 
 
-def test_tags_that_come_or_go_altogether_and_those_of_the_provider_alone() -> None:
+def test_added_and_removed_tags_and_default_tags() -> None:
     plan = a_plan({"tags": None, "tags_all": {"By": "it"}}, {"tags": {"Team": "ops"}, "tags_all": {}}, "update")
     assert diff_lines(plan, [])[1:] == ['    tags.Team: (none) -> "ops"', '    tags_all.By: "it" -> (none)']
     plan = a_plan(None, {"tags": {"Team": "ops"}, "tags_all": {"Team": "ops"}}, "create")
     assert diff_lines(plan, []) == [f"+ {ROLE}", '    tags: {"Team": "ops"}']
 
 
-def test_a_list_is_shown_whole() -> None:
+def test_list_is_shown_completely() -> None:
     plan = a_plan({"buckets": ["a"]}, {"buckets": None}, "update")
     assert diff_lines(plan, [])[1:] == ['    buckets: ["a"] -> null']
 
 
-def test_what_is_made_shows_its_attributes_and_not_those_that_only_aws_knows() -> None:
+def test_created_resource_shows_its_known_attributes() -> None:
     plan = a_plan(None, {"name": "x", "description": None}, "create", after_unknown={"arn": True, "name": False})
     assert diff_lines(plan, []) == [f"+ {ROLE}", '    name: "x"']
 
 
-def test_each_kind_of_change_has_its_mark() -> None:
+def test_mark_of_each_kind_of_change() -> None:
     for actions, mark in (
         (("delete",), "-"),
         (("delete", "create"), "-/+"),
@@ -67,24 +67,24 @@ def test_each_kind_of_change_has_its_mark() -> None:
         assert diff_lines(a_plan({}, {}, *actions), []) == [f"{mark} {ROLE}"]
 
 
-def test_what_stays_is_not_shown_unless_it_is_imported() -> None:
+def test_unchanged_resource_is_shown_only_if_imported() -> None:
     assert diff_lines(a_plan({"name": "x"}, {"name": "x"}, "no-op"), []) == []
     imported = a_plan({"name": "x"}, {"name": "x"}, "no-op", importing={"id": "x"})
     assert diff_lines(imported, []) == [f"  {ROLE} (imported)"]
 
 
-def test_a_data_source_is_not_shown() -> None:
+def test_data_source_is_not_shown() -> None:
     plan = a_plan(None, {"json": "{}"}, "read")
     plan["resource_changes"][0]["mode"] = "data"
     assert diff_lines(plan, []) == []
 
 
-def test_a_sensitive_value_is_masked() -> None:
+def test_sensitive_value_is_redacted() -> None:
     plan = a_plan({"value": "one"}, {"value": "two"}, "update", after_sensitive={"value": True})
     assert diff_lines(plan, []) == [f"~ {ROLE}", "    value: ****"]
 
 
-def test_a_trust_policy_is_shown_line_by_line_without_its_external_ids() -> None:
+def test_trust_policy_is_shown_by_line_without_external_ids() -> None:
     plan = a_plan(
         {"assume_role_policy": trust(OLD)},
         {"assume_role_policy": trust(OLD, Action="sts:AssumeRole")},
@@ -96,17 +96,17 @@ def test_a_trust_policy_is_shown_line_by_line_without_its_external_ids() -> None
     assert not any(OLD in line for line in lines)
 
 
-def test_an_external_id_that_changes_is_told_and_not_shown() -> None:
+def test_changed_external_id_is_not_shown() -> None:
     plan = a_plan({"assume_role_policy": trust(OLD)}, {"assume_role_policy": trust(NEW)}, "update")
     assert diff_lines(plan, []) == [f"~ {ROLE}", "    assume_role_policy:", "      an external ID changes"]
 
 
-def test_an_external_id_is_masked_wherever_it_stands() -> None:
+def test_external_id_is_redacted_everywhere() -> None:
     plan = a_plan({"description": "none"}, {"description": f"the ID is {NEW}"}, "update")
     assert diff_lines(plan, [ExternalId(NEW)]) == [f"~ {ROLE}", '    description: "none" -> "the ID is ****"']
 
 
-def test_an_id_behind_any_operator_of_a_hand_made_trust_policy_is_masked() -> None:
+def test_external_id_of_any_condition_operator_is_redacted() -> None:
     by_hand = {"Statement": {"Condition": {"StringLike": {"STS:ExternalID": ["va.one", "va.two"]}}}}
     plan = a_plan({"assume_role_policy": json.dumps(by_hand)}, {"assume_role_policy": trust(NEW)}, "update")
     assert not any("va." in line for line in diff_lines(plan, []))

@@ -1,4 +1,4 @@
-"""Work side by side, and Ctrl-C for all of it."""
+"""Stacks run side by side, and Ctrl-C reaches all of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from venue_access.errors import UsageError
-from venue_access.provisioning import forks as module
-from venue_access.provisioning.forks import forks, side_by_side
-from venue_access.provisioning.process import ProcessInterrupted, pause
+from venue_access.provisioning import process
+from venue_access.provisioning.process import ProcessInterrupted, forks, pause, side_by_side
 
 
 @pytest.mark.parametrize("given", ["", "0", "-1", "two", "1.5", "65", "²"])
-def test_what_is_no_number_of_stacks_is_refused(given: str) -> None:
+def test_forks_takes_a_number_from_1_to_64(given: str) -> None:
     with pytest.raises(UsageError, match="a number from 1 to 64"):
         forks(given)
 
@@ -25,23 +24,23 @@ def test_what_is_no_number_of_stacks_is_refused(given: str) -> None:
 @pytest.mark.parametrize(
     ("available", "cores", "fit"), [("8000000", 4, 4), ("2000000", 4, 2), ("900", 4, 1), ("8000000", 1, 1)]
 )
-def test_as_many_run_as_there_are_cores_and_memory_for(
+def test_forks_default_fits_cores_and_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available: str, cores: int, fit: int
 ) -> None:
     memory = tmp_path / "meminfo"
     memory.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {available} kB\n", encoding="ascii")
-    monkeypatch.setattr(module, "_MEMORY", memory)
-    monkeypatch.setattr(module, "_cores", lambda: cores)
+    monkeypatch.setattr(process, "_MEMORY", memory)
+    monkeypatch.setattr(process, "_cores", lambda: cores)
     assert (forks(None), forks("7")) == (fit, 7)
 
 
-def test_no_more_run_at_once_than_may_and_all_are_done() -> None:
+def test_jobs_run_at_most_forks_at_once() -> None:
     together, most, done = threading.Semaphore(2), [], []
     both = threading.Barrier(2, timeout=10)
 
     def job(number: int) -> None:
         most.append(together.acquire(blocking=False))
-        both.wait()  # the first two, then the last two: a third at once would find no room
+        both.wait()  # the first two, then the last two: a third at once would fail to acquire
         done.append(number)
         together.release()
         both.wait()
@@ -50,7 +49,7 @@ def test_no_more_run_at_once_than_may_and_all_are_done() -> None:
     assert (sorted(done), most) == ([0, 1, 2, 3], [True] * 4)
 
 
-def test_a_bug_in_one_is_raised_when_the_others_have_ended() -> None:
+def test_exception_of_a_job_is_raised_after_the_others_end() -> None:
     done = []
 
     def bug() -> None:
@@ -61,7 +60,7 @@ def test_a_bug_in_one_is_raised_when_the_others_have_ended() -> None:
     assert done == [1]
 
 
-def test_ctrl_c_ends_every_pause_and_the_next_run_is_as_if_nothing_had_been() -> None:
+def test_ctrl_c_ends_every_pause_and_is_reset_afterwards() -> None:
     ended = []
     begun = threading.Barrier(3, timeout=10)
 
@@ -84,7 +83,7 @@ def test_ctrl_c_ends_every_pause_and_the_next_run_is_as_if_nothing_had_been() ->
     pause(0)
 
 
-def test_the_third_ctrl_c_waits_for_nothing() -> None:
+def test_third_ctrl_c_does_not_wait() -> None:
     ended = threading.Event()
 
     def press() -> None:

@@ -14,8 +14,8 @@ from venue_access.config import Settings
 from venue_access.errors import RenderError
 from venue_access.inventory.model import StateBackend
 from venue_access.policies.documents import ExternalIds
-from venue_access.provisioning.external_id_update import IdChange
-from venue_access.provisioning.reporter import Reporter
+from venue_access.provisioning.external_id_update import ExternalIdUpdate
+from venue_access.provisioning.progress import Reporter
 from venue_access.provisioning.root_module import RootModule
 from venue_access.sensitive import ExternalId, Secret
 
@@ -39,7 +39,7 @@ def test_rotation_with_a_local_state_warns_once(
     venue = a_venue(s3_buckets=(), **variables)
     aws = AwsClient(region="us-west-2", credentials=Credentials("AKIA", Secret("none")), endpoint=endpoint)
     root = RootModule(Settings(tmp_path, tmp_path, tmp_path), a_stack(venue), aws)
-    change = IdChange(root, venue, aws, Reporter(warn=said.append), carry=False)
+    change = ExternalIdUpdate(root, venue, aws, Reporter(warn=said.append), repair=False)
     for _ in range(2):
         with pytest.raises(RenderError, match="no data bucket is known"):
             change.apply(live(None, None), ExternalIds(ExternalId("an-id")))

@@ -1,0 +1,196 @@
+"""The results of a run, venue by venue: Ansible's recap, documents, messages and the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from venue_access.errors import (
+    AwsError,
+    CheckFailed,
+    ConnectionFailed,
+    CredentialsError,
+    Interrupted,
+    TerraformError,
+    VenueAccessError,
+)
+from venue_access.inventory.model import Venue, names_of
+
+T = TypeVar("T")
+
+
+@dataclass
+class VenueResult:
+    """What a run did to one venue."""
+
+    venue: Venue
+    in_place: set[str] = field(default_factory=set)
+    """Addresses of the resources that exist afterwards."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Resources by action: ``create``, ``update``, ``delete``, ``import``."""
+    proofs: int = 0
+    skipped: int = 0
+    error: VenueAccessError | None = None
+    differences: list[str] = field(default_factory=list)
+    """What the plan changes, attribute by attribute, if that was asked for; not confidential."""
+
+    @property
+    def changed(self) -> int:
+        return self.counts["create"] + self.counts["update"] + self.counts["delete"]
+
+    @property
+    def unreachable(self) -> bool:
+        return isinstance(self.error, (CredentialsError, ConnectionFailed))
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None and not self.unreachable
+
+    def document(self) -> dict[str, Any]:
+        """Return the venue's part of the ``--json`` document."""
+        return {
+            "stack": self.venue.stack,
+            "changed": self.changed > 0,
+            "add": self.counts["create"],
+            "change": self.counts["update"],
+            "destroy": self.counts["delete"],
+            "failed": self.failed,
+            "unreachable": self.unreachable,
+            "error": None if self.error is None else str(self.error),
+            "role_arn": self.venue.role_arn,
+            "external_id_parameter": self.venue.external_id_parameter,
+        }
+
+
+class StackResults(dict[str, VenueResult]):
+    """The results of one stack's venues, by name. A venue that fails at a step is left out of the next ones."""
+
+    def __init__(self, venues: Iterable[Venue]) -> None:
+        super().__init__((venue.name, VenueResult(venue)) for venue in venues)
+
+    def active(self) -> tuple[Venue, ...]:
+        """Return the venues that have not failed."""
+        return tuple(result.venue for result in self.values() if result.error is None)
+
+    def each(self, step: Callable[[Venue], T], *, at_once: int = 1) -> dict[str, T]:
+        """Call ``step`` for each active venue, and return what it returns; record what it raises as the venue's error.
+
+        :param at_once: how many calls to make side by side.
+        :raises CredentialsError, ConnectionFailed: as ``step`` did: the account is the same for every venue.
+        """
+        active = self.active()
+        if at_once == 1 or len(active) < 2:
+            return dict(self._completed((venue, partial(step, venue)) for venue in active))
+        with ThreadPoolExecutor(min(at_once, len(active))) as pool:
+            return dict(self._completed([(venue, pool.submit(step, venue).result) for venue in active]))
+
+    def _completed(self, calls: Iterable[tuple[Venue, Callable[[], T]]]) -> Iterator[tuple[str, T]]:
+        for venue, call in calls:
+            try:
+                yield venue.name, call()
+            except (CredentialsError, ConnectionFailed):
+                raise
+            except VenueAccessError as error:
+                self[venue.name].error = error
+
+    def fail(self, error: VenueAccessError) -> None:
+        """Record an error for the active venues that it names, or for all if it names none of them."""
+        named = error.venues if isinstance(error, TerraformError) else frozenset()
+        active = self.active()
+        for venue in [venue for venue in active if venue.name in named] or active:
+            self[venue.name].error = error
+
+
+def error_messages(errors: Sequence[tuple[Venue, VenueAccessError | None]]) -> list[str]:
+    """Return each error once, with the venues it is about unless it names them or is about all.
+
+    :param errors: of every venue of the run.
+    """
+    about: dict[str, list[Venue]] = {}
+    for venue, error in errors:
+        if error is not None:
+            about.setdefault(str(error), []).append(venue)
+    return [
+        message
+        if len(venues) == len(errors) or any(_names(message, each) for each in venues)
+        else f"{names_of(venues)}: {message}"
+        for message, venues in about.items()
+    ]
+
+
+def _names(message: str, venue: Venue) -> bool:
+    return venue.name in message or message.startswith((f"{venue.stack}: ", f"stack {venue.stack}: "))
+
+
+def recap(results: Sequence[VenueResult]) -> list[str]:
+    """Return Ansible's recap, a line a venue; ``ok`` counts resources in place and proofs that held."""
+    width = max((len(result.venue.name) for result in results), default=0)
+    return [
+        f"{result.venue.name:<{width}} : ok={len(result.in_place) + result.proofs} changed={result.changed}"
+        f" unreachable={int(result.unreachable)} failed={int(result.failed)} skipped={result.skipped}"
+        " rescued=0 ignored=0"
+        for result in results
+    ]
+
+
+def plan_summary(results: Sequence[VenueResult]) -> list[str]:
+    """Return what the plans of ``--check`` would do, in Terraform's words: a line a venue, and the total of several.
+
+    A venue without a plan, as its error says, has no line.
+    """
+    planned = [result for result in results if result.error is None or result.changed]
+    lines = [f"{result.venue.name}: {_planned([result])}" for result in planned]
+    if len(results) > 1:
+        missing = len(results) - len(planned)
+        lines.append(f"total: {_planned(planned)}{f'; {missing} without a plan' if missing else ''}")
+    return lines
+
+
+def _planned(results: Sequence[VenueResult]) -> str:
+    total: Counter[str] = Counter()
+    for result in results:
+        total += result.counts
+    imported = f"{total['import']} to import, " if total["import"] else ""
+    return f"{imported}{total['create']} to add, {total['update']} to change, {total['delete']} to destroy"
+
+
+def drift_lines(results: Sequence[VenueResult]) -> list[str]:
+    """Return a table of which venues match the inventory, and the differences of the others."""
+    width = max((len(result.venue.name) for result in results), default=0)
+    lines = []
+    for result in results:
+        state = "differs" if result.changed else "in sync"
+        if result.error is not None:
+            state = f"unknown: {result.error.message}"
+        lines.append(f"{result.venue.name:<{width}}  {state}")
+        lines += [f"    {line}" for line in result.differences]
+    return lines
+
+
+def drift_document(results: Sequence[VenueResult]) -> dict[str, Any]:
+    """Return the same as one document."""
+    return {
+        "venues": {
+            result.venue.name: {
+                "in_sync": None if result.error is not None else not result.changed,
+                "differences": result.differences,
+                "error": None if result.error is None else str(result.error),
+            }
+            for result in results
+        }
+    }
+
+
+def exit_code(results: Sequence[VenueResult], *, fail_on_change: bool = False) -> int:
+    """Return the exit code: 130 after Ctrl-C, the first of 4, 5 and 7 that occurred, else the first error's."""
+    codes = [result.error.exit_code for result in results if result.error is not None]
+    if fail_on_change and any(result.changed for result in results):
+        codes.append(CheckFailed.exit_code)
+    for code in (Interrupted.exit_code, TerraformError.exit_code, AwsError.exit_code, CheckFailed.exit_code):
+        if code in codes:
+            return code
+    return codes[0] if codes else 0
