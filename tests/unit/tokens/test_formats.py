@@ -41,7 +41,7 @@ def test_the_documentation_has_a_line_for_each_format() -> None:
 
 def test_the_help_of_the_flag_names_each_format() -> None:
     (flag,) = (each for each in arguments_of("issue-token") if each.name == "format")
-    assert flag.help.replace(" (default)", "").split(", ") == list(FORMATS)
+    assert flag.help.partition(": ")[2].replace(" (default)", "").split(", ") == list(FORMATS)
 
 
 def test_only_the_format_that_is_used_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_one_that_cannot_be_delivered_or_recorded_is_named_and_the_others_go_on(
     out, err = capsys.readouterr()
     assert out == f"{tmp_path}/token.json\n"
     assert named(err) == ["bob", "carol"]
-    assert "token.json exists already" in err
+    assert "token.json already exists" in err
     assert "cannot write ledger.jsonl" in err
     assert "very-secret" not in out + err
     assert [each["kind"] for each in book.records].count(Kind.DELIVERY) == 1
