@@ -223,7 +223,7 @@ class TestMeddling:
             ([one, for_eve(two), three, four], "line 2 (record 2: issue, "),
             ([one, two, four], "record 3 was removed, between line 2 (record 2:"),
             ([one, three, two, four], "line 3 (record 2:"),
-            ([one, two, three], "the end was cut off"),
+            ([one, two, three], "the end was truncated"),
         ):
             self.rewrite(kit, meddled)
             result = kit("ledger.verify", "--head", head)
@@ -312,7 +312,7 @@ class TestInS3:
         last = root.call("s3", "get_object", Bucket=bucket, Key=newest)["Body"].read()
         root.call("s3", "delete_object", Bucket=bucket, Key=newest)
         kit.done("ledger.verify")
-        assert "the end was cut off" in kit("ledger.verify", "--head", head).err
+        assert "the end was truncated" in kit("ledger.verify", "--head", head).err
         root.call("s3", "put_object", Bucket=bucket, Key=newest, Body=last)
 
     @contextmanager

@@ -149,7 +149,7 @@ def test_minimal_inventory_of_getting_started(reader: Reader, tmp_path: Path) ->
     )
     (tmp_path / "hosts.yml").write_text(least, encoding="utf-8")
     inventory = f"INVOKE_INVENTORY={shlex.quote(str(tmp_path / 'hosts.yml'))}"
-    for example in examples("docs/getting-started.md", "## 3. The rights you need"):
+    for example in examples("docs/getting-started.md", "## 3. Your permissions"):
         code, output = reader.types(f"{inventory} {example.command}")
         assert code == 0, output
         assert '"sts:AssumeRole"' in output

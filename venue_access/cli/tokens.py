@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     user="issue the token for this recipient: a name or an email address, or several: alice,bob",
     external_id="use the external ID that the requester supplied; - reads it from standard input",
     duration="set how long the token lasts: 1h (default), 90m, 3600",
-    format="print the token as json (default), ansible, dotenv, env, env-no-export, fish, ini, legacy-json, powershell,"
-    " process, windows-cmd",
+    format="print the token in this format: json (default), ansible, dotenv, env, env-no-export, fish, ini,"
+    " legacy-json, powershell, process, windows-cmd",
     profile_name="set the section of --format ini (default: the venue's name)",
     reason="record this reason in the ledger",
     read_only="remove write permissions from the token",

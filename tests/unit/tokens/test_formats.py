@@ -42,7 +42,7 @@ def test_documentation_lists_each_format() -> None:
 
 def test_help_lists_each_format() -> None:
     (flag,) = (each for each in arguments_of("issue-token") if each.name == "format")
-    assert flag.help.removeprefix("print the token as ").replace(" (default)", "").split(", ") == list(FORMATS)
+    assert flag.help.partition(": ")[2].replace(" (default)", "").split(", ") == list(FORMATS)
 
 
 def test_formats_import_only_their_own_module() -> None:
