@@ -27,7 +27,7 @@ def test_free_text_with_a_control_or_direction_character_is_refused(flag: str, c
         check_text(flag, f"case{char}7")
 
 
-@pytest.mark.parametrize("flag", ["user", "limit", "to", "external_id"])
+@pytest.mark.parametrize("flag", ["user", "limit", "recipient", "external_id"])
 def test_lists_and_keys_may_be_longer(flag: str) -> None:
     check_text(flag, "x" * 10_000)
 

@@ -34,7 +34,7 @@ _FREE_TEXTS = {"destination", "issuer", "profile_name", "reason", "resource", "s
 _LONGEST = 1_000
 _LISTS_KEYS_AND_SECRETS = {
     *("ecr_repository", "limit", "s3_prefix", "source_ip", "user"),
-    *("code", "external_id", "to", "token"),
+    *("code", "external_id", "recipient", "token"),
     *("config", "credentials_dir", "inventory", "out", "policy"),  # paths, which the system limits
 }
 """Flags that may be longer than ``_LONGEST``; whatever reads one checks it."""
