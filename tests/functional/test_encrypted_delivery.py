@@ -209,8 +209,9 @@ def test_the_fingerprint_is_what_openssl_shows(tmp_path: Path) -> None:
 
 
 def shown(heading: str) -> list[str]:
-    """The commands of a section of docs/delivery.md."""
-    section = (CHECKOUT / "docs" / "delivery.md").read_text("utf-8").split(f" {heading}\n", 1)[1].split("\n##", 1)[0]
+    """The commands of a section of docs/delivering-tokens.md."""
+    text = (CHECKOUT / "docs" / "delivering-tokens.md").read_text("utf-8")
+    section = text.split(f" {heading}\n", 1)[1].split("\n##", 1)[0]
     return re.findall(r"^\$ (.+)$", section, re.MULTILINE)
 
 
