@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from venue_access.inventory.venues import KNOWN
+from venue_access.inventory.schema import VARIABLES
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CANARY = "canary-5f1c88aa"
@@ -210,7 +210,7 @@ def as_json(hosts: dict[str, Any]) -> str:
 
 def of_values() -> Iterator[tuple[str, Write]]:
     """Each hostile value for each variable, and where one may stand."""
-    for variable in KNOWN:
+    for variable in VARIABLES:
         for number, value in enumerate(VALUES):
             given = {key: each for key, each in VENUE.items() if key != variable}
             text, places = json.dumps({variable: value}), ("group_vars/all.json", "host_vars/unity-dev/x.yml")

@@ -44,7 +44,7 @@ ADAPTERS = {
     "jinja2": ("provisioning.render",),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
-    "yaml": ("inventory.loader",),
+    "yaml": ("inventory.documents",),
 }
 """Each package from outside, and the one module that imports it (cryptography's two uses have nothing in common)."""
 
@@ -169,7 +169,8 @@ PURE = (
     "inventory.cross_validation",
     "inventory.find",
     "inventory.model",
-    "inventory.ranges",
+    "inventory.schema",
+    "inventory.value_types",
     "inventory.recipients",
     "inventory.groups",
     "ledger.chain",

@@ -148,7 +148,7 @@ def test_without_an_inventory_every_command_says_how_to_choose_one(kit: Kit, com
     [
         ("", "is empty"),
         ("all: [", "cannot be read"),
-        ("all:\n  hosts:\n    a-b:\nall: {}\n", "the key 'all' is given twice"),
+        ("all:\n  hosts:\n    a-b:\nall: {}\n", "hosts.yml:4: duplicate key 'all'"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", "vaulted files are not decrypted here"),
         ("[unity]\nunity-dev\n", "cannot be read"),
         ("- unity-dev\n", "expected a mapping of groups"),
@@ -170,7 +170,7 @@ def test_an_inventory_that_cannot_be_read_is_one_message_that_names_the_file(kit
         ({"account_id": 111122223333}, "account_id: must be in quotes: YAML reads it as the number 111122223333"),
         ({"account_id": None}, "account_id: is required"),
         ({"s3_buckets": ["Not_A_Bucket"]}, "s3_buckets: 'Not_A_Bucket' must be a bucket name"),
-        ({"region": "{{ region }}"}, "region: holds a Jinja expression"),
+        ({"region": "{{ region }}"}, "region: has a Jinja expression"),
         ({"project": "other"}, "the host name must be 'other-<venue>'"),
     ],
 )

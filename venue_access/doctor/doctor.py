@@ -16,7 +16,7 @@ from venue_access.doctor.host_checks import files, provider, python, recipients,
 from venue_access.emulator.server import aws_emulator
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.model import Venue
-from venue_access.inventory.venues import warnings
+from venue_access.inventory.venues import venue_warnings
 
 
 def examine(
@@ -72,7 +72,7 @@ def _inventory(
     except VenueAccessError as error:
         return [wrong("inventory", error)], [], nowhere
     venues = chosen(kit)
-    doubts = [Check("inventory", text, Grade.DOUBTFUL) for venue in venues for text in warnings(venue)]
+    doubts = [Check("inventory", str(each), Grade.DOUBTFUL) for each in venue_warnings(kit.inventory, venues)]
     count = len(venues)
     fine = Check("inventory", f"{kit.settings.inventory}: {count} venue{'' if count == 1 else 's'}")
     keys_of_recipients = recipients(venues, kit.settings.inventory_folder, now)

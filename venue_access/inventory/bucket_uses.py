@@ -7,15 +7,14 @@ read external IDs, in one that holds a ledger it would rewrite the ledger.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from venue_access.errors import Problem
+from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.regions import partition_by_name
 
-Origin = Callable[[str, str], Path | None]
 _DATA, _STATE, _LEDGER = "s3_buckets", "state", "ledger"
 
 
@@ -63,26 +62,24 @@ def other_use_of_found(venue: Venue, bucket: str) -> str | None:
     return None if other == venue.name else f"is the data bucket of {other}"
 
 
-def conflicting_buckets(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
+def conflicting_buckets(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
     """Yield the problems of data buckets, states and ledgers that share a bucket or a prefix.
 
     :param venues: all of them, each registered by ``register_uses``.
-    :param origin: returns the file of a host's variable.
     """
-    venues = list(venues)
     for venue in venues:
         for bucket in venue.s3_buckets or ():
             reason = other_use(venue, bucket)
             if reason is not None:
                 message = f"the bucket {bucket!r} {reason}; name a bucket that holds the venue's data alone"
-                yield Problem(message, origin(venue.name, _DATA), venue.name, _DATA)
+                yield inventory.problem(venue.name, message, _DATA)
         ledger = venue.ledger
         reason = None if ledger is None or ledger.prefix else _platforms(venue, ledger.bucket)
         if ledger is not None and reason is not None:
             message = f"the bucket {ledger.bucket!r} {reason}; give the ledger a prefix of its own"
-            yield Problem(message, origin(venue.name, _LEDGER), venue.name, _LEDGER)
-    yield from _nested_prefixes(venues, origin)
-    yield from _wrong_regions(venues, origin)
+            yield inventory.problem(venue.name, message, _LEDGER)
+    yield from _nested_prefixes(inventory, venues)
+    yield from _wrong_regions(inventory, venues)
 
 
 @dataclass(frozen=True, order=True)
@@ -94,7 +91,7 @@ class _Place:
     """The inventory's variable: ``state`` or ``ledger``."""
 
 
-def _nested_prefixes(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+def _nested_prefixes(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
     buckets: dict[tuple[Hashable, str], dict[_Place, Venue]] = {}
     for venue in venues:
         if venue.state.bucket is not None:
@@ -116,11 +113,11 @@ def _nested_prefixes(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
                     f" {places[outer].name} in s3://{bucket}/{outer.prefix}; use another bucket, or prefixes of which"
                     " neither begins with the other"
                 )
-                yield Problem(message, origin(venue.name, place.key), venue.name, place.key)
+                yield inventory.problem(venue.name, message, place.key)
             enclosing.append(place)
 
 
-def _wrong_regions(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+def _wrong_regions(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
     """A bucket is in one region, and credentials reach only their own partition.
 
     A state's or ledger's region is the venue's unless the inventory names it.
@@ -141,7 +138,7 @@ def _wrong_regions(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
                     f"the bucket {bucket!r} would be in {where} here, and in {first} for {other.name}; name its region"
                 )
             if message:
-                yield Problem(message, origin(venue.name, key), venue.name, key)
+                yield inventory.problem(venue.name, message, key)
 
 
 def _namespace(venue: Venue) -> Hashable:

@@ -10,7 +10,7 @@ from pathlib import Path
 from venue_access.errors import UsageError
 from venue_access.files import read_small
 from venue_access.inventory.model import Recipient
-from venue_access.inventory.recipients import holds_private_key
+from venue_access.inventory.validators import has_private_key
 
 _PEM = "-----BEGIN"
 _LINES = ("age1", "ssh-", "ecdsa-", "sk-")
@@ -70,7 +70,7 @@ def _parted(to: str) -> Iterable[str]:
 
 def _read(text: str, folder: Path) -> Iterator[GivenKey]:
     """The keys of a text: the key itself, or the name of a file with one or several."""
-    if text.startswith(_PEM) or text.startswith(_LINES) or holds_private_key(text):
+    if text.startswith(_PEM) or text.startswith(_LINES) or has_private_key(text):
         yield from _in(text.encode(), "the key given")
     elif text and len(text) <= _LONGEST_NAME:
         if folder != Path() and os.path.exists(folder / text) and not os.path.isfile(folder / text):
@@ -83,7 +83,7 @@ def _read(text: str, folder: Path) -> Iterator[GivenKey]:
 def _in(content: bytes, where: str) -> Iterator[GivenKey]:
     """A certificate, or lines as ``age -R`` reads them, in which ``#`` begins a comment."""
     text = content.decode("utf-8", errors="replace")
-    if holds_private_key(text):
+    if has_private_key(text):
         raise UsageError(
             f"{where} holds a private key", hint="give the public one, and have the owner replace that pair"
         )
