@@ -143,12 +143,27 @@ def test_the_example_inventory_becomes_ones_own_as_getting_started_says(reader: 
     assert "--unity-dev" in output
 
 
-def test_the_least_inventory_of_getting_started_is_enough(reader: Reader, tmp_path: Path) -> None:
+def least_inventory() -> str:
     text = (CHECKOUT / "docs" / "getting-started.md").read_text(encoding="utf-8")
-    least = next(
+    return next(
         block for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if "all:" in block
     )
-    (tmp_path / "hosts.yml").write_text(least, encoding="utf-8")
+
+
+def test_pruned_example_inventory_is_valid_up_to_the_credentials(reader: Reader, tmp_path: Path) -> None:
+    commands = [example.command for example in examples("docs/getting-started.md", "## 2. An inventory")]
+    home = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+    assert reader.types("; ".join(["set -e", *commands]), **home)[0] == 0
+    (tmp_path / "venues" / "hosts.yml").write_text(least_inventory(), encoding="utf-8")
+    code, output = reader.types("; ".join([commands[1], "invoke inventory.check"]), **home)
+    assert (code, output) == (0, f"{tmp_path}/venues: 1 venue, valid\n")
+    code, output = reader.types("; ".join([commands[1], "invoke provision --venue unity-dev --check"]), **home)
+    assert code == 5, output
+    assert "credentials" in output
+
+
+def test_the_least_inventory_of_getting_started_is_enough(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text(least_inventory(), encoding="utf-8")
     inventory = f"INVOKE_INVENTORY={shlex.quote(str(tmp_path / 'hosts.yml'))}"
     for example in examples("docs/getting-started.md", "## 3. The rights you need"):
         code, output = reader.types(f"{inventory} {example.command}")

@@ -208,7 +208,7 @@ class _Reader:
                     variables.update(self._variables_in(file))
         for name in unused:
             self._warn_of_ending(folder / name)
-            if not _IGNORED.search(name):
+            if not _IGNORED.search(name) and not self.problems:  # which may hide a group
                 stem = name.split(".", 1)[0]
                 message = f"names no group or host of the inventory{did_you_mean(stem, owners)}"
                 self.warnings.append(Problem(message, folder / name))

@@ -136,7 +136,7 @@ def test_all_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     for expected in (
         "the inventory has 4 problems",
         "hots",
-        "all.yml:1: ",
+        "group_vars/all.yml:",
         "found a list",
         "only YAML",
     ):
