@@ -98,7 +98,7 @@ def test_a_bare_name_that_one_project_has_and_the_only_venue_of_a_user_are_found
         (("--limit", "unity-dve"), "the limit 'unity-dve' leaves no venue; did you mean 'unity-dev'?"),
         (("--limit", "unity-dev:!unity-dev"), "leaves no venue"),
         (("--limit", ""), "the limit is empty"),
-        (("--limit", "~unity-("), "is no regular expression"),
+        (("--limit", "~unity-("), "is not a regular expression"),
         (("--limit", "all[7]"), "is out of range"),
         (("--limit", "@nowhere.txt"), "the limit file 'nowhere.txt' cannot be read"),
     ],

@@ -1,4 +1,4 @@
-"""What the S3 buckets of an inventory are used for: each bucket and prefix for one thing only.
+"""Check that each S3 bucket and prefix of an inventory has one use.
 
 A token reads and writes the whole of a venue's data buckets. In a bucket that also holds a Terraform state it would
 read external IDs, in one that holds a ledger it would rewrite the ledger.
@@ -19,7 +19,7 @@ _DATA, _STATE, _LEDGER = "s3_buckets", "state", "ledger"
 
 
 def register_uses(venue: Venue) -> None:
-    """Add what a venue uses buckets for to ``venue.bucket_uses``, which the venues of an inventory share."""
+    """Add the uses of a venue's buckets to ``venue.bucket_uses``, which the venues of an inventory share."""
     uses, where = venue.bucket_uses, _namespace(venue)
     uses.role_prefixes.add(_as_in_buckets(venue.role_prefix))
     for bucket in venue.s3_buckets or ():
@@ -31,7 +31,7 @@ def register_uses(venue: Venue) -> None:
 
 
 def other_use(venue: Venue, bucket: str) -> str | None:
-    """Return what makes a bucket unfit for a venue's data, such as "holds the ledger of unity-dev"; None if it is fit.
+    """Return the other use of a bucket named for a venue's data, such as "holds the ledger of unity-dev", or None.
 
     Data buckets that the inventory names are compared by ``conflicts``.
     """
@@ -39,7 +39,7 @@ def other_use(venue: Venue, bucket: str) -> str | None:
 
 
 def _platforms(venue: Venue, bucket: str) -> str | None:
-    """Return that a bucket is named as those are in which the platform keeps Terraform state; None if it is not."""
+    """Return that a bucket is named like the platform's buckets for Terraform state, or None."""
     prefixes = venue.bucket_uses.role_prefixes | {"unity", _as_in_buckets(venue.role_prefix)}
     for dash in re.finditer("-(?=.+-.+-bucket$)", bucket):
         prefix = bucket[: dash.start()]
@@ -49,9 +49,9 @@ def _platforms(venue: Venue, bucket: str) -> str | None:
 
 
 def other_use_of_found(venue: Venue, bucket: str) -> str | None:
-    """As ``other_use`` for the bucket that the SSM parameter of a venue names.
+    """Return the other use of the bucket that the SSM parameter of a venue names, or None.
 
-    It is also compared with the buckets that the inventory names for other venues, and with those that were found for
+    The bucket is also compared with the buckets that the inventory names for other venues, and with those that were found for
     other venues in this run.
     """
     uses, key = venue.bucket_uses, (_namespace(venue), bucket)
@@ -76,7 +76,7 @@ def conflicting_buckets(inventory: Inventory, venues: list[Venue]) -> Iterator[P
         ledger = venue.ledger
         reason = None if ledger is None or ledger.prefix else _platforms(venue, ledger.bucket)
         if ledger is not None and reason is not None:
-            message = f"the bucket {ledger.bucket!r} {reason}; give the ledger a prefix of its own"
+            message = f"the bucket {ledger.bucket!r} {reason}; give the ledger a prefix"
             yield inventory.problem(venue.name, message, _LEDGER)
     yield from _nested_prefixes(inventory, venues)
     yield from _wrong_regions(inventory, venues)
@@ -84,7 +84,7 @@ def conflicting_buckets(inventory: Inventory, venues: list[Venue]) -> Iterator[P
 
 @dataclass(frozen=True, order=True)
 class _Place:
-    """A prefix in a bucket that the kit keeps something under."""
+    """A prefix in a bucket that has a state or a ledger."""
 
     prefix: str
     key: str
@@ -118,9 +118,9 @@ def _nested_prefixes(inventory: Inventory, venues: list[Venue]) -> Iterator[Prob
 
 
 def _wrong_regions(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
-    """A bucket is in one region, and credentials reach only their own partition.
+    """Yield the buckets of states and ledgers in two regions, or outside the venue's partition.
 
-    A state's or ledger's region is the venue's unless the inventory names it.
+    Their region is the venue's unless the inventory names it.
     """
     seen: dict[tuple[Hashable, str], tuple[str, Venue]] = {}
     for venue in venues:
@@ -150,5 +150,5 @@ def _namespace(venue: Venue) -> Hashable:
 
 
 def _as_in_buckets(name: str) -> str:
-    """A part of a name as the platform writes it in a bucket's name."""
+    """Return part of a name as the platform writes it in a bucket's name."""
     return name.lower().replace("_", "-")

@@ -37,7 +37,7 @@ def _account(venue: Venue) -> tuple[Hashable, ...]:
 
 
 def _same_roles(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
-    """IAM's names are unequal without regard to case, whatever the path. Source: IAM API, CreateRole."""
+    """Yield equal role names. IAM ignores their case and path. Source: IAM API, CreateRole."""
     seen: dict[Hashable, Venue] = {}
     for venue in venues:
         other = seen.setdefault((_account(venue), venue.role_name.casefold()), venue)
@@ -47,7 +47,7 @@ def _same_roles(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
 
 
 def _same_buckets(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
-    """A bucket of two venues would let a token of one read and write the data of the other."""
+    """Yield buckets of two venues: a token of one would read and write the data of the other."""
     seen: dict[Hashable, Venue] = {}
     for venue in venues:
         for bucket in venue.s3_buckets or ():
@@ -58,7 +58,7 @@ def _same_buckets(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem
 
 
 def _nested_repositories(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
-    """A prefix within another would let a token of the outer reach the repositories of the inner."""
+    """Yield prefixes within another: a token of the outer would reach the repositories of the inner."""
     registries: dict[Hashable, list[tuple[str, Venue]]] = {}
     for venue in venues:
         named = registries.setdefault((_account(venue), venue.region), [])
