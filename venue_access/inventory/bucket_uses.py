@@ -51,8 +51,8 @@ def _platforms(venue: Venue, bucket: str) -> str | None:
 def other_use_of_found(venue: Venue, bucket: str) -> str | None:
     """Return the other use of the bucket that the SSM parameter of a venue names, or None.
 
-    The bucket is also compared with the buckets that the inventory names for other venues, and with those that were found for
-    other venues in this run.
+    The bucket is also compared with those that the inventory names for other venues, and with those that were found
+    for other venues in this run.
     """
     uses, key = venue.bucket_uses, (_namespace(venue), bucket)
     reason = other_use(venue, bucket)

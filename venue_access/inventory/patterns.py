@@ -191,7 +191,7 @@ def _ordered(pieces: Iterable[str]) -> list[str]:
 
 
 class _Patterns:
-    """The parts of a limit, without their marks, matched against an inventory. Regular expressions are tried together."""
+    """The parts of a limit, without their marks, matched against an inventory; regular expressions all at once."""
 
     def __init__(self, inventory: Inventory, pieces: Iterable[str]) -> None:
         self._inventory = inventory

@@ -110,7 +110,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         select(inventory(), f"@{tmp_path}/pipe")
 
 
-@pytest.mark.parametrize(("content", "why"), [(b"\xff", "it is no text"), (b"#" * 5_000_000, "larger than 4 mib")])
+@pytest.mark.parametrize(("content", "why"), [(b"\xff", "it is not text"), (b"#" * 5_000_000, "larger than 4 mib")])
 def test_a_file_that_is_no_limit_is_an_error(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "limit").write_bytes(content)
     with pytest.raises(UsageError, match=why):
