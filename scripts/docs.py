@@ -1,15 +1,18 @@
-"""Print the command reference (docs/commands.md), generated from the commands."""
+"""Print the command reference (docs/commands.md), or with ``variables`` rewrite the table of docs/inventory.md."""
 
 from __future__ import annotations
 
 import copy
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import tasks
+from venue_access.inventory.schema import markdown_table
 
 STDOUT = {
     "provision": "Ansible's recap, a line for each venue: `ok` counts existing resources and successful checks, "
@@ -61,6 +64,10 @@ STDOUT = {
     "ledger.head": "64 hexadecimal digits.",
     "inventory.list": "the JSON of `ansible-inventory --list`.",
     "inventory.host": "the JSON of `ansible-inventory --host`.",
+    "inventory.check": "nothing: problems and warnings go to standard error, and so does the line that says that the "
+    "inventory is valid.",
+    "inventory.schema": "a JSON Schema (draft 2020-12) of the variables in a file of `group_vars/` or `host_vars/`; "
+    "`#/$defs/venue` adds what all variables of a venue together need.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",
     "inventory.names": "a name on each line.",
     "inventory.provisioned": "the JSON of an Ansible inventory; `scripts/inventory` prints it as a dynamic inventory.",
@@ -134,5 +141,15 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def with_variables(document: str) -> str:
+    """Return docs/inventory.md with its table of variables as the program declares them."""
+    table = "\n".join(markdown_table())
+    return re.sub(r"(?<=scripts/docs variables -->\n\n).*?(?=\n\n)", lambda _: table, document, flags=re.DOTALL)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    if sys.argv[1:] == ["variables"]:
+        path = Path(__file__).resolve().parents[1] / "docs/inventory.md"
+        path.write_text(with_variables(path.read_text("utf-8")), "utf-8")
+    else:
+        sys.stdout.write(reference())

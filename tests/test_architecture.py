@@ -35,7 +35,7 @@ ADAPTERS = {
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
     "trustme": ("emulator.certificate",),
-    "yaml": ("inventory.loader",),
+    "yaml": ("inventory.documents",),
 }
 """Each outside package with the only module that imports it (the two uses of cryptography are unrelated)."""
 
@@ -92,7 +92,8 @@ PURE = (
     "inventory.cross_validation",
     "inventory.find",
     "inventory.model",
-    "inventory.ranges",
+    "inventory.schema",
+    "inventory.value_types",
     "inventory.recipients",
     "inventory.groups",
     "ledger.chain",

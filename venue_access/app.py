@@ -15,10 +15,12 @@ from venue_access.inventory.groups import Inventory
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import LedgerBucket, Venue
 from venue_access.inventory.patterns import limit as limited
-from venue_access.inventory.venues import build_venues, warnings
+from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
 from venue_access.ledger.book import Ledger, StoredLedger, open_ledger, stores_of
 from venue_access.ledger.record import Record
 from venue_access.ledger.verify import read_ledgers
+
+_MAX_WARNINGS = 10
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,11 @@ class App:
         :raises InventoryError: it is invalid; the error has every problem.
         """
         inventory = load_inventory(settings.inventory)
-        for file in inventory.unused:
-            console.warn(f"{file} names no group or host of the inventory")
+        warnings = inventory_warnings(inventory)
+        for warning in warnings[:_MAX_WARNINGS]:
+            console.warn(str(warning))
+        if len(warnings) > _MAX_WARNINGS:
+            console.warn(f"and {len(warnings) - _MAX_WARNINGS} more; see: invoke inventory.check")
         venues = build_venues(inventory)
         return cls(
             settings,
@@ -64,8 +69,8 @@ class App:
             for piece in selection.unmatched:
                 console.warn(f"the limit's {piece!r} matches nothing")
             found = [self.venues[host] for host in selection.hosts]
-        for text in (text for each in found for text in warnings(each)):
-            console.warn(text)
+        for warning in venue_warnings(self.inventory, found):
+            console.warn(str(warning))
         return found
 
     def aws(self, venue: Venue) -> AwsClient:

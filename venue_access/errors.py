@@ -73,22 +73,25 @@ class Problem:
     file: Path | None = None
     venue: str | None = None
     key: str | None = None
+    line: int | None = None
+    """From 1."""
 
     def __str__(self) -> str:
-        where = [str(self.file) if self.file else "", self.venue or "", self.key or ""]
+        file = str(self.file) if self.file else ""
+        where = [f"{file}:{self.line}" if file and self.line else file, self.venue or "", self.key or ""]
         return ": ".join(printable(_shortened(part)) for part in [*filter(None, where), self.message])
 
 
 class InventoryError(UsageError):
     """The inventory is invalid; ``problems`` has every problem found."""
 
-    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
+    def __init__(self, problems: Sequence[Problem], *, limit: int = _MOST_SHOWN) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         head = [] if count == 1 else [f"the inventory has {count} problems:"]
-        shown = [*map(str, self.problems[:_MOST_SHOWN])]
-        rest = [f"and {count - _MOST_SHOWN} more"] if count > _MOST_SHOWN else []
-        super().__init__("\n  ".join([*head, *shown, *rest]), hint=hint)
+        shown = [*map(str, self.problems[:limit])]
+        rest = [f"and {count - limit} more; see all with: invoke inventory.check"] if count > limit else []
+        super().__init__("\n  ".join([*head, *shown, *rest]))
 
 
 class RenderError(VenueAccessError):
@@ -135,6 +138,10 @@ class CredentialsError(AwsError):
 
 class ConnectionFailed(AwsError):
     """AWS did not respond: no network, an endpoint that is not AWS's or not trusted, a time limit."""
+
+
+NO_ANSWER = (ServiceUnavailable, CredentialsError, ConnectionFailed)
+"""The errors that do not show what AWS did, or would have done."""
 
 
 class DeliveryError(VenueAccessError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ def test_venue_is_inferred(kit: Kit) -> None:
         (("--limit", "unity-dve"), "the limit 'unity-dve' leaves no venue; did you mean 'unity-dev'?"),
         (("--limit", "unity-dev:!unity-dev"), "leaves no venue"),
         (("--limit", ""), "the limit is empty"),
-        (("--limit", "~unity-("), "is no regular expression"),
+        (("--limit", "~unity-("), "is not a regular expression"),
         (("--limit", "all[7]"), "is out of range"),
         (("--limit", "@nowhere.txt"), "the limit file 'nowhere.txt' cannot be read"),
     ],
@@ -108,7 +110,7 @@ def test_invokes_own_usage_errors_are_one_line_and_exit_1(kit: Kit, arguments: t
 
 
 @pytest.mark.parametrize("command", ANY_INVENTORY)
-def test_missing_inventory_is_one_message(kit: Kit, command: str) -> None:
+def test_missing_inventory_assert_one_error(kit: Kit, command: str) -> None:
     kit.inventory.unlink()
     result = kit(*command.split())
     assert_one_error(result, 2, saying=f"{kit.inventory}: no such file or folder; choose an inventory with --inventory")
@@ -119,10 +121,10 @@ def test_missing_inventory_is_one_message(kit: Kit, command: str) -> None:
     ("text", "message"),
     [
         ("", "is empty"),
-        ("all: [", "cannot be read"),
-        ("all:\n  hosts:\n    a-b:\nall: {}\n", "the key 'all' is given twice"),
+        ("all: [", "did not find expected node content"),
+        ("all:\n  hosts:\n    a-b:\nall: {}\n", "hosts.yml:4: duplicate key 'all'"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", "vaulted files are not decrypted here"),
-        ("[unity]\nunity-dev\n", "cannot be read"),
+        ("[unity]\nunity-dev\n", "did not find expected <document start>"),
         ("- unity-dev\n", "expected a mapping of groups"),
     ],
     ids=["empty", "broken", "twice", "vaulted", "ini", "list"],
@@ -131,18 +133,18 @@ def test_unreadable_inventory_names_the_file(kit: Kit, text: str, message: str) 
     kit.inventory.write_text(text, encoding="utf-8")
     result = kit("provision")
     assert_one_error(result, 2, saying=message)
-    assert f"error: {kit.inventory}: " in result.err
+    assert re.search(rf"error: {re.escape(str(kit.inventory))}(:\d+)?: ", result.err)
     assert is_untouched(kit)
 
 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"regoin": REGION}, "regoin: is no variable of a venue; did you mean 'region'?"),
+        ({"regoin": REGION, "strict_variables": True}, "unknown variable 'regoin' (did you mean 'region'?)"),
         ({"account_id": 111122223333}, "account_id: must be in quotes: YAML reads it as the number 111122223333"),
         ({"account_id": None}, "account_id: is required"),
         ({"s3_buckets": ["Not_A_Bucket"]}, "s3_buckets: 'Not_A_Bucket' must be a bucket name"),
-        ({"region": "{{ region }}"}, "region: holds a Jinja expression"),
+        ({"region": "{{ region }}"}, "region: has a Jinja expression"),
         ({"project": "other"}, "the host name must be 'other-<venue>'"),
     ],
 )
@@ -150,16 +152,50 @@ def test_invalid_variable_names_file_venue_and_key(kit: Kit, variables: dict[str
     kit.write_inventory({"unity-dev": emulated("unity-dev", **variables)})
     result = kit("provision")
     assert_one_error(result, 2, saying=message)
-    assert f"{kit.inventory}: unity-dev: " in result.err
+    assert re.search(rf"{re.escape(str(kit.inventory))}:\d+: unity-dev: ", result.err)
     assert is_untouched(kit)
 
 
 def test_all_problems_are_reported_at_once(kit: Kit) -> None:
-    kit.write_inventory({"unity-dev": {"project": "unity", "regoin": REGION, "s3_buckets": "one"}})
+    variables = {"project": "unity", "regoin": REGION, "s3_buckets": "one", "strict_variables": True}
+    kit.write_inventory({"unity-dev": variables})
     result = kit("provision")
     assert_one_error(result, 2, saying="the inventory has 5 problems:")
-    for key in ("regoin", "region", "account_id", "trusted_principals", "s3_buckets"):
-        assert f": {key}: " in result.err
+    for text in ("'regoin'", ": region: ", ": account_id: ", ": trusted_principals: ", ": s3_buckets: "):
+        assert text in result.err
+
+
+def test_inventory_check_reports_every_problem_and_damaged_keys(kit: Kit) -> None:
+    folder = kit.inventory.parent
+    (folder / "private.pub").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n")
+    users = {"alice": {"keys": ["nowhere.pub", "private.pub", "age1damaged"]}}
+    wrong = {f"unity-{number}": emulated(f"unity-{number}", s3_buckets=[f"B{number}"]) for number in range(40)}
+    kit.write_inventory({"unity-dev": emulated("unity-dev", users=users), **wrong})
+    result = kit("inventory.check")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: the inventory has 43 problems:\n")
+    assert result.err.count("must be a bucket name") == 40
+    assert "unity-dev: users: alice: keys: " in result.err
+    assert "has a private key" in result.err or "holds a private key" in result.err
+    assert "hunter2" not in result.err
+
+
+def test_inventory_check_of_a_valid_inventory_is_one_line(kit: Kit) -> None:
+    kit.write_inventory({"unity-dev": emulated("unity-dev")})
+    result = kit("inventory.check")
+    assert (result.code, result.out, result.err) == (0, "", f"{kit.inventory}: 1 venue, valid\n")
+
+
+def test_misspelt_variable_is_a_warning(kit: Kit) -> None:
+    kit.write_inventory({"unity-dev": emulated("unity-dev", sourc_cidrs=["192.0.2.0/24"], stage="x")})
+    result = kit("inventory.names")
+    assert (result.code, result.out) == (0, "unity-dev\n")
+    assert "unity-dev: unknown variable 'sourc_cidrs' (did you mean 'source_cidrs'?)" in result.err
+    assert result.err.count("warning: ") == 1
+
+
+def test_inventory_schema_is_json(kit: Kit) -> None:
+    assert json.loads(kit.done("inventory.schema").out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def test_inventory_without_venues(kit: Kit) -> None:

@@ -142,12 +142,27 @@ def test_example_inventory_can_be_adapted(reader: Reader) -> None:
     assert "--unity-dev" in output
 
 
-def test_minimal_inventory_of_getting_started(reader: Reader, tmp_path: Path) -> None:
+def least_inventory() -> str:
+    """The inventory of one venue that getting-started shows."""
     text = (CHECKOUT / "docs" / "getting-started.md").read_text(encoding="utf-8")
-    least = next(
-        block for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if "all:" in block
-    )
-    (tmp_path / "hosts.yml").write_text(least, encoding="utf-8")
+    blocks: list[str] = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return next(block for block in blocks if "all:" in block)
+
+
+def test_pruned_example_inventory_is_valid_up_to_the_credentials(reader: Reader, tmp_path: Path) -> None:
+    commands = [example.command for example in examples("docs/getting-started.md", "## 2. An inventory")]
+    home = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+    assert reader.types("; ".join(["set -e", *commands]), **home)[0] == 0
+    (tmp_path / "venues" / "hosts.yml").write_text(least_inventory(), encoding="utf-8")
+    code, output = reader.types("; ".join([commands[1], "invoke inventory.check"]), **home)
+    assert (code, output) == (0, f"{tmp_path}/venues: 1 venue, valid\n")
+    code, output = reader.types("; ".join([commands[1], "invoke provision --venue unity-dev --check"]), **home)
+    assert code == 5, output
+    assert "unreachable=1" in output
+
+
+def test_the_least_inventory_of_getting_started_is_enough(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text(least_inventory(), encoding="utf-8")
     inventory = f"INVOKE_INVENTORY={shlex.quote(str(tmp_path / 'hosts.yml'))}"
     for example in examples("docs/getting-started.md", "## 3. Your permissions"):
         code, output = reader.types(f"{inventory} {example.command}")

@@ -89,7 +89,7 @@ TERRAFORM = {"provision", "drift", "deprovision", "rotate-external-id", "state.m
 """Terraform has a limit of its own for each run, and what it does may take longer than a person waits for a token."""
 NO_AWS = {
     *("account.list", "account.whoami", "account.unset", "account.profile", "operator-policy"),
-    *("inventory.list", "inventory.host", "inventory.graph", "inventory.names"),
+    *("inventory.list", "inventory.host", "inventory.graph", "inventory.names", "inventory.check", "inventory.schema"),
     *("local.up", "local.down", "local.status"),
 }
 

@@ -18,10 +18,12 @@ from tests.stacks import a_venue
 from venue_access import __version__, errors
 from venue_access.audit.report import Report
 from venue_access.errors import InventoryError, VenueAccessError
-from venue_access.inventory.loader import load_inventory, parse
+from venue_access.inventory.documents import parse
+from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.patterns import select
-from venue_access.inventory.venues import KNOWN, build_venues
+from venue_access.inventory.schema import VARIABLES as DECLARED
+from venue_access.inventory.venues import build_venues
 from venue_access.provisioning.results import VenueResult
 from venue_access.provisioning.rotation_state import Rotation, Stage
 from venue_access.provisioning.status import VenueStatus
@@ -150,8 +152,9 @@ def read(folder: Path, **variables: Any) -> Venue:
     return build_venues(load_inventory(folder / "hosts.json"))["unity-dev"]
 
 
-def test_the_inventory_reference_has_every_variable_in_the_programs_order() -> None:
-    assert tuple(VARIABLES) == KNOWN
+def test_table_of_variables_is_generated() -> None:
+    assert docs.with_variables(text("docs/inventory.md")) == text("docs/inventory.md"), "run: scripts/docs variables"
+    assert tuple(VARIABLES) == DECLARED
 
 
 @pytest.mark.parametrize("name", VARIABLES)
@@ -210,9 +213,9 @@ def test_the_patterns_of_limit_are_taken(tmp_path: Path) -> None:
 
 
 def test_the_errors_that_are_quoted_are_real(tmp_path: Path) -> None:
-    group = {"hosts": {"unity-dev": {"regoin": "us-west-2"}, "unity-test": None, "unity-prod": None}}
     (tmp_path / "hosts.yml").write_text(
-        json.dumps({"all": {"vars": {"region": "us-west-2"}, "children": {"unity": group}}}), encoding="utf-8"
+        "all:\n  vars:\n    region: us-west-2\n  children:\n    unity:\n      hosts:\n        unity-dev:\n"
+        "          s3_buckets: unity-dev-data\n        unity-test:\n        unity-prod:\n"
     )
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "unity.yml").write_text(

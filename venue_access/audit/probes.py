@@ -14,7 +14,7 @@ from typing import Any
 
 from venue_access.audit.report import Check
 from venue_access.aws.client import AwsClient
-from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, ServiceUnavailable
+from venue_access.errors import NO_ANSWER, AccessDenied, AwsError
 from venue_access.inventory.model import Venue
 from venue_access.sensitive import ExternalId
 
@@ -60,7 +60,7 @@ class Probe:
             self.call(token)
         except AccessDenied:
             return Check(self.tried, expected, "refused", not self.allowed)
-        except (ServiceUnavailable, CredentialsError, ConnectionFailed):
+        except NO_ANSWER:
             raise
         except AwsError as error:
             if error.code in _ALLOWED:

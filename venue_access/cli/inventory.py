@@ -1,21 +1,22 @@
-"""The inventory, as Ansible shows it."""
+"""Commands on the inventory: show it as Ansible does, validate it, print its schema."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from venue_access import console
 from venue_access.cli.command import command, configured, open_app
-from venue_access.errors import UsageError
+from venue_access.errors import InventoryError, Problem, UsageError
 
 if TYPE_CHECKING:
     from venue_access.inventory.groups import Inventory
 
 
 def loaded(context: Context, inventory: str | None) -> Inventory:
-    """The inventory as Ansible reads it, whatever its variables would be worth as a venue's."""
+    """Return the inventory as Ansible reads it; its variables are not validated."""
     from venue_access.inventory.loader import load_inventory
 
     return load_inventory(configured(context, inventory).inventory)
@@ -65,3 +66,37 @@ def inventory_provisioned(context: Context, host: str | None = None, inventory: 
         console.warn(error)
     document = provisioned_only(app.inventory.to_list(), found)
     console.result_json(document if host is None else document["_meta"]["hostvars"].get(host, {}))
+
+
+@command(called="check", timeout=None)
+def inventory_check(context: Context, inventory: str | None = None) -> None:
+    """Validate the inventory, recipients' keys included, and report every problem."""
+    from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
+    from venue_access.tokens.encryption.recipient_keys import key_problems
+
+    settings = configured(context, inventory)
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    count = 0
+    try:
+        read = loaded(context, inventory)
+        problems += key_problems(read, settings.inventory_folder, datetime.now(timezone.utc))
+        warnings += inventory_warnings(read)
+        venues = build_venues(read)
+        warnings += venue_warnings(read, venues.values())
+        count = len(venues)
+    except InventoryError as error:
+        problems = [*error.problems, *problems]
+    for warning in warnings:
+        console.warn(str(warning))
+    if problems:
+        raise InventoryError(problems, limit=len(problems))
+    console.say(f"{settings.inventory}: {count} venue{'' if count == 1 else 's'}, valid")
+
+
+@command(called="schema", timeout=None)
+def inventory_schema(context: Context) -> None:
+    """Print a JSON Schema of the variables, with which editors complete and check an inventory."""
+    from venue_access.inventory.schema import json_schema
+
+    console.result_json(json_schema())

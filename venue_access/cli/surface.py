@@ -22,6 +22,7 @@ for group, commands in {
     "inventory": (
         *(inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
         *(inventory.inventory_names, inventory.inventory_provisioned),
+        *(inventory.inventory_check, inventory.inventory_schema),
     ),
     "state": (state.state_migrate, state.state_rm, state.state_force_unlock),
     "local": (local.local_up, local.local_down, local.local_status),

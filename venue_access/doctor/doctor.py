@@ -16,7 +16,7 @@ from venue_access.doctor.check import Check, Level, failed
 from venue_access.doctor.host_checks import files, provider, python, recipients, terraform
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.model import Venue
-from venue_access.inventory.venues import warnings
+from venue_access.inventory.venues import venue_warnings
 
 Clock = Callable[[], datetime]
 
@@ -49,17 +49,17 @@ def examine(
             checks = [failed("inventory", error)]
         if app is not None:
             venues = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
-            checks = _inventory(settings, venues, now())
+            checks = _inventory(app, venues, now())
             checks += _aws(app.accounts, venues, pool, now)
         installed = _guarded("AWS provider", partial(provider, settings, environ, home))
         return [python(), version.result(), installed, *checks, *files(settings, environ, home)]
 
 
-def _inventory(settings: Settings, venues: Sequence[Venue], now: datetime) -> list[Check]:
-    checks = [Check("inventory", text, Level.WARNING) for venue in venues for text in warnings(venue)]
+def _inventory(app: App, venues: Sequence[Venue], now: datetime) -> list[Check]:
+    checks = [Check("inventory", str(each), Level.WARNING) for each in venue_warnings(app.inventory, venues)]
     if not checks:
-        checks = [Check("inventory", f"{settings.inventory}: {len(venues)} venue{'' if len(venues) == 1 else 's'}")]
-    return [*checks, *recipients(venues, settings.inventory_folder, now)]
+        checks = [Check("inventory", f"{app.settings.inventory}: {len(venues)} venue{'' if len(venues) == 1 else 's'}")]
+    return [*checks, *recipients(venues, app.settings.inventory_folder, now)]
 
 
 def _aws(accounts: Accounts, venues: Sequence[Venue], pool: ThreadPoolExecutor, now: Clock) -> list[Check]:

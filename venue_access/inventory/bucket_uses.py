@@ -1,4 +1,4 @@
-"""What the S3 buckets of an inventory are used for: each bucket and prefix for one thing only.
+"""Check that each S3 bucket and prefix of an inventory has one use.
 
 A token reads and writes the whole of a venue's data buckets. In a bucket that also holds a Terraform state it would
 read external IDs, in one that holds a ledger it would rewrite the ledger.
@@ -7,20 +7,19 @@ read external IDs, in one that holds a ledger it would rewrite the ledger.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from venue_access.errors import Problem
+from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.regions import partition_by_name
 
-Origin = Callable[[str, str], Path | None]
 _DATA, _STATE, _LEDGER = "s3_buckets", "state", "ledger"
 
 
 def register_uses(venue: Venue) -> None:
-    """Add what a venue uses buckets for to ``venue.bucket_uses``, which the venues of an inventory share."""
+    """Add the uses of a venue's buckets to ``venue.bucket_uses``, which the venues of an inventory share."""
     uses, where = venue.bucket_uses, _namespace(venue)
     uses.role_prefixes.add(_as_in_buckets(venue.role_prefix))
     for bucket in venue.s3_buckets or ():
@@ -32,7 +31,7 @@ def register_uses(venue: Venue) -> None:
 
 
 def other_use(venue: Venue, bucket: str) -> str | None:
-    """Return what makes a bucket unfit for a venue's data, such as "holds the ledger of unity-dev"; None if it is fit.
+    """Return the other use of a bucket named for a venue's data, such as "holds the ledger of unity-dev", or None.
 
     Data buckets that the inventory names are compared by ``conflicts``.
     """
@@ -40,7 +39,7 @@ def other_use(venue: Venue, bucket: str) -> str | None:
 
 
 def _platforms(venue: Venue, bucket: str) -> str | None:
-    """Return that a bucket is named as those are in which the platform keeps Terraform state; None if it is not."""
+    """Return that a bucket is named like the platform's buckets for Terraform state, or None."""
     prefixes = venue.bucket_uses.role_prefixes | {"unity", _as_in_buckets(venue.role_prefix)}
     for dash in re.finditer("-(?=.+-.+-bucket$)", bucket):
         prefix = bucket[: dash.start()]
@@ -50,10 +49,10 @@ def _platforms(venue: Venue, bucket: str) -> str | None:
 
 
 def other_use_of_found(venue: Venue, bucket: str) -> str | None:
-    """As ``other_use`` for the bucket that the SSM parameter of a venue names.
+    """Return the other use of the bucket that the SSM parameter of a venue names, or None.
 
-    It is also compared with the buckets that the inventory names for other venues, and with those that were found for
-    other venues in this run.
+    The bucket is also compared with those that the inventory names for other venues, and with those that were found
+    for other venues in this run.
     """
     uses, key = venue.bucket_uses, (_namespace(venue), bucket)
     reason = other_use(venue, bucket)
@@ -63,38 +62,36 @@ def other_use_of_found(venue: Venue, bucket: str) -> str | None:
     return None if other == venue.name else f"is the data bucket of {other}"
 
 
-def conflicting_buckets(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
+def conflicting_buckets(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
     """Yield the problems of data buckets, states and ledgers that share a bucket or a prefix.
 
     :param venues: all of them, each registered by ``register_uses``.
-    :param origin: returns the file of a host's variable.
     """
-    venues = list(venues)
     for venue in venues:
         for bucket in venue.s3_buckets or ():
             reason = other_use(venue, bucket)
             if reason is not None:
                 message = f"the bucket {bucket!r} {reason}; name a bucket that holds the venue's data alone"
-                yield Problem(message, origin(venue.name, _DATA), venue.name, _DATA)
+                yield inventory.problem(venue.name, message, _DATA)
         ledger = venue.ledger
         reason = None if ledger is None or ledger.prefix else _platforms(venue, ledger.bucket)
         if ledger is not None and reason is not None:
-            message = f"the bucket {ledger.bucket!r} {reason}; give the ledger a prefix of its own"
-            yield Problem(message, origin(venue.name, _LEDGER), venue.name, _LEDGER)
-    yield from _nested_prefixes(venues, origin)
-    yield from _wrong_regions(venues, origin)
+            message = f"the bucket {ledger.bucket!r} {reason}; give the ledger a prefix"
+            yield inventory.problem(venue.name, message, _LEDGER)
+    yield from _nested_prefixes(inventory, venues)
+    yield from _wrong_regions(inventory, venues)
 
 
 @dataclass(frozen=True, order=True)
 class _Place:
-    """A prefix in a bucket that the kit keeps something under."""
+    """A prefix in a bucket that has a state or a ledger."""
 
     prefix: str
     key: str
     """The inventory's variable: ``state`` or ``ledger``."""
 
 
-def _nested_prefixes(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+def _nested_prefixes(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
     buckets: dict[tuple[Hashable, str], dict[_Place, Venue]] = {}
     for venue in venues:
         if venue.state.bucket is not None:
@@ -116,14 +113,14 @@ def _nested_prefixes(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
                     f" {places[outer].name} in s3://{bucket}/{outer.prefix}; use another bucket, or prefixes of which"
                     " neither begins with the other"
                 )
-                yield Problem(message, origin(venue.name, place.key), venue.name, place.key)
+                yield inventory.problem(venue.name, message, place.key)
             enclosing.append(place)
 
 
-def _wrong_regions(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
-    """A bucket is in one region, and credentials reach only their own partition.
+def _wrong_regions(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
+    """Yield the buckets of states and ledgers in two regions, or outside the venue's partition.
 
-    A state's or ledger's region is the venue's unless the inventory names it.
+    Their region is the venue's unless the inventory names it.
     """
     seen: dict[tuple[Hashable, str], tuple[str, Venue]] = {}
     for venue in venues:
@@ -141,7 +138,7 @@ def _wrong_regions(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
                     f"the bucket {bucket!r} would be in {where} here, and in {first} for {other.name}; name its region"
                 )
             if message:
-                yield Problem(message, origin(venue.name, key), venue.name, key)
+                yield inventory.problem(venue.name, message, key)
 
 
 def _namespace(venue: Venue) -> Hashable:
@@ -153,5 +150,5 @@ def _namespace(venue: Venue) -> Hashable:
 
 
 def _as_in_buckets(name: str) -> str:
-    """A part of a name as the platform writes it in a bucket's name."""
+    """Return part of a name as the platform writes it in a bucket's name."""
     return name.lower().replace("_", "-")

@@ -1,12 +1,13 @@
-"""What no single venue shows: names that two venues would share, and stacks whose venues do not fit together."""
+"""Validate venues against each other: names that two of them would share, and stacks whose venues disagree."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from venue_access.errors import Problem
-from venue_access.inventory.bucket_uses import Origin, conflicting_buckets
+from venue_access.inventory.bucket_uses import conflicting_buckets
+from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import Venue
 
 SHARED_IN_A_STACK = (
@@ -21,39 +22,38 @@ SHARED_IN_A_STACK = (
 )
 
 
-def conflicts(venues: Iterable[Venue], origin: Origin) -> Iterator[Problem]:
-    """The problems between venues; ``origin`` tells the file of a host's variable."""
-    venues = list(venues)
-    yield from _same_roles(venues)
-    yield from _same_buckets(venues, origin)
-    yield from conflicting_buckets(venues, origin)
-    yield from _nested_repositories(venues, origin)
-    yield from _unlike_stacks(venues, origin)
+def conflicts(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
+    """Yield the problems between the venues of an inventory."""
+    yield from _same_roles(inventory, venues)
+    yield from _same_buckets(inventory, venues)
+    yield from conflicting_buckets(inventory, venues)
+    yield from _nested_repositories(inventory, venues)
+    yield from _disagreeing_stacks(inventory, venues)
 
 
-def _same_roles(venues: list[Venue]) -> Iterator[Problem]:
-    """IAM's names are unequal without regard to case, whatever the path. Source: IAM API, CreateRole."""
+def _same_roles(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
+    """Yield equal role names. IAM ignores their case and path. Source: IAM API, CreateRole."""
     seen: dict[Hashable, Venue] = {}
     for venue in venues:
         other = seen.setdefault((venue.account, venue.role_name.casefold()), venue)
         if other is not venue:
             message = f"{venue.role_name!r} is also the role of {other.name}, in the same account (IAM ignores case)"
-            yield Problem(message, venue=venue.name)
+            yield inventory.problem(venue.name, message)
 
 
-def _same_buckets(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
-    """A bucket of two venues would let a token of one read and write the data of the other."""
+def _same_buckets(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
+    """Yield buckets of two venues: a token of one would read and write the data of the other."""
     seen: dict[Hashable, Venue] = {}
     for venue in venues:
         for bucket in venue.s3_buckets or ():
             other = seen.setdefault((venue.account, bucket), venue)
             if other is not venue:
                 message = f"the bucket {bucket!r} is also that of {other.name}, whose data a token would reach"
-                yield Problem(message, origin(venue.name, "s3_buckets"), venue.name, "s3_buckets")
+                yield inventory.problem(venue.name, message, "s3_buckets")
 
 
-def _nested_repositories(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
-    """A prefix within another would let a token of the outer reach the repositories of the inner."""
+def _nested_repositories(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
+    """Yield prefixes within another: a token of the outer would reach the repositories of the inner."""
     registries: dict[Hashable, list[tuple[str, Venue]]] = {}
     for venue in venues:
         named = registries.setdefault((venue.account, venue.region), [])
@@ -71,7 +71,7 @@ def _nested_repositories(venues: list[Venue], origin: Origin) -> Iterator[Proble
                         " if that is intended, set ecr_shared: true for both venues"
                     )
                     key = "ecr_repository_prefixes"
-                    yield Problem(message, origin(venue.name, key), venue.name, key)
+                    yield inventory.problem(venue.name, message, key)
                     break
             if not enclosing or enclosing[-1].name != prefix:
                 enclosing.append(_Prefix(prefix, venue))
@@ -88,13 +88,13 @@ class _Prefix:
     unshared: Venue | None = None
 
 
-def _unlike_stacks(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
+def _disagreeing_stacks(inventory: Inventory, venues: list[Venue]) -> Iterator[Problem]:
     first: dict[str, Venue] = {}
     for venue in venues:
         other = first.setdefault(venue.stack.casefold(), venue)
         if other.stack != venue.stack:
             message = f"{venue.stack!r} differs only in case from the stack of {other.name}; some disks ignore case"
-            yield Problem(message, origin(venue.name, "stack"), venue.name, "stack")
+            yield inventory.problem(venue.name, message, "stack")
             continue
         for key in SHARED_IN_A_STACK:
             mine, theirs = getattr(venue, key), getattr(other, key)
@@ -103,7 +103,7 @@ def _unlike_stacks(venues: list[Venue], origin: Origin) -> Iterator[Problem]:
                     f"venues of one stack share it, and in the stack {venue.stack!r} {other.name} has"
                     f" {_shown(theirs)} and {venue.name} has {_shown(mine)}"
                 )
-                yield Problem(message, origin(venue.name, key), venue.name, key)
+                yield inventory.problem(venue.name, message, key)
 
 
 def _shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Finds the venue that somebody asks for."""
+"""Find the venue that a command names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from venue_access.inventory.suggestions import did_you_mean
 
 
 def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | None = None) -> Venue:
-    """The venue named ``wanted``: its inventory name, or the bare venue where only one project has it.
+    """Return the venue ``wanted``, by its inventory name, or by the bare venue name if only one project has it.
 
-    None is the one venue of the inventory, or the one that lists ``user`` (name or email).
+    None is the only venue of the inventory, or the only one that lists ``user`` (name or email).
 
-    :raises UsageError: none or several; lists the candidates.
+    :raises UsageError: no venue or several; with the candidates.
     """
     if wanted is None:
         return _inferred(venues, user)
@@ -33,9 +33,9 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
 
 
 def find_venue_of(venues: Mapping[str, Venue], wanted: str | None, users: Iterable[str]) -> Venue:
-    """As ``find_venue`` for several users, whom the inference must lead to the same venue.
+    """Return the venue as ``find_venue`` does, for several users.
 
-    :raises UsageError: it leads to several.
+    :raises UsageError: their venues differ.
     """
     found = {venue.name: venue for venue in (find_venue(venues, wanted, user=user) for user in users)}
     if len(found) > 1:

@@ -1,30 +1,40 @@
-"""From the documents of an inventory to its groups and hosts, by the rules of Ansible's YAML inventory plugin.
+"""Build the groups and hosts of an inventory from its documents, by the rules of Ansible's YAML inventory plugin.
 
-Where Ansible skips something with a warning (an unknown key in a group, a group that is no mapping), this is a
-problem: a slip must not pass silently. Source: ansible-core, plugins/inventory/yaml.py and inventory/data.py.
+Where Ansible skips something with a warning (an unknown key in a group, a group that is not a mapping), this is a
+problem: a mistake must not pass silently. Source: ansible-core, plugins/inventory/yaml.py and inventory/data.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 
 from venue_access.errors import Problem
 from venue_access.inventory.groups import Group, Host
-from venue_access.inventory.limits import DEEPEST_GROUP, LONGEST_NAME, LONGEST_NUMBER, MOST_HOSTS, LimitExceeded
-from venue_access.inventory.ranges import expand
 from venue_access.inventory.suggestions import did_you_mean
-from venue_access.inventory.values import SourcedValue
+from venue_access.inventory.values import (
+    MAX_DIGITS,
+    MAX_GROUP_DEPTH,
+    MAX_HOSTS,
+    MAX_NAME,
+    LimitExceeded,
+    SourcedValue,
+    kind,
+    line_of,
+)
 
 SECTIONS = ("hosts", "children", "vars")
-DEEPEST = 50
-_MOST_ANCESTORS = 2 * DEEPEST_GROUP  # a group may be in several at each depth
+_MAX_ANCESTORS = 2 * MAX_GROUP_DEPTH  # a group may be in several at each depth
+_RANGE = re.compile(r"\[([^\[\]]*)\]")
 
 
 @dataclass
-class _Draft:
+class _Group:
     hosts: dict[str, None] = field(default_factory=dict)
     children: dict[str, None] = field(default_factory=dict)
     parents: dict[str, None] = field(default_factory=dict)
@@ -32,162 +42,192 @@ class _Draft:
     priority: int = 1
 
 
-class Builder:
-    """Takes documents one by one, then hands out groups and hosts; what is wrong gathers in ``problems``."""
+@dataclass
+class _Host:
+    file: Path
+    line: int | None
+    inline: dict[str, SourcedValue] = field(default_factory=dict)
 
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self._groups = {"all": _Draft(), "ungrouped": _Draft()}
-        self._hosts: dict[str, dict[str, SourcedValue]] = {}
+
+class GroupBuilder:
+    """Take documents one by one, then build groups and hosts.
+
+    :param problems: takes what is wrong.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self._problems = problems
+        self.groups = {"all": _Group(), "ungrouped": _Group()}
+        self.hosts: dict[str, _Host] = {}
         self._file = Path()
-        self._add_child("all", "ungrouped")
+        self._add_child("all", "ungrouped", None)
 
     def add(self, document: object, file: Path) -> None:
-        """Add what one inventory file says; later files win over earlier ones."""
+        """Add the document of one inventory file. Later files win over earlier ones."""
         self._file = file
         if not isinstance(document, Mapping):
             self._problem(f"expected a mapping of groups such as 'all:', found {kind(document)}")
         elif document.get("plugin"):
-            self._problem("configures an inventory plugin; only groups, hosts and variables written out are read")
+            self._problem("configures an inventory plugin; only inventories in plain YAML are read")
         else:
             for name, content in document.items():
-                self._group(name, content)
+                self._group(name, content, line_of(document, name))
 
-    def reconcile(self) -> None:
+    def finish(self) -> None:
         """Put parentless groups below ``all``, and into ``ungrouped`` just the hosts that no other group has."""
-        for name, draft in self._groups.items():
-            if name != "all" and not draft.parents:
-                self._add_child("all", name)
+        for name, group in self.groups.items():
+            if name != "all" and not group.parents:
+                self._add_child("all", name, None)
         grouped = {
             host
-            for name, draft in self._groups.items()
-            if name not in ("all", "ungrouped") or draft.parents.keys() - {"all"}
-            for host in draft.hosts
+            for name, group in self.groups.items()
+            if name not in ("all", "ungrouped") or group.parents.keys() - {"all"}
+            for host in group.hosts
         }
-        ungrouped = self._groups["ungrouped"].hosts
-        for host in self._hosts:
+        ungrouped = self.groups["ungrouped"].hosts
+        for host in self.hosts:
             if host in grouped:
                 ungrouped.pop(host, None)
             else:
                 ungrouped.setdefault(host)
-        for name in self._hosts.keys() & self._groups.keys():
-            self._problem(f"{name!r} is both a host and a group; Ansible would give the host's variables to the group")
+        for name in self.hosts.keys() & self.groups.keys():
+            host_entry = self.hosts[name]
+            message = f"{name!r} is both a host and a group; Ansible would give the host's variables to the group"
+            self._problems.append(Problem(message, host_entry.file, line=host_entry.line))
 
-    def groups(self, filed: Callable[[str], Mapping[str, SourcedValue]]) -> dict[str, Group]:
-        """The groups; ``filed`` gives a group's variables from ``group_vars/``."""
-        return {
-            name: Group(name, tuple(draft.hosts), tuple(draft.children), draft.inline, filed(name), draft.priority)
-            for name, draft in self._groups.items()
+    def build(
+        self, group_vars: Mapping[str, dict[str, SourcedValue]], host_vars: Mapping[str, dict[str, SourcedValue]]
+    ) -> tuple[dict[str, Group], dict[str, Host]]:
+        """Return the groups and the hosts, given the variables of ``group_vars/`` and ``host_vars/`` by name."""
+        groups = {
+            name: Group(
+                name, tuple(each.hosts), tuple(each.children), each.inline, group_vars.get(name, {}), each.priority
+            )
+            for name, each in self.groups.items()
         }
+        hosts = {
+            name: Host(name, host.inline, host_vars.get(name, {}), host.file, host.line)
+            for name, host in self.hosts.items()
+        }
+        return groups, hosts
 
-    def hosts(self, filed: Callable[[str], Mapping[str, SourcedValue]]) -> dict[str, Host]:
-        """The hosts; ``filed`` gives a host's variables from ``host_vars/``."""
-        return {name: Host(name, inline, filed(name)) for name, inline in self._hosts.items()}
+    def _problem(self, message: str, key: str | None = None, line: int | None = None) -> None:
+        self._problems.append(Problem(message, self._file, key=key, line=line))
 
-    def _problem(self, message: str, key: str | None = None) -> None:
-        self.problems.append(Problem(message, file=self._file, key=key))
-
-    def _group(self, name: object, content: object) -> str | None:
-        """Add a group and what is below it; its name, or None where it has no usable one."""
-        if not self._is_name(name, "group"):
+    def _group(self, name: object, content: object, line: int | None) -> str | None:
+        """Add a group and everything below it. Return its name, or None after a problem with the name."""
+        if not self._check_name(name, "group", line):
             return None
         name = str(name)
-        draft = self._groups.setdefault(name, _Draft())
+        group = self.groups.setdefault(name, _Group())
         if content is None:
             return name
         if not isinstance(content, Mapping):
-            self._problem(f"a group is a mapping with {_listed(SECTIONS)}, found {kind(content)}", name)
+            self._problem(
+                f"a group is a mapping with 'hosts:', 'children:' and 'vars:', found {_found(content)}", name, line
+            )
             return name
         for key, entries in content.items():
+            at = line_of(content, key)
             if key not in SECTIONS:
                 hint = did_you_mean(str(key), SECTIONS)
-                self._problem(f"a group has {_listed(SECTIONS)}, not {key!r}{hint}", name)
+                self._problem(f"a group has 'hosts:', 'children:' and 'vars:', not {key!r}{hint}", name, at)
             elif isinstance(entries, str):
-                self._section(name, draft, key, {entries: None})
+                self._section(name, group, key, {entries: None}, at)
             elif isinstance(entries, Mapping):
-                self._section(name, draft, key, entries)
+                self._section(name, group, key, entries, at)
             elif entries is not None:
                 message = f"expected a mapping, each name followed by a colon, found {kind(entries)}"
-                self._problem(message, f"{name}.{key}")
+                self._problem(message, f"{name}.{key}", at)
         return name
 
-    def _section(self, name: str, draft: _Draft, key: str, entries: Mapping[Any, Any]) -> None:
+    def _section(self, name: str, group: _Group, key: str, entries: Mapping[Any, Any], line: int | None) -> None:
+        """Add the hosts, the child groups or the variables of a group; ``line`` is that of the whole section."""
         if key == "vars":
-            self._group_variables(name, draft, entries)
-        elif key == "children":
-            for child, content in entries.items():
-                added = self._group(child, content)
-                if added is not None:
-                    self._add_child(name, added)
-        else:
-            for entry, variables in entries.items():
-                self._host(name, draft, entry, variables)
+            self._group_variables(name, group, entries)
+            return
+        for entry, content in entries.items():
+            at = line_of(entries, entry) or line
+            if key == "hosts":
+                self._host(name, group, entry, content, at)
+            else:
+                child = self._group(entry, content, at)
+                if child is not None:
+                    self._add_child(name, child, at)
 
-    def _group_variables(self, name: str, draft: _Draft, variables: Mapping[Any, Any]) -> None:
+    def _group_variables(self, name: str, group: _Group, variables: Mapping[Any, Any]) -> None:
         for variable, setting in self._settings(variables, f"{name}.vars").items():
             if variable != "ansible_group_priority":
-                draft.inline[variable] = setting
+                group.inline[variable] = setting
             elif _is_whole_number(setting.value):
-                draft.priority = int(setting.value)
+                group.priority = int(setting.value)
             else:
-                self._problem(f"expected a whole number, found {setting.value!r}", f"{name}.{variable}")
+                message = f"expected a whole number, found {setting.value!r}"
+                self._problem(message, f"{name}.{variable}", setting.line)
 
-    def _host(self, group: str, draft: _Draft, entry: object, variables: object) -> None:
-        if not self._is_name(entry, "host"):
+    def _host(self, group_name: str, group: _Group, entry: object, variables: object, line: int | None) -> None:
+        if not self._check_name(entry, "host", line):
             return
-        where = f"{group}.hosts.{entry}"
+        where = f"{group_name}.hosts.{entry}"
         try:
-            names = expand(str(entry))
+            names = expand_range(str(entry))
         except ValueError as error:
-            self._problem(str(error), where)
+            self._problem(str(error), where, line)
             return
         if any(":" in name for name in names):
-            self._problem("a host name holds no ':'; give a port as the variable ansible_port", where)
+            self._problem("a host name has no ':'; give a port as the variable ansible_port", where, line)
             return
         if not isinstance(variables, (Mapping, type(None))):
-            self._problem(f"the variables of a host are a mapping, found {kind(variables)}", where)
+            self._problem(f"the variables of a host are a mapping, found {_found(variables)}", where, line)
             return
         settings = self._settings(variables or {}, where)
-        if len(self._hosts) + len(names) > MOST_HOSTS:
-            raise LimitExceeded(f"the inventory has more than {MOST_HOSTS} hosts")
+        if len(self.hosts) + len(names) > MAX_HOSTS:
+            raise LimitExceeded(f"the inventory has more than {MAX_HOSTS} hosts")
         for name in names:
-            self._hosts.setdefault(name, {}).update(settings)
-            draft.hosts.setdefault(name)
+            host = self.hosts.setdefault(name, _Host(self._file, line))
+            host.inline.update(settings)
+            group.hosts.setdefault(name)
 
     def _settings(self, variables: Mapping[Any, Any], where: str) -> dict[str, SourcedValue]:
-        for name in variables:
-            if not isinstance(name, str):
-                self._problem(f"the name of a variable is a text, found {kind(name)} {name!r}", where)
-        return {name: SourcedValue(value, self._file) for name, value in variables.items() if isinstance(name, str)}
+        settings: dict[str, SourcedValue] = {}
+        for name, value in variables.items():
+            line = line_of(variables, name)
+            if isinstance(name, str):
+                settings[name] = SourcedValue(value, self._file, line)
+            else:
+                self._problem(f"the name of a variable must be a string, found {kind(name)} {name!r}", where, line)
+        return settings
 
-    def _is_name(self, name: object, what: str) -> bool:
+    def _check_name(self, name: object, what: str, line: int | None) -> bool:
+        """Return whether a host or group may have this name, after a problem if not."""
         if not isinstance(name, str):
-            self._problem(f"the name of a {what} is a text, found {kind(name)} {name!r}; put it in quotes")
-        elif len(name) > LONGEST_NAME:
-            self._problem(f"{name!r} is no name for a {what}: it has more than {LONGEST_NAME} characters")
+            message = f"the name of a {what} must be a string, found {kind(name)} {name!r}; put it in quotes"
+        elif len(name) > MAX_NAME:
+            message = f"{name!r} cannot name a {what}: it has more than {MAX_NAME} characters"
         elif not name or not name.isprintable() or "/" in name or name in (".", ".."):
-            self._problem(f"{name!r} is no name for a {what}: it is also the name of a file")
+            message = f"{name!r} cannot name a {what}: it is also the name of a file"
         else:
             return True
+        self._problem(message, line=line)
         return False
 
-    def _add_child(self, parent: str, child: str) -> None:
+    def _add_child(self, parent: str, child: str, line: int | None) -> None:
         """Make ``child`` a child group of ``parent``."""
         above = self._ancestors(parent)
         if child == "all" or parent == child or child in above:
-            self._problem(f"the group {child!r} cannot be a child of {parent!r}: it contains that group", parent)
-        elif len(above) > _MOST_ANCESTORS:
-            raise LimitExceeded(f"the group {parent!r} is nested too deep, in more than {_MOST_ANCESTORS} others")
+            self._problem(f"the group {child!r} cannot be a child of {parent!r}: it contains that group", parent, line)
+        elif len(above) > _MAX_ANCESTORS:
+            raise LimitExceeded(f"the group {parent!r} is nested too deep, in more than {_MAX_ANCESTORS} others")
         else:
-            self._groups[parent].children.setdefault(child)
-            self._groups[child].parents.setdefault(parent)
+            self.groups[parent].children.setdefault(child)
+            self.groups[child].parents.setdefault(parent)
 
     def _ancestors(self, name: str) -> set[str]:
-        """The groups that contain a group, or as many of them as are too many."""
+        """Return the groups that contain a group; the search stops above the limit."""
         found: set[str] = set()
         waiting = [name]
-        while waiting and len(found) <= _MOST_ANCESTORS:
-            parents = self._groups[waiting.pop()].parents.keys() - found
+        while waiting and len(found) <= _MAX_ANCESTORS:
+            parents = self.groups[waiting.pop()].parents.keys() - found
             found |= parents
             waiting.extend(parents)
         return found
@@ -195,27 +235,61 @@ class Builder:
 
 def _is_whole_number(value: object) -> bool:
     text = str(value) if isinstance(value, (int, str)) else ""
-    return len(text) <= LONGEST_NUMBER and text.removeprefix("-").isdecimal()
+    return len(text) <= MAX_DIGITS and text.removeprefix("-").isdecimal()
 
 
-def kind(value: object) -> str:
-    """What a YAML value is, in YAML's words."""
-    if isinstance(value, bool):
-        return "a boolean"
-    for types, word in _KINDS:
-        if isinstance(value, types):
-            return word
-    return f"a {type(value).__name__}"
+def _found(value: object) -> str:
+    return f"{kind(value)}; is a colon missing?" if isinstance(value, str) else kind(value)
 
 
-_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (type(None), "nothing"),
-    (str, "a text"),
-    ((int, float), "a number"),
-    (Mapping, "a mapping"),
-    ((list, tuple), "a list"),
-)
+def expand_range(name: str) -> list[str]:
+    """Return the hosts that a host entry names, in Ansible's order: ``demo-[01:03]`` is three hosts.
+
+    A range is ``[begin:end]`` or ``[begin:end:step]``, both ends included: numbers, padded where ``begin`` is
+    written with zeros, or single letters; a name may hold several. Source: Ansible's "How to build your
+    inventory", adding ranges of hosts.
+
+    :raises ValueError: the range is malformed or empty, or names more hosts than an inventory may have.
+    """
+    pieces = _RANGE.split(name)
+    fixed, ranges = pieces[::2], []
+    if any("[" in piece or "]" in piece for piece in fixed):
+        raise ValueError("a bracket of a range is not closed")
+    count = 1
+    for bounds in pieces[1::2]:
+        ranges.append(_members(bounds))
+        count *= len(ranges[-1])
+        if count > MAX_HOSTS:
+            raise ValueError(f"the range has {count} hosts, more than {MAX_HOSTS}")
+    template = "{}".join(piece.replace("{", "{{").replace("}", "}}") for piece in fixed)
+    return [template.format(*choice) for choice in product(*ranges)]
 
 
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(f"'{word}:'" for word in words[:-1]) + f" and '{words[-1]}:'"
+def _members(bounds: str) -> Sequence[str]:
+    begin, end, step = _bounds(bounds)
+    if begin.isalpha():
+        first, last = ascii_letters.index(begin), ascii_letters.index(end)
+        members: Sequence[str] = ascii_letters[first : last + 1 : step]
+    else:
+        width = len(begin) if begin.startswith("0") and len(begin) > 1 else 0
+        if width and width != len(end):
+            raise ValueError(f"the ends of the range [{bounds}] must be of equal length, as {begin} is padded")
+        numbers = range(int(begin), int(end) + 1, step)
+        if len(numbers) > MAX_HOSTS:
+            raise ValueError(f"the range [{bounds}] has more than {MAX_HOSTS} hosts")
+        members = [str(number).zfill(width) for number in numbers]
+    if not members:
+        raise ValueError(f"the range [{bounds}] is empty")
+    return members
+
+
+def _bounds(bounds: str) -> tuple[str, str, int]:
+    found = re.fullmatch(r"([0-9]{0,9}):([0-9]{1,9})(?::([0-9]{1,9}))?", bounds) or re.fullmatch(
+        r"([a-zA-Z]):([a-zA-Z])(?::([0-9]{1,9}))?", bounds
+    )
+    if not found:
+        raise ValueError(f"the range [{bounds}] must be [begin:end] or [begin:end:step], of numbers or of letters")
+    begin, end, step = found.groups()
+    if step is not None and int(step) == 0:
+        raise ValueError(f"the step of the range [{bounds}] is 0")
+    return begin or "0", end, int(step or 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from venue_access.errors import InventoryError, Problem
-from venue_access.inventory.limits import DEEPEST_GROUP, MOST_GIVEN, LimitExceeded, weight_of_all
-from venue_access.inventory.values import SourcedValue, to_json
+from venue_access.inventory.values import MAX_GROUP_DEPTH, MAX_WEIGHT, LimitExceeded, SourcedValue, to_json, weight
 
 ANSIBLES_OWN = frozenset(
     "ansible_async_path ansible_collection_name ansible_config_file ansible_dependent_role_names ansible_diff_mode"
@@ -46,21 +45,23 @@ class Host:
     name: str
     inline: Mapping[str, SourcedValue] = field(default_factory=dict)
     filed: Mapping[str, SourcedValue] = field(default_factory=dict)
+    file: Path | None = None
+    line: int | None = None
+    """Where the host is first declared."""
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What ``load_inventory`` read.
+    """An inventory as ``load_inventory`` reads it.
 
-    ``groups`` holds ``all`` and ``ungrouped`` always, and every other group is below ``all``; ``entries`` holds
-    the hosts as they were written. ``unused`` are files of ``group_vars/`` and ``host_vars/`` that name nothing
-    in the inventory: probably a slip, worth a warning.
+    ``groups`` always has ``all`` and ``ungrouped``, and every other group is below ``all``. ``entries`` has the hosts
+    in the order in which they are declared. ``warnings`` are about files that Ansible ignores.
     """
 
     path: Path
     groups: Mapping[str, Group]
     entries: Mapping[str, Host]
-    unused: tuple[Path, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @cached_property
     def hosts(self) -> tuple[str, ...]:
@@ -68,7 +69,7 @@ class Inventory:
         return self.group_hosts("all")
 
     def group_hosts(self, name: str) -> tuple[str, ...]:
-        """The hosts of a group and of all below it: its own first, then those of its children, level by level."""
+        """Return the hosts of a group and of all below it: its own first, then its children's, level by level."""
         found: dict[str, None] = {}
         seen = {name}
         level = [name]
@@ -81,21 +82,14 @@ class Inventory:
             seen.update(level)
         return tuple(found)
 
-    def groups_of(self, host: str) -> tuple[str, ...]:
-        """The groups of a host except ``all``, weakest first: by depth, priority, name."""
-        return self._memberships[host]
-
-    def host_variables(self, host: str) -> dict[str, Any]:
-        """The variables of a host by Ansible's precedence; a value replaces a weaker one, it never merges."""
-        return {name: setting.value for name, setting in self.settings(host).items()}
-
-    def origin(self, host: str, variable: str) -> Path | None:
-        """The file that gave a host's variable its value; None where the host has no such variable."""
-        setting = self.settings(host).get(variable)
-        return setting.file if setting else None
+    def problem(self, host: str, message: str, key: str | None = None) -> Problem:
+        """Return a problem of a host, with the place of its variable ``key``, or else of the host."""
+        entry = self.entries[host]
+        place = self.settings(host).get(key or "") or SourcedValue(None, entry.file or self.path, entry.line)
+        return Problem(message, place.file, host, key, place.line)
 
     def settings(self, host: str) -> dict[str, SourcedValue]:
-        """The variables of a host with the file each comes from.
+        """Return the variables of a host by Ansible's precedence: a value replaces a weaker one and never merges.
 
         Low to high: inline vars of ``all``, inline vars of its groups, ``group_vars/all``, ``group_vars/<group>``,
         inline host vars, ``host_vars/<host>``. Source: Ansible's "Using variables", understanding precedence, and
@@ -104,10 +98,39 @@ class Inventory:
         entry = self.entries[host]
         return {**self._group_settings(self._memberships[host]), **entry.inline, **entry.filed}
 
-    def to_list(self) -> dict[str, Any]:
-        """The document of ``ansible-inventory --list``.
+    def rival_of(self, host: str, variable: str) -> tuple[SourcedValue, SourcedValue] | None:
+        """Return a variable's value and another one that it overrides only by the order of groups, or None.
 
-        :raises InventoryError: a value has no form in JSON, as for Ansible.
+        That is the value of another group of the host, neither of which contains the other.
+        """
+        entry, groups = self.entries[host], self._memberships[host]
+        if len(groups) < 2 or variable in entry.inline or variable in entry.filed:
+            return None
+        key = (groups, variable)
+        if key not in self._rivals:
+            self._rivals[key] = self._find_rival(groups, variable)
+        return self._rivals[key]
+
+    def _find_rival(self, groups: tuple[str, ...], variable: str) -> tuple[SourcedValue, SourcedValue] | None:
+        setting = self._group_settings(groups).get(variable)
+        given: dict[str, SourcedValue] = {}
+        for name in groups:
+            own = self.groups[name].filed.get(variable) or self.groups[name].inline.get(variable)
+            if own is not None:
+                given[name] = own
+        winner = next((name for name, own in given.items() if own is setting), None)
+        if setting is None or winner is None:
+            return None
+        above = self._lineage([winner])
+        for name, own in given.items():
+            if own.value != setting.value and name not in above and winner not in self._lineage([name]):
+                return setting, own
+        return None
+
+    def to_list(self) -> dict[str, Any]:
+        """Return the document of ``ansible-inventory --list``.
+
+        :raises InventoryError: JSON cannot represent a value, as for Ansible.
         """
         document: dict[str, Any] = {}
         for group in self.groups.values():
@@ -123,19 +146,16 @@ class Inventory:
         return {"_meta": {"hostvars": hostvars, "profile": "inventory_legacy"}, **document}
 
     def graph(self) -> str:
-        """The tree of ``ansible-inventory --graph``."""
+        """Return the tree of ``ansible-inventory --graph``."""
         lines = list(islice(self._branch("all", 0), _LONGEST_GRAPH + 1))
         if len(lines) > _LONGEST_GRAPH:  # a group is drawn wherever it is a child, and all that is below it
             raise InventoryError([Problem(f"the graph has more than {_LONGEST_GRAPH} lines", self.path)])
         return "\n".join(lines)
 
     def check_size(self) -> None:
-        """Refuse an inventory that is too deep, or whose variables come to too much when each host has its own.
-
-        :raises LimitExceeded: it is.
-        """
-        if max(self._depths.values()) > DEEPEST_GROUP:
-            raise LimitExceeded(f"its groups are nested more than {DEEPEST_GROUP} deep")
+        """Raise ``LimitExceeded`` if groups are nested too deep, or all hosts' variables together are too large."""
+        if max(self._depths.values()) > MAX_GROUP_DEPTH:
+            raise LimitExceeded(f"its groups are nested more than {MAX_GROUP_DEPTH} deep")
         total, known = 0, dict[tuple[str, ...], int]()
         for host in self.hosts:
             groups = self._memberships[host]
@@ -143,8 +163,8 @@ class Inventory:
                 known[groups] = self._weight(self._group_settings(groups))
             entry = self.entries[host]
             total += known[groups] + self._weight(entry.inline) + self._weight(entry.filed)
-            if total > MOST_GIVEN:
-                raise LimitExceeded(f"the variables of all hosts come to more than {MOST_GIVEN} characters")
+            if total > MAX_WEIGHT:
+                raise LimitExceeded(f"the variables of all hosts come to more than {MAX_WEIGHT} characters")
 
     def _branch(self, name: str, depth: int) -> Iterator[str]:
         indent = "  |" * depth + "--" if depth else ""
@@ -155,7 +175,7 @@ class Inventory:
             yield from ("  |" * (depth + 1) + f"--{host}" for host in self.groups[name].hosts)
 
     def _weight(self, settings: Mapping[str, SourcedValue]) -> int:
-        return weight_of_all(settings) + weight_of_all(setting.value for setting in settings.values())
+        return weight(settings) + weight(setting.value for setting in settings.values())
 
     def _shown(self, host: str) -> dict[str, Any]:
         shown: dict[str, Any] = {}
@@ -165,12 +185,12 @@ class Inventory:
             try:
                 shown[name] = to_json(setting.value)
             except TypeError as error:
-                message = "holds binary data, or a key that is no text, for which JSON has no form"
-                raise InventoryError([Problem(message, setting.file, host, name)]) from error
+                message = "has binary data, or a key that is not a string, which JSON cannot represent"
+                raise InventoryError([self.problem(host, message, name)]) from error
         return shown
 
     def _group_settings(self, groups: tuple[str, ...]) -> dict[str, SourcedValue]:
-        """The merged variables of ``all`` and ``groups``, merged once for all hosts of the same groups."""
+        """Return the variables of ``all`` and ``groups``, merged once for all hosts of the same groups."""
         known = self._merged.get(groups)
         if known is None:
             ranked = [self.groups[name] for name in ("all", *groups)]
@@ -179,6 +199,10 @@ class Inventory:
                 known.update(variables)
             self._merged[groups] = known
         return known
+
+    @cached_property
+    def _rivals(self) -> dict[tuple[tuple[str, ...], str], tuple[SourcedValue, SourcedValue] | None]:
+        return {}
 
     @cached_property
     def _merged(self) -> dict[tuple[str, ...], dict[str, SourcedValue]]:
@@ -194,7 +218,7 @@ class Inventory:
 
     @cached_property
     def _depths(self) -> dict[str, int]:
-        """The longest way from ``all`` to each group."""
+        """The longest path from ``all`` to each group."""
         depths = dict.fromkeys(self.groups, 0)
         awaited = {name: len(parents) for name, parents in self._parents.items()}
         settled = ["all"]
@@ -217,13 +241,19 @@ class Inventory:
 
     def _ranked(self, groups: frozenset[str], known: dict[frozenset[str], tuple[str, ...]]) -> tuple[str, ...]:
         if groups not in known:
-            lineage: set[str] = set()
-            waiting = list(groups)
-            while waiting:
-                name = waiting.pop()
-                if name not in lineage:
-                    lineage.add(name)
-                    waiting.extend(self._parents[name])
-            order = sorted(lineage - {"all"}, key=lambda name: (self._depths[name], self.groups[name].priority, name))
+            order = sorted(
+                self._lineage(groups) - {"all"}, key=lambda name: (self._depths[name], self.groups[name].priority, name)
+            )
             known[groups] = tuple(order)
         return known[groups]
+
+    def _lineage(self, groups: Iterable[str]) -> set[str]:
+        """Return groups and all that contain them."""
+        lineage: set[str] = set()
+        waiting = list(groups)
+        while waiting:
+            name = waiting.pop()
+            if name not in lineage:
+                lineage.add(name)
+                waiting.extend(self._parents[name])
+        return lineage

@@ -1,30 +1,44 @@
-"""Reads an Ansible-style YAML inventory from disk: the one door to PyYAML.
+"""Read an Ansible-style YAML inventory from disk.
 
-Agrees with ``ansible-inventory`` on groups, hosts and variables; what it does not read (other formats, inventory
-plugins, vaulted files) is an error that says so. Source: ansible-core 2.19, parsing/utils/yaml.py and
-_internal/_yaml/.
+Agrees with ``ansible-inventory`` on groups, hosts and variables. What it does not read (other formats, inventory
+plugins, vaulted files) is an error. Source: ansible-core 2.19, inventory/manager.py,
+plugins/vars/host_group_vars.py, parsing/dataloader.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections import Counter
-from functools import partial
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from venue_access.errors import InventoryError, Problem
 from venue_access.files import read_regular
-from venue_access.inventory.group_builder import DEEPEST, Builder
+from venue_access.inventory.documents import MalformedDocument, parse
+from venue_access.inventory.group_builder import GroupBuilder
 from venue_access.inventory.groups import Inventory
-from venue_access.inventory.limits import LARGEST_FILE, LONGEST_NUMBER, MOST_VALUES, LimitExceeded, Limits
-from venue_access.inventory.values import UnsafeText, Vaulted
-from venue_access.inventory.vars_files import VarsFolder, sources
+from venue_access.inventory.suggestions import did_you_mean, misspelt
+from venue_access.inventory.values import (
+    MAX_FILE_BYTES,
+    LimitExceeded,
+    Limits,
+    LocatedDict,
+    SourcedValue,
+    kind,
+    line_of,
+)
 
-_MOST_DIRECTIVES = 100
+_VARS_FOLDERS = ("group_vars", "host_vars")
+_ENDINGS = ("", ".yml", ".yaml", ".json")
+_IGNORED = re.compile(
+    r"^\.|^(host_vars|group_vars|vars_plugins)$|(\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.cfg|\.retry)$"
+)
+_WRONG_ENDING = re.compile(r"(?!\.)(.+\.(?:yml|yaml|json))\.txt", re.IGNORECASE)
+"""Notepad's ending after another, which hides a file from Ansible without a word."""
+
+_Folders = tuple[tuple[int, int], ...]
+"""Folders by device and inode: the path from the inventory to one of them, links resolved."""
 
 
 def load_inventory(path: Path) -> Inventory:
@@ -32,237 +46,202 @@ def load_inventory(path: Path) -> Inventory:
 
     ``group_vars/`` and ``host_vars/`` are looked for beside the file, or in the folder.
 
-    :raises InventoryError: it cannot be read, or is not what Ansible's YAML inventory plugin takes; every problem
-        found is in it.
+    :raises InventoryError: it cannot be read, or Ansible's YAML inventory plugin would not take it; with every problem.
     """
-    builder = Builder()
+    reader = _Reader()
     try:
-        inventory = _loaded(path, builder)
+        inventory = reader.inventory(path)
         inventory.check_size()
     except LimitExceeded as error:
-        raise InventoryError([*builder.problems, Problem(str(error), file=path)]) from error
-    if builder.problems:
-        raise InventoryError(builder.problems)
+        raise InventoryError([*reader.problems, Problem(str(error), reader.file or path)]) from error
+    if reader.problems:
+        raise InventoryError([*reader.problems, *reader.warnings])
     return inventory
 
 
-def _loaded(path: Path, builder: Builder) -> Inventory:
-    problems, allowance = builder.problems, Limits()
-    read = partial(_read, problems=problems, allowance=allowance)
-    documents = [(read(file), file) for file in sources(path, problems, allowance)]
-    for document, file in documents:
-        if document:
-            builder.add(document, file)
-    if not any(document for document, _ in documents) and not problems:
-        problems.append(Problem("is empty; expected groups, such as 'all:' with 'hosts:' below it", file=path))
-    builder.reconcile()
-    folder = path if os.path.isdir(path) else path.parent
-    group_vars = VarsFolder(folder / "group_vars", read, problems, allowance)
-    host_vars = VarsFolder(folder / "host_vars", read, problems, allowance)
-    groups, hosts = builder.groups(group_vars.settings), builder.hosts(host_vars.settings)
-    return Inventory(path, groups, hosts, unused=(*group_vars.unused(), *host_vars.unused()))
+class _Reader:
+    """Read the files of one inventory within its limits, and collect problems and warnings."""
 
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.file: Path | None = None
+        """The file that is being read."""
+        self._limits = Limits()
 
-def _read(file: Path, problems: list[Problem], allowance: Limits) -> Any:
-    """The document in ``file``; None, and a problem, where there is none to be had."""
-    try:
-        return parse(_text(file, allowance), allowance)
-    except LimitExceeded as error:
-        raise LimitExceeded(f"cannot be read: {file.name}: {error}") from error
-    except (OSError, ValueError) as error:
-        message = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-        problems.append(Problem(f"cannot be read: {message}", file=file))
-    return None
+    def inventory(self, path: Path) -> Inventory:
+        """Return the inventory at ``path``, as far as it can be read."""
+        builder = GroupBuilder(self.problems)
+        empty = True
+        for file in self._sources(path):
+            document = self._document(file)
+            if document:
+                empty = False
+                builder.add(document, file)
+        if empty and not self.problems:
+            self._problem("is empty; expected groups, such as 'all:' with 'hosts:' below it", path)
+        builder.finish()
+        folder = path
+        if not os.path.isdir(path):
+            folder = path.parent
+            self._warn_of_misnamed_folders(folder)
+        group_vars = self._variables(folder / "group_vars", builder.groups)
+        host_vars = self._variables(folder / "host_vars", builder.hosts)
+        groups, hosts = builder.build(group_vars, host_vars)
+        return Inventory(path, groups, hosts, warnings=tuple(self.warnings))
 
+    def _problem(self, message: str, file: Path, line: int | None = None) -> None:
+        self.problems.append(Problem(message, file, line=line))
 
-def _text(file: Path, allowance: Limits) -> str:
-    content = read_regular(file, most=LARGEST_FILE)
-    allowance.take_bytes(len(content))
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"it is not UTF-8 text (byte {error.start})") from error
-
-
-def parse(text: str, allowance: Limits | None = None) -> Any:
-    """The one document of a YAML or JSON text, as Ansible reads it: JSON where it is JSON, or else YAML 1.1.
-
-    :param allowance: what is left of the limits of the inventory that it belongs to.
-    :raises ValueError: it is malformed, vaulted, has a key twice, or would blow up.
-    """
-    allowance = allowance or Limits()
-    if text.startswith("$ANSIBLE_VAULT"):
-        raise ValueError("it is encrypted with Ansible Vault, and vaulted files are not decrypted here")
-    document = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else None
-    if document is None:
-        document = _parse_yaml(text, allowance.values)
-    allowance.take_values(_count(document))
-    return document
-
-
-def _parse_json(text: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_json_mapping, parse_int=_number)
-    except (json.JSONDecodeError, RecursionError):
-        return None  # perhaps YAML in flow style; nested too deep it fails there as well
-
-
-def _json_mapping(pairs: list[tuple[str, Any]]) -> Any:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise ValueError(f"it has the key {twice!r} twice")
-    if isinstance(mapping.get("__ansible_unsafe"), str):
-        return UnsafeText(mapping["__ansible_unsafe"])
-    if isinstance(mapping.get("__ansible_vault"), str):
-        return Vaulted(mapping["__ansible_vault"])
-    return mapping
-
-
-def _number(text: str) -> int:
-    if len(text) > LONGEST_NUMBER:
-        raise ValueError(f"it holds a number of more than {LONGEST_NUMBER} digits")
-    return int(text)
-
-
-def _parse_yaml(text: str, most: int) -> Any:
-    try:
-        if text.count("\n%") > _MOST_DIRECTIVES:  # libyaml takes time that grows with their square
-            raise ValueError(f"it has more than {_MOST_DIRECTIVES} lines that begin with %")
-        loader = _Loader(text, most)
+    def _document(self, file: Path) -> Any:
+        """Return the document in a file, or None after a problem."""
+        self.file = file
         try:
-            return loader.get_single_data()
-        finally:
-            loader.dispose()
-    except LimitExceeded:
-        raise
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise ValueError(", ".join(filter(None, [error.context, error.problem])) + where) from error
-    except yaml.reader.ReaderError as error:
-        raise ValueError(f"it holds a character that YAML does not allow, at position {error.position}") from error
-    except RecursionError as error:
-        raise ValueError("it is nested too deep, or within itself") from error
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError) as error:
-        # PyYAML's constructors fail so on a scalar that does not fit its tag, such as !!bool maybe
-        raise ValueError(f"it is no YAML: {error}") from error
+            content = read_regular(file, most=MAX_FILE_BYTES)
+            self._limits.take_bytes(len(content))
+            text = content.decode("utf-8-sig")
+            document = parse(text, self._limits)
+        except LimitExceeded:
+            raise
+        except UnicodeDecodeError as error:
+            self._problem(f"cannot be read: it is not UTF-8 text (byte {error.start})", file)
+        except MalformedDocument as error:
+            self._problem(str(error), file, error.line)
+        except (OSError, ValueError) as error:
+            message = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+            self._problem(f"cannot be read: {message}", file)
+        else:
+            self.file = None
+            if not isinstance(document, str) or not document:
+                return document
+            lines = enumerate(text.splitlines(), 1)
+            first = next((number for number, line in lines if line.strip() and line.strip()[0] not in "#%-"), None)
+            self._problem("expected a mapping, found a string; is a colon missing?", file, first)
+        return None
 
+    # -- the inventory's own files
 
-def _count(document: object) -> int:
-    """How many values a document comes to; refuses one nested in itself, too deep, or multiplied beyond use."""
-    waiting = [(document, 0)]
-    count = 0
-    while waiting:
-        value, depth = waiting.pop()
-        count += 1
-        if depth > DEEPEST:
-            raise ValueError("it is nested too deep, or within itself")
-        if count > MOST_VALUES:
-            raise LimitExceeded(f"its aliases (*name) multiply it to more than {MOST_VALUES} values")
-        if isinstance(value, dict):
-            waiting.extend((part, depth + 1) for part in value.values())
-        elif isinstance(value, (list, tuple, set)):
-            waiting.extend((part, depth + 1) for part in value)
-    return count
+    def _sources(self, path: Path) -> Iterator[Path]:
+        """Yield the inventory files at ``path`` in Ansible's order."""
+        if not os.path.exists(path):  # False, and no error, if the folder may not be entered
+            self._problem("no such file or folder; choose an inventory with --inventory", path)
+        elif os.path.isdir(path):
+            yield from self._sources_in(path, ())
+        elif path.suffix in _ENDINGS:
+            yield path
+        else:
+            self._problem("Ansible inventories are read as YAML only (.yml, .yaml, .json); rename the file", path)
 
+    def _sources_in(self, folder: Path, above: _Folders) -> Iterator[Path]:
+        for name, within in self._entries(folder, above):
+            file = folder / name
+            self._warn_of_ending(file)
+            if _IGNORED.search(name):
+                continue
+            if os.path.isdir(file):
+                meant = misspelt(name, _VARS_FOLDERS)
+                if meant:
+                    self._problem(f"Ansible would read this folder as inventory; rename it to {meant!r}", file)
+                else:
+                    yield from self._sources_in(file, within)
+            elif file.suffix in _ENDINGS:
+                yield file
+            else:
+                message = "Ansible would read this file as inventory, and only YAML (.yml, .yaml, .json) is read here"
+                self._problem(f"{message}; move it out of the inventory folder", file)
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen at run time
-    """YAML 1.1 with Ansible's tags, refusing a key given twice, and what is nested deep or never ends.
+    def _entries(self, folder: Path, above: _Folders) -> list[tuple[str, _Folders]]:
+        """Return the names in a folder, sorted, each with the folders that it is in.
 
-    :param most: how many values it may hold.
-    """
+        Empty, after a problem, for a folder that cannot be read or that a link leads back to.
+        """
+        try:
+            about = os.stat(folder)
+            names = os.listdir(folder)
+        except OSError as error:
+            self._problem(f"cannot be read: {(error.strerror or str(error)).lower()}", folder)
+            return []
+        self._limits.take_files(len(names))
+        identity = (about.st_dev, about.st_ino)
+        if identity in above:
+            self._problem("is a symbolic link to a folder that it is in itself", folder)
+            return []
+        within = (*above, identity)
+        return [(name, within) for name in sorted(names)]
 
-    def __init__(self, stream: str, most: int) -> None:
-        super().__init__(stream)
-        self._most = most
-        self._depth = 0
-        self._merged = 0
-        self._checked: set[int] = set()
-        self._merging: set[int] = set()
+    def _warn_of_ending(self, file: Path) -> None:
+        meant = _WRONG_ENDING.fullmatch(file.name)
+        if meant:
+            self.warnings.append(Problem(f"is not read because of its ending; rename it to {meant[1]!r}", file))
 
-    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
-        """Called before each node, also by libyaml's composer, which would crash where it recurses too deep."""
-        self._depth += 1
-        self._most -= 1
-        if self._depth > DEEPEST + 2:
-            raise RecursionError
-        if self._most < 0:
-            raise LimitExceeded(f"it has more than {MOST_VALUES} values")
+    def _warn_of_misnamed_folders(self, folder: Path) -> None:
+        """Warn of a folder beside the inventory file that is probably meant as ``group_vars`` or ``host_vars``."""
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            return  # the inventory file itself is elsewhere, or is a problem already
+        for name in names:
+            meant = misspelt(name, _VARS_FOLDERS)
+            if meant and os.path.isdir(folder / name):
+                self.warnings.append(Problem(f"is not read; rename the folder to {meant!r}", folder / name))
 
-    def ascend_resolver(self) -> None:
-        """Called after each node."""
-        self._depth -= 1
+    # -- group_vars/ and host_vars/
 
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merge ``<<`` keys; before that, and so on the node as it was written, refuse a key given twice."""
-        if id(node) in self._merging:
-            raise RecursionError
-        if id(node) in self._checked:
+    def _variables(self, folder: Path, owners: Iterable[str]) -> dict[str, dict[str, SourcedValue]]:
+        """Return the variables of each group or host that has a file in ``group_vars/`` or ``host_vars/``.
+
+        Each has one file, or a folder whose files are read in the order of names. A file that names none of the
+        ``owners`` is a warning.
+        """
+        if not os.path.isdir(folder):
+            return {}
+        owners = dict.fromkeys(owners)
+        listed = dict(self._entries(folder, ()))
+        unused = dict.fromkeys(listed)
+        found: dict[str, dict[str, SourcedValue]] = {}
+        for owner in owners:
+            name = next((owner + ending for ending in _ENDINGS if owner + ending in listed), None)
+            if name is not None:
+                unused.pop(name, None)
+                variables = found[owner] = {}
+                for file in self._variable_files(folder / name, listed[name]):
+                    variables.update(self._variables_in(file))
+        for name in unused:
+            self._warn_of_ending(folder / name)
+            if not _IGNORED.search(name) and not self.problems:  # which may hide a group
+                stem = name.split(".", 1)[0]
+                message = f"names no group or host of the inventory{did_you_mean(stem, owners)}"
+                self.warnings.append(Problem(message, folder / name))
+        return found
+
+    def _variable_files(self, path: Path, above: _Folders) -> Iterator[Path]:
+        if not os.path.isdir(path):
+            yield path
             return
-        self._checked.add(id(node))
-        keys: set[tuple[str, str]] = set()
-        merges = False
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in keys:
-                    problem = f"the key {key.value!r} is given twice"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-                keys.add((key.tag, key.value))
-                if key.tag == "tag:yaml.org,2002:merge":
-                    merges = True
-                    if isinstance(value, yaml.SequenceNode) and len(value.value) > 100:
-                        raise ValueError("it merges (<<) more than 100 mappings into one")
-        if merges:
-            self._merging.add(id(node))
-            super().flatten_mapping(node)
-            self._merging.discard(id(node))
-            self._merged += len(node.value)
-            if len(node.value) > 10_000 or self._merged > MOST_VALUES:
-                raise LimitExceeded("its merges (<<) multiply it to too many keys")
+        for name, within in self._entries(path, above):
+            file = path / name
+            ending = os.path.splitext(name)[1]
+            self._warn_of_ending(file)
+            if name.startswith(".") or name.endswith("~"):
+                continue
+            if os.path.isdir(file):
+                if not ending:
+                    yield from self._variable_files(file, within)
+            elif ending in _ENDINGS:
+                yield file
 
-
-def _whole_number(loader: Any, node: yaml.ScalarNode) -> Any:
-    if len(node.value) > LONGEST_NUMBER:
-        raise ValueError(f"it holds a number of more than {LONGEST_NUMBER} digits")
-    return yaml.SafeLoader.construct_yaml_int(loader, node)
-
-
-def _unsafe(loader: Any, node: yaml.Node) -> Any:
-    return _as_unsafe(_retagged(loader, node), {})
-
-
-def _as_unsafe(value: Any, made: dict[int, Any]) -> Any:
-    """``value`` with its texts unsafe; a part that stands in it several times is ``made`` once."""
-    if isinstance(value, str):
-        return UnsafeText(value)
-    if id(value) in made:
-        return made[id(value)]
-    if isinstance(value, dict):
-        mapping = made[id(value)] = {}
-        mapping.update((_as_unsafe(key, made), _as_unsafe(part, made)) for key, part in value.items())
-        return mapping
-    if isinstance(value, list):
-        parts = made[id(value)] = []
-        parts.extend(_as_unsafe(part, made) for part in value)
-        return parts
-    return value
-
-
-def _vaulted(loader: Any, node: yaml.Node) -> Vaulted:
-    value = _retagged(loader, node)
-    if not isinstance(value, str):
-        raise yaml.constructor.ConstructorError(None, None, "the tag !vault requires a text", node.start_mark)
-    return Vaulted(value)
-
-
-def _retagged(loader: Any, node: yaml.Node) -> Any:
-    """The value that ``node`` would have without its tag."""
-    bare = type(node)(loader.resolve(type(node), node.value, (True, False)), node.value, node.start_mark, node.end_mark)
-    return loader.construct_object(bare, deep=True)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
-_Loader.add_constructor("!unsafe", _unsafe)
-_Loader.add_constructor("!vault", _vaulted)
-_Loader.add_constructor("!vault-encrypted", _vaulted)
+    def _variables_in(self, file: Path) -> dict[str, SourcedValue]:
+        document = self._document(file)
+        if not document:
+            return {}
+        if not isinstance(document, LocatedDict):
+            self._problem(f"expected a mapping of variables, found {kind(document)}", file)
+            return {}
+        for key in document:
+            if not isinstance(key, str):
+                message = f"the name of a variable must be a string, found {kind(key)} {key!r}"
+                self._problem(message, file, line_of(document, key))
+        lines = document.lines
+        return {
+            key: SourcedValue(value, file, lines.get(key)) for key, value in document.items() if isinstance(key, str)
+        }

@@ -1,4 +1,4 @@
-"""Chooses hosts by Ansible's ``--limit`` patterns.
+"""Select hosts by Ansible's ``--limit`` patterns.
 
 Source: Ansible's "Patterns: targeting hosts and groups", and ansible-core, inventory/manager.py, for what it leaves
 open: the order of hosts, colons, subscripts.
@@ -38,9 +38,9 @@ for expression in expressions:
     except (re.error, OverflowError, RecursionError, MemoryError) as error:
         print(json.dumps(str(error) or type(error).__name__))
 """
-"""Python's expressions backtrack, some for longer than anybody lives; Ansible's users know no others.
+"""Matches Python's regular expressions, which Ansible uses and some of which backtrack without end.
 
-So they are tried in a process of their own, whose time on the processor the system bounds.
+It runs as a separate process, whose processor time the system limits.
 """
 _SUBSCRIPT = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
 _PIECES = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
@@ -49,21 +49,21 @@ _HOST_AND_PORT = re.compile(r"\w(?:[\w.-]|\[[0-9a-z:]+\])*:[0-9]+")
 
 @dataclass(frozen=True)
 class Selection:
-    """The hosts that a pattern leaves, in the inventory's order, and its pieces that match nothing: worth a warning."""
+    """The hosts that a pattern selects, in the inventory's order, and its parts that match nothing."""
 
     hosts: tuple[str, ...]
     unmatched: tuple[str, ...] = ()
 
 
 def select(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
-    """The hosts that ``--limit pattern`` leaves; several patterns are taken together.
+    """Return the hosts that ``--limit pattern`` selects; several patterns are one with all their parts.
 
     Names, groups, globs ``* ? [abc]``, subscripts ``group[0]``, ``group[1:3]``, ``group[-1]``, ``~regex``, and
     ``@file`` with a pattern a line; ``a,b`` or ``a:b`` is the union, ``:&`` the intersection, ``:!`` the exclusion.
     Whatever the writing order, unions come first, then ``&``, then ``!``. Colons separate only where no comma does.
 
-    :raises UsageError: a bad regex or one that takes too long, a subscript outside its group, a bracket without its
-        other, a file that cannot be read.
+    :raises UsageError: a bad regex or one that takes too long, a subscript outside its group, an unbalanced
+        bracket, a file that cannot be read.
     """
     pieces = [(piece[:1], piece[1:]) if piece[0] in "&!" else ("", piece) for piece in _pieces(pattern)]
     patterns = _Patterns(inventory, dict.fromkeys(bare for _, bare in pieces))
@@ -84,10 +84,10 @@ def select(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
 
 
 def limit(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
-    """As ``select``, but a pattern that leaves no host is an error.
+    """Return the hosts as ``select`` does, at least one.
 
-    :raises UsageError: no host is left, and what the names could have been; or the pattern is empty, which to
-        Ansible is no limit at all and here is rather a shell variable that was never set.
+    :raises UsageError: no host is left, with suggestions; or the pattern is empty, which Ansible takes for no limit,
+        and which here is probably a shell variable that is not set.
     """
     if not _split(pattern):
         raise UsageError("the limit is empty", hint="leave it out, or write 'all', to mean every venue")
@@ -109,7 +109,7 @@ def _shown(names: Iterable[str], most: int = 20) -> str:
 
 
 def _pieces(pattern: str | Sequence[str]) -> list[str]:
-    """Return the pieces of a pattern in the order in which they count.
+    """Return the parts of a pattern in the order in which they apply.
 
     :raises UsageError: a piece is empty or too long, or there are too many wildcards.
     """
@@ -127,9 +127,9 @@ def _is_wildcard(piece: str) -> bool:
 
 
 def _split(pattern: str | Sequence[str]) -> list[str]:
-    """The pieces of a pattern; one with a comma is split at commas only, so that a regex may hold colons.
+    """Return the parts of a pattern; one with a comma is split at commas only, so that a regex may have colons.
 
-    The name of a file that exists is one piece, whatever characters it has.
+    The name of an existing file is one part, even if it has separators in it.
     """
     if not isinstance(pattern, str):
         return [piece for one in pattern for piece in _split(one)]
@@ -144,14 +144,14 @@ def _split(pattern: str | Sequence[str]) -> list[str]:
         left = set(_PIECES.sub("", pattern)) & set("[]")
         if left:
             raise UsageError(
-                f"the limit {pattern!r} has a {left.pop()!r} without its other",
+                f"the limit {pattern!r} has an unbalanced {left.pop()!r}",
                 hint="a regular expression with a ':' or unequal brackets takes a comma at its end",
             )
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
 def _from_files(pieces: Sequence[str]) -> list[str]:
-    """The pieces, each ``@file`` replaced by its lines."""
+    """Return the parts with each ``@file`` replaced by its lines."""
     found: list[str] = []
     for piece in pieces:
         if piece.startswith("@"):
@@ -166,14 +166,16 @@ def _lines(file: Path) -> list[str]:
         text = read_regular(file, most=_LARGEST_FILE).decode("utf-8")
     except (OSError, ValueError) as error:
         reason = (
-            "it is no text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or str(error)
+            "it is not text"
+            if isinstance(error, UnicodeDecodeError)
+            else getattr(error, "strerror", None) or str(error)
         )
         raise UsageError(f"the limit file {str(file)!r} cannot be read: {reason.lower()}") from error
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _ordered(pieces: Iterable[str]) -> list[str]:
-    """Unions, then intersections, then exclusions; where there is no union, it is all hosts."""
+    """Return unions, then intersections, then exclusions; without a union it begins with all hosts."""
     pieces = list(pieces)
     for piece in pieces:
         if piece in ("&", "!"):
@@ -189,7 +191,7 @@ def _ordered(pieces: Iterable[str]) -> list[str]:
 
 
 class _Patterns:
-    """The pieces of a limit, without their marks, against an inventory; its regular expressions are tried together."""
+    """The parts of a limit, without their marks, matched against an inventory; regular expressions all at once."""
 
     def __init__(self, inventory: Inventory, pieces: Iterable[str]) -> None:
         self._inventory = inventory
@@ -197,7 +199,7 @@ class _Patterns:
         self._matching = _regex_matches([piece[1:] for piece in pieces if piece.startswith("~")], names)
 
     def matches(self, piece: str) -> Sequence[str] | None:
-        """The hosts that a piece matches; None where it matches no host and no group."""
+        """Return the hosts that a part matches, or None if it matches no host and no group."""
         if piece in self._inventory.entries:
             return [piece]
         name, subscript = piece, None
@@ -213,10 +215,10 @@ class _Patterns:
             raise UsageError(f"the limit {piece!r} is out of range: {name!r} has {len(hosts)} hosts") from error
 
     def _named(self, name: str) -> Sequence[str] | None:
-        """The hosts of the groups that a name, glob or ``~regex`` matches, and the hosts that it matches itself.
+        """Return the hosts of the groups that a name, glob or ``~regex`` matches, and the hosts that it matches itself.
 
-        A plain name that is a group's does not go on to hosts. A host of several matching groups is listed several
-        times: Ansible counts it so for subscripts.
+        A plain name of a group matches no host. A host of several matching groups is listed several times, as Ansible
+        counts it for subscripts.
         """
         groups, hosts = self._alike(self._inventory.groups, name), self._alike(self._inventory.entries, name)
         found = [host for group in groups for host in self._inventory.group_hosts(group)]
@@ -225,7 +227,7 @@ class _Patterns:
         return found if found or groups or name == "all" else None
 
     def _alike(self, names: Collection[str], name: str) -> list[str]:
-        """Those of the names that a name, glob or ``~regex`` matches."""
+        """Return the names that a name, glob or ``~regex`` matches."""
         if name.startswith("~"):
             return [each for each in names if each in self._matching[name[1:]]]
         if not _is_wildcard(name):
@@ -244,7 +246,7 @@ def _regex_matches(expressions: Sequence[str], names: Sequence[str]) -> dict[str
     """
     if not expressions:
         return {}
-    told = ", ".join(repr(f"~{each}") for each in expressions)
+    shown = ", ".join(repr(f"~{each}") for each in expressions)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _REGEX_PROGRAM, str(_REGEX_SECONDS)],
         input=json.dumps([expressions, names]),
@@ -253,22 +255,22 @@ def _regex_matches(expressions: Sequence[str], names: Sequence[str]) -> dict[str
         check=False,
     )
     if done.returncode > 0:
-        raise UsageError(f"the limit {told} cannot be tried: {done.stderr.strip()[-200:]}")
+        raise UsageError(f"the limit {shown} cannot be tried: {done.stderr.strip()[-200:]}")
     if done.returncode != 0:  # a signal: the time was up
         raise UsageError(
-            f"the limit {told} takes too long: more than {_REGEX_SECONDS} s",
+            f"the limit {shown} takes too long: more than {_REGEX_SECONDS} s",
             hint="write the regular expression without repetitions of repetitions, such as (a+)+",
         )
     found = [json.loads(line) for line in done.stdout.splitlines()]
     for expression, matched in zip(expressions, found, strict=True):
         if isinstance(matched, str):
             hint = "a ':' separates patterns; to have one in an expression, end the limit with a comma"
-            raise UsageError(f"the limit {'~' + expression!r} is no regular expression: {matched}", hint=hint)
+            raise UsageError(f"the limit {'~' + expression!r} is not a regular expression: {matched}", hint=hint)
     return {each: frozenset(matched) for each, matched in zip(expressions, found, strict=True)}
 
 
 def _subscripted(hosts: Sequence[str], subscript: re.Match[str]) -> Sequence[str]:
-    """``[n]`` is one host, from the end where negative; ``[a:b]`` includes both ends, ``[a:]`` goes to the last."""
+    """Return the host ``[n]``, from the end if negative, or ``[a:b]`` with both ends, or ``[a:]`` to the last."""
     index, start, end = subscript.groups()[1:]
     if index is not None:
         return [hosts[int(index)]]

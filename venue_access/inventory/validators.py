@@ -1,53 +1,79 @@
 """Validators of single values.
 
-Each takes what YAML gave, and returns the typed value or raises ``InvalidValue`` with the reason.
+Each takes a value of a document, and returns the typed value or raises ``InvalidValue`` with the reason. Those that
+depend on other variables of the venue take a ``Context`` too.
 
-The limits are those of the AWS API references of IAM, STS, S3, ECR, SSM and KMS, unless a check names another source.
+The limits are those of the AWS API references of IAM, STS, S3, ECR, SSM and KMS, unless a validator names another
+source.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from venue_access.inventory.group_builder import kind
 from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, partition_by_name
 from venue_access.inventory.suggestions import did_you_mean
-from venue_access.inventory.values import UnsafeText, Vaulted, is_template, parts
+from venue_access.inventory.values import UnsafeText, kind
 
-T = TypeVar("T", bound=Hashable)
 NAME_LENGTHS = "2 to 64"
 OWN_TAGS = "venue-access:"
 CONVENTIONAL_TAGS = 11
-"""How many tags the resources of a venue get besides the inventory's."""
+"""Tags that the resources of a venue get besides the inventory's."""
+_PRIVATE_KEYS = re.compile("PRIVATE KEY-----|AGE-SECRET-KEY-|PuTTY-User-Key-File", re.IGNORECASE)
 
 
 class InvalidValue(ValueError):
-    """A value that cannot be used; its text says what is wrong and what was expected."""
+    """A value that cannot be used, with the reason, and the line (from 1) if it is known.
+
+    :param more: what else is wrong with the value.
+    """
+
+    def __init__(self, reason: str, line: int | None = None, more: Collection[InvalidValue] = ()) -> None:
+        super().__init__(reason)
+        self.line = line
+        self.all = (self, *more)
+
+    def within(self, key: object, line: int | None) -> list[InvalidValue]:
+        """Return all that is wrong, as reasons of the value that has this one under ``key``."""
+        return [InvalidValue(f"{key}: {each}", each.line or line) for each in self.all]
+
+    @classmethod
+    def of(cls, reasons: list[InvalidValue]) -> InvalidValue:
+        """Return one error with all of these reasons, of which there is at least one."""
+        return cls(str(reasons[0]), reasons[0].line, reasons[1:])
 
 
-def evaluated(value: Any) -> None:
-    """Refuse a value that only Ansible could evaluate: Jinja and vaulted texts."""
-    for part in parts(value):
-        if isinstance(part, Vaulted):
-            raise InvalidValue("is vaulted (!vault), and vaulted values are not decrypted here; write it in the clear")
-        if is_template(part):
-            raise InvalidValue(
-                "holds a Jinja expression, and those are not evaluated here; write the value out,"
-                " or tag it !unsafe where the braces are meant"
-            )
+@dataclass(frozen=True)
+class Context:
+    """Other variables of the venue that a value is checked against; None is missing or wrong itself."""
+
+    partition: str | None = None
+    """As the region has it."""
+    named_partition: str | None = None
+    """As the variable ``partition`` has it."""
+    region: str | None = None
+    account_id: str | None = None
+    hosts: Collection[str] = ()
+    """Names of all venues of the inventory."""
+
+
+def has_private_key(text: str) -> bool:
+    """Return whether a text has a private key: PEM, OpenSSH's, PuTTY's or age's."""
+    return _PRIVATE_KEYS.search(text) is not None
 
 
 def text(value: Any) -> str:
     if not isinstance(value, str):
-        raise InvalidValue(f"expected a text, found {kind(value)}{_quoting(value)}")
+        raise InvalidValue(f"expected a string, found {kind(value)}{_quoting(value)}")
     if not value or not value.isprintable():
-        raise InvalidValue("is empty" if not value else "holds a control character")
+        raise InvalidValue("is empty" if not value else "has a control character")
     return str(value) if isinstance(value, UnsafeText) else value
 
 
@@ -62,70 +88,55 @@ def boolean(value: Any) -> bool:
     return value
 
 
-def several(check: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
-    """A check of a list whose every item passes ``check`` and is given once."""
+class Matching:
+    """A validator of a string that a pattern matches whole, in ASCII."""
 
-    def checked(value: Any) -> tuple[T, ...]:
-        if not isinstance(value, list):
-            hint = "; write [ ] around it" if isinstance(value, str) else ""
-            raise InvalidValue(f"expected a list, found {kind(value)}{hint}")
-        items = tuple(check(item) for item in value)
-        seen: set[Hashable] = set()
-        for item in items:
-            if item in seen:
-                raise InvalidValue(f"{item} is given twice")
-            seen.add(item)
-        return items
+    def __init__(self, pattern: str, expected: str) -> None:
+        self.pattern = pattern
+        self._compiled = re.compile(pattern, re.ASCII)
+        self._expected = expected
 
-    return checked
-
-
-def matching(pattern: str, expected: str) -> Callable[[Any], str]:
-    """A check of a text that ``pattern`` matches whole, in ASCII."""
-    wanted = re.compile(pattern, re.ASCII)
-
-    def checked(value: Any) -> str:
-        if not wanted.fullmatch(text(value)):
-            raise InvalidValue(f"{value!r} must be {expected}")
+    def __call__(self, value: Any) -> str:
+        if not self._compiled.fullmatch(text(value)):
+            raise InvalidValue(f"{value!r} must be {self._expected}")
         return str(value)
 
-    return checked
 
+segment = Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits and '_.-', the first a letter or digit")
+"""Valid in a role name, an SSM path, a file name and a Terraform key alike."""
 
-segment = matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits and '_.-', the first a letter or digit")
-"""What may stand in a role name, an SSM path, a file name and a Terraform key alike."""
-
-folder_name = matching(
+folder_name = Matching(
     r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "at most 64 letters, digits and '_.-', the first a letter or digit"
 )
-session_name = matching(r"[\w+=,.@-]{2,64}", f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-'")
+session_name = Matching(r"[\w+=,.@-]{2,64}", f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-'")
 """A role session name, and also a source identity. Source: AWS STS API, AssumeRole."""
 
-recipient_name = matching(
+recipient_name = Matching(
     r"[A-Za-z0-9][\w+=,.@-]{1,63}",
     f"{NAME_LENGTHS} ASCII letters, digits and '_+=,.@-', the first a letter or digit",
 )
-"""A role session name that is also a file name: programs take one that begins with '-' for an option."""
+"""A role session name that is also a file name; programs take one that begins with '-' for an option."""
 
-profile_name = matching(r"(?!-)[^\[\]]{1,128}", "the name of a profile of ~/.aws/config")
-email = matching(r"(?!-)[^@\s,;<>\"]+@[^@\s,;<>\"]+", "an email address")
-org_id = matching(r"o-[a-z0-9]{10,32}", "the ID of an AWS organization, such as o-a1b2c3d4e5")
-role_path = matching(r"/([\w+=,.@-]+/)*", "'/' or a path that begins and ends in '/', such as /ops/")
-ecr_prefix = matching(
+profile_name = Matching(r"(?!-)[^\[\]]{1,128}", "the name of a profile of ~/.aws/config")
+email = Matching(r"(?!-)[^@\s,;<>\"]+@[^@\s,;<>\"]+", "an email address")
+org_id = Matching(r"o-[a-z0-9]{10,32}", "the ID of an AWS organization, such as o-a1b2c3d4e5")
+role_path = Matching(r"/([\w+=,.@-]+/)*", "'/' or a path that begins and ends in '/', such as /ops/")
+ecr_prefix = Matching(
     r"(?=.{2,200}$)([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*/)+",
     "an ECR name that ends in '/', such as unity-dev/, of lower-case letters and digits with single '.', '_' or '-'",
 )
-kms_key_id = matching(
+key_prefix = Matching(r"(?!.*(^|/)\.{0,2}/)[\w!.*'()/-]{1,512}", "a path such as terraform/venues/")
+kms_key_id = Matching(
     r"[0-9a-f-]{36}|mrk-[0-9a-f]{32}|alias/[\w/-]+|arn:[\w-]+:kms:[\w-]+:\d{12}:(key|alias)/[\w/-]+",
     "the ID, alias or ARN of a KMS key",
 )
 
 
 def role_prefix(value: Any) -> str:
-    """Also the first segment of the SSM names, where ``aws`` and ``ssm`` are AWS's own."""
+    """Source: SSM API, PutParameter: a name must not begin with ``aws`` or ``ssm``, in any case."""
     prefix = segment(value)
     if prefix.casefold().startswith(("aws", "ssm")):
-        raise InvalidValue(f"{prefix!r} must not begin with 'aws' or 'ssm': SSM keeps such parameter names for itself")
+        raise InvalidValue(f"{prefix!r} must not begin with 'aws' or 'ssm': SSM reserves such parameter names")
     return prefix
 
 
@@ -138,7 +149,7 @@ def account_id(value: Any) -> str:
 
 
 def _as_written(number: int) -> str:
-    """What somebody wrote unquoted for YAML to read ``number``: 12 digits, or octal where they begin with 0."""
+    """Return the 12 digits that YAML reads as a number, octal if they begin with 0."""
     if len(str(number)) == 12:
         return f'; write "{number}"'
     octal = f"{number:o}".zfill(12) if number > 8**8 else ""
@@ -148,32 +159,25 @@ def _as_written(number: int) -> str:
 def partition(value: Any) -> str:
     if text(value) not in DNS_SUFFIXES:
         raise InvalidValue(
-            f"{value!r} is no AWS partition{did_you_mean(value, DNS_SUFFIXES)} (known: {', '.join(DNS_SUFFIXES)})"
+            f"{value!r} is not an AWS partition{did_you_mean(value, DNS_SUFFIXES)} (known: {', '.join(DNS_SUFFIXES)})"
         )
     return str(value)
 
 
-def region(named: str | None) -> Callable[[Any], str]:
-    """Return a check of a region's name.
-
-    :param named: the partition that the inventory names; a region that is not listed is taken only with it.
-    """
-
-    def checked(value: Any) -> str:
-        found = partition_by_name(text(value))
-        if value in PARTITIONS:
-            if named not in (None, found):
-                raise InvalidValue(f"{value!r} is a region of the partition {found!r}, and 'partition' says {named!r}")
-        elif named is None or found is None:
-            remedy = "" if found is None else "; if it is a new region, set 'partition' too"
-            raise InvalidValue(f"{value!r} is no AWS region{did_you_mean(value, PARTITIONS)}{remedy}")
-        elif named != found:
-            raise InvalidValue(
-                f"{value!r} is named as the regions of the partition {found!r} are, and 'partition' says {named!r}"
-            )
-        return str(value)
-
-    return checked
+def region(value: Any, context: Context) -> str:
+    """Check a region's name; one that is not listed needs the variable ``partition``."""
+    found, named = partition_by_name(text(value)), context.named_partition
+    if value in PARTITIONS:
+        if named not in (None, found):
+            raise InvalidValue(f"{value!r} is a region of the partition {found!r}, and 'partition' is {named!r}")
+    elif named is None or found is None:
+        remedy = "" if found is None else "; if it is a new region, set 'partition' too"
+        raise InvalidValue(f"{value!r} is not an AWS region{did_you_mean(value, PARTITIONS)}{remedy}")
+    elif named != found:
+        raise InvalidValue(
+            f"{value!r} is named like the regions of the partition {found!r}, and 'partition' is {named!r}"
+        )
+    return str(value)
 
 
 def bucket(value: Any) -> str:
@@ -191,7 +195,7 @@ def bucket(value: Any) -> str:
     if name.startswith(("xn--", "sthree-", "amzn-s3-demo-")) or name.endswith(
         ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
     ):
-        raise InvalidValue(f"{name!r} is of a form that S3 keeps for itself")
+        raise InvalidValue(f"{name!r} is of a form that S3 reserves")
     return name
 
 
@@ -210,16 +214,17 @@ def trust_policy_limit(value: Any) -> int:
 
 
 def cidr(value: Any) -> str:
+    written = text(value)
     try:
-        return str(ip_network(text(value)))
+        return str(ip_network(written))
     except ValueError as error:
-        raise InvalidValue(f"{value!r} is no address range such as 198.51.100.0/24: {error}") from error
+        raise InvalidValue(f"{value!r} is not an address range such as 198.51.100.0/24: {error}") from error
 
 
 def tags(value: Any) -> Mapping[str, str]:
-    """At most 50, keys unequal without regard to case, as in IAM and STS."""
+    """At most 50 tags, whose keys differ without regard to case, as in IAM and STS."""
     if not isinstance(value, dict):
-        raise InvalidValue(f"expected a mapping of names to texts, found {kind(value)}")
+        raise InvalidValue(f"expected a mapping of names to strings, found {kind(value)}")
     if len(value) > 50:
         raise InvalidValue(f"has {len(value)} entries, and AWS takes 50 at most")
     folded: dict[str, str] = {}
@@ -227,19 +232,21 @@ def tags(value: Any) -> Mapping[str, str]:
         if not isinstance(key, str) or not 1 <= len(key) <= 128 or not _is_tag_text(key):
             raise InvalidValue(f"the key {key!r} must be 1 to 128 letters, digits, spaces and '_.:/=+-@'")
         if key.casefold().startswith("aws:"):
-            raise InvalidValue(f"the key {key!r} begins with 'aws:', which AWS keeps for itself")
+            raise InvalidValue(f"the key {key!r} begins with 'aws:', which AWS reserves")
         if not isinstance(content, str):
-            raise InvalidValue(f"{key}: expected a text, found {kind(content)}{_quoting(content)}")
+            raise InvalidValue(f"{key}: expected a string, found {kind(content)}{_quoting(content)}")
         if len(content) > 256 or not _is_tag_text(content):
             raise InvalidValue(f"{key}: must be at most 256 letters, digits, spaces and '_.:/=+-@'")
         if key.casefold() in folded:
-            raise InvalidValue(f"the keys {folded[key.casefold()]!r} and {key!r} are one to AWS, which ignores case")
+            raise InvalidValue(
+                f"the keys {folded[key.casefold()]!r} and {key!r} are the same to AWS, which ignores case"
+            )
         folded[key.casefold()] = key
     return MappingProxyType({str(key): str(content) for key, content in value.items()})
 
 
 def resource_tags(value: Any) -> Mapping[str, str]:
-    """Those of the venue's resources, which get ``CONVENTIONAL_TAGS`` more."""
+    """Tags of the venue's resources, which get ``CONVENTIONAL_TAGS`` more."""
     found = tags(value)
     if len(found) > 50 - CONVENTIONAL_TAGS:
         raise InvalidValue(f"has {len(found)} entries; AWS takes 50 at most, and {CONVENTIONAL_TAGS} more are added")
@@ -254,13 +261,15 @@ def _is_tag_text(content: str) -> bool:
 
 
 def timezone(value: Any) -> str:
-    """A zone of the IANA database, as the system has it."""
+    """A zone of the IANA database on this machine."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few inventories need it
 
     try:
         ZoneInfo(text(value))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidValue(f"{value!r} is no time zone that this machine knows, such as America/Los_Angeles") from error
+        raise InvalidValue(
+            f"{value!r} is not a time zone of this machine's database, such as America/Los_Angeles"
+        ) from error
     return str(value)
 
 
@@ -268,11 +277,11 @@ def endpoint_url(value: Any) -> str:
     url = text(value)
     try:
         parsed = urlsplit(url)
-        parsed.port  # noqa: B018 - raises where the port is no number
+        parsed.port  # noqa: B018 - raises if the port is not a number
     except ValueError as error:
-        raise InvalidValue(f"is no URL: {error}") from error
+        raise InvalidValue(f"is not a URL: {error}") from error
     if parsed.username is not None or parsed.password is not None:
-        raise InvalidValue("holds credentials; take them out of the URL")
+        raise InvalidValue("has credentials; remove them from the URL")
     is_address = _is_host(parsed.hostname or "") and not (parsed.query or parsed.fragment or " " in url)
     if parsed.scheme not in ("http", "https") or not is_address:
         raise InvalidValue(f"{url!r} must be an http or https URL, such as https://127.0.0.1:4566")
@@ -280,7 +289,7 @@ def endpoint_url(value: Any) -> str:
 
 
 def _is_host(name: str) -> bool:
-    """Whether a name can be a host's: what else is, botocore takes for a bug of its caller's."""
+    """Return whether a name can be a host's; for another botocore raises an error that is not AWS's."""
     try:
         ip_address(name)
     except ValueError:

@@ -1,150 +1,158 @@
-"""Typed venues from the variables of an inventory, every problem collected."""
+"""Build venues from the variables of an inventory, and collect every problem and warning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from venue_access.errors import InventoryError, Problem
-from venue_access.inventory import arn_validators as arns
-from venue_access.inventory import validators as checks
 from venue_access.inventory.bucket_uses import register_uses
 from venue_access.inventory.cross_validation import conflicts
 from venue_access.inventory.groups import Inventory
-from venue_access.inventory.model import BucketUses, EmulatorSeed, Recipient, StateBackend, Venue, emulator_operator_arn
-from venue_access.inventory.recipients import read_users
+from venue_access.inventory.model import BucketUses, Venue, emulator_operator_arn
 from venue_access.inventory.regions import partition_by_name
-from venue_access.inventory.state import read_emulator_seed, read_ledger, read_state
+from venue_access.inventory.schema import FIELDS, VARIABLES, default_of
 from venue_access.inventory.suggestions import misspelt
-from venue_access.inventory.values import SourcedValue
+from venue_access.inventory.validators import Context, InvalidValue, ecr_prefix, has_private_key, segment
+from venue_access.inventory.values import SourcedValue, Vaulted, is_template, parts
 
-T = TypeVar("T")
-Default = TypeVar("Default")
-
-KNOWN = (
-    "project", "venue", "account_id", "region", "partition", "role_prefix",
-    "s3_buckets", "s3_allow_delete", "kms_key_arns", "ecr_repository_prefixes", "ecr_shared",
-    "external_id_kms_key",
-    "trusted_principals", "require_mfa", "principal_org_id", "source_cidrs", "source_identity", "session_tags",
-    "trust_policy_limit", "permissions_boundary", "role_path", "max_session_duration", "tags",
-    "aws_profile", "operator_role_arn", "aws_endpoint_url", "emulator", "emulator_seed",
-    "state", "ledger", "stack", "users", "users_only", "contact",
-)  # fmt: skip
-"""The variables of a venue; others are allowed, as Ansible inventories carry them, unless they look like a slip."""
-RENAMED = {"ecr_repository_prefix": "ecr_repository_prefixes, a list"}
-_ENOUGH = 100
-"""Problems, each of which may be many venues': the venues that follow are not looked at."""
+_WORDS = "contacts contract ledgers partitions projects regions slack stacks stage stages states tag user uses venues"
+ORDINARY_WORDS = frozenset(_WORDS.split())
+"""Words that Ansible inventories use for matters of their own, although they resemble our variables."""
+_DEFAULTS = {name: default_of(name) for name in VARIABLES}
+_MAX_PROBLEMS = 1000
+"""Different ones: the venues that follow are not read."""
 
 
 def build_venues(inventory: Inventory) -> dict[str, Venue]:
-    """The venues of all hosts by inventory name, in the inventory's order.
+    """Return the venues of all hosts by inventory name, in the inventory's order.
 
-    A variable that is null is one that is not given.
+    A variable that is null counts as not given.
 
-    :raises InventoryError: something is wrong; every problem of every venue is in it.
+    :raises InventoryError: with every problem of every venue.
     """
     venues: dict[str, Venue] = {}
     problems: list[Problem] = []
-    distinct: set[tuple[str, ...]] = set()
+    distinct: set[tuple[object, ...]] = set()
     uses = BucketUses()
     for host in inventory.hosts:
-        reader = _Reader(host, inventory, uses)
-        venue = reader.venue()
-        problems.extend(reader.problems)
-        distinct.update(map(_what, reader.problems))
-        if len(distinct) > _ENOUGH:
+        reader = _VenueReader(host, inventory)
+        venue = reader.venue(uses)
+        problems += reader.problems
+        distinct.update(map(_identity, reader.problems))
+        if len(distinct) > _MAX_PROBLEMS:
             break
         if venue is not None:
             venues[host] = venue
             register_uses(venue)
-    problems.extend(conflicts(venues.values(), inventory.origin))
+    problems += conflicts(inventory, list(venues.values()))
     if problems:
-        raise InventoryError(_gathered(problems))
+        raise InventoryError(_merged(problems))
     return venues
 
 
-def warnings(venue: Venue) -> list[str]:
-    """What is allowed and yet probably not meant."""
-    found = []
-    if venue.require_mfa and any(":user/" not in arn for arn in venue.trusted_principals):
-        found.append(
-            f"{venue.name}: require_mfa shuts out role sessions, such as those of a portal's keys: they carry no MFA"
-        )
-    if venue.users_only and not venue.users:
-        found.append(f"{venue.name}: users_only without users: nobody gets a token")
-    return found
+def inventory_warnings(inventory: Inventory) -> list[Problem]:
+    """Return what is probably a mistake in the files and variables of an inventory."""
+    found = list(inventory.warnings)
+    for host in inventory.hosts:
+        settings = inventory.settings(host)
+        if not _is_strict(settings):
+            found += _misspelt_variables(host, settings)
+        rival = inventory.rival_of(host, "project")
+        if rival is not None:
+            setting, other = rival
+            message = (
+                f"{setting.value!r} overrides {other.value!r} ({other.file}:{other.line}), of another of its groups"
+            )
+            found.append(Problem(message, setting.file, host, "project", setting.line))
+    return _merged(found)
 
 
-def _gathered(problems: list[Problem]) -> list[Problem]:
-    """The same problem of many venues, such as one in group_vars, once."""
-    venues: dict[tuple[str, ...], list[Problem]] = {}
+def venue_warnings(inventory: Inventory, venues: Iterable[Venue]) -> list[Problem]:
+    """Return what is allowed in venues and yet probably a mistake."""
+    found: list[Problem] = []
+    for venue in venues:
+        if venue.require_mfa and any(":user/" not in arn for arn in venue.trusted_principals):
+            message = "role sessions, such as those of a portal's keys, carry no MFA and cannot assume the role"
+            found.append(inventory.problem(venue.name, message, "require_mfa"))
+        if venue.users_only and not venue.users:
+            found.append(inventory.problem(venue.name, "nobody gets a token, as there are no 'users'", "users_only"))
+        for key, arns in (("kms_key_arns", venue.kms_key_arns), ("external_id_kms_key", [venue.external_id_kms_key])):
+            for arn in arns:
+                if arn and arn.startswith("arn:") and arn.split(":")[4] != venue.account_id:
+                    message = (
+                        f"{arn!r} is a key of another account than the venue's, {venue.account_id}; its key policy must"
+                        " allow the role"
+                    )
+                    found.append(inventory.problem(venue.name, message, key))
+    return _merged(found)
+
+
+def _misspelt_variables(host: str, settings: dict[str, SourcedValue]) -> Iterable[Problem]:
+    for name, setting in settings.items():
+        if name in FIELDS or name in ORDINARY_WORDS or name.startswith("ansible_"):
+            continue
+        meant = misspelt(name, VARIABLES)
+        if meant:
+            message = f"unknown variable {name!r} (did you mean {meant!r}?)"
+            yield Problem(message, setting.file, host, line=setting.line)
+
+
+def _is_strict(settings: dict[str, SourcedValue]) -> bool:
+    return settings["strict_variables"].value is True if "strict_variables" in settings else False
+
+
+def _identity(problem: Problem) -> tuple[object, ...]:
+    is_missing = problem.message.startswith("is required")  # then the line is the host's
+    return (problem.file, problem.key, problem.message, None if is_missing else problem.line)
+
+
+def _merged(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems with the same one of several venues, such as one in ``group_vars/``, only once."""
+    venues: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
-        venues.setdefault(_what(problem), []).append(problem)
+        venues.setdefault(_identity(problem), []).append(problem)
     return [
-        first if not others else Problem(first.message, first.file, f"{first.venue} and {len(others)} more", first.key)
+        Problem(
+            first.message,
+            first.file,
+            f"{first.venue} and {len(others)} more" if others else first.venue,
+            first.key,
+            first.line,
+        )
         for first, *others in venues.values()
     ]
 
 
-def _what(problem: Problem) -> tuple[str, ...]:
-    return (str(problem.file), str(problem.key), problem.message)
+class _VenueReader:
+    """Read one host's variables. A wrong value becomes a problem, and counts as its default for the others."""
 
-
-class _Reader:
-    """Reads one host's variables; a value that does not fit becomes a problem, and stands as its default."""
-
-    def __init__(self, host: str, inventory: Inventory, uses: BucketUses) -> None:
+    def __init__(self, host: str, inventory: Inventory) -> None:
         self.problems: list[Problem] = []
         self._host = host
         self._inventory = inventory
-        self._uses = uses
-        self._settings: Mapping[str, SourcedValue] = inventory.settings(host)
+        self._settings = inventory.settings(host)
+        self._context = Context(hosts=inventory.entries)
 
-    def venue(self) -> Venue | None:
-        """The venue; None where there is a problem."""
-        self._refuse_slips()
-        account_id, named = (
-            self._required("account_id", checks.account_id),
-            self._read("partition", checks.partition, None),
-        )
-        region = self._required("region", checks.region(named))
-        role_prefix = self._read("role_prefix", checks.role_prefix, "unity")
-        project = self._required("project", checks.segment)
-        venue = self._venue_name(project)
+    def venue(self, uses: BucketUses) -> Venue | None:
+        """Return the venue, or None after a problem."""
+        if _is_strict(self._settings):
+            self.problems += _misspelt_variables(self._host, self._settings)
+        named = self._value("partition")
+        self._context = Context(named_partition=named, hosts=self._inventory.entries)
+        account_id, region = self._required("account_id"), self._required("region")
         partition = partition_by_name(region) if region else None
-        emulator = self._read("emulator", checks.boolean, False)
-        principals = self._principals(emulator, account_id, partition)
-        ecr_prefixes = self._ecr_prefixes(project, venue)
-        users: dict[str, Recipient] = self._read("users", read_users(self._inventory.entries), {})
-        optional: dict[str, Any] = {
-            "s3_buckets": self._read("s3_buckets", _buckets, None),
-            "s3_allow_delete": self._read("s3_allow_delete", checks.boolean, False),
-            "kms_key_arns": self._read("kms_key_arns", checks.several(arns.kms_key(partition, named)), ()),
-            "ecr_shared": self._read("ecr_shared", checks.boolean, False),
-            "external_id_kms_key": self._read("external_id_kms_key", arns.parameter_key(region, partition), None),
-            "require_mfa": self._read("require_mfa", checks.boolean, False),
-            "principal_org_id": self._read("principal_org_id", checks.org_id, None),
-            "source_cidrs": self._read("source_cidrs", checks.several(checks.cidr), ()),
-            "source_identity": self._read("source_identity", checks.boolean, False),
-            "session_tags": self._read("session_tags", checks.tags, MappingProxyType({})),
-            "trust_policy_limit": self._read("trust_policy_limit", checks.trust_policy_limit, 2048),
-            "permissions_boundary": self._read(
-                "permissions_boundary", arns.permissions_boundary(partition, account_id), None
-            ),
-            "role_path": self._read("role_path", checks.role_path, "/"),
-            "max_session_duration": self._read("max_session_duration", checks.session_seconds, 3600),
-            "tags": self._read("tags", checks.resource_tags, MappingProxyType({})),
-            "aws_profile": self._read("aws_profile", checks.profile_name, None),
-            "operator_role_arn": self._read("operator_role_arn", arns.operator_role(partition, account_id), None),
-            "aws_endpoint_url": self._read("aws_endpoint_url", checks.endpoint_url, None),
-            "state": self._read("state", read_state(region, named), StateBackend()),
-            "ledger": self._read("ledger", read_ledger(region, named), None),
-            "emulator_seed": self._emulator_seed(emulator, partition, account_id),
-            "stack": self._read("stack", checks.folder_name, self._host),
-            "users_only": self._read("users_only", checks.boolean, False),
-            "contact": self._read("contact", checks.email, None),
-        }
+        self._context = Context(partition, named, region, account_id, self._inventory.entries)
+        project = self._required("project")
+        read_already = ("account_id", "partition", "project", "region", "venue")
+        venue = self._venue_name(project)
+        values = {name: self._value(name) for name in VARIABLES if name not in read_already}
+        values["stack"] = values["stack"] or self._host
+        principals = values["trusted_principals"] or self._default_principals(values["emulator"])
+        values["trusted_principals"] = _with_sessions(principals) if values["emulator"] else principals
+        values["ecr_repository_prefixes"] = values["ecr_repository_prefixes"] or self._default_prefixes(project, venue)
+        if values["emulator_seed"] and values["emulator_seed"].permissions_boundaries and not values["emulator"]:
+            self._problem("is only for venues with 'emulator: true'; nothing is created on AWS itself", "emulator_seed")
         if self.problems or not (account_id and region and partition and project and venue):
             return None
         built = Venue(
@@ -154,51 +162,42 @@ class _Reader:
             account_id=account_id,
             region=region,
             partition=partition,
-            trusted_principals=principals,
-            role_prefix=role_prefix,
-            ecr_repository_prefixes=ecr_prefixes,
-            emulator=emulator,
-            users=MappingProxyType(users),
-            bucket_uses=self._uses,
-            **optional,
+            bucket_uses=uses,
+            **values,
         )
         if len(built.role_name) > 64:
-            self._problem(f"the role name {built.role_name!r} has {len(built.role_name)} characters, and IAM takes 64")
+            self._problem(f"the role name {built.role_name!r} has {len(built.role_name)} characters; IAM allows 64")
         return built
 
-    def _problem(self, message: str, key: str = "") -> None:
-        file = self._settings[key].file if key in self._settings else self._inventory.path
-        self.problems.append(Problem(message, file, self._host, key))
+    def _problem(self, message: str, key: str | None = None, line: int | None = None) -> None:
+        problem = self._inventory.problem(self._host, message, key)
+        self.problems.append(Problem(message, problem.file, self._host, key, line or problem.line))
 
-    def _read(self, key: str, check: Callable[[Any], T], default: Default) -> T | Default:
-        setting = self._settings.get(key)
-        if setting is None or setting.value is None:
-            return default
+    def _is_given(self, key: str) -> bool:
+        return key in self._settings and self._settings[key].value is not None
+
+    def _value(self, key: str) -> Any:
+        """Return a variable's typed value, or its default if it is not given or, after a problem, not valid."""
+        if not self._is_given(key):
+            return _DEFAULTS[key]
+        value = self._settings[key].value
         try:
-            checks.evaluated(setting.value)
-            return check(setting.value)
-        except checks.InvalidValue as unfit:
-            self._problem(str(unfit), key)
-            return default
+            _check_plain(value)
+            return FIELDS[key].metadata["type"].read(value, self._context)
+        except InvalidValue as error:
+            for reason in error.all:
+                self._problem(str(reason), key, reason.line)
+            return _DEFAULTS[key]
 
-    def _required(self, key: str, check: Callable[[Any], str]) -> str | None:
-        if key not in self._settings or self._settings[key].value is None:
+    def _required(self, key: str) -> Any:
+        if not self._is_given(key):
             self._problem("is required", key)
-        return self._read(key, check, None)
-
-    def _refuse_slips(self) -> None:
-        for name in self._settings:
-            if name in RENAMED:
-                self._problem(f"is now {RENAMED[name]}", name)
-                continue
-            known = misspelt(name, KNOWN)
-            if known:
-                self._problem(f"is no variable of a venue; did you mean {known!r}? Otherwise rename it", name)
+        return self._value(key)
 
     def _venue_name(self, project: str | None) -> str | None:
-        given = self._read("venue", checks.segment, None)
+        given = self._value("venue")
         if project is None:
-            return given
+            return str(given) if given else None
         prefix = f"{project}-"
         if given is not None and self._host != prefix + given:
             self._problem(f"{given!r} disagrees with the host name, which would have to be {prefix + given!r}", "venue")
@@ -206,40 +205,27 @@ class _Reader:
             self._problem(f"the host name must be '{prefix}<venue>', as the project is {project!r}")
         else:
             try:
-                return checks.segment(self._host[len(prefix) :])
-            except checks.InvalidValue as unfit:
-                self._problem(f"the venue in the host name: {unfit}")
+                return segment(self._host[len(prefix) :])
+            except InvalidValue as error:
+                self._problem(f"the venue in the host name: {error}")
         return None
 
-    def _principals(self, emulator: bool, account_id: str | None, partition: str | None) -> tuple[str, ...]:
-        principals = self._read("trusted_principals", checks.several(arns.principal(partition)), None)
-        if principals:
-            return _with_sessions(principals) if emulator else principals
-        given = self._settings.get("trusted_principals")
-        if principals is not None:
-            self._problem("is empty, so nobody could assume the role; name at least one ARN", "trusted_principals")
-        elif emulator and account_id and partition:
-            return _with_sessions([emulator_operator_arn(account_id, partition)])
-        elif not emulator and (given is None or given.value is None):
+    def _default_principals(self, emulator: bool) -> tuple[str, ...]:
+        account_id, partition = self._context.account_id, self._context.partition
+        if emulator and account_id and partition and not self._is_given("trusted_principals"):
+            return (emulator_operator_arn(account_id, partition),)
+        if not emulator and not self._is_given("trusted_principals"):
             self._problem("is required: the ARNs that may assume the role", "trusted_principals")
         return ()
 
-    def _emulator_seed(self, emulator: bool, partition: str | None, account_id: str | None) -> EmulatorSeed | None:
-        seed = self._read("emulator_seed", read_emulator_seed(partition, account_id), None)
-        if seed is not None and seed.permissions_boundaries and not emulator:
-            self._problem("is only for venues with 'emulator: true'; nothing is made on AWS itself", "emulator_seed")
-        return seed
-
-    def _ecr_prefixes(self, project: str | None, venue: str | None) -> tuple[str, ...]:
-        key, default = "ecr_repository_prefixes", f"{project}-{venue}/".lower()
-        prefixes = self._read(key, _ecr_prefixes, None)
-        given = self._settings.get(key)
-        if prefixes is None and project and venue and (given is None or given.value is None):
-            try:
-                return (checks.ecr_prefix(default),)
-            except checks.InvalidValue as unfit:
-                self._problem(f"is required, as the default does not do: {unfit}", key)
-        return prefixes or (default,)
+    def _default_prefixes(self, project: str | None, venue: str | None) -> tuple[str, ...]:
+        if not project or not venue or self._is_given("ecr_repository_prefixes"):
+            return ()
+        try:
+            return (ecr_prefix(f"{project}-{venue}/".lower()),)
+        except InvalidValue as error:
+            self._problem(f"is required, as the default is not valid: {error}", "ecr_repository_prefixes")
+            return ()
 
 
 def _with_sessions(principals: Iterable[str]) -> tuple[str, ...]:
@@ -257,17 +243,15 @@ def _with_sessions(principals: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _ecr_prefixes(value: Any) -> tuple[str, ...]:
-    prefixes = checks.several(checks.ecr_prefix)(value)
-    if not prefixes:
-        raise checks.InvalidValue("is empty; name a prefix, or leave it out for the default")
-    return prefixes
-
-
-def _buckets(value: Any) -> tuple[str, ...]:
-    buckets = checks.several(checks.bucket)(value)
-    if not buckets:
-        raise checks.InvalidValue(
-            "is empty; name a bucket, or leave it out for the one the platform's SSM parameter holds"
-        )
-    return buckets
+def _check_plain(value: Any) -> None:
+    """Refuse what only Ansible evaluates, Jinja and vaulted values, and a private key, which no message may repeat."""
+    for part in parts(value):
+        if isinstance(part, Vaulted):
+            raise InvalidValue("is vaulted (!vault), and vaulted values are not decrypted here; write it in the clear")
+        if is_template(part):
+            raise InvalidValue(
+                "has a Jinja expression, and those are not evaluated here; write the value out,"
+                " or tag it !unsafe if the braces are meant literally"
+            )
+        if isinstance(part, str) and has_private_key(part):
+            raise InvalidValue("has a private key; write the public one, and replace that key pair")

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Any
 
 from venue_access.aws.client import AwsClient
-from venue_access.errors import AwsError, ConnectionFailed, CredentialsError, ServiceUnavailable
+from venue_access.errors import NO_ANSWER, AwsError
 from venue_access.inventory.model import LedgerBucket
 from venue_access.ledger.chain import End, Entry, Head, Line, is_linked, link, read
 from venue_access.ledger.record import Record
@@ -192,7 +192,7 @@ class S3Ledger:
         try:
             with self._using():
                 return self._aws.read_object(self._place.bucket, name, most=_LARGEST).decode(errors="replace")
-        except (ServiceUnavailable, CredentialsError, ConnectionFailed):
+        except NO_ANSWER:
             raise
         except AwsError as error:
             if error.code == _GONE:

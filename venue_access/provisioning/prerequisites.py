@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied, UsageError
-from venue_access.inventory import arn_validators as arns
-from venue_access.inventory import validators as checks
-from venue_access.inventory.model import FROM_PARAMETER, Venue
+from venue_access.inventory.arn_validators import FROM_PARAMETER, permissions_boundary
+from venue_access.inventory.model import Venue
+from venue_access.inventory.validators import Context, InvalidValue
 from venue_access.provisioning.render import OrphanedVenue
 from venue_access.provisioning.stack import Stack
 
@@ -38,10 +38,12 @@ def with_boundary(aws: AwsClient, venue: Venue) -> Venue:
             hint="ask the account's owner for the name of its boundary, and set permissions_boundary to it",
         )
     try:
-        boundary = arns.permissions_boundary(venue.partition, venue.account_id)(found.value.reveal())
+        boundary = permissions_boundary(
+            found.value.reveal(), Context(partition=venue.partition, account_id=venue.account_id)
+        )
         if boundary.startswith(FROM_PARAMETER):
-            raise checks.InvalidValue(f"{boundary!r} must be the name or ARN of a policy, not another parameter")
-    except checks.InvalidValue as error:
+            raise InvalidValue(f"{boundary!r} must be the name or ARN of a policy, not another parameter")
+    except InvalidValue as error:
         raise UsageError(f"{where}: {error}", hint="ask the account's owner to correct it") from error
     return replace(venue, permissions_boundary=boundary)
 

@@ -7,15 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from venue_access import console
-from venue_access.errors import (
-    AwsError,
-    ConnectionFailed,
-    CredentialsError,
-    DeliveryError,
-    Interrupted,
-    ServiceUnavailable,
-    VenueAccessError,
-)
+from venue_access.errors import NO_ANSWER, AwsError, DeliveryError, Interrupted, VenueAccessError
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.record import Kind
 from venue_access.times import to_minute
@@ -110,11 +102,7 @@ class Recorder:
     def _record_refusal(self, refused: Refused) -> None:
         """Record that AWS refused a token; not a network fault, a failure of AWS or a refusal of the kit itself."""
         error = refused.error
-        if (
-            not isinstance(error, AwsError)
-            or isinstance(error, (ServiceUnavailable, CredentialsError, ConnectionFailed))
-            or error.code is None
-        ):
+        if not isinstance(error, AwsError) or isinstance(error, NO_ANSWER) or error.code is None:
             return
         try:
             self._ledger.record(Kind.REFUSAL, recipient=refused.user, reason=self._reason, error=error.code)

@@ -12,15 +12,8 @@ from typing import Any
 
 from venue_access.aws.client import AwsClient
 from venue_access.aws.identity import is_of_a_token, role_session_name
-from venue_access.errors import (
-    AccessDenied,
-    AwsError,
-    CheckFailed,
-    ConnectionFailed,
-    CredentialsError,
-    ServiceUnavailable,
-    UsageError,
-)
+from venue_access.aws.waiter import RetryPolicy
+from venue_access.errors import NO_ANSWER, AccessDenied, AwsError, CheckFailed, UsageError
 from venue_access.ledger.proofs import ProofSessions
 from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as policies
@@ -161,9 +154,7 @@ class Revoker:
         except AwsError as error:
             if error.code == "LimitExceeded":  # another operator added a policy
                 raise self._no_space(revocation) from error
-            if isinstance(
-                error, (ServiceUnavailable, CredentialsError, ConnectionFailed)
-            ):  # perhaps only the answer was lost
+            if isinstance(error, NO_ANSWER):  # perhaps only the answer was lost
                 raise type(error)(
                     f"{error.message}; whether the revocation is in force is not known",
                     hint="run the command again; to list what is in force: invoke revoke-token --venue"
@@ -191,16 +182,13 @@ class Revoker:
         try:
             if proof.token is None:
                 return proof.reason
-            deadline, pause = self._clock() + PROOF_LIMIT, 0.1
-            while self._works(proof.token):
-                if self._clock() + pause > deadline:
-                    raise CheckFailed(
-                        f"{self._venue.name}: {revoked.active.name} is on the role, but AWS does not deny a token of"
-                        f" it yet: tried for {PROOF_LIMIT:.0f} s",
-                        hint="AWS may take some minutes; if it lasts, look at the role's inline policies",
-                    )
-                self._sleep(pause)
-                pause = min(pause * 2, 5.0)
+            token = proof.token
+            if not RetryPolicy(PROOF_LIMIT, self._clock, self._sleep).until(lambda: not self._works(token)):
+                raise CheckFailed(
+                    f"{self._venue.name}: {revoked.active.name} is on the role, but AWS does not deny a token of it"
+                    f" yet: tried for {PROOF_LIMIT:.0f} s",
+                    hint="AWS may take some minutes; if it lasts, look at the role's inline policies",
+                )
             return None
         finally:
             if revoked.active.revocation is not None and revoked.active.revocation.session is None:

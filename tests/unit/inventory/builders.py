@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from venue_access.errors import InventoryError, Problem
 from venue_access.inventory.groups import Group, Host, Inventory
 from venue_access.inventory.model import Venue
 from venue_access.inventory.values import SourcedValue
@@ -20,6 +23,7 @@ USUAL: dict[str, Any] = {
     "trusted_principals": [ROLE],
 }
 NOT_GIVEN = object()
+KEY = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 def inventory_of(**hosts: Mapping[str, Any]) -> Inventory:
@@ -28,7 +32,7 @@ def inventory_of(**hosts: Mapping[str, Any]) -> Inventory:
     for name, given in hosts.items():
         variables = {key: value for key, value in {**USUAL, **given}.items() if value is not NOT_GIVEN}
         host = name.replace("_", "-")
-        entries[host] = Host(host, {key: SourcedValue(value, FILE) for key, value in variables.items()})
+        entries[host] = Host(host, {key: SourcedValue(value, FILE) for key, value in variables.items()}, file=FILE)
     groups = {"all": Group("all", children=("ungrouped",)), "ungrouped": Group("ungrouped", hosts=tuple(entries))}
     return Inventory(FILE, groups, entries)
 
@@ -36,3 +40,16 @@ def inventory_of(**hosts: Mapping[str, Any]) -> Inventory:
 def venue_with(**variables: Any) -> Venue:
     """The venue unity-dev with these variables besides those of USUAL."""
     return build_venues(inventory_of(unity_dev=variables))["unity-dev"]
+
+
+def problems(**hosts: Any) -> tuple[Problem, ...]:
+    """The problems of an inventory of these hosts."""
+    with pytest.raises(InventoryError) as caught:
+        build_venues(inventory_of(**hosts))
+    return caught.value.problems
+
+
+def problem(**variables: Any) -> Problem:
+    """The one problem of a venue unity-dev with these variables."""
+    (found,) = problems(unity_dev=variables)
+    return found

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from tests.unit.inventory.builders import inventory_of
 from venue_access.errors import InventoryError, UsageError
-from venue_access.inventory.loader import parse
+from venue_access.inventory.documents import parse
+from venue_access.inventory.group_builder import expand_range
 from venue_access.inventory.model import Venue
 from venue_access.inventory.patterns import select
-from venue_access.inventory.ranges import expand
 from venue_access.inventory.recipients import find_recipient
+from venue_access.inventory.schema import VARIABLES
 from venue_access.inventory.values import UnsafeText, Vaulted
-from venue_access.inventory.venues import KNOWN, build_venues
+from venue_access.inventory.venues import build_venues
 
 EXAMPLES = settings(max_examples=300 * (20 if os.environ.get("VENUE_ACCESS_SOAK") else 1), deadline=None)
 WORDS = st.sampled_from(
@@ -46,7 +47,7 @@ VALUES = st.recursive(
 
 
 @EXAMPLES
-@given(st.dictionaries(st.sampled_from(KNOWN) | st.text(max_size=12), VALUES, max_size=4), WORDS)
+@given(st.dictionaries(st.sampled_from(VARIABLES) | st.text(max_size=12), VALUES, max_size=4), WORDS)
 def test_any_values_make_venues_or_an_inventory_error(variables: dict[str, Any], user: str) -> None:
     with suppress(InventoryError):
         for venue in build_venues(inventory_of(unity_dev=variables, unity_test={})).values():
@@ -66,7 +67,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
 @given(st.text(st.sampled_from("[]:ab019z-"), max_size=12))
 def test_any_host_range_is_expanded_or_refused(name: str) -> None:
     with suppress(ValueError):
-        assert expand(name)
+        assert expand_range(name)
 
 
 @EXAMPLES

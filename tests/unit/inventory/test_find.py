@@ -92,7 +92,7 @@ def test_anybody_else_is_a_recipient_by_name_alone() -> None:
 def test_with_users_only_others_are_refused_and_no_email_is_told() -> None:
     with pytest.raises(UsageError) as caught:
         find_recipient(venue_with(users=ALICE, users_only=True), "alcie")
-    assert "'alcie' is none of them; did you mean 'alice'?" in str(caught.value)
+    assert "'alcie' is not one of them; did you mean 'alice'?" in str(caught.value)
     assert "example.org" not in str(caught.value)
 
 

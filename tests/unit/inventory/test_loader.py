@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from venue_access.errors import InventoryError
-from venue_access.inventory.loader import load_inventory, parse
-from venue_access.inventory.values import UnsafeText, Vaulted
+from venue_access.inventory.documents import parse
+from venue_access.inventory.groups import Inventory
+from venue_access.inventory.loader import load_inventory
+from venue_access.inventory.values import SourcedValue, UnsafeText, Vaulted
 
 
 def written(folder: Path, files: dict[str, str]) -> Path:
@@ -16,6 +19,10 @@ def written(folder: Path, files: dict[str, str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
+
+
+def variables_of(inventory: Inventory, host: str) -> dict[str, Any]:
+    return {name: setting.value for name, setting in inventory.settings(host).items()}
 
 
 def refused(folder: Path, hosts: str) -> str:
@@ -35,21 +42,24 @@ def test_group_vars_all_beats_the_inline_variables_of_a_group_and_a_host_beats_b
             },
         )
     )
-    assert inventory.host_variables("h") == {"a": "all", "b": "g", "c": "host"}
+    assert variables_of(inventory, "h") == {"a": "all", "b": "g", "c": "host"}
 
 
 def test_a_mapping_replaces_a_weaker_one_and_is_not_merged_with_it(tmp_path: Path) -> None:
     hosts = "all: {vars: {m: {a: 1}}, hosts: {h: {m: {b: 2}}}}"
-    assert load_inventory(written(tmp_path, {"hosts.yml": hosts})).host_variables("h") == {"m": {"b": 2}}
+    assert variables_of(load_inventory(written(tmp_path, {"hosts.yml": hosts})), "h") == {"m": {"b": 2}}
 
 
 def test_each_variable_knows_the_file_it_comes_from(tmp_path: Path) -> None:
-    files = {"hosts.yml": "all: {hosts: {h: {a: 1}}}", "group_vars/all/x.yml": "b: 1", "host_vars/h.yml": "c: 1"}
-    inventory = load_inventory(written(tmp_path, files))
-    assert inventory.origin("h", "a") == tmp_path / "hosts.yml"
-    assert inventory.origin("h", "b") == tmp_path / "group_vars/all/x.yml"
-    assert inventory.origin("h", "c") == tmp_path / "host_vars/h.yml"
-    assert inventory.origin("h", "d") is None
+    files = {
+        "hosts.yml": "all:\n  hosts:\n    h: {a: 1}\n",
+        "group_vars/all/x.yml": "# a comment\nb: 1",
+        "host_vars/h.json": '{\n  "d": {"e": "}"},\n  "c": 1\n}',
+    }
+    settings = load_inventory(written(tmp_path, files)).settings("h")
+    assert settings["a"] == SourcedValue(1, tmp_path / "hosts.yml", 3)
+    assert settings["b"] == SourcedValue(1, tmp_path / "group_vars/all/x.yml", 2)
+    assert settings["c"] == SourcedValue(1, tmp_path / "host_vars/h.json", 3)
 
 
 def test_variable_files_that_name_nothing_are_told(tmp_path: Path) -> None:
@@ -59,7 +69,10 @@ def test_variable_files_that_name_nothing_are_told(tmp_path: Path) -> None:
         "host_vars/h": "",
         "host_vars/i/x.yml": "",
     }
-    assert load_inventory(written(tmp_path, files)).unused == (tmp_path / "group_vars/al.yml", tmp_path / "host_vars/i")
+    assert [str(each) for each in load_inventory(written(tmp_path, files)).warnings] == [
+        f"{tmp_path}/group_vars/al.yml: names no group or host of the inventory; did you mean 'all'?",
+        f"{tmp_path}/host_vars/i: names no group or host of the inventory",
+    ]
 
 
 def test_a_missing_inventory_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -80,19 +93,19 @@ def test_an_empty_inventory_is_an_error_that_says_what_was_expected(text: str, t
         ("all: {hots: {a: }}", "all: a group has 'hosts:', 'children:' and 'vars:', not 'hots'; did you mean 'hosts'?"),
         ("all: {hosts: [a, b]}", "all.hosts: expected a mapping, each name followed by a colon, found a list"),
         ("all: [a]", "all: a group is a mapping with"),
-        ("all: {hosts: {a: text}}", "all.hosts.a: the variables of a host are a mapping, found a text"),
-        ("all: {hosts: {2024: }}", "the name of a host is a text, found a number 2024; put it in quotes"),
-        ("yes: {hosts: {a: }}", "the name of a group is a text, found a boolean True"),
-        ("all: {hosts: {'../up': }}", "'../up' is no name for a host"),
-        ('all: {hosts: {"a\\0b": }}', "is no name for a host"),
-        ("all: {vars: {1: one}}", "all.vars: the name of a variable is a text, found a number 1"),
+        ("all: {hosts: {a: text}}", "all.hosts.a: the variables of a host are a mapping, found a string"),
+        ("all: {hosts: {2024: }}", "the name of a host must be a string, found a number 2024; put it in quotes"),
+        ("yes: {hosts: {a: }}", "the name of a group must be a string, found a boolean True"),
+        ("all: {hosts: {'../up': }}", "'../up' cannot name a host"),
+        ('all: {hosts: {"a\\0b": }}', "cannot name a host"),
+        ("all: {vars: {1: one}}", "all.vars: the name of a variable must be a string, found a number 1"),
         ("all: {hosts: {'web[3:1]': }}", "the range [3:1] is empty"),
         ("all: {hosts: {'web[01:100]': }}", "must be of equal length"),
         ("all: {hosts: {'web[1-3]': }}", "must be [begin:end] or [begin:end:step]"),
         ("all: {hosts: {'web[1:3:0]': }}", "the step of the range [1:3:0] is 0"),
         ("all: {hosts: {'web[1:3': }}", "a bracket of a range is not closed"),
         ("all: {hosts: {'web[1:999999999]': }}", "more than 10000 hosts"),
-        ("all: {hosts: {'[1:999][1:999]': }}", "stands for 998001 hosts"),
+        ("all: {hosts: {'[1:999][1:999]': }}", "has 998001 hosts"),
         ("all: {hosts: {'web:22': }}", "give a port as the variable ansible_port"),
         ("a: {children: {b: {children: {a: }}}}", "the group 'b' cannot be a child of 'a'"),
         ("a: {children: {all: }}", "the group 'all' cannot be a child of 'a'"),
@@ -101,16 +114,16 @@ def test_an_empty_inventory_is_an_error_that_says_what_was_expected(text: str, t
             "a: {vars: {ansible_group_priority: high}}",
             "a.ansible_group_priority: expected a whole number, found 'high'",
         ),
-        ("all: {hosts: {a: }, hosts: {b: }}", "the key 'hosts' is given twice (line 1, column 21)"),
-        ('{"all": {"hosts": {"a": null}, "hosts": {"b": null}}}', "the key 'hosts' twice"),
-        ("all: {hosts: {a: {x: !!bool maybe}}}", "it is no YAML"),
-        ("all: {hosts: {a: {x: 2024-99-99}}}", "it is no YAML: month must be in 1..12"),
+        ("all: {hosts: {a: }, hosts: {b: }}", "hosts.yml:1: duplicate key 'hosts'"),
+        ('{"all": {"hosts": {"a": null}, "hosts": {"b": null}}}', "hosts.yml:1: duplicate key 'hosts'"),
+        ("all: {hosts: {a: {x: !!bool maybe}}}", "it is not valid YAML"),
+        ("all: {hosts: {a: {x: 2024-99-99}}}", "it is not valid YAML: month must be in 1..12"),
         ("all: {hosts: {a: {x: !custom y}}}", "could not determine a constructor for the tag '!custom'"),
         ("all: [", "did not find expected node content"),
-        ("all:\n  hosts:\n\tx:", "line 3"),
+        ("all:\n  hosts:\n\tx:", "hosts.yml:3: the line is indented with a tab; YAML takes only spaces"),
         ("a: 1\n---\nb: 2", "expected a single document"),
         ("$ANSIBLE_VAULT;1.1;AES256\n6162", "vaulted files are not decrypted here"),
-        ("all: {hosts: {a: {x: !vault [1]}}}", "the tag !vault requires a text"),
+        ("all: {hosts: {a: {x: !vault [1]}}}", "the tag !vault requires a string"),
     ],
 )
 def test_what_ansible_would_not_take_or_only_warn_of_is_an_error(hosts: str, message: str, tmp_path: Path) -> None:
@@ -120,7 +133,13 @@ def test_what_ansible_would_not_take_or_only_warn_of_is_an_error(hosts: str, mes
 def test_all_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     written(tmp_path, {"group_vars/all.yml": "a: [", "host_vars/a.yml": "- 1", "other.ini": "[x]"})
     text = refused(tmp_path, "all: {hots: , hosts: {a: }}")
-    for expected in ("the inventory has 4 problems", "hots", "all.yml: cannot be read", "found a list", "only YAML"):
+    for expected in (
+        "the inventory has 4 problems",
+        "hots",
+        "group_vars/all.yml:",
+        "found a list",
+        "only YAML",
+    ):
         assert expected in text
 
 
@@ -166,7 +185,7 @@ def test_aliases_and_merges_that_multiply_are_refused(line: str) -> None:
     [
         (b"all: {hosts: {\xff: }}", "it is not UTF-8 text (byte 14)"),
         ("all:".encode("utf-16"), "it is not UTF-8 text (byte 0)"),
-        (b"all: {hosts: {a\0: }}", "it holds a character that YAML does not allow"),
+        (b"all: {hosts: {a\0: }}", "it has a character that YAML does not allow"),
         (b"#" * (8 * 1024 * 1024 + 1), "it is larger than 8 MiB"),
     ],
 )
@@ -214,5 +233,5 @@ def test_the_list_can_be_written_as_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["!!binary aGVsbG8=", "[{a: !!binary aGVsbG8=}]", "{2026-11-20: 1}"])
 def test_a_value_that_json_has_no_form_for_is_an_error_that_names_it(value: str, tmp_path: Path) -> None:
     inventory = load_inventory(written(tmp_path, {"hosts.yml": f"all: {{hosts: {{a-1: {{v: {value}}}}}}}"}))
-    with pytest.raises(InventoryError, match=r"hosts\.yml: a-1: v: holds binary data, or a key that is no text"):
+    with pytest.raises(InventoryError, match=r"hosts\.yml:1: a-1: v: has binary data, or a key that is not a string"):
         inventory.to_list()

@@ -67,17 +67,17 @@ def test_a_file_gives_a_pattern_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("~(", "the limit '~(' is no regular expression"),
+        ("~(", "the limit '~(' is not a regular expression"),
         ("unity[7]", "the limit 'unity[7]' is out of range: 'unity' has 3 hosts"),
         ("@nowhere", "the limit file 'nowhere' cannot be read: no such file or directory"),
         ("unity,!", "the limit has a '!' with no name after it"),
-        ("~[", "the limit '~[' has a '[' without its other"),
-        ("unity-dev]", "the limit 'unity-dev]' has a ']' without its other"),
-        ("unity:![", "the limit 'unity:![' has a '[' without its other"),
-        ("~[,", "the limit '~[' is no regular expression: unterminated character set"),
+        ("~[", "the limit '~[' has an unbalanced '['"),
+        ("unity-dev]", "the limit 'unity-dev]' has an unbalanced ']'"),
+        ("unity:![", "the limit 'unity:![' has an unbalanced '['"),
+        ("~[,", "the limit '~[' is not a regular expression: unterminated character set"),
         ("~", "the limit has a '~' with no regular expression after it"),
         ("unity:&~", "the limit has a '~' with no regular expression after it"),
-        ("~(?:a|b)", "the limit '~(?' is no regular expression"),
+        ("~(?:a|b)", "the limit '~(?' is not a regular expression"),
         ("~" + "(" * 600 + ")" * 600, "the limit has a piece of 1201 characters: '~((((("),
         (",".join(f"a{number}*" for number in range(1001)), "the limit has more than 1000 wildcards"),
         ("@/dev/zero", "the limit file '/dev/zero' cannot be read: it is not a regular file"),
@@ -110,7 +110,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         select(inventory(), f"@{tmp_path}/pipe")
 
 
-@pytest.mark.parametrize(("content", "why"), [(b"\xff", "it is no text"), (b"#" * 5_000_000, "larger than 4 mib")])
+@pytest.mark.parametrize(("content", "why"), [(b"\xff", "it is not text"), (b"#" * 5_000_000, "larger than 4 mib")])
 def test_a_file_that_is_no_limit_is_an_error(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "limit").write_bytes(content)
     with pytest.raises(UsageError, match=why):

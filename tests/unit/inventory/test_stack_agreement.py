@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_venue
+from tests.unit.inventory.builders import inventory_of
 from venue_access.inventory.cross_validation import conflicts
 from venue_access.inventory.model import StateBackend
 
@@ -24,6 +25,7 @@ from venue_access.inventory.model import StateBackend
     ],
 )
 def test_venues_of_a_stack_agree_on_what_it_has_one_of(changes: dict[str, Any]) -> None:
+    inventory = inventory_of(unity_dev={}, unity_ops={})
     venues = [a_venue(), a_venue("unity-ops", **changes)]
-    (found,) = (each for each in conflicts(venues, lambda venue, key: None) if "venues of one stack" in each.message)
+    (found,) = (each for each in conflicts(inventory, venues) if "venues of one stack" in each.message)
     assert (found.venue, found.key) == ("unity-ops", next(iter(changes)))

@@ -151,7 +151,7 @@ def test_it_is_told_in_a_few_words() -> None:
         ({"ecr_repository": "unity-dev/"}, "is not a repository name"),
         ({"ecr_repository": ""}, "is not a repository name"),
         ({"source_ip": "198.51.100.7/24"}, "has host bits set"),
-        ({"source_ip": "somewhere"}, "'somewhere' is no address range"),
+        ({"source_ip": "somewhere"}, "'somewhere' is not an address range"),
         ({"source_ip": ""}, "--source-ip: .*is empty"),
         ({"no_s3": True, "s3_prefix": "a"}, "--no-s3 and --s3-prefix exclude each other"),
         ({"no_ecr": True, "ecr_repository": "unity-dev/a"}, "--no-ecr and --ecr-repository exclude each other"),

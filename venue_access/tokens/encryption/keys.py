@@ -10,7 +10,7 @@ from pathlib import Path
 from venue_access.errors import UsageError
 from venue_access.files import read_small
 from venue_access.inventory.model import Recipient
-from venue_access.inventory.recipients import holds_private_key
+from venue_access.inventory.validators import has_private_key
 
 _PEM = "-----BEGIN"
 _KEY_PREFIXES = ("age1", "ssh-", "ecdsa-", "sk-")
@@ -70,7 +70,7 @@ def _split(given: str) -> list[str]:
 
 def _read(text: str, folder: Path) -> Iterator[RecipientKey]:
     """Yield the keys of a text, which is a key or the name of a file with keys."""
-    if text.startswith((_PEM, *_KEY_PREFIXES)) or holds_private_key(text):
+    if text.startswith((_PEM, *_KEY_PREFIXES)) or has_private_key(text):
         yield from _parse(text.encode(), "the key given")
     elif text and len(text) <= _LONGEST_NAME:
         if folder != Path() and os.path.exists(folder / text) and not os.path.isfile(folder / text):
@@ -83,7 +83,7 @@ def _read(text: str, folder: Path) -> Iterator[RecipientKey]:
 def _parse(content: bytes, source: str) -> Iterator[RecipientKey]:
     """Yield a certificate, or the keys of lines in the format of ``age -R``, in which ``#`` begins a comment."""
     text = content.decode("utf-8", errors="replace")
-    if holds_private_key(text):
+    if has_private_key(text):
         raise UsageError(
             f"{source} contains a private key", hint="give the public key, and have the owner replace the key pair"
         )
