@@ -46,7 +46,7 @@ class Demo:
             raise SystemExit(f"demo: exit {code} of: {command}")
 
     def issue(self) -> dict[str, str]:
-        """Issue a token into a file, show it masked, and return the variables that a recipient exports."""
+        """Issue a token into a file, show it redacted, and return the variables that a recipient exports."""
         self.run(f"umask 077; invoke issue-token --user alice --venue {VENUE} > token.json")
         text = (self._folder / "token.json").read_text(encoding="utf-8")
         print(_SECRETS.sub(r'\1"****"', text), end="", flush=True)

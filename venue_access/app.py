@@ -99,7 +99,7 @@ class App:
         return stores_of(self.settings, chosen, self.aws)
 
     def records(
-        self, venues: Sequence[Venue], *, otherwise: str = "who holds an old external ID cannot be told"
+        self, venues: Sequence[Venue], *, otherwise: str = "recipients of an outdated external ID are not known"
     ) -> list[Record]:
         """Return the records of these venues; a ledger that is damaged or not readable is a warning.
 

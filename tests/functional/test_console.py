@@ -113,7 +113,7 @@ def test_another_accounts_keys_sign_in_to_the_venues_console(across: Across, ser
     found = parse_qs(urlsplit(made.out.strip()).query, strict_parsing=True)
     page = f"https://{REGION}.console.aws.amazon.com/s3/buckets/across-dev-data?region={REGION}"
     assert found == {"Action": ["login"], "Destination": [page], "SigninToken": [SIGNIN_TOKEN]}
-    assert "the URL signs in whoever opens it for 15 minutes, until " in made.err
+    assert "the URL signs in anyone who opens it for 15 minutes, until " in made.err
     assert "; the session until " in made.err
     records = across.issued()[-2:]
     assert [(each["kind"], each["recipient"], each["delivery"]) for each in records] == [
@@ -167,7 +167,7 @@ def test_open_hands_the_url_to_the_browser_and_prints_it_nowhere(
     browser.chmod(0o700)
     opened = across.console(service, "--open", "--external-id", "-", typed=EXTERNAL_ID, BROWSER=str(browser))
     assert (opened.code, opened.out) == (0, ""), opened.err
-    assert "opened in the browser: the URL signs in whoever opens it for 15 minutes" in opened.err
+    assert "opened in the browser: the URL signs in anyone who opens it for 15 minutes" in opened.err
     assert "SigninToken" not in opened.err
     assert parse_qs(urlsplit(seen.read_text()).query)["SigninToken"] == [SIGNIN_TOKEN]
 

@@ -157,7 +157,10 @@ class TestWhatIsEntered:
         result = kit("external-id.send", "--user", "alice", "--recipient", AGE, "--out", "encrypted.age")
         assert (result.code, result.out) == (6, "")
         assert "error: encrypted.age was written, but could not be recorded in the ledger: cannot write" in result.err
-        assert f"warning: who holds an old external ID cannot be told: cannot read {ledger}" in kit.done("status").err
+        assert (
+            f"warning: recipients of an outdated external ID are not known: cannot read {ledger}"
+            in kit.done("status").err
+        )
 
     def test_unreadable_parameter_is_recorded_as_refusal(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)

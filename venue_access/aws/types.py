@@ -87,7 +87,7 @@ class CallerIdentity:
     def chains(self) -> bool:
         """Return whether assuming a role from here is role chaining, which AWS caps at one hour.
 
-        The session of an EC2 instance's own role, which EC2 names after the instance, is no chain: "AWS does not treat
+        The session of an EC2 instance's role, which EC2 names after the instance, is not chaining: "AWS does not treat
         using roles to grant permissions to applications that run on EC2 instances as role chaining" (IAM User Guide,
         "Roles terms and concepts").
         """

@@ -60,7 +60,7 @@ def select(inventory: Inventory, pattern: str | Sequence[str]) -> Selection:
 
     Names, groups, globs ``* ? [abc]``, subscripts ``group[0]``, ``group[1:3]``, ``group[-1]``, ``~regex``, and
     ``@file`` with a pattern a line; ``a,b`` or ``a:b`` is the union, ``:&`` the intersection, ``:!`` the exclusion.
-    Whatever the writing order, unions come first, then ``&``, then ``!``. Colons separate only where no comma does.
+    Unions come first, then ``&``, then ``!``. Colons separate only where no comma does.
 
     :raises UsageError: a bad regex or one that takes too long, a subscript outside its group, an unbalanced
         bracket, a file that cannot be read.

@@ -49,7 +49,7 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
 
 
 def partition_by_name(region: str) -> str | None:
-    """Return the partition whose naming scheme a region follows, known or not; None for what is no region's name.
+    """Return the partition whose naming scheme a region follows, known or not; None if the name is malformed.
 
     botocore derives the endpoints of a region that it does not list from the name too (``regionRegex`` of its
     partitions.json), and takes a name of no other scheme for one of the partition ``aws``.

@@ -121,7 +121,7 @@ def _pretty(policy: str | None) -> list[str]:
 
 
 def _redacted(part: Any) -> Any:
-    """Return a part of a policy document with its external IDs redacted, whatever operator compares them."""
+    """Return a part of a policy document with its external IDs redacted, under any condition operator."""
     if isinstance(part, dict):
         return {key: REDACTED if key.lower() == "sts:externalid" else _redacted(value) for key, value in part.items()}
     return [_redacted(each) for each in part] if isinstance(part, list) else part

@@ -154,7 +154,7 @@ def pause(seconds: float) -> None:
 def forks(given: str | None) -> int:
     """Return how many stacks to run side by side: the value of ``--forks``, or what fits the machine.
 
-    A plan keeps a core busy and takes 0.8 GiB; more plans than cores are no faster.
+    A plan keeps a core busy and takes 0.8 GiB; more plans than cores do not run faster.
 
     :raises UsageError: it is not a number from 1 to 64.
     """

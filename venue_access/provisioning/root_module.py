@@ -68,8 +68,8 @@ _READ_BY_TERRAFORM = [
 class RootModule:
     """The folder of one stack's root, and Terraform in it.
 
-    :param told: is handed Terraform's events as they come.
-    :param waiting: is told what is waited for: another run on this machine, or on another.
+    :param on_event: receives Terraform's events while it runs.
+    :param waiting: receives the reason for a wait: another run on this machine or elsewhere.
     :param lock_timeout: seconds to wait for it; None for ten minutes here, and one elsewhere, where it may be stale.
     """
 
@@ -78,7 +78,7 @@ class RootModule:
         settings: Settings,
         stack: Stack,
         aws: AwsClient,
-        told: Callable[[Event], object] = lambda event: None,
+        on_event: Callable[[Event], object] = lambda event: None,
         *,
         waiting: Callable[[str], None] = lambda text: None,
         lock_timeout: float | None = None,
@@ -87,7 +87,7 @@ class RootModule:
         self.folder = private_directory(settings.work_directory / "stacks" / stack.name)
         self._settings = settings
         self._aws = aws
-        self._told = told
+        self._on_event = on_event
         self._waiting = waiting
         self._lock_timeout = lock_timeout
         self.boundaries: dict[str, str | None] = {}
@@ -121,7 +121,7 @@ class RootModule:
             ),
             venue=self.stack.venues[0].name,
             hide=hide,
-            on_event=self._told,
+            on_event=self._on_event,
             on_wait=self._waiting,
             lock_timeout=LOCK_TIMEOUT if self._lock_timeout is None else self._lock_timeout,
         )

@@ -18,7 +18,7 @@ def tags(venue: Venue) -> dict[str, str]:
     """Return the tags of a venue's resources: those of the platform's convention, the inventory's, and the kit's own.
 
     The convention's values are lower-case letters and digits; ``Env``, ``CreatedBy`` and ``Stack`` repeat other tags.
-    A tag of the inventory replaces a conventional one whatever its case, as IAM takes no two keys that differ only
+    A tag of the inventory replaces a conventional one of any case, because IAM takes no two keys that differ only
     in it (IAM User Guide, "Tags for AWS Identity and Access Management resources").
     """
     own = {key.lower(): value for key, value in venue.tags.items()}

@@ -103,7 +103,7 @@ class Terraform:
         self._runner = _Runner(working_dir=str(folder), terraform_bin_path=found)
 
     def init(self) -> None:
-        """Install the provider and set up the backend, whatever backend there was before; no state is moved.
+        """Install the provider and set up the backend in place of any earlier one; no state is moved.
 
         :raises TerraformError: it fails, also if it would have to change the lock file.
         """

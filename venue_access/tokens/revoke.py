@@ -274,7 +274,7 @@ class Revoking:
         return self._ledger
 
     def _record(self, active: ActiveRevocation, *, revokes: str | None = None, reason: str | None = None) -> None:
-        """Record a revocation, or its undoing; of a policy that somebody changed only the latter."""
+        """Record a revocation, or its undoing; of a policy that was edited, only the latter."""
         found = active.revocation
         if found is None and revokes is None:
             return

@@ -36,7 +36,7 @@ class ActiveRevocation:
     expires: datetime
     """When every token that it denies has expired; UTC."""
     revocation: Revocation | None
-    """None if somebody changed the policy."""
+    """None if the policy was edited."""
 
     def document(self) -> dict[str, Any]:
         """Return the object for ``--json``."""

@@ -161,7 +161,7 @@ def test_credentials_that_expire_in_less_than_900_seconds_are_refused(left: floa
 
 def test_summary_gives_both_expirations() -> None:
     made = console_url(lasting(3600), SITE, "https://x", exchange=lambda *a, **k: Secret("t"), now=lambda: NOW)
-    assert made.summary().startswith("the URL signs in whoever opens it for 15 minutes, until 22:30 UTC (")
+    assert made.summary().startswith("the URL signs in anyone who opens it for 15 minutes, until 22:30 UTC (")
     assert "; the session until 23:15 UTC (" in made.summary()
 
 

@@ -75,7 +75,7 @@ class ConsoleUrl:
         """Return how long the URL and the session are valid, on one line."""
         ends = self.session_ends
         session = "the session lasts as long as the credentials" if ends is None else f"the session until {_time(ends)}"
-        return f"the URL signs in whoever opens it for 15 minutes, until {_time(self.expires)}; {session}"
+        return f"the URL signs in anyone who opens it for 15 minutes, until {_time(self.expires)}; {session}"
 
 
 def console_url(
@@ -144,7 +144,7 @@ def check_can_sign_in(caller: CallerIdentity) -> None:
     if ":assumed-role/" not in caller.arn and ":federated-user/" not in caller.arn:
         raise UsageError(
             f"the credentials of {caller.arn} cannot sign in to the console: AWS requires a role session or"
-            " GetFederationToken's, not a user's own keys, nor their MFA session",
+            " GetFederationToken's, not an IAM user's keys or MFA session",
             hint="omit --from-env and --token to have a token of the venue's role issued",
         )
 
@@ -184,7 +184,7 @@ def _credentials(access_key_id: Any, secret: Any, token: Any, expiration: Any, *
         raise UsageError(f"there is no secret access key in {source}")
     if token is None or token == "":
         raise UsageError(
-            f"the credentials in {source} have no session token: long-term keys cannot sign in to the console",
+            f"the credentials in {source} have no session token: long-term credentials cannot sign in to the console",
             hint="give a role session's, or name a venue to have a token issued",
         )
     if not _is_credential(token):

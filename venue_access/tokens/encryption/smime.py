@@ -48,7 +48,7 @@ class Certificate:
     def check(self, email: str, now: datetime) -> None:
         """Check that a message to ``email`` may be encrypted to it now.
 
-        Its issuer is not checked: the certificate is trusted as a bare key would be, because somebody listed it.
+        Its issuer is not checked: the certificate is trusted as a bare key would be, because it was listed.
 
         :raises UsageError: it is expired, not yet valid, for another address, or not for encryption.
         """
@@ -96,7 +96,7 @@ def _addresses(certificate: x509.Certificate) -> frozenset[str]:
 
 
 def _problem(certificate: x509.Certificate) -> str | None:
-    """Check a certificate's key by RFC 8550, 4.4.2 and 4.4.4; a missing extension is no limit (RFC 5280, 4.2.1.3)."""
+    """Check a certificate's key by RFC 8550, 4.4.2 and 4.4.4; a missing extension allows it (RFC 5280, 4.2.1.3)."""
     usage = _extension(certificate, x509.KeyUsage)
     if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
         agrees = usage is None or usage.key_agreement
