@@ -129,4 +129,4 @@ def test_venue_that_requires_mfa_refuses_sessions_without_it(issuer: Issuer) -> 
     assert ":assumed-role/unity-unity-dev-sts/alice-" in issued.document()["AssumedRoleUser"]["Arn"]
     refused = issuer.issue(issuer.user)
     assert (refused.code, refused.out) == (5, "")
-    assert "the role requires MFA, which long-term keys alone never carry" in refused.err
+    assert "the role requires MFA, which an access key alone never carries" in refused.err

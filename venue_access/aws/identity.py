@@ -44,9 +44,7 @@ def why_not_trusted(venue: Venue, caller: CallerIdentity) -> str | None:
     if venue.require_mfa and caller.is_role_session:
         return "the role requires MFA, which a role session never carries"
     if venue.require_mfa and not caller.has_session:
-        return (
-            "the role requires MFA, which an access key alone never carries: begin a session (invoke account.mfa)"
-        )
+        return "the role requires MFA, which an access key alone never carries: begin a session (invoke account.mfa)"
     if not any(_covers(principal, caller) for principal in venue.trusted_principals):
         return f"{caller.arn} is not one of the venue's trusted_principals"
     return None

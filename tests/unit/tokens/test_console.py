@@ -209,7 +209,7 @@ def test_malformed_token_is_refused_without_quoting_it(text: str) -> None:
 
 
 def test_long_term_keys_in_the_environment_are_refused() -> None:
-    with pytest.raises(UsageError, match="long-term keys cannot sign in"):
+    with pytest.raises(UsageError, match="long-term credentials cannot sign in"):
         from_environment({"AWS_ACCESS_KEY_ID": "AKIAEXAMPLEEXAMPLE00", "AWS_SECRET_ACCESS_KEY": "x"})
     with pytest.raises(UsageError, match="no access key ID in the environment"):
         from_environment({})
