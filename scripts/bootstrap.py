@@ -229,9 +229,10 @@ def install(layers: Sequence[str], lock: int, *options: str) -> None:
         r"connection broken by|NewConnectionError|ConnectTimeout|NameResolution|[Ff]ailed to fetch", done.stdout
     ):
         hint = "check the network, or the configuration of the package index (pip config list)"
-    errors = re.findall(r"(?:ERROR|error):\s*(.+)", done.stdout)
+    errors = re.findall(r"(?:ERROR|error):\s*(.+)", done.stdout) or [last_line(done.stdout)]
+    causes = re.findall(r"(?:cause|Caused by): (.+)", done.stdout)  # uv gives the reason last
     name = "pip" if uv is None else "uv"
-    raise UsageError(f"{name} failed: {errors[0] if errors else last_line(done.stdout)}", hint=hint)
+    raise UsageError(f"{name} failed: {': '.join([errors[0], *causes[-1:]])}", hint=hint)
 
 
 def has_pip_sources() -> bool:

@@ -176,7 +176,7 @@ def test_inventory_check_reports_every_problem_and_damaged_keys(kit: Kit) -> Non
     assert result.err.startswith("error: the inventory has 43 problems:\n")
     assert result.err.count("must be a bucket name") == 40
     assert "unity-dev: users: alice: keys: " in result.err
-    assert "has a private key" in result.err or "holds a private key" in result.err
+    assert "contains a private key" in result.err
     assert "hunter2" not in result.err
 
 

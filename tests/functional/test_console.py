@@ -242,7 +242,7 @@ def test_credentials_that_end_soon_are_refused_before_anything_is_sent(across: A
 def test_the_emulator_has_no_console(kit: Kit, venue: str) -> None:
     refused = kit("console-url", "--venue", venue)
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.startswith(f"error: {venue} is on the AWS emulator, which has no sign-in service")
+    assert refused.err.startswith(f"error: {venue} is at the AWS emulator, which has no console")
 
 
 @pytest.mark.parametrize(

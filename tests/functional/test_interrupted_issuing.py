@@ -67,7 +67,12 @@ def test_ctrl_c_while_aws_answers(users: list[str], kit: Kit, proxy: Proxy) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_termination_signal_is_handled_like_ctrl_c(number: signal.Signals, kit: Kit, proxy: Proxy) -> None:
-    with kit.start("issue-token", "--user", "alice,bob") as process:
+    before = signal.signal(number, signal.SIG_DFL)  # under nohup the tests ignore SIGHUP, and what they start
+    try:
+        process = kit.start("issue-token", "--user", "alice,bob")
+    finally:
+        signal.signal(number, before)
+    with process:
         wait_for(proxy, 2)
         for _ in range(2):  # a terminal that closes may send it twice
             os.killpg(process.pid, number)

@@ -92,7 +92,7 @@ class TestTheIssuer:
     ) -> None:
         keys = iam_user(issuer_venue[0].root(OTHER_ACCOUNT), "abroad", allow={"ssm:GetParameter": "*"})
         err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
-        assert f"issuer-dev is in account {ACCOUNT}, but your keys are of account {OTHER_ACCOUNT}" in err
+        assert f"issuer-dev is in account {ACCOUNT}, but your credentials are of account {OTHER_ACCOUNT}" in err
 
     def test_a_caller_whom_the_role_does_not_trust_is_told_so_at_once(self, issuer_venue: tuple[Kit, str, str]) -> None:
         kit, venue, role = issuer_venue
@@ -105,13 +105,16 @@ class TestTheIssuer:
     @pytest.mark.parametrize(
         ("keys", "said"),
         [
-            ({}, "no AWS keys were found"),
+            ({}, "no AWS credentials found"),
             ({"AWS_PROFILE": "nowhere"}, "your AWS configuration is not usable"),
             ({"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"}, "your AWS configuration is not usable"),
-            (Credentials("AKIAIOSFODNN7EXAMPLE", Secret("wrong")).environment(), "AWS does not accept your keys"),
+            (
+                Credentials("AKIAIOSFODNN7EXAMPLE", Secret("wrong")).environment(),
+                "AWS does not accept your credentials",
+            ),
             (
                 Credentials("ASIAIOSFODNN7EXAMPLE", Secret("w"), Secret("t")).environment(),
-                "AWS does not accept your keys",
+                "AWS does not accept your credentials",
             ),
         ],
     )

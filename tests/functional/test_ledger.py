@@ -172,7 +172,7 @@ class TestWhatIsEntered:
     def test_refusal_by_the_kit_is_not_recorded(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
         assert kit("issue-token", "--user", "x").code == 2
-        assert lines(kit) == []
+        assert not (kit.work_directory / "ledger.jsonl").exists()
 
     @pytest.mark.soak
     def test_rotation_is_recorded_without_external_id(self, kit: Kit, venue: str, tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ class TestInS3:
         count = len(self.objects((kit, name)))
         result = kit("issue-token", "--user", "alice")
         assert (result.code, result.out) == (5, "")
-        assert f"the ledger s3://{name}-ledger/{prefix}/ cannot be used" in result.err
+        assert f"cannot use the ledger s3://{name}-ledger/{prefix}/" in result.err
         assert "issued but" not in result.err
         assert len(self.objects((kit, name))) == count
 

@@ -311,7 +311,7 @@ def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_
             made["aws_endpoint_url"],
             Credentials("ASIAINVALID", keys.secret_access_key),
             "does not accept your credentials",
-            "new keys",
+            "new credentials",
         ),
         (made["aws_endpoint_url"], elsewhere, f"but your credentials are of account {OTHER_ACCOUNT}", "aws_profile"),
         (proxy.url, keys, "your AWS credentials have expired", "get new credentials from your account portal"),

@@ -231,7 +231,7 @@ def test_each_of_several_users_gets_a_scoped_token(furnished: Kit) -> None:
         (("--s3-prefix", "in*"), "has a wildcard"),
         (("--no-s3", "--s3-prefix", "in"), "--no-s3 and --s3-prefix exclude each other"),
         (("--no-s3", "--no-ecr"), "--no-s3 and --no-ecr exclude each other"),
-        (("--source-ip", "10.0.0.1/8"), "is no address range"),
+        (("--source-ip", "10.0.0.1/8"), "is not an address range"),
         (("--policy", "no-such-file"), "the policy file 'no-such-file' cannot be read: no such file"),
         (("--s3-prefix", ",".join(f"folder-{number:03}" for number in range(60))), "AWS takes 2048"),
     ],
@@ -266,6 +266,6 @@ def test_aws_is_asked_for_the_bucket_only_where_the_policy_names_it(
 
     root.call("ssm", "delete_parameter", Name=parameter)
     message = refused(kit, "--user", "alice", *PREFIX, code=2)
-    assert f"there is no SSM parameter {parameter}" in message
+    assert f"the SSM parameter {parameter} does not exist" in message
     assert ACCOUNT not in message
     assert REGION not in message

@@ -61,7 +61,7 @@ def test_venue_in_the_state_of_another_stack_is_refused(provisioned_copy: tuple[
     kit.write_inventory({venue: emulated(venue, stack="other")})
     refused = kit("provision")
     assert refused.code == 2
-    message = f"error: {venue}: the inventory has it in stack other, but the state of stack {venue} holds it\n"
+    message = f"error: {venue}: the inventory has it in stack other, but it is in the state of stack {venue}\n"
     assert message in refused.err
 
 
