@@ -277,7 +277,7 @@ def endpoint_url(value: Any) -> str:
     url = text(value)
     try:
         parsed = urlsplit(url)
-        parsed.port  # noqa: B018 - raises if the port is not a number
+        _ = parsed.port  # raises ValueError if it is not a number
     except ValueError as error:
         raise InvalidValue(f"is not a URL: {error}") from error
     if parsed.username is not None or parsed.password is not None:
