@@ -37,11 +37,13 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
         (*AT, "--user", "alice", "--recipient", AGE),
         (*AT, "--user", "alice", "--recipient", AGE, "--out", "id"),
     ),
+    "inventory.check": ((),),
     "inventory.graph": ((),),
     "inventory.host": ((VENUE,),),
     "inventory.list": ((),),
     "inventory.names": ((),),
     "inventory.provisioned": ((),),
+    "inventory.schema": ((),),
     "issue-token": (
         (*AT, "--user", "alice"),
         (*AT, "--user", "alice,bob", "--out", "."),

@@ -24,12 +24,20 @@ class VenueTrust:
     venue: str
     _first: dict[str, Any] = field(default_factory=dict)
     """The one statement of its trust policy in its first state."""
+    _parameter: dict[str, Any] = field(default_factory=dict)
+    _tags: list[dict[str, str]] = field(default_factory=list)
 
     @classmethod
     def provisioned(cls, kit: Kit, venue: str) -> VenueTrust:
         """Put a provisioned venue into its first state: stable, with an external ID that tests know."""
         made = cls(kit, venue)
         made._first = made.statement("Current", FIRST)
+        found = made.root.call(
+            "ssm", "describe_parameters", ParameterFilters=[{"Key": "Name", "Values": [made.parameter]}]
+        )["Parameters"][0]
+        made._parameter = {key: found[key] for key in ("Name", "Type", "Description")}
+        kind: dict[str, Any] = {"ResourceType": "Parameter", "ResourceId": made.parameter}
+        made._tags = made.root.call("ssm", "list_tags_for_resource", **kind)["TagList"]
         made.reset()
         return made
 
@@ -37,7 +45,9 @@ class VenueTrust:
         """Restore the first state after a test: inventory, trust policy, parameter, tags and inline policies."""
         self.kit.write_inventory({self.venue: emulated(self.venue)})
         self.write_trust(self._first)
-        self.put(FIRST)
+        self.root.call("ssm", "put_parameter", Value=FIRST, Overwrite=True, **self._parameter)
+        tags: dict[str, Any] = {"ResourceType": "Parameter", "ResourceId": self.parameter, "Tags": self._tags}
+        self.root.call("ssm", "add_tags_to_resource", **tags)
         self.root.call("iam", "untag_role", RoleName=self.role, TagKeys=[GRACE_TAG])
         for name in inline_policies.names_of(self.root, self.role)[0]:
             inline_policies.remove(self.root, self.role, name)
