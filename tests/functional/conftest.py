@@ -124,7 +124,7 @@ def faulty(shared_trust: VenueTrust, proxy: Proxy) -> Iterator[VenueTrust]:
     shared_trust.reset()
     shared_trust.kit.write_inventory({TRUST: through(TRUST, proxy)})
     yield shared_trust
-    proxy.mend()
+    proxy.clear_faults()
 
 
 @pytest.hookimpl(optionalhook=True)

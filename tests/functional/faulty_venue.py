@@ -31,10 +31,10 @@ def run(kit: Kit, command: str, *flags: str) -> Result:
     assert "Traceback" not in shown
     assert "va." not in shown  # how the kit's own IDs begin
     assert not any(each in shown for each in KNOWN)
-    told = result.err.partition("error: ")[2]
-    assert bool(told) is (result.code != 0), result.err
-    assert "error: " not in told
-    assert len(told) < 600
+    message = result.err.partition("error: ")[2]
+    assert bool(message) is (result.code != 0), result.err
+    assert "error: " not in message
+    assert len(message) < 600
     return result
 
 

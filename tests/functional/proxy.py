@@ -72,7 +72,7 @@ class Proxy:
         self.writes.clear()
         self.played.clear()
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Let no more go wrong."""
         self.fault_of = faults.none
         self.refusals = {}

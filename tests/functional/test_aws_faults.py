@@ -49,7 +49,7 @@ class TestTransientFaults:
         result = run(faulty.kit, command)
         assert result.code == 0, result.err
         assert fault in dict(proxy.played).values()
-        proxy.mend()
+        proxy.clear_faults()
         faulty.check_stable()
 
     def test_token_whose_response_was_lost_is_reissued_and_recorded_once(
@@ -71,7 +71,7 @@ class TestTransientFaults:
         kit.write_inventory({venue: through(venue, proxy)})
         proxy.fault_of = first(fault)
         assert run(kit, "provision").out == f"{venue} : ok=9 changed=6 {REST}\n"
-        proxy.mend()
+        proxy.clear_faults()
         VenueTrust(kit, venue).check_stable()
 
     @pytest.mark.soak
@@ -81,7 +81,7 @@ class TestTransientFaults:
         proxy.fault_of = first(fault)
         result = run(faulty.kit, "provision")
         assert result.code == 0, result.err
-        proxy.mend()
+        proxy.clear_faults()
         faulty.check_stable()
 
     @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 8))])
@@ -113,7 +113,7 @@ class TestLastingFaults:
         }.get(
             fault, "could not be reached for sts:AssumeRole (ConnectionClosedError)\n  check the network"
         ) in result.err
-        proxy.mend()
+        proxy.clear_faults()
         ends_right(faulty, command)
 
     @pytest.mark.soak
@@ -137,7 +137,7 @@ class TestLastingFaults:
         result = run(faulty.kit, command)
         assert result.code == (4 if operation == "UpdateAssumeRolePolicy" else 5)
         assert said in result.err
-        proxy.mend()
+        proxy.clear_faults()
         faulty.kit.done("issue-token", "--user", "alice")
         ends_right(faulty, command)
 
@@ -153,7 +153,7 @@ class TestLastingFaults:
         assert result.out == f"{venue} : ok=2 changed=2 {REST.replace('failed=0', 'failed=1')}\n"
         assert "iam:CreatePolicy" in result.err
         assert "again" in result.err.splitlines()[-1]
-        proxy.mend()
+        proxy.clear_faults()
         ends_right(VenueTrust(kit, venue), "provision")
 
     @pytest.mark.soak

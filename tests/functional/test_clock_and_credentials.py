@@ -29,7 +29,7 @@ class TestClock:
         result = run(kit, "provision")
         assert result.code == 4
         assert "  set this machine's clock, and run the command again" in result.err
-        proxy.mend()
+        proxy.clear_faults()
         ends_right(VenueTrust(kit, venue), "provision")
 
 
@@ -64,7 +64,7 @@ class TestCredentialsThatExpire:
         result = run(kit, "provision")
         assert result.code == code, result.err
         assert "  get new credentials from your account portal, export them, and run the command again" in result.err
-        proxy.mend()
+        proxy.clear_faults()
         ends_right(VenueTrust(kit, venue), "provision")
 
     @pytest.mark.parametrize(("operation", "code"), [("UpdateAssumeRolePolicy", 4), ("PutParameter", 5)])
@@ -76,6 +76,6 @@ class TestCredentialsThatExpire:
         assert result.code == code, result.err
         assert "get new credentials from your account portal" in result.err
         assert "tokens can be issued as before" in result.err
-        proxy.mend()
+        proxy.clear_faults()
         faulty.kit.done("issue-token", "--user", "alice")
         ends_right(faulty, "rotate-external-id")

@@ -52,7 +52,7 @@ def test_what_holds_an_external_id_is_documented_and_private_and_the_doctor_look
     proxy.after_write = refuse_the_state
     kit.write_inventory({venue: emulated(venue, tags={"Owner": "platform"}, **shared)})
     failed = kit("provision")
-    proxy.mend()
+    proxy.clear_faults()
     assert failed.code == 4
     assert external_id not in failed.err
     left |= holders(folder, external_id)

@@ -32,7 +32,7 @@ def test_call_that_fails_once_is_retried_and_recorded_once(
     proxy.fault_of = first(fault)
     result = run(shared_ledger.kit, "issue-token")
     assert result.code == 0, result.err
-    proxy.mend()
+    proxy.clear_faults()
     assert entries(shared_ledger.kit) == before + 1
     shared_ledger.kit.done("ledger.verify")
 

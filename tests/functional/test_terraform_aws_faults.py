@@ -28,7 +28,7 @@ def test_terraform_without_a_response_is_stopped(kit: Kit, venue: str, proxy: Pr
     with pytest.raises(TerraformError, match="terraform apply was not done after 0 minutes, and was stopped"):
         terraform.apply(plan)
     assert left_in(root.folder) == {}
-    proxy.mend()
+    proxy.clear_faults()
     ends_right(VenueTrust(kit, venue), "provision")
 
 
@@ -45,12 +45,12 @@ def test_random_faults_end_in_success_or_an_error(kit: Kit, venue: str, proxy: P
         if codes[-1] == 0:
             break
     assert set(codes) <= {0, 4, 5}
-    proxy.mend()
+    proxy.clear_faults()
     ends_right(guard, "provision")
     kit.write_inventory({venue: through(venue, proxy, tags={"Team": "ops"})})
     proxy.fault_of = at_random(seed + 100, 0.1)
     for command in ("provision", *COMMANDS):
         assert run(kit, command).code in (0, 4, 5), command
-    proxy.mend()
+    proxy.clear_faults()
     ends_right(guard, "rotate-external-id")
     ends_right(guard, "provision")

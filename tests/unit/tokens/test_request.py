@@ -31,10 +31,10 @@ class Unprepared:
         raise UsageError(f"no key of {recipient.name}")
 
     def delivery_to(self, recipient: Recipient) -> Delivery:
-        raise NotImplementedError
+        raise AssertionError("a recipient who cannot be prepared gets no token")
 
     def deliver(self, issued: Issued) -> str:
-        raise NotImplementedError
+        raise AssertionError("a recipient who cannot be prepared gets no token")
 
 
 def test_recipients_are_in_order_without_duplicates() -> None:
