@@ -10,14 +10,13 @@ from venue_access.aws.client import AwsClient
 from venue_access.aws.sessions import Accounts
 from venue_access.config import Settings
 from venue_access.errors import UsageError, VenueAccessError
-from venue_access.inventory.find import find_venue
 from venue_access.inventory.groups import Inventory
 from venue_access.inventory.loader import load_inventory
-from venue_access.inventory.model import LedgerBucket, Venue
+from venue_access.inventory.model import LedgerBucket, Venue, find_venue
 from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
 from venue_access.ledger.book import Ledger, StoredLedger, open_ledger, stores_of
-from venue_access.ledger.record import Record
+from venue_access.ledger.chain import Record
 from venue_access.ledger.verify import read_ledgers
 
 _MAX_WARNINGS = 10

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -129,3 +130,31 @@ def time_limit(seconds: float | None, text: str = "") -> Iterator[None]:
 def is_abandoned() -> bool:
     """Return whether the caller no longer waits for this thread's call, which must then not be retried."""
     return isinstance(thread := threading.current_thread(), _Call) and thread.abandoned
+
+
+PROPAGATION = 120.0
+"""Seconds to wait until IAM applies a change of a trust policy everywhere."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long to retry, in seconds, and how to wait between attempts."""
+
+    timeout: float = PROPAGATION
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def attempts(self) -> Iterator[None]:
+        """Yield at once, and again after each of ever longer pauses, until the timeout."""
+        deadline = self.clock() + self.timeout
+        pause = _FIRST_PAUSE
+        yield
+        while self.clock() + pause <= deadline:
+            self.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            yield
+
+    def until(self, done: Callable[[], bool]) -> bool:
+        """Retry until ``done`` returns true; return false if the timeout comes first."""
+        return any(done() for _ in self.attempts())

@@ -13,7 +13,7 @@ from tests.functional.proxy import Proxy
 from tests.functional.test_provision import live_ids
 from tests.functional.test_readme import documented, pattern
 from venue_access.config import Settings
-from venue_access.doctor.host_checks import files
+from venue_access.doctor.checks import files
 from venue_access.provisioning.terraform import state_file
 
 

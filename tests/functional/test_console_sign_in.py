@@ -19,8 +19,7 @@ from tests.functional.sign_in_service import HTML, SIGNIN_TOKEN, SignInService, 
 from venue_access.aws.client import Credentials
 from venue_access.errors import AwsError, ConnectionFailed, DeliveryError
 from venue_access.sensitive import Secret
-from venue_access.tokens.console.browser import open_in_browser
-from venue_access.tokens.console.sign_in import signin_token
+from venue_access.tokens.console.sign_in import open_in_browser, signin_token
 
 KEYS = Credentials("ASIAEXAMPLEEXAMPLE00", Secret('se"cret/k&y%41'), Secret("session+token==&Action=logout"))
 

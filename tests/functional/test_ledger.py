@@ -20,8 +20,8 @@ from tests.functional.proxy import Proxy
 from tests.functional.template import SHARED
 from venue_access.config import Settings
 from venue_access.emulator.server import aws_emulator
+from venue_access.ledger.chain import Record
 from venue_access.ledger.local import LocalLedger
-from venue_access.ledger.record import Record
 from venue_access.policies import inline as inline_policies
 
 WRITERS = 20

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from glob import escape
 from pathlib import Path
 
-from venue_access.accounts.account import Account
+from venue_access.accounts.profiles import Account
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.files import check_private, locked, private_directory, read_regular, read_small, write_private

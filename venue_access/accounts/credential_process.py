@@ -5,18 +5,47 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from venue_access import console, deadline, hardening
+from venue_access import console, deadline, sensitive
 from venue_access.accounts.cache import RESPONSES_LOCK, CredentialCache, Session, cache_folder, response_text
 from venue_access.accounts.credentials import cached_response
-from venue_access.config import default_settings
+from venue_access.app import App
+from venue_access.aws.client import AssumedRole
+from venue_access.config import Settings, default_settings
 from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
-from venue_access.times import parse_duration
+from venue_access.times import parse_duration, parse_token_duration
+from venue_access.tokens.delivery import Delivery
+from venue_access.tokens.issue import issued_for_one
+from venue_access.tokens.issuer import TokenRequest
+
+
+@contextmanager
+def issued_for_oneself(
+    settings: Settings, venue: str, user: str, duration: str, *, accept_similar: bool, source_profile: str | None = None
+) -> Iterator[AssumedRole]:
+    """Issue a token, which the ``with`` block delivers.
+
+    :param accept_similar: accept a user whose name is similar to a known user's.
+    :param source_profile: the AWS profile to issue with; it overrides the environment's credentials and the
+        inventory's ``aws_profile``.
+    :raises VenueAccessError: the venue does not exist, or AWS refuses it.
+    :raises DeliveryError: it was issued, and cannot be recorded or delivered.
+    """
+    app = App.open(settings)
+    chosen = app.venue(venue)
+    if source_profile is not None:
+        chosen = replace(chosen, aws_profile=source_profile)
+    request = TokenRequest(chosen, (user,), parse_token_duration(duration), accept_similar=accept_similar)
+    ledger = app.ledger(chosen)
+    with issued_for_one(app.aws(chosen), ledger, request, Delivery("printed"), "credential_process") as issued:
+        yield issued.token
+
 
 _LOCK_TIMEOUT = 120.0  # seconds: another process may be issuing a token
 _NESTED = "VENUE_ACCESS_CREDENTIALS"
@@ -29,7 +58,7 @@ def respond(arguments: Sequence[str], file: str | None, clock: Callable[[], floa
 
     :param file: the file to cache them in, if any.
     """
-    hardening.silence_libraries()
+    sensitive.silence_libraries()
     try:
         try:
             options = _parse(arguments)
@@ -103,7 +132,7 @@ def _account_response(name: str) -> str:
 
 
 def _venue_response(options: argparse.Namespace, delivering: ExitStack) -> str:
-    from venue_access.accounts.self_issue import issued_for_oneself
+    from venue_access.accounts.credential_process import issued_for_oneself
     from venue_access.accounts.sources import unix_user
 
     # AWS_PROFILE names the profile that runs this process; its credentials are those to be issued.

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from venue_access.hardening import harden_process
+from venue_access.sensitive import harden_process
 
 _MARGIN = 300  # seconds; the same as cache.MARGIN, which would have to be imported
 _LONGEST_NAME = 200

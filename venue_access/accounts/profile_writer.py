@@ -15,7 +15,7 @@ from venue_access.accounts.profiles import aws_files, profile_names, read_sectio
 from venue_access.aws.client import Endpoint
 from venue_access.errors import UsageError
 from venue_access.files import private_directory, write_private
-from venue_access.tokens.ini_format import cannot_hold, check_profile_name, endpoint_settings
+from venue_access.tokens.formats import cannot_hold, check_profile_name, endpoint_settings
 
 PROGRAM = "venue-access-credentials"
 _HINT = "choose another name with --profile-name, or remove that profile"

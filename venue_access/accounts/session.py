@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from venue_access.accounts.account import MFA_SUFFIX, Account
 from venue_access.accounts.cache import CachedSession, CredentialCache, Session
+from venue_access.accounts.profiles import MFA_SUFFIX, Account
 from venue_access.accounts.shell import region_of
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
 from venue_access.aws.identity import CHAINED, check_duration_for_caller, role_session_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from venue_access.accounts.account import MFA_SUFFIX
+from venue_access.accounts.profiles import MFA_SUFFIX
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.times import iso

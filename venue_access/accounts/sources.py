@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from venue_access.accounts.account import Account, is_account_name, parse_credentials
-from venue_access.accounts.profiles import profile_accounts
+from venue_access.accounts.profiles import Account, is_account_name, parse_credentials, profile_accounts
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.files import check_private, read_small, user_path

@@ -9,7 +9,7 @@ from typing import Any
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied, AwsError, UsageError, VenueAccessError
 from venue_access.inventory import validators
-from venue_access.inventory.bucket_uses import other_use_of_found
+from venue_access.inventory.cross_validation import other_use_of_found
 from venue_access.inventory.model import Venue
 from venue_access.sensitive import ExternalId
 

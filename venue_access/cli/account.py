@@ -28,8 +28,8 @@ SHELL = {
 
 def open_account(name: str, credentials_dir: str | None, config: str | None, user: str | None = None) -> AccountSession:
     """Return an account with the cache of its MFA sessions."""
-    from venue_access.accounts.account import is_account_name
     from venue_access.accounts.cache import CredentialCache, cache_folder
+    from venue_access.accounts.profiles import is_account_name
     from venue_access.accounts.session import AccountSession
     from venue_access.accounts.sources import AccountSources
 
@@ -181,7 +181,7 @@ def account_role_token(
     from venue_access.sensitive import Secret
     from venue_access.times import parse_token_duration
     from venue_access.tokens.formats import FormatOptions, find_format
-    from venue_access.tokens.request import supplied_external_id
+    from venue_access.tokens.issuer import supplied_external_id
 
     lasting, chosen = parse_token_duration(duration), find_format(format)
     if token == "-" and external_id == "-":

@@ -14,13 +14,13 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from venue_access import console, deadline, hardening
+from venue_access import console, deadline, sensitive
 from venue_access.config import Settings, root, settings
 from venue_access.errors import UsageError, VenueAccessError, of_the_system
 
 if TYPE_CHECKING:
     from venue_access.app import App
-    from venue_access.provisioning.progress import Reporter
+    from venue_access.provisioning.results import Reporter
 
 HELP = {
     "venue": "select the venue: unity-dev, or dev if only one project has it",
@@ -43,7 +43,7 @@ LOCK_TIMEOUT = "limit the wait for another run on the stack: 5m, 0"
 CONFIDENTIAL = ("code", "external-id", "reason", "token")
 """The flags whose values are redacted in Invoke's debug log."""
 
-hardening.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)
+sensitive.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)
 
 
 def command(
@@ -67,8 +67,8 @@ def command(
 
         @functools.wraps(function)
         def run(context: Context, *arguments: Any, **flags: Any) -> None:
-            hardening.harden_process()
-            hardening.silence_libraries()
+            sensitive.harden_process()
+            sensitive.silence_libraries()
             code: int | None = None
             try:
                 for flag in required:  # Invoke passes None for a missing one
@@ -156,7 +156,7 @@ def reporting() -> Iterator[Reporter]:
 @contextmanager
 def reporters(*, side_by_side: bool = False) -> Iterator[Callable[[], Reporter]]:
     """Show a status line for each piece of work; the yielded function adds one."""
-    from venue_access.provisioning.progress import Reporter
+    from venue_access.provisioning.results import Reporter
 
     board = console.Board(side_by_side=side_by_side)
 

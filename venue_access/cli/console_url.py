@@ -55,7 +55,7 @@ def console_url(
     from venue_access.tokens.console.site import Page, Site, check_issuer
     from venue_access.tokens.delivery import Delivery
     from venue_access.tokens.issue import issued_for_one
-    from venue_access.tokens.request import TokenRequest, supplied_external_id
+    from venue_access.tokens.issuer import TokenRequest, supplied_external_id
 
     requested = Page(service, resource, destination)
     if issuer is not None:
@@ -100,7 +100,7 @@ def console_url(
 
 def show(url: ConsoleUrl, browser_folder: Path | None) -> None:
     """Print the URL, or open it in the browser with a file in ``browser_folder``."""
-    from venue_access.tokens.console.browser import open_in_browser
+    from venue_access.tokens.console.sign_in import open_in_browser
 
     if browser_folder is not None:
         open_in_browser(url.url, browser_folder)

@@ -15,7 +15,7 @@ from invoke.exceptions import AmbiguousEnvVar, ParseError, UncastableEnvVar, Unk
 from invoke.program import Program
 from invoke.vendor.yaml.error import YAMLError
 
-from venue_access import __version__, console, hardening
+from venue_access import __version__, console, sensitive
 from venue_access.cli.surface import namespace
 from venue_access.config import DEFAULTS, checkout
 from venue_access.errors import UsageError, VenueAccessError, of_the_system, printable
@@ -84,7 +84,7 @@ class _Program(Program):
 
     def main(self) -> int:
         """Run the command line, and return the exit code."""
-        hardening.harden_process()
+        sensitive.harden_process()
         try:
             code = self._run()
         except VenueAccessError as error:

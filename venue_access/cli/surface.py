@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from venue_access.cli import account, doctor, inventory, ledger, local, state, tokens, venues
+from venue_access.cli import account, inventory, ledger, maintenance, tokens, venues
 from venue_access.cli import console_url as console
 
 namespace = Collection(
     *(venues.provision, venues.drift, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
     *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, console.console_url, ledger.tokens),
-    doctor.doctor,
+    maintenance.doctor,
 )
 for group, commands in {
     "account": (
@@ -24,7 +24,7 @@ for group, commands in {
         *(inventory.inventory_names, inventory.inventory_provisioned),
         *(inventory.inventory_check, inventory.inventory_schema),
     ),
-    "state": (state.state_migrate, state.state_rm, state.state_force_unlock),
-    "local": (local.local_up, local.local_down, local.local_status),
+    "state": (maintenance.state_migrate, maintenance.state_rm, maintenance.state_force_unlock),
+    "local": (maintenance.local_up, maintenance.local_down, maintenance.local_status),
 }.items():
     namespace.add_collection(Collection(group, *commands))

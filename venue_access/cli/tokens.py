@@ -62,13 +62,13 @@ def issue_token(
     inventory: str | None = None,
 ) -> int:
     """Issue a short-term token for a venue, as the JSON of AWS STS or in the format of a shell."""
-    from venue_access.inventory.find import find_venue_of
+    from venue_access.inventory.model import find_venue_of
     from venue_access.policies.session import scope
     from venue_access.times import parse_token_duration
     from venue_access.tokens.delivery import DeliveryOptions, delivery_method
     from venue_access.tokens.formats import token_formatter
     from venue_access.tokens.issue import issue_tokens, report_refusal
-    from venue_access.tokens.request import TokenRequest, prepare, supplied_external_id, users_named
+    from venue_access.tokens.issuer import TokenRequest, prepare, supplied_external_id, users_named
 
     users = users_named(user)
     multiple = len(users) > 1

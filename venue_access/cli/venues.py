@@ -79,9 +79,8 @@ def drift(
     from dataclasses import replace
 
     from venue_access.provisioning import process
-    from venue_access.provisioning.progress import Reporter
     from venue_access.provisioning.provision import provision as run
-    from venue_access.provisioning.results import drift_document, drift_lines, error_messages, exit_code
+    from venue_access.provisioning.results import Reporter, drift_document, drift_lines, error_messages, exit_code
     from venue_access.provisioning.stack_provisioner import Options
 
     at_once = process.forks(forks)
@@ -112,8 +111,8 @@ def deprovision(
     inventory: str | None = None,
 ) -> None:
     """Destroy a venue's role, policies and parameter; its bucket and repositories remain."""
-    from venue_access.provisioning.deprovision import deprovision as run
-    from venue_access.provisioning.deprovision import stack_of_orphan
+    from venue_access.provisioning.provision import deprovision as run
+    from venue_access.provisioning.provision import stack_of_orphan
     from venue_access.provisioning.stack import stack_of
 
     seconds = seconds_of(lock_timeout, "--lock-timeout")

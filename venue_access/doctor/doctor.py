@@ -11,9 +11,19 @@ from pathlib import Path
 from venue_access.app import App
 from venue_access.aws.sessions import Accounts
 from venue_access.config import Settings
-from venue_access.doctor.aws_checks import clock, credentials, data_bucket
-from venue_access.doctor.check import Check, Level, failed
-from venue_access.doctor.host_checks import files, provider, python, recipients, terraform
+from venue_access.doctor.checks import (
+    Check,
+    Level,
+    clock,
+    credentials,
+    data_bucket,
+    failed,
+    files,
+    provider,
+    python,
+    recipients,
+    terraform,
+)
 from venue_access.errors import InventoryError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import venue_warnings

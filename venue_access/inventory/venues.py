@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from venue_access.errors import InventoryError, Problem
-from venue_access.inventory.bucket_uses import register_uses
-from venue_access.inventory.cross_validation import conflicts
+from venue_access.inventory.cross_validation import conflicts, register_uses
 from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import BucketUses, Venue, emulator_operator_arn
 from venue_access.inventory.regions import partition_by_name

@@ -14,9 +14,8 @@ from venue_access.aws.client import AwsClient
 from venue_access.config import Settings
 from venue_access.errors import AwsError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.chain import End, Line
+from venue_access.ledger.chain import End, Kind, Line, Record
 from venue_access.ledger.local import LocalLedger
-from venue_access.ledger.record import Kind, Record
 from venue_access.sensitive import redact_all
 
 _TYPED_FIELDS = ("reason", "scope")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access.errors import UsageError, printable
-from venue_access.ledger.record import Kind, Record
+from venue_access.ledger.chain import Kind, Record
 from venue_access.times import iso, parse_duration
 
 UNDO = "undo"

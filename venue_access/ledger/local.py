@@ -16,8 +16,7 @@ from venue_access import console
 from venue_access.config import Settings
 from venue_access.errors import UsageError
 from venue_access.files import flush_folder, take_lock, unwritable
-from venue_access.ledger.chain import End, Line, end_of, link, read_all
-from venue_access.ledger.record import Record
+from venue_access.ledger.chain import End, Line, Record, end_of, link, read_all
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another process that holds the file's lock."""

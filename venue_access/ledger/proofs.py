@@ -16,7 +16,7 @@ from venue_access.aws.client import AssumedRole, AwsClient
 from venue_access.errors import VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
-from venue_access.ledger.record import Kind
+from venue_access.ledger.chain import Kind
 from venue_access.sensitive import ExternalId
 
 SHORTEST = 900

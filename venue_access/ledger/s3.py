@@ -21,8 +21,7 @@ from typing import Any
 from venue_access.aws.client import AwsClient
 from venue_access.errors import NO_ANSWER, AwsError
 from venue_access.inventory.model import LedgerBucket
-from venue_access.ledger.chain import End, Entry, Head, Line, is_linked, link, read
-from venue_access.ledger.record import Record
+from venue_access.ledger.chain import End, Entry, Head, Line, Record, is_linked, link, read
 
 _HIGHEST = 999_999_999_999
 _MOST_RECORDS = 999_999_999  # all names have a common prefix, so that other objects are not listed

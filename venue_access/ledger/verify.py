@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from venue_access.errors import CheckFailed, UsageError, printable
 from venue_access.ledger.book import StoredLedger
-from venue_access.ledger.chain import NOTHING, Entry, read_all
-from venue_access.ledger.record import Record
+from venue_access.ledger.chain import NOTHING, Entry, Record, read_all
 
 _MOST_FOREIGN = 20
 

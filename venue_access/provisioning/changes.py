@@ -20,7 +20,7 @@ from venue_access.policies.compare import external_ids_in, meaning, without_exte
 from venue_access.policies.documents import PENDING, ExternalIds, parse_policy
 from venue_access.provisioning.imports import moving
 from venue_access.provisioning.rotation_state import GRACE_TAG
-from venue_access.provisioning.tags import tags
+from venue_access.provisioning.stack import tags
 from venue_access.sensitive import REDACTED, ExternalId, SensitiveStr, redact
 
 _MARKS = {

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access.errors import NEW_CREDENTIALS, SET_THE_CLOCK, StateLocked, TerraformError
-from venue_access.provisioning.progress import venue_of
+from venue_access.provisioning.results import venue_of
 from venue_access.sensitive import SensitiveStr, redact
 
 

@@ -19,8 +19,8 @@ from venue_access.policies.compare import meaning, without_external_ids
 from venue_access.policies.documents import ExternalIds, parse_policy
 from venue_access.provisioning.imports import check_importable, missing_from_state
 from venue_access.provisioning.prerequisites import with_boundary
-from venue_access.provisioning.progress import Reporter
 from venue_access.provisioning.render import managed_resources
+from venue_access.provisioning.results import Reporter
 from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.rotation_state import GRACE_TAG, grace_until, new_external_id, rotation_state
 from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot

@@ -16,11 +16,10 @@ from venue_access.aws.client import AwsClient
 from venue_access.config import Settings
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
-from venue_access.provisioning.progress import venue_of
 from venue_access.provisioning.render import Import, managed_resources
-from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.results import venue_of
+from venue_access.provisioning.stack import STACK_TAG, Stack
 from venue_access.provisioning.stack_folder import accounts_in
-from venue_access.provisioning.tags import STACK_TAG
 from venue_access.provisioning.terraform import resources_in
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
 

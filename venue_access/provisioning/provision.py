@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from venue_access.aws.client import AwsClient
+from venue_access.aws.identity import caller_in_account
 from venue_access.aws.sessions import Accounts
 from venue_access.config import Settings
 from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import write_private
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
+from venue_access.provisioning.imports import missing_from_state
 from venue_access.provisioning.process import side_by_side
-from venue_access.provisioning.progress import Reporter
-from venue_access.provisioning.results import StackResults, VenueResult
-from venue_access.provisioning.stack import group_into_stacks
+from venue_access.provisioning.results import Event, Reporter, StackResults, VenueResult, report_event, venue_of
+from venue_access.provisioning.root_module import RootModule, last_rendering
+from venue_access.provisioning.stack import Stack, group_into_stacks
+from venue_access.provisioning.stack_folder import forget_facts
 from venue_access.provisioning.stack_provisioner import Options, StackProvisioner
+from venue_access.provisioning.terraform import Plan, module_of
+from venue_access.provisioning.venue_snapshot import read_snapshot
+from venue_access.sensitive import ExternalId
 
 
 def provision(
@@ -72,3 +79,78 @@ def write_failed(settings: Settings, results: Sequence[VenueResult]) -> Path | N
     except UsageError:
         return None  # the disk may be full; the results are still to be shown
     return file
+
+
+def stack_of_orphan(settings: Settings, venues: Mapping[str, Venue], name: str) -> Stack | None:
+    """Return the stack of a venue that was removed from the inventory, as this machine last rendered it."""
+    folder = settings.work_directory / "stacks"
+    for stack in group_into_stacks(venues.values()):
+        if name in last_rendering(folder / stack.name):
+            return stack
+    return None
+
+
+def deprovision(
+    settings: Settings,
+    stack: Stack,
+    name: str,
+    aws: AwsClient,
+    reporter: Reporter,
+    *,
+    lock_timeout: float | None = None,
+) -> int:
+    """Destroy what Terraform manages of a venue, and return the number of resources. A killed run can be repeated.
+
+    :param name: of a venue of the stack, or of one that was removed from the inventory.
+    :param lock_timeout: seconds to wait for another run on the stack; None for the default.
+    :raises UsageError: part of the venue exists in AWS and is not in Terraform's state.
+    """
+    destroyed: list[str] = []
+
+    def on_event(event: Event) -> None:
+        applied = report_event(reporter, event)
+        if applied is not None:
+            destroyed.append(applied.address)
+
+    caller_in_account(aws, stack.venues[0])
+    root = RootModule(settings, stack, aws, on_event, waiting=reporter.line, lock_timeout=lock_timeout)
+    with root.locked():
+        venue = next((venue for venue in stack.venues if venue.name == name), None)
+        if not root.is_rendered() and stack.state.backend != "local":
+            root.write_for(buckets={}, external_ids={})  # another machine may have provisioned the venue
+        known = root.addresses() if root.is_rendered() else frozenset()
+        own = {each for each in known if venue_of(each)[0] == name}
+        external_ids: list[ExternalId] = []
+        if venue is not None:
+            snapshot = read_snapshot(aws, venue)
+            external_ids += snapshot.every_id
+            unknown = missing_from_state(aws, venue, snapshot, frozenset(own))
+            if unknown:
+                what = ", ".join(venue_of(each.address)[1] for each in unknown)
+                raise UsageError(
+                    f"{name}: {what} exists in AWS, and is not in Terraform's state; nothing was destroyed",
+                    hint=f"import it first with: invoke provision --venue {name}",
+                )
+        if own:
+            rendered = last_rendering(root.folder).get(name)
+            if rendered is not None:
+                external_ids += filter(None, [rendered.external_ids.current, rendered.external_ids.pending])
+            reporter.now(f"{name}: planning")
+            terraform = root.terraform(external_ids)
+            plan = terraform.plan(destroy=True, targets=[module_of(name)])
+            _refuse_others(name, plan)
+            terraform.apply(plan)
+        forget_facts(settings, name)
+        if known == own:
+            root.remove()
+    return len(destroyed)
+
+
+def _refuse_others(name: str, plan: Plan) -> None:
+    others = [change.address for change in plan.changes if venue_of(change.address)[0] != name]
+    if others:
+        plan.file.unlink(missing_ok=True)
+        raise UsageError(
+            f"{name}: the plan would also destroy {', '.join(others)}; nothing was done",
+            hint="render the stack again first, with: invoke provision --limit all --check",
+        )

@@ -26,8 +26,7 @@ from venue_access.policies.documents import (
     size,
     trust_policy,
 )
-from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.tags import tags
+from venue_access.provisioning.stack import Stack, tags
 from venue_access.sensitive import ExternalId
 from venue_access.templates import hcl_literal, render_template
 

@@ -27,7 +27,6 @@ from venue_access.provisioning.cli_config import (
 )
 from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.process import FINISHING, pause
-from venue_access.provisioning.progress import Event, venue_of
 from venue_access.provisioning.render import (
     DATA_FILE,
     EXTERNAL_IDS_FILE,
@@ -37,6 +36,7 @@ from venue_access.provisioning.render import (
     render,
     venue_data,
 )
+from venue_access.provisioning.results import Event, venue_of
 from venue_access.provisioning.rotation_state import new_external_id
 from venue_access.provisioning.stack import Stack, StateLocation
 from venue_access.provisioning.stack_folder import (

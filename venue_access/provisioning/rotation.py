@@ -19,13 +19,13 @@ from datetime import datetime, timedelta, timezone
 from venue_access.aws.client import CallerIdentity
 from venue_access.aws.identity import caller_in_account, why_not_trusted
 from venue_access.aws.parameters import overwrite_parameter
-from venue_access.aws.waiter import RetryPolicy
 from venue_access.config import Settings
+from venue_access.deadline import RetryPolicy
 from venue_access.errors import AwsError, DeliveryError, Interrupted, TerraformError, UsageError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger
+from venue_access.ledger.chain import Kind
 from venue_access.ledger.proofs import ProofSessions
-from venue_access.ledger.record import Kind
 from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.external_id_update import (
     ExternalIdUpdate,
@@ -34,7 +34,7 @@ from venue_access.provisioning.external_id_update import (
     set_grace,
     update_grace,
 )
-from venue_access.provisioning.progress import Reporter
+from venue_access.provisioning.results import Reporter
 from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.rotation_state import (
     Rotation,

@@ -13,8 +13,8 @@ from typing import Any
 from venue_access.aws.client import AwsClient, CallerIdentity
 from venue_access.aws.identity import caller_in_account
 from venue_access.aws.parameters import find_buckets, find_buckets_of_others
-from venue_access.aws.waiter import RetryPolicy
 from venue_access.config import Settings
+from venue_access.deadline import RetryPolicy
 from venue_access.errors import Interrupted, TerraformError, UsageError, VenueAccessError, of_the_system
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
@@ -24,9 +24,8 @@ from venue_access.provisioning.changes import differences, outdated_siblings, un
 from venue_access.provisioning.imports import imports_for
 from venue_access.provisioning.prerequisites import check_boundary, with_boundary
 from venue_access.provisioning.process import pause
-from venue_access.provisioning.progress import Event, Reporter, report_event, venue_of
 from venue_access.provisioning.render import Import
-from venue_access.provisioning.results import StackResults
+from venue_access.provisioning.results import Event, Reporter, StackResults, report_event, venue_of
 from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.rotation_state import ids_for_provisioning
 from venue_access.provisioning.stack import Stack

@@ -16,7 +16,7 @@ from venue_access.config import Settings
 from venue_access.errors import UsageError
 from venue_access.files import write_private
 from venue_access.inventory.model import Venue
-from venue_access.provisioning.progress import Reporter, venue_of
+from venue_access.provisioning.results import Reporter, venue_of
 from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.stack import Stack, StateLocation
 from venue_access.provisioning.stack_folder import check_state, location_of_state

@@ -20,7 +20,7 @@ from python_terraform import IsFlagged
 from venue_access.errors import StateLocked, TerraformError, UsageError
 from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
 from venue_access.provisioning.process import Process, pause
-from venue_access.provisioning.progress import Event
+from venue_access.provisioning.results import Event
 from venue_access.sensitive import SensitiveStr
 
 PLAN_FILE = "plan.tfplan"

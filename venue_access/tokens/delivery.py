@@ -12,7 +12,7 @@ from venue_access.aws.client import AssumedRole
 from venue_access.errors import UsageError
 from venue_access.files import check_creatable, check_takes_files, create_private, user_path
 from venue_access.inventory.model import Recipient, Venue
-from venue_access.tokens.request import Issued
+from venue_access.tokens.issuer import Issued
 
 Text = Callable[[AssumedRole], str]
 """Returns a token as text in a format, without a line break at its end."""

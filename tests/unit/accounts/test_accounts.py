@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from venue_access.accounts.account import is_account_name, parse_credentials
+from venue_access.accounts.profiles import is_account_name, parse_credentials
 from venue_access.accounts.session import parse_mfa_code, run_mfa_process, session_seconds
 from venue_access.accounts.shell import ACCOUNT_VARIABLE, UNSET, region_of, statements, variables, whoami
 from venue_access.aws.client import Credentials

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.accounts.account import Account
 from venue_access.accounts.cache import RESPONSES_LOCK, CredentialCache, Session, response_text
 from venue_access.accounts.credentials import cached_response
+from venue_access.accounts.profiles import Account
 from venue_access.aws.client import Credentials
 from venue_access.files import locked
 from venue_access.sensitive import Secret

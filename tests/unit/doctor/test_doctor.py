@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from venue_access.doctor.aws_checks import skew
-from venue_access.doctor.check import Check, Level, conclude
+from venue_access.doctor.checks import Check, Level, conclude, skew
 from venue_access.errors import CheckFailed
 
 

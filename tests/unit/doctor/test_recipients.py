@@ -11,8 +11,7 @@ import pytest
 
 from tests.certificates import NOW, Card
 from tests.stacks import a_venue
-from venue_access.doctor.check import Level
-from venue_access.doctor.host_checks import recipients
+from venue_access.doctor.checks import Level, recipients
 from venue_access.inventory.model import Recipient
 
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.inventory.builders import inventory_of
 from venue_access.errors import InventoryError
-from venue_access.inventory.bucket_uses import other_use_of_found
+from venue_access.inventory.cross_validation import other_use_of_found
 from venue_access.inventory.model import Venue
 from venue_access.inventory.venues import build_venues
 

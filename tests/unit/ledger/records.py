@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.ledger.chain import Head, Line, link
-from venue_access.ledger.record import Kind, Record
+from venue_access.ledger.chain import Head, Kind, Line, Record, link
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 ISSUE = Record(

@@ -12,8 +12,8 @@ from venue_access.aws.client import AwsClient, Credentials
 from venue_access.aws.types import CallerIdentity, LiveRole
 from venue_access.config import Settings
 from venue_access.ledger.book import Ledger
+from venue_access.ledger.chain import Kind
 from venue_access.ledger.local import LocalLedger
-from venue_access.ledger.record import Kind
 from venue_access.sensitive import ExternalId, Secret
 
 CALLER = CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/portal/anna")

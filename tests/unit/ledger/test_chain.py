@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.ledger.records import a_chain, a_record
-from venue_access.ledger.chain import NOTHING, End, Head, Line, end_of, link, read, read_all
-from venue_access.ledger.record import canonical
+from venue_access.ledger.chain import NOTHING, End, Head, Line, canonical, end_of, link, read, read_all
 from venue_access.ledger.verify import Examination, examine
 
 FIVE = a_chain(5)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.ledger.records import NOON, a_record
 from venue_access.errors import UsageError
+from venue_access.ledger.chain import Kind, Record
 from venue_access.ledger.listing import listed, since, table
-from venue_access.ledger.record import Kind, Record
 
 ALICE = a_record()
 BOB = a_record(recipient="bob", role_session_name="bob-20261120T120500Z-0a0b0c0d", when=NOON + timedelta(minutes=5))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.ledger.records import ISSUE, a_record
-from venue_access.ledger.record import Kind, Record, canonical
+from venue_access.ledger.chain import Kind, Record, canonical
 from venue_access.sensitive import ExternalId, Secret
 
 

@@ -12,9 +12,8 @@ from tests.unit.ledger.records import ISSUE, a_record
 from venue_access.config import Settings
 from venue_access.errors import CheckFailed
 from venue_access.ledger.book import StoredLedger
-from venue_access.ledger.chain import link
+from venue_access.ledger.chain import canonical, link
 from venue_access.ledger.local import LocalLedger
-from venue_access.ledger.record import canonical
 from venue_access.ledger.verify import head, read_ledgers, verify
 
 

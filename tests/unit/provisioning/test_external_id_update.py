@@ -15,7 +15,7 @@ from venue_access.errors import RenderError
 from venue_access.inventory.model import StateBackend
 from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.external_id_update import ExternalIdUpdate
-from venue_access.provisioning.progress import Reporter
+from venue_access.provisioning.results import Reporter
 from venue_access.provisioning.root_module import RootModule
 from venue_access.sensitive import ExternalId, Secret
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from venue_access.provisioning.progress import Applied, Reporter, report_event, venue_of
+from venue_access.provisioning.results import Applied, Reporter, report_event, venue_of
 
 POLICY = 'module.venue["unity-dev"].aws_iam_policy.this["s3"]'
 

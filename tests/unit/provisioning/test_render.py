@@ -14,7 +14,7 @@ from venue_access.errors import RenderError
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.validators import CONVENTIONAL_TAGS
 from venue_access.policies.documents import ExternalIds, compact, managed_policies, size, trust_policy
-from venue_access.provisioning import tags as tagging
+from venue_access.provisioning import stack as tagging
 from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.render import (
     DATA_FILE,
@@ -25,7 +25,7 @@ from venue_access.provisioning.render import (
     render,
     venue_data,
 )
-from venue_access.provisioning.tags import tags
+from venue_access.provisioning.stack import tags
 from venue_access.sensitive import ExternalId
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "stack"

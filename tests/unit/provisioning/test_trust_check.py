@@ -9,7 +9,7 @@ import pytest
 from tests.stacks import a_venue
 from tests.unit.ledger.records import NOON
 from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Credentials
-from venue_access.aws.waiter import RetryPolicy
+from venue_access.deadline import RetryPolicy
 from venue_access.errors import AccessDenied, CheckFailed, CredentialsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.proofs import ProofSessions

@@ -17,12 +17,11 @@ from venue_access import console
 from venue_access.aws.client import AssumedRole, AwsClient
 from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, DeliveryError, Interrupted, UsageError
 from venue_access.ledger.book import Ledger
-from venue_access.ledger.record import Kind
+from venue_access.ledger.chain import Kind
 from venue_access.sensitive import ExternalId
 from venue_access.tokens.delivery import Delivery, DeliveryMethod, OutputTarget, Printed, Written
-from venue_access.tokens.issue import issue_tokens, issued_for_one
-from venue_access.tokens.recorder import Recorder
-from venue_access.tokens.request import Refused, TokenRequest, prepare
+from venue_access.tokens.issue import Recorder, issue_tokens, issued_for_one
+from venue_access.tokens.issuer import Refused, TokenRequest, prepare
 
 PRINTED = Printed(lambda token: "the token")
 REQUEST = TokenRequest(a_venue(), ("alice", "bob", "carol"), external_id=ExternalId("supplied"))

@@ -18,8 +18,7 @@ from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Live
 from venue_access.errors import AccessDenied, CredentialsError, UsageError
 from venue_access.inventory.model import Recipient
 from venue_access.sensitive import ExternalId
-from venue_access.tokens.issuer import RETRY_LIMIT, TokenIssuer
-from venue_access.tokens.request import Issued, TokenRequest
+from venue_access.tokens.issuer import RETRY_LIMIT, Issued, TokenIssuer, TokenRequest
 
 NOW = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
 OPERATOR = "arn:aws:sts::111122223333:assumed-role/operator/me"

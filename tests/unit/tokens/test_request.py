@@ -11,7 +11,7 @@ from tests.stacks import a_venue
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.request import Issued, TokenRequest, prepare, supplied_external_id, users_named
+from venue_access.tokens.issuer import Issued, TokenRequest, prepare, supplied_external_id, users_named
 
 ALICE, BOB = Recipient("alice", email="alice@example.org"), Recipient("bob")
 LISTED = replace(a_venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import io
+import shlex
 import tarfile
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from zoneinfo import ZoneInfo
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from venue_access.config import assets
+from venue_access.inventory.model import Recipient, Venue
+from venue_access.policies.session import TokenScope
 from venue_access.sensitive import SensitiveStr
+from venue_access.times import to_minute
 
 README = "README.txt"
 
@@ -55,3 +65,94 @@ class Bundle:
         entry = tarfile.TarInfo(self.name + path)
         entry.mode, entry.type, entry.size, entry.mtime = mode, kind, size, int(self.created.timestamp())
         return entry
+
+
+def token_instructions(
+    venue: Venue, recipient: Recipient, *, session: str, expires: datetime, scope: TokenScope | None = None
+) -> str:
+    """Return what a token allows and until when, how to load and check it, and who answers questions.
+
+    :param session: the role session name.
+    :param expires: UTC.
+    :param scope: the token's; the instructions contain no command that AWS would refuse.
+    """
+    scope = scope or TokenScope()
+    until = [to_minute(expires)]
+    if recipient.timezone is not None:
+        local = expires.astimezone(ZoneInfo(recipient.timezone))
+        until.append(f"{local:%Y-%m-%d %H:%M %Z} where you are ({recipient.timezone})")
+    bucket = venue.s3_buckets[0] if venue.s3_buckets else "NAME-OF-THE-BUCKET"
+    prefix = scope.s3_prefixes[0] if scope.s3_prefixes else ""
+    return _render(
+        "token.txt.j2",
+        venue=venue,
+        recipient=recipient,
+        session=session,
+        scope=scope,
+        until=until,
+        allowed=[*_allowed(venue, scope), "nothing else"],
+        bucket_url=None if scope.no_s3 or scope.policy is not None else f"s3://{bucket}/{prefix}",
+        repository=(scope.ecr_repositories or (f"{venue.ecr_repository_prefixes[0]}my-tool",))[0],
+    )
+
+
+def external_id_instructions(venue: Venue, recipient: Recipient) -> str:
+    """Return what an external ID is, how to use it, until when, and who answers questions."""
+    return _render("external-id.txt.j2", venue=venue, recipient=recipient)
+
+
+def _render(template: str, *, venue: Venue, **values: object) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(assets("templates") / "instructions", encoding="utf-8"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # plain text
+    )
+    environment.filters |= {"wrap": _wrap, "item": _item, "shell_quoted": shlex.quote}
+    contact = venue.contact or "Ask the sender"
+    return environment.get_template(template).render(venue=venue, contact=contact, **values)
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(
+        text.strip(), 78, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(text, 78, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _allowed(venue: Venue, scope: TokenScope) -> list[str]:
+    """Return what a token may do, a line each."""
+    lines = []
+    if scope.policy is not None:
+        lines.append(f"a part of what the venue {venue.name} offers, as {scope.policy.name} defines it; ask which")
+    if scope.policy is None and not scope.no_s3:
+        folders = " and ".join(_folders(venue, scope)) or "the venue's data bucket"
+        writing = ", write and delete" if venue.s3_allow_delete else " and write"
+        lines.append(
+            f"list and read files in {folders}" if scope.read_only else f"list, read{writing} files in {folders}"
+        )
+    if scope.policy is None and not scope.no_ecr:
+        prefixes = " or ".join(venue.ecr_repository_prefixes)
+        names = " and ".join(scope.ecr_repositories) or f"whose names begin with {prefixes}"
+        if scope.read_only:
+            lines.append(f"pull images from the ECR repositories (for containers) {names}")
+        else:
+            lines.append(
+                f"create ECR repositories (for containers) {names}, push images to them and pull images from them"
+            )
+    if scope.source_cidrs:
+        lines.append(f"all of this from {' and '.join(scope.source_cidrs)} only")
+    return lines
+
+
+def _folders(venue: Venue, scope: TokenScope) -> Sequence[str]:
+    """Return the S3 locations that a token may use; none if the inventory has no bucket and the scope no prefix."""
+    if venue.s3_buckets is None:
+        return [f"the folder {prefix} of the venue's data bucket" for prefix in scope.s3_prefixes]
+    prefixes = [f"/{prefix}" for prefix in scope.s3_prefixes] or [""]
+    return [f"s3://{bucket}{prefix}" for bucket in venue.s3_buckets for prefix in prefixes]

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
 from venue_access import console
 from venue_access.aws.client import AwsClient
-from venue_access.errors import DeliveryError, UsageError, VenueAccessError
+from venue_access.errors import DeliveryError, Problem, UsageError, VenueAccessError
+from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import Recipient, Venue
+from venue_access.inventory.recipients import USERS
+from venue_access.inventory.validators import Context, InvalidValue
+from venue_access.inventory.values import line_of
 from venue_access.ledger.book import Ledger
-from venue_access.ledger.record import Kind
+from venue_access.ledger.chain import Kind
 from venue_access.sensitive import ExternalId, Secret
 from venue_access.tokens.delivery import Delivery, DeliveryOptions, OutputTarget
-from venue_access.tokens.encryption.bundle import Bundle
-from venue_access.tokens.encryption.instructions import external_id_instructions, token_instructions
+from venue_access.tokens.encryption.bundle import Bundle, external_id_instructions, token_instructions
 from venue_access.tokens.encryption.keys import RecipientKey, find_keys
 from venue_access.tokens.formats import aws_json
-from venue_access.tokens.issuer import read_stored_id
-from venue_access.tokens.request import Issued
+from venue_access.tokens.issuer import Issued, read_stored_id
 
 
 class Encryptor(Protocol):
@@ -195,3 +197,35 @@ def encrypt_to_keys(
     from venue_access.tokens.encryption.smime import SmimeEncryption
 
     return SmimeEncryption.to_recipient(recipient, keys, sender=sender, now=now)
+
+
+def key_problems(inventory: Inventory, folder: Path, now: datetime) -> list[Problem]:
+    """Return a problem for each key that is missing, damaged, private, expired or another person's.
+
+    Venues that are wrong otherwise are checked too, but not a ``users`` that is wrong itself.
+
+    :param folder: the files of keys are relative to it.
+    """
+    problems: dict[tuple[object, ...], Problem] = {}
+    seen: set[int] = set()
+    for host in inventory.hosts:
+        setting = inventory.settings(host).get("users")
+        if setting is None or id(setting) in seen:
+            continue
+        seen.add(id(setting))
+        try:
+            users = USERS.read(setting.value or {}, Context(hosts=inventory.entries))
+        except InvalidValue:
+            continue
+        for recipient in users.values():
+            written = setting.value[recipient.name]
+            line = line_of(written, "keys") if recipient.keys else None
+            for key in recipient.keys:
+                try:
+                    given = find_keys(replace(recipient, keys=(key,)), None, folder=folder)
+                    encrypt_to_keys(recipient, given, sender=None, now=now)
+                except UsageError as error:
+                    message = f"{recipient.name}: keys: {error.message}"
+                    problem = Problem(message, setting.file, host, "users", line or setting.line)
+                    problems.setdefault((message, setting.file, problem.line), problem)
+    return list(problems.values())

@@ -21,8 +21,7 @@ from venue_access.policies.session import TokenScope
 from venue_access.policies.session_file import PolicyFile
 from venue_access.sensitive import Secret
 from venue_access.tokens.encryption.age import generate_passphrase
-from venue_access.tokens.encryption.bundle import Bundle
-from venue_access.tokens.encryption.instructions import external_id_instructions, token_instructions
+from venue_access.tokens.encryption.bundle import Bundle, external_id_instructions, token_instructions
 
 NOW = datetime(2026, 11, 20, 21, 15, tzinfo=timezone.utc)
 UNTIL = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)

@@ -1,11 +1,35 @@
-"""Commands for Terraform's state: where it is, which stack has a venue, who holds its lock."""
+"""The commands ``local.up``, ``local.down`` and ``local.status``."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 from invoke.context import Context
 
 from venue_access import console
-from venue_access.cli.command import command, dry, open_app, reporting
+from venue_access.cli.command import command, configured, dry, open_app, reporting
+
+
+@command()
+def doctor(
+    context: Context,
+    venue: str | None = None,
+    limit: str | None = None,
+    json: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Check Python, Terraform, credentials, clock, inventory and file modes, and print remedies."""
+    from venue_access.doctor.checks import conclude
+    from venue_access.doctor.doctor import examine
+
+    home = Path(os.environ.get("HOME") or Path.home())
+    checks = examine(configured(context, inventory), venue, limit, os.environ, home)
+    if json:
+        console.result_json({"checks": [check.document() for check in checks]})
+    else:
+        console.result("\n".join(check.line() for check in checks))
+    conclude(checks)
 
 
 @command(called="migrate", timeout=None)
@@ -80,3 +104,34 @@ def state_force_unlock(context: Context, venue: str, lock: str, inventory: str |
     console.result(
         f"{stack.name}: its state is not locked" if held is None else f"{stack.name}: removed the lock of {held}"
     )
+
+
+@command(called="up", timeout=None)
+def local_up(context: Context, inventory: str | None = None) -> None:
+    """Start the AWS emulator, and create the resources that the inventory's accounts already have."""
+    app = open_app(context, inventory)
+    if dry(context, f"start the AWS emulator in {app.settings.work_directory}, unless it is up"):
+        return
+    if not app.accounts.start_emulator():
+        console.say("the AWS emulator is already up")
+
+
+@command(called="down", timeout=None)
+def local_down(context: Context) -> None:
+    """Stop the AWS emulator, and save its state."""
+    from venue_access.emulator.server import aws_emulator
+
+    local = aws_emulator(configured(context).work_directory)
+    if context.config.run.dry:
+        console.say("would stop the AWS emulator" if local.is_running() else "the AWS emulator is not up")
+        return
+    stopped = local.down()
+    console.say("stopped the AWS emulator" if stopped else "the AWS emulator is not up")
+
+
+@command(called="status", timeout=None)
+def local_status(context: Context) -> None:
+    """Show the endpoint of the AWS emulator, and how to use the AWS CLI with it."""
+    from venue_access.emulator.server import aws_emulator
+
+    console.result("\n".join(aws_emulator(configured(context).work_directory).describe()))
