@@ -121,6 +121,14 @@ def test_readme_shows_commands_and_scripts() -> None:
     assert all(os.access(CHECKOUT / script, os.X_OK) for script in scripts)
 
 
+@pytest.mark.usefixtures("shown_in_the_readme")
+def test_aws_cli_works_with_a_token_of_the_emulator(reader: Reader) -> None:
+    commands = [example.command for example in examples("README.md", "## Point the AWS CLI at the emulator")]
+    code, output = reader.types("; ".join(["set -e", *commands]))
+    assert code == 0, output
+    assert re.search(r"\d README\.md$", output, re.MULTILINE), output
+
+
 @pytest.mark.soak
 @pytest.mark.usefixtures("shown_in_the_readme")
 def test_second_run_changes_nothing(reader: Reader) -> None:
