@@ -15,13 +15,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from venue_access.aws.client import AwsClient
 from venue_access.errors import NO_ANSWER, AwsError
 from venue_access.inventory.model import LedgerBucket
-from venue_access.ledger.chain import End, Entry, Head, Line, Record, is_linked, link, read
+from venue_access.ledger.chain import End, Entry, Line, Record, is_linked, link, read
 
 _HIGHEST = 999_999_999_999
 _MOST_RECORDS = 999_999_999  # all names have a common prefix, so that other objects are not listed
@@ -95,16 +96,16 @@ class S3Ledger:
         with self._lock:
             end = self._end or self._find_end()[0]
             for _ in range(_ATTEMPTS):
-                text, head = link(record, end)
-                if head.number > _MOST_RECORDS:
+                text, following = link(record, end)
+                if following.number > _MOST_RECORDS:
                     break
-                name = self._object(head.number)
+                name = self._object(following.number)
                 # If the response to our own write was lost, botocore repeated it and found the object.
                 if self._put(name, text) or (there := self._get(name)) == text:
-                    self._end = End(head)
+                    self._end = following
                     return end
                 if there is not None:
-                    end = self._end = _after_taken(end, read(Line(name, there, head.number), 0))
+                    end = self._end = _after_taken(end, read(Line(name, there, following.number), 0))
         raise AwsError(f"{self.name}: other operators wrote the next {_ATTEMPTS} records", hint="run the command again")
 
     def lines(self) -> list[Line]:
@@ -247,13 +248,13 @@ def _end_before(above: Sequence[Entry], entry: Entry | None = None, before: Entr
     while number in by_number:
         number += 1
     behind = [by_number[each] for each in range(next_one, number)]
-    end = End(Head(), tuple(behind), len(behind)) if entry is None else End.after(entry, before, behind)
-    return End(end.head, end.damaged, end.skipped, tuple(each for each in above if each.number >= number))
+    end = End(damaged=tuple(behind), skipped=len(behind)) if entry is None else End.after(entry, before, behind)
+    return replace(end, apart=tuple(each for each in above if each.number >= number))
 
 
 def _after_taken(end: End, taken: Entry) -> End:
     """Return the new end after another operator's record, or another object, took the next number."""
-    if taken.intact and (taken.after, taken.previous) == (end.head.number, end.head.hash):
+    if taken.intact and (taken.after, taken.previous) == (end.number, end.hash):
         return End.after(taken)
     step = 2 ** max(0, len(end.damaged) - _ONE_BY_ONE)
-    return End(end.head, (*end.damaged, taken), end.skipped + step, end.apart)
+    return replace(end, damaged=(*end.damaged, taken), skipped=end.skipped + step)

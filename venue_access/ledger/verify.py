@@ -100,7 +100,7 @@ def head(ledgers: Sequence[StoredLedger]) -> str:
     if end.damaged:
         message = f"{store.name}: {end.damaged[0].named()} is not linked to the ledger"
         raise CheckFailed(message, hint="for details: invoke ledger.verify")
-    return end.head.hash
+    return end.hash
 
 
 def _only(ledgers: Sequence[StoredLedger]) -> StoredLedger:
