@@ -20,8 +20,7 @@ from venue_access.aws.parameters import (
 from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.book import OpenLedger
-from venue_access.ledger.proofs import ProofSessions
+from venue_access.ledger.book import OpenLedger, ProofSessions
 from venue_access.policies import inline as inline_policies
 from venue_access.policies.compare import without_external_ids
 from venue_access.policies.documents import ExternalIds, managed_policies, parse_policy, statements_of, trust_policy

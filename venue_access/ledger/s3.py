@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -46,24 +47,16 @@ class S3Ledger:
     def __init__(self, place: LedgerBucket, reach: Callable[[], AwsClient]) -> None:
         self._place = place
         self._reach = reach
-        self._made: AwsClient | None = None
         self._end: End | None = None
         self._lock = threading.Lock()
         key = place.kms_key_id
         self._encryption = {} if key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
         self._unreadable: AwsError | None = None
         """Why an object could not be read; raised if no record can be read at all."""
-
-    @property
-    def name(self) -> str:
-        return f"s3://{self._place.bucket}/{self._place.prefix}"
-
-    @property
-    def remedy(self) -> str:
-        """Return what to do about damage."""
-        return (
+        self.name = f"s3://{place.bucket}/{place.prefix}"
+        self.remedy = (
             "an object that is not a record blocks nothing; an administrator of the bucket can remove it:"
-            f" aws s3 rm s3://{self._place.bucket}/NAME; a record that was changed or removed can be restored if the"
+            f" aws s3 rm s3://{place.bucket}/NAME; a record that was changed or removed can be restored if the"
             " bucket has versioning"
         )
 
@@ -110,23 +103,19 @@ class S3Ledger:
 
     def lines(self) -> list[Line]:
         """Return the entries in their order."""
-        names = [*self._names()][::-1]
         with ThreadPoolExecutor(_THREADS) as pool:
-            lines = list(pool.map(self._line, names))
+            lines = list(pool.map(self._line, reversed([*self._names()])))
         if self._unreadable is not None and not any(line.text for line in lines):
             raise self._unreadable
         return lines
 
     def foreign_objects(self) -> list[str]:
         """Return the names of objects that cannot be records."""
-        keys = self._keys(self._place.prefix, 1000)
-        return [key for key in keys if key != self._place.prefix and self._number(key) is None]
+        return [key for key in self._keys() if key != self._place.prefix and self._number(key) is None]
 
-    @property
+    @cached_property
     def _aws(self) -> AwsClient:
-        if self._made is None:
-            self._made = self._reach().in_region(self._place.region)
-        return self._made
+        return self._reach().in_region(self._place.region)
 
     def _find_end(self) -> tuple[End, Line | None]:
         """Return the end of the chain with the object of its head, or with any object if nothing is linked."""
@@ -163,17 +152,19 @@ class S3Ledger:
     def _number(self, name: str) -> int | None:
         """Return the number in an object's name; None if it is not a record's name."""
         bare = name.removeprefix(self._place.prefix)
-        number = _HIGHEST - int(bare[:12]) if _FORM.fullmatch(bare) else 0
-        return number or None
+        return (_HIGHEST - int(bare[:12]) if _FORM.fullmatch(bare) else 0) or None
 
     def _names(self, first: int = 1000) -> Iterator[str]:
         """Yield the names of the records, newest first; the first page has ``first`` names."""
-        keys = self._keys(self._place.prefix + _BEGINNING, first)
-        return (key for key in keys if self._number(key) is not None)
+        return (key for key in self._keys(_BEGINNING, first) if self._number(key) is not None)
 
-    def _keys(self, beginning: str, first: int) -> Iterator[str]:
-        """Yield the names of the objects with a prefix, without those in folders."""
-        request: dict[str, Any] = {"Bucket": self._place.bucket, "Prefix": beginning, "Delimiter": "/"}
+    def _keys(self, beginning: str = "", first: int = 1000) -> Iterator[str]:
+        """Yield the names of the objects that begin so after the ledger's prefix, without those in folders."""
+        request: dict[str, Any] = {
+            "Bucket": self._place.bucket,
+            "Prefix": self._place.prefix + beginning,
+            "Delimiter": "/",
+        }
         answer = self._call("list_objects_v2", MaxKeys=first, **request)
         while True:
             yield from (each["Key"] for each in answer.get("Contents", ()))
@@ -201,25 +192,26 @@ class S3Ledger:
                 self._unreadable = error
             return ""
 
-    def _put(self, name: str, text: str, *, attempts: int = _BUSY_ATTEMPTS) -> bool:
+    def _put(self, name: str, text: str) -> bool:
         """Create an object; return False if one of that name exists."""
-        try:
-            self._call(
-                "put_object",
-                Bucket=self._place.bucket,
-                Key=name,
-                Body=text.encode(),
-                ContentType="application/json",
-                IfNoneMatch="*",
-                **self._encryption,
-            )
-        except AwsError as error:
-            if error.code == _TAKEN:
-                return False
-            if error.code != _BUSY or attempts == 1:  # S3 documents a retry for it
-                raise
-            return self._put(name, text, attempts=attempts - 1)
-        return True
+        for attempt in range(_BUSY_ATTEMPTS):
+            try:
+                self._call(
+                    "put_object",
+                    Bucket=self._place.bucket,
+                    Key=name,
+                    Body=text.encode(),
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                    **self._encryption,
+                )
+                return True
+            except AwsError as error:
+                if error.code == _TAKEN:
+                    return False
+                if error.code != _BUSY or attempt + 1 == _BUSY_ATTEMPTS:  # S3 documents a retry for it
+                    raise
+        return False
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         with self._using():
@@ -244,10 +236,10 @@ class S3Ledger:
 def _end_before(above: Sequence[Entry], entry: Entry | None = None, before: Entry | None = None) -> End:
     """Return the end with ``entry`` as its head; of the entries above it, those with the next numbers are damage."""
     by_number = {each.number: each for each in above}
-    number = next_one = 1 if entry is None else entry.number + 1
-    while number in by_number:
-        number += 1
-    behind = [by_number[each] for each in range(next_one, number)]
+    number = 0 if entry is None else entry.number
+    behind: list[Entry] = []
+    while (number := number + 1) in by_number:
+        behind.append(by_number[number])
     end = End(damaged=tuple(behind), skipped=len(behind)) if entry is None else End.after(entry, before, behind)
     return replace(end, apart=tuple(each for each in above if each.number >= number))
 

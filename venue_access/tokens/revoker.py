@@ -14,7 +14,7 @@ from venue_access.aws.client import AwsClient
 from venue_access.aws.identity import is_of_a_token, role_session_name
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import NO_ANSWER, AccessDenied, AwsError, CheckFailed, UsageError
-from venue_access.ledger.proofs import ProofSessions
+from venue_access.ledger.book import ProofSessions
 from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as policies
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, Policy, size
