@@ -21,10 +21,9 @@ from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger, ProofSessions
-from venue_access.policies import inline as inline_policies
 from venue_access.policies.compare import without_external_ids
 from venue_access.policies.documents import ExternalIds, managed_policies, parse_policy, statements_of, trust_policy
-from venue_access.policies.revocation import REVOCATION_PREFIX
+from venue_access.policies.revocation import REVOCATION_PREFIX, inline_names, read_inline
 from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.rotation_state import Stage, new_external_id, rotation_state
 from venue_access.provisioning.trust_check import can_assume
@@ -106,15 +105,14 @@ def _attached(aws: AwsClient, venue: Venue, buckets: Sequence[str]) -> Iterator[
 
 
 def _inline(aws: AwsClient, venue: Venue) -> Iterator[Check]:
-    names, _ = inline_policies.names_of(aws, venue.role_name)
+    names, _ = inline_names(aws, venue.role_name)
     if not names:
         yield compared("inline policies", _NONE, _NONE)
     for name in sorted(names):
         if not name.startswith(REVOCATION_PREFIX):
             yield Check(f"inline policy {name}", _NONE, "present", False)
             continue
-        answer = aws.call("iam", "get_role_policy", RoleName=venue.role_name, PolicyName=name)
-        effects = {each.get("Effect") for each in statements_of(parse_policy(answer["PolicyDocument"]))}
+        effects = {each.get("Effect") for each in statements_of(read_inline(aws, venue.role_name, name) or {})}
         # The name alone proves nothing: anyone can choose it.
         kinds = "denies only" if effects <= {"Deny"} else "an Allow"
         yield compared(f"inline policy {name}, a revocation", "denies only", kinds)
