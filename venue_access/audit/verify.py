@@ -62,8 +62,12 @@ def _boundary(aws: AwsClient, venue: Venue, role: LiveRole) -> Check:
 
 def _trust(venue: Venue, live: VenueSnapshot, role: LiveRole) -> Iterator[Check]:
     state = rotation_state(live)
-    sound = state.stage is Stage.STABLE or state.stage.rotating
-    yield Check("external ID of the parameter", _ACCEPTED, _how(state.stage, state.reason), sound)
+    found = state.reason or state.stage.value
+    if state.stage is Stage.STABLE:
+        found = _ACCEPTED
+    elif state.stage.rotating:
+        found = f"{_ACCEPTED}; a rotation is under way ({state.stage.value})"
+    yield Check("external ID of the parameter", _ACCEPTED, found, found.startswith(_ACCEPTED))
     hidden = ExternalId(REDACTED)
     ids = ExternalIds(hidden, hidden if state.stage.rotating else None)
     there = without_external_ids(role.trust_policy)
@@ -79,14 +83,6 @@ def _parameter(aws: AwsClient, venue: Venue, live: VenueSnapshot) -> Iterator[Ch
     if venue.external_id_kms_key is not None:
         key = parameter_metadata(aws, venue.external_id_parameter).get("KeyId") if is_encrypted else None
         yield compared("KMS key of the parameter", venue.external_id_kms_key, key or _NONE)
-
-
-def _how(stage: Stage, reason: str) -> str:
-    if stage is Stage.STABLE:
-        return _ACCEPTED
-    if stage.rotating:
-        return f"{_ACCEPTED}; a rotation is under way ({stage.value})"
-    return reason or stage.value
 
 
 def _attached(aws: AwsClient, venue: Venue, buckets: Sequence[str]) -> Iterator[Check]:
@@ -128,12 +124,7 @@ def _default_version(aws: AwsClient, arn: str) -> Mapping[str, Any] | None:
     return parse_policy(answer["PolicyVersion"]["Document"])
 
 
-def verify(
-    aws: AwsClient,
-    venue: Venue,
-    open_ledger: OpenLedger,
-    venues: Iterable[Venue] = (),
-) -> Report:
+def verify(aws: AwsClient, venue: Venue, open_ledger: OpenLedger, venues: Iterable[Venue] = ()) -> Report:
     """Compare a venue's live role with the inventory, then verify the trust policy and probe a 15-minute token.
 
     :param open_ledger: opens the venue's ledger, to record the proof sessions.
