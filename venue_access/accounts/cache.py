@@ -54,20 +54,6 @@ class CachedSession:
         return f"Cache {'invalid or ' if self.expired else ''}not present for account {account.name}"
 
 
-@dataclass(frozen=True)
-class Removed:
-    """How many cached credentials were removed: MFA sessions, and responses of ``venue-access-credentials``."""
-
-    sessions: int
-    responses: int
-
-    def __str__(self) -> str:
-        sessions = f"removed {self.sessions} session{'' if self.sessions == 1 else 's'}"
-        if not self.responses:
-            return sessions
-        return f"{sessions}, {self.responses} token{'' if self.responses == 1 else 's'} of venue-access-credentials"
-
-
 def cache_folder(environ: Mapping[str, str], home: Path) -> Path:
     """Return the folder of the cache (XDG Base Directory Specification)."""
     return Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "venue-access"
@@ -103,23 +89,23 @@ class CredentialCache:
         private_directory(self._folder)
         write_private(self._path(account, credentials), _process_json(session))
 
-    def clear(self) -> Removed:
-        """Remove every cached credential.
+    def clear(self) -> str:
+        """Remove every cached credential, and return a message of how many.
 
         :raises UsageError: a file cannot be removed, or another process holds the cache's lock for too long.
         """
-        removed = Removed(_remove(self._folder.glob("session-*.json")), self._remove_responses(None))
+        removed = _message(_remove(self._folder.glob("session-*.json")), self._remove_responses(None))
         for name in ("session", "process"):  # files that a killed process did not finish writing
             _remove(self._folder.glob(f".{name}-*.json.*"))
         return removed
 
-    def clear_account(self, account: Account, credentials: Credentials) -> Removed:
-        """Remove the cached credentials of one account.
+    def clear_account(self, account: Account, credentials: Credentials) -> str:
+        """Remove the cached credentials of one account, and return a message of how many.
 
         :raises UsageError: as ``clear``.
         """
         sessions = _remove([self._path(account, credentials)])
-        return Removed(sessions, self._remove_responses(lambda origin: origin.get("account") == account.name))
+        return _message(sessions, self._remove_responses(lambda origin: origin.get("account") == account.name))
 
     def remove_revoked(self, venue: Venue, *, session: str | None, user: str | None) -> int:
         """Remove the revoked tokens of a venue, and return how many.
@@ -181,6 +167,13 @@ def _origin(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _message(sessions: int, responses: int) -> str:
+    removed = f"removed {sessions} session{'' if sessions == 1 else 's'}"
+    if not responses:
+        return removed
+    return f"{removed}, {responses} token{'' if responses == 1 else 's'} of venue-access-credentials"
 
 
 def _remove(paths: Iterable[Path]) -> int:

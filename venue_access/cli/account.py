@@ -224,10 +224,10 @@ def account_unset(
         return
     if name is not None:
         account = open_account(name, credentials_dir, config)
-        console.say(str(account.cache.clear_account(account.account, account.account.read_credentials())))
+        console.say(account.cache.clear_account(account.account, account.account.read_credentials()))
     elif cache:
         home = AccountSources(os.environ, credentials_dir, config).home
-        console.say(str(CredentialCache(cache_folder(os.environ, home)).clear()))
+        console.say(CredentialCache(cache_folder(os.environ, home)).clear())
     console.payload(unsetting)
 
 

@@ -25,7 +25,7 @@ PROOF_DURATION = 900
 
 
 class Store(Protocol):
-    """The storage of a ledger: a local file, or S3."""
+    """The storage of a ledger: a local file, or S3. Each method raises ``VenueAccessError`` if it cannot be used."""
 
     name: str
     """The storage's path or URL, for messages."""
@@ -33,13 +33,19 @@ class Store(Protocol):
     """What to do about damage."""
 
     def prepare(self) -> tuple[End, bool]:
-        """Return the end of the chain, and whether a record can certainly be appended."""
+        """Return the end of the chain, and whether a record can certainly be appended.
+
+        :raises VenueAccessError: no record can be appended.
+        """
 
     def end(self) -> End:
         """Return the end of the chain."""
 
     def append(self, record: Record) -> End:
-        """Append a record durably, and return the end that it is linked to."""
+        """Append a record durably, and return the end that it is linked to.
+
+        :raises VenueAccessError: it cannot be written; the ledger is unchanged.
+        """
 
     def lines(self) -> list[Line]:
         """Return the entries in their order."""

@@ -44,26 +44,15 @@ class LocalLedger:
         self.remedy = f"keep the file for the investigation; to begin a new ledger, move it: mv {path} {path}.damaged"
 
     def prepare(self) -> tuple[End, bool]:
-        """Return the end of the chain, after checking that a record can be appended.
-
-        :returns: the end, and True: the check is conclusive for a file.
-        :raises UsageError: no record can be appended.
-        """
         self._settings.folder()
         with open_locked(self._path, timeout=self._timeout, waiting=self._waiting) as lines:
-            lines.check_free_space()
+            lines.check_free_space()  # which is conclusive for a file
             return _end(lines), True
 
     def end(self) -> End:
-        """Return the end of the chain."""
         return end_of(read_all(self.lines()))
 
     def append(self, record: Record) -> End:
-        """Append a record; it is on the disk when this returns.
-
-        :returns: the end that the record is linked to.
-        :raises UsageError: it cannot be written; the ledger is unchanged.
-        """
         self._settings.folder()
         with open_locked(self._path, timeout=self._timeout, waiting=self._waiting) as lines:
             end = _end(lines)
@@ -71,11 +60,9 @@ class LocalLedger:
             return end
 
     def lines(self) -> list[Line]:
-        """Return the entries in their order."""
         return _numbered(read_lines(self._path, timeout=self._timeout, waiting=self._waiting))
 
     def foreign_objects(self) -> list[str]:
-        """Return the names of objects that cannot be records: a file has none."""
         return []
 
     def _waiting(self) -> None:

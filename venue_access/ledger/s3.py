@@ -61,10 +61,6 @@ class S3Ledger:
         )
 
     def prepare(self) -> tuple[End, bool]:
-        """Return the end of the chain, and whether a record can certainly be appended.
-
-        :raises AwsError: it cannot be read or written.
-        """
         self._end, line = self._find_end()
         if line is None:
             return self._end, False
@@ -74,18 +70,9 @@ class S3Ledger:
         return self._end, True
 
     def end(self) -> End:
-        """Return the end of the chain.
-
-        :raises AwsError: it cannot be read.
-        """
         return self._find_end()[0]
 
     def append(self, record: Record) -> End:
-        """Append a record; S3 has it when this returns.
-
-        :returns: the end that the record is linked to.
-        :raises AwsError: it cannot be written.
-        """
         with self._lock:
             end = self._end or self._find_end()[0]
             for _ in range(_ATTEMPTS):
@@ -102,7 +89,6 @@ class S3Ledger:
         raise AwsError(f"{self.name}: other operators wrote the next {_ATTEMPTS} records", hint="run the command again")
 
     def lines(self) -> list[Line]:
-        """Return the entries in their order."""
         with ThreadPoolExecutor(_THREADS) as pool:
             lines = list(pool.map(self._line, reversed([*self._names()])))
         if self._unreadable is not None and not any(line.text for line in lines):
@@ -110,7 +96,6 @@ class S3Ledger:
         return lines
 
     def foreign_objects(self) -> list[str]:
-        """Return the names of objects that cannot be records."""
         return [key for key in self._keys() if key != self._place.prefix and self._number(key) is None]
 
     @cached_property
