@@ -98,7 +98,6 @@ PURE = (
     "ledger.verify",
     "ledger.listing",
     "policies.operator",
-    "accounts.shell",
     "provisioning.diagnostics",
     "provisioning.changes",
     "provisioning.results",

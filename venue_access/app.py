@@ -17,7 +17,6 @@ from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
 from venue_access.ledger.book import Ledger, StoredLedger, open_ledger, stores_of
 from venue_access.ledger.chain import Record
-from venue_access.ledger.verify import read_ledgers
 
 _MAX_WARNINGS = 10
 
@@ -104,6 +103,8 @@ class App:
 
         :param otherwise: what is unknown without it, for the warning.
         """
+        from venue_access.ledger.verify import read_ledgers  # not imported to append a record
+
         found: list[Record] = []
         for kept in stores_of(self.settings, venues, self.aws):
             try:

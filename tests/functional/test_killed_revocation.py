@@ -15,7 +15,7 @@ from tests.functional.kit import Kit
 from tests.functional.proxy import Proxy
 from tests.functional.test_ledger import alone, lines, through
 from venue_access.errors import AccessDenied
-from venue_access.policies import inline as inline_policies
+from venue_access.policies.revocation import inline_names, remove_inline
 
 ROLE = "unity-shared-dev-sts"
 
@@ -30,11 +30,11 @@ def kit(provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path) -> Iterator[
 
 def remove_revocations(provisioned: tuple[Kit, str]) -> None:
     for name in on_the_role(provisioned):
-        inline_policies.remove(provisioned[0].root(), ROLE, name)
+        remove_inline(provisioned[0].root(), ROLE, name)
 
 
 def on_the_role(provisioned: tuple[Kit, str]) -> list[str]:
-    return inline_policies.names_of(provisioned[0].root(), ROLE)[0]
+    return inline_names(provisioned[0].root(), ROLE)[0]
 
 
 def killed_after(operation: str, kit: Kit, proxy: Proxy, *flags: str) -> None:

@@ -22,7 +22,7 @@ from venue_access.config import Settings
 from venue_access.emulator.server import aws_emulator
 from venue_access.ledger.chain import Record
 from venue_access.ledger.local import LocalLedger
-from venue_access.policies import inline as inline_policies
+from venue_access.policies.revocation import remove_inline, write_inline
 
 WRITERS = 20
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
@@ -323,11 +323,11 @@ class TestInS3:
         kit, name = shared
         deny = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}-ledger/*"}
         operator, policy = "venue-access-operator", {"Version": "2012-10-17", "Statement": [deny]}
-        inline_policies.write(kit.root(), operator, "no-ledger", policy)
+        write_inline(kit.root(), operator, "no-ledger", policy)
         try:
             yield
         finally:
-            inline_policies.remove(kit.root(), operator, "no-ledger")
+            remove_inline(kit.root(), operator, "no-ledger")
 
     def check_not_issued(self, kit: Kit, name: str, prefix: str) -> None:
         count = len(self.objects((kit, name)))

@@ -16,7 +16,7 @@ from venue_access.aws.client import AwsClient, Credentials
 from venue_access.errors import AccessDenied, CheckFailed, printable
 from venue_access.inventory.model import LedgerBucket
 from venue_access.ledger.book import StoredLedger
-from venue_access.ledger.chain import End, Head, link, read, read_all
+from venue_access.ledger.chain import End, link, read, read_all
 from venue_access.ledger.s3 import S3Ledger
 from venue_access.ledger.verify import head, read_ledgers, verify
 from venue_access.sensitive import Secret
@@ -78,7 +78,7 @@ def check_whole(bucket: Bucket, count: int) -> None:
 def test_foreign_object_is_reported_with_remedy(bucket: Bucket, name: str) -> None:
     key = bucket.put(name, b"x" * 200_000)
     end, is_writable = bucket.ledger().prepare()
-    assert (end.head.number, end.damaged, end.apart, is_writable) == (3, (), (), True)
+    assert (end.number, end.damaged, end.apart, is_writable) == (3, (), (), True)
     bucket.issue("dave")
     assert bucket.numbers() == [1, 2, 3, 4]
     with pytest.raises(CheckFailed, match=re.escape(f"{printable(key)} is not a record")) as raised:
@@ -99,7 +99,7 @@ def test_folders_below_the_prefix_are_not_read(bucket: Bucket) -> None:
 @pytest.mark.parametrize("number", [7, 5_000, 999_999_999])
 @pytest.mark.parametrize("well_formed", [False, True])
 def test_object_with_high_number_is_ignored(bucket: Bucket, number: int, well_formed: bool) -> None:
-    forged = link(a_record(recipient="mallory"), Head(number - 1, "f" * 64))[0]
+    forged = link(a_record(recipient="mallory"), End(number - 1, "f" * 64))[0]
     key = bucket.put(named(number), forged if well_formed else "x" * 70_000)
     end, _ = bucket.ledger().prepare()
     assert ([each.where for each in end.apart], end.damaged) == ([key], ())
@@ -118,7 +118,7 @@ def test_object_with_high_number_is_ignored(bucket: Bucket, number: int, well_fo
 
 def test_highest_number_does_not_end_the_ledger(bucket: Bucket) -> None:
     """A chain of somebody's own up to the last number there is."""
-    end = Head(999_999_994, "f" * 64)
+    end = End(999_999_994, "f" * 64)
     for number in range(999_999_995, 1_000_000_000):
         text, end = link(a_record(recipient="mallory"), end)
         bucket.put(named(number), text)
@@ -168,7 +168,7 @@ def test_unreadable_object_blocks_only_if_all_are_unreadable(bucket: Bucket, wor
 @pytest.mark.parametrize("count", [1, 3, 40])
 @pytest.mark.parametrize("well_formed", [False, True])
 def test_object_under_next_number_is_named_by_next_record(bucket: Bucket, count: int, well_formed: bool) -> None:
-    forged = {n: link(a_record(recipient=f"m{n}"), Head(n - 1, f"{n:064x}"))[0] for n in range(4, 4 + count)}
+    forged = {n: link(a_record(recipient=f"m{n}"), End(n - 1, f"{n:064x}"))[0] for n in range(4, 4 + count)}
     keys = [bucket.put(named(n), forged[n] if well_formed else "null") for n in forged]
     bucket.issue("dave")
     end, _ = bucket.ledger().prepare()

@@ -16,7 +16,6 @@ from tests.functional.proxy import Proxy
 from tests.functional.template import SHARED
 from venue_access.emulator.server import aws_emulator
 from venue_access.errors import AccessDenied
-from venue_access.policies import inline as inline_policies
 from venue_access.policies import revocation as denies
 from venue_access.policies.revocation import REVOCATION_PREFIX
 
@@ -50,7 +49,7 @@ def kit(issuer: Kit, tmp_path: Path) -> Iterator[Kit]:
 
 def remove_revocations(issuer: Kit) -> None:
     for name in on_the_role(issuer):
-        inline_policies.remove(issuer.root(), ROLE, name)
+        denies.remove_inline(issuer.root(), ROLE, name)
 
 
 def as_if_real(url: str) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def as_if_real(url: str) -> dict[str, Any]:
 
 
 def on_the_role(issuer: Kit) -> list[str]:
-    return inline_policies.names_of(issuer.root(), ROLE)[0]
+    return denies.inline_names(issuer.root(), ROLE)[0]
 
 
 def issue(issuer: Kit, *users: str) -> list[dict[str, Any]]:
@@ -176,7 +175,7 @@ class TestOnTheRole:
         past = datetime.now(timezone.utc) - timedelta(minutes=1)
         old, soon = (f"{REVOCATION_PREFIX}{when:%Y%m%dT%H%M%SZ}-00000000" for when in (past, past + timedelta(hours=1)))
         for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
-            inline_policies.write(issuer.root(), ROLE, name, DENY)
+            denies.write_inline(issuer.root(), ROLE, name, DENY)
         result = revoke(kit, "--session", "anybody", "--json")
         assert "warning: anybody is not like the session names of issue-token" in result.err
         document = json.loads(result.out)
@@ -188,7 +187,7 @@ class TestOnTheRole:
     def test_full_role_suggests_all_and_has_space_for_it(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "bob")
         filler = {"Version": "2012-10-17", "Statement": [{**STATEMENT, "Sid": "x" * 9_850}]}
-        inline_policies.write(issuer.root(), ROLE, "filler", filler)
+        denies.write_inline(issuer.root(), ROLE, "filler", filler)
         result = kit("revoke-token", "--venue", VENUE, "--session", name_of(token))
         assert (result.code, result.out) == (2, "")
         assert "hold 10,240 characters together" in result.err
@@ -203,7 +202,7 @@ class TestOnTheRole:
         assert role is not None
         name = denies.policy_name(datetime.now(timezone.utc) + timedelta(hours=12), "0" * 8)
         long = denies.deny(denies.Revocation(session="x" * 9_800), role.role_id)
-        inline_policies.write(issuer.root(), ROLE, name, long)
+        denies.write_inline(issuer.root(), ROLE, name, long)
         assert kit("revoke-token", "--venue", VENUE, "--user", "bob").code == 2
         revoke(kit, "--all")
         assert name in on_the_role(issuer)

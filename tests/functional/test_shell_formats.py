@@ -31,7 +31,7 @@ from tests.functional.shells import (
     need,
 )
 from tests.stacks import a_venue
-from venue_access.accounts.shell import UNSET, statements
+from venue_access.accounts.session import UNSET, statements
 from venue_access.aws.client import AssumedRole, Credentials, Endpoint
 from venue_access.sensitive import Secret
 from venue_access.tokens.formats import FormatOptions, aws_json, find_format, token_formatter

@@ -13,7 +13,7 @@ from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, emulated, new_venu
 from tests.functional.test_ledger import AGE
 from tests.functional.trust import FIRST, KNOWN, SECOND, VenueTrust
 from venue_access.emulator.server import aws_emulator
-from venue_access.policies import inline as inline_policies
+from venue_access.policies.revocation import remove_inline, write_inline
 
 
 def line(kit: Kit) -> str:
@@ -92,11 +92,11 @@ def test_holders_of_an_old_external_id_are_listed(trust: VenueTrust, tmp_path: P
     assert "an old external ID is held by alice" in line(kit)
     deny = {"Effect": "Deny", "Action": "ssm:GetParameterHistory", "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [deny]}
-    inline_policies.write(kit.root(), "venue-access-operator", "no-history", policy)
+    write_inline(kit.root(), "venue-access-operator", "no-history", policy)
     try:
         told = line(kit)
     finally:
-        inline_policies.remove(kit.root(), "venue-access-operator", "no-history")
+        remove_inline(kit.root(), "venue-access-operator", "no-history")
     assert "not known whether an old one is held by alice: AWS refused ssm:GetParameterHistory" in told
     trust.put(FIRST)
     assert "old" not in line(kit).replace(" min old", "")

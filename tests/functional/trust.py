@@ -10,7 +10,7 @@ from tests.functional.kit import ACCOUNT, Kit, emulated
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied
 from venue_access.inventory.model import emulator_operator_arn
-from venue_access.policies import inline as inline_policies
+from venue_access.policies.revocation import inline_names, remove_inline
 
 GRACE_TAG = "venue-access:grace-until"
 KNOWN = FIRST, SECOND, THIRD = "first-id-0001", "second-id-0002", "third-id-0003"
@@ -49,8 +49,8 @@ class VenueTrust:
         tags: dict[str, Any] = {"ResourceType": "Parameter", "ResourceId": self.parameter, "Tags": self._tags}
         self.root.call("ssm", "add_tags_to_resource", **tags)
         self.root.call("iam", "untag_role", RoleName=self.role, TagKeys=[GRACE_TAG])
-        for name in inline_policies.names_of(self.root, self.role)[0]:
-            inline_policies.remove(self.root, self.role, name)
+        for name in inline_names(self.root, self.role)[0]:
+            remove_inline(self.root, self.role, name)
 
     @property
     def root(self) -> AwsClient:

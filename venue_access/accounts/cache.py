@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 from venue_access.accounts.profiles import Account
 from venue_access.aws.client import Credentials
@@ -53,22 +54,6 @@ class CachedSession:
         return f"Cache {'invalid or ' if self.expired else ''}not present for account {account.name}"
 
 
-@dataclass(frozen=True)
-class Removed:
-    """How many cached credentials were removed."""
-
-    sessions: int
-    """MFA sessions."""
-    responses: int
-    """Responses of ``venue-access-credentials``."""
-
-    def __str__(self) -> str:
-        sessions = f"removed {self.sessions} session{'' if self.sessions == 1 else 's'}"
-        if not self.responses:
-            return sessions
-        return f"{sessions}, {self.responses} token{'' if self.responses == 1 else 's'} of venue-access-credentials"
-
-
 def cache_folder(environ: Mapping[str, str], home: Path) -> Path:
     """Return the folder of the cache (XDG Base Directory Specification)."""
     return Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "venue-access"
@@ -80,7 +65,7 @@ class CredentialCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def path(self, account: Account, credentials: Credentials) -> Path:
+    def _path(self, account: Account, credentials: Credentials) -> Path:
         """Return the file of an account's session, by account, user and long-term access key."""
         parts = [account.partition, account.account_id, account.user, credentials.access_key_id]
         return self._folder / f"session-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.json"
@@ -90,7 +75,7 @@ class CredentialCache:
 
         :raises UsageError: others can read it.
         """
-        path = self.path(account, credentials)
+        path = self._path(account, credentials)
         if not path.exists():
             return CachedSession()
         check_private(path)
@@ -102,25 +87,25 @@ class CredentialCache:
     def store(self, account: Account, credentials: Credentials, session: Session) -> None:
         """Store a session; it replaces an earlier one."""
         private_directory(self._folder)
-        write_private(self.path(account, credentials), process_json(session))
+        write_private(self._path(account, credentials), _process_json(session))
 
-    def clear(self) -> Removed:
-        """Remove every cached credential.
+    def clear(self) -> str:
+        """Remove every cached credential, and return a message of how many.
 
         :raises UsageError: a file cannot be removed, or another process holds the cache's lock for too long.
         """
-        removed = Removed(_remove(self._folder.glob("session-*.json")), self._remove_responses(None, None))
+        removed = _message(_remove(self._folder.glob("session-*.json")), self._remove_responses(None))
         for name in ("session", "process"):  # files that a killed process did not finish writing
             _remove(self._folder.glob(f".{name}-*.json.*"))
         return removed
 
-    def clear_account(self, account: Account, credentials: Credentials) -> Removed:
-        """Remove the cached credentials of one account.
+    def clear_account(self, account: Account, credentials: Credentials) -> str:
+        """Remove the cached credentials of one account, and return a message of how many.
 
         :raises UsageError: as ``clear``.
         """
-        sessions = _remove([self.path(account, credentials)])
-        return Removed(sessions, self._remove_responses("account", account.name))
+        sessions = _remove([self._path(account, credentials)])
+        return _message(sessions, self._remove_responses(lambda origin: origin.get("account") == account.name))
 
     def remove_revoked(self, venue: Venue, *, session: str | None, user: str | None) -> int:
         """Remove the revoked tokens of a venue, and return how many.
@@ -129,27 +114,29 @@ class CredentialCache:
         :raises UsageError: as ``clear``.
         """
         name = escape(session) if session is not None else "*" if user is None else user_pattern(user)
-        role_session = f"arn:{venue.partition}:sts::{venue.account_id}:assumed-role/{venue.role_name}/"
-        return self._remove_responses("arn", f"{role_session}{name}")
+        pattern = f"arn:{venue.partition}:sts::{venue.account_id}:assumed-role/{venue.role_name}/{name}"
+        return self._remove_responses(lambda origin: fnmatchcase(str(origin.get("arn", "")), pattern))
 
-    def _remove_responses(self, key: str | None, pattern: str | None) -> int:
-        """Remove the responses of ``venue-access-credentials`` whose origin matches, and return how many.
+    def _remove_responses(self, is_meant: Callable[[dict[str, Any]], bool] | None) -> int:
+        """Remove the responses of ``venue-access-credentials`` with such an origin, or all; return how many.
 
         A response without an origin (damaged, or of an earlier version) is removed as well: the next call replaces it.
         """
         if not self._folder.is_dir():
             return 0
         with locked(self._folder / RESPONSES_LOCK, timeout=_LOCK_TIMEOUT):  # waits for a token that is being issued
-            paths = self._folder.glob("process-*.json")
-            return _remove(path for path in paths if _matches(_origin(path), key, pattern))
+            paths = list(self._folder.glob("process-*.json"))
+            if is_meant is not None:
+                paths = [path for path in paths if not (origin := _origin(path)) or is_meant(origin)]
+            return _remove(paths)
 
 
 def response_text(session: Session, origin: Mapping[str, str]) -> str:
     """Return a response of ``venue-access-credentials`` as the cache stores it: the origin is on the second line."""
-    return f"{process_json(session)}{json.dumps(origin)}\n"
+    return f"{_process_json(session)}{json.dumps(origin)}\n"
 
 
-def process_json(session: Session) -> str:
+def _process_json(session: Session) -> str:
     """Return a session as a ``credential_process`` prints it (AWS SDKs and Tools Reference Guide)."""
     token = session.credentials.session_token
     document = {
@@ -166,14 +153,13 @@ def _parse(content: bytes) -> Session | None:
     """Return a stored session, or None if it is malformed."""
     try:
         document = json.loads(content)
-        expiration = parse_iso(document["Expiration"])
         secrets = (Secret(document["SecretAccessKey"]), Secret(document["SessionToken"]))
-        return Session(Credentials(document["AccessKeyId"], *secrets), expiration)
+        return Session(Credentials(document["AccessKeyId"], *secrets), parse_iso(document["Expiration"]))
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _origin(path: Path) -> dict[str, str]:
+def _origin(path: Path) -> dict[str, Any]:
     """Return the origin of a response; it is empty if there is none."""
     try:
         _, origin = read_regular(path, most=65_536).splitlines()
@@ -183,10 +169,11 @@ def _origin(path: Path) -> dict[str, str]:
     return document if isinstance(document, dict) else {}
 
 
-def _matches(origin: Mapping[str, str], key: str | None, pattern: str | None) -> bool:
-    if not origin or key is None or pattern is None:
-        return True
-    return fnmatchcase(str(origin.get(key, "")), pattern)
+def _message(sessions: int, responses: int) -> str:
+    removed = f"removed {sessions} session{'' if sessions == 1 else 's'}"
+    if not responses:
+        return removed
+    return f"{removed}, {responses} token{'' if responses == 1 else 's'} of venue-access-credentials"
 
 
 def _remove(paths: Iterable[Path]) -> int:

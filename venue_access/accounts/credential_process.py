@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -14,38 +14,15 @@ from typing import NoReturn
 from venue_access import console, deadline, sensitive
 from venue_access.accounts.cache import RESPONSES_LOCK, CredentialCache, Session, cache_folder, response_text
 from venue_access.accounts.credentials import cached_response
+from venue_access.accounts.sources import unix_user
 from venue_access.app import App
-from venue_access.aws.client import AssumedRole
-from venue_access.config import Settings, default_settings
+from venue_access.config import default_settings
 from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import locked, private_directory, write_private
 from venue_access.times import parse_duration, parse_token_duration
 from venue_access.tokens.delivery import Delivery
 from venue_access.tokens.issue import issued_for_one
 from venue_access.tokens.issuer import TokenRequest
-
-
-@contextmanager
-def issued_for_oneself(
-    settings: Settings, venue: str, user: str, duration: str, *, accept_similar: bool, source_profile: str | None = None
-) -> Iterator[AssumedRole]:
-    """Issue a token, which the ``with`` block delivers.
-
-    :param accept_similar: accept a user whose name is similar to a known user's.
-    :param source_profile: the AWS profile to issue with; it overrides the environment's credentials and the
-        inventory's ``aws_profile``.
-    :raises VenueAccessError: the venue does not exist, or AWS refuses it.
-    :raises DeliveryError: it was issued, and cannot be recorded or delivered.
-    """
-    app = App.open(settings)
-    chosen = app.venue(venue)
-    if source_profile is not None:
-        chosen = replace(chosen, aws_profile=source_profile)
-    request = TokenRequest(chosen, (user,), parse_token_duration(duration), accept_similar=accept_similar)
-    ledger = app.ledger(chosen)
-    with issued_for_one(app.aws(chosen), ledger, request, Delivery("printed"), "credential_process") as issued:
-        yield issued.token
-
 
 _LOCK_TIMEOUT = 120.0  # seconds: another process may be issuing a token
 _NESTED = "VENUE_ACCESS_CREDENTIALS"
@@ -67,11 +44,11 @@ def respond(arguments: Sequence[str], file: str | None, clock: Callable[[], floa
             return 0
         with ExitStack() as delivering:  # names a token that was issued here and could not be printed
             if file is None:
-                response = _response(options, delivering)
+                response = _new_response(options, delivering)
             else:
                 with locked(private_directory(Path(file).parent) / RESPONSES_LOCK, timeout=_LOCK_TIMEOUT):
                     cached = cached_response(file, clock())  # another process may have issued it just now
-                    response = _response(options, delivering) if cached is None else cached
+                    response = _new_response(options, delivering) if cached is None else cached
                     if cached is None:
                         write_private(Path(file), response)
             console.payload(response.partition("\n")[0])
@@ -104,7 +81,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _response(options: argparse.Namespace, delivering: ExitStack) -> str:
+def _new_response(options: argparse.Namespace, delivering: ExitStack) -> str:
     with deadline.time_limit(parse_duration(options.timeout, "--timeout"), options.timeout):
         if options.account is not None:
             return _account_response(options.account)
@@ -115,9 +92,8 @@ def _account_response(name: str) -> str:
     from venue_access.accounts.session import AccountSession, run_mfa_process
     from venue_access.accounts.sources import AccountSources
 
-    sources = AccountSources.of(os.environ, None, None)
-    cache = CredentialCache(cache_folder(os.environ, sources.home))
-    account = AccountSession(sources.account(name), cache, os.environ)
+    sources = AccountSources(os.environ)
+    account = AccountSession(sources.account(name), CredentialCache(cache_folder(os.environ, sources.home)), os.environ)
     name, process = account.account.name, account.account.mfa_process
     session = account.cached().session
     if session is None:
@@ -132,9 +108,6 @@ def _account_response(name: str) -> str:
 
 
 def _venue_response(options: argparse.Namespace, delivering: ExitStack) -> str:
-    from venue_access.accounts.credential_process import issued_for_oneself
-    from venue_access.accounts.sources import unix_user
-
     # AWS_PROFILE names the profile that runs this process; its credentials are those to be issued.
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         os.environ.pop(name, None)
@@ -144,14 +117,14 @@ def _venue_response(options: argparse.Namespace, delivering: ExitStack) -> str:
             hint="name the profile of your own credentials with --source-profile",
         )
     os.environ[_NESTED] = "1"
-    token = delivering.enter_context(
-        issued_for_oneself(
-            default_settings(os.environ, inventory=options.inventory, workdir=options.workdir),
-            options.venue,
-            options.user or unix_user(os.environ),
-            options.duration,
-            accept_similar=options.yes or options.user is None,
-            source_profile=options.source_profile,
-        )
+    app = App.open(default_settings(os.environ, inventory=options.inventory, workdir=options.workdir))
+    venue = app.venue(options.venue)
+    if options.source_profile is not None:  # overrides the environment's credentials and the inventory's aws_profile
+        venue = replace(venue, aws_profile=options.source_profile)
+    user, accept_similar = options.user or unix_user(os.environ), options.yes or options.user is None
+    duration = parse_token_duration(options.duration)
+    request = TokenRequest(venue, (user,), duration, accept_similar=accept_similar)
+    issued = delivering.enter_context(
+        issued_for_one(app.aws(venue), app.ledger(venue), request, Delivery("printed"), "credential_process")
     )
-    return response_text(Session(token.credentials, token.expiration), {"arn": token.arn})
+    return response_text(Session(issued.token.credentials, issued.token.expiration), {"arn": issued.token.arn})

@@ -131,10 +131,15 @@ def write_profile(
     :param check: write nothing.
     :raises UsageError: AWS tools would not use the profile, or the file cannot be written.
     """
-    path, credentials = files = aws_files(environ, home)
+    path, credentials = aws_files(environ, home)
+    in_credentials = read_sections(read_text(credentials), credentials)
     if source is not None:
-        _check_source(files, source, profile.name)
-    if profile.name in read_sections(read_text(credentials), credentials):
+        known = {name for section in read_sections(read_text(path), path) for name in profile_names(section)}
+        if source == profile.name:
+            raise UsageError(f"--source-profile {source!r} is the profile to write", hint="name another profile")
+        if source not in known | in_credentials.keys():
+            raise UsageError(f"--source-profile {source!r}: no such profile in {path} or {credentials}")
+    if profile.name in in_credentials:
         raise UsageError(
             f"{credentials} has a section [{profile.name}], which overrides a profile of that name in {path}",
             hint="choose another name with --profile-name, or remove that section",
@@ -147,17 +152,3 @@ def write_profile(
     private_directory(path.parent)
     write_private(path, after)
     return path, True
-
-
-def _check_source(files: tuple[Path, Path], source: str, profile: str) -> None:
-    """Check the profile of ``--source-profile``.
-
-    :raises UsageError: it does not exist, or is the profile to write.
-    """
-    config, credentials = files
-    known = {name for section in read_sections(read_text(config), config) for name in profile_names(section)}
-    known |= read_sections(read_text(credentials), credentials).keys()
-    if source == profile:
-        raise UsageError(f"--source-profile {source!r} is the profile to write", hint="name another profile")
-    if source not in known:
-        raise UsageError(f"--source-profile {source!r}: no such profile in {config} or {credentials}")

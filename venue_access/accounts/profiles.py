@@ -27,6 +27,12 @@ MFA_SUFFIX = "-MFA-STS"
 _NAME = re.compile(r"[\w+=,.@][\w+=,.@-]{0,63}")
 _KEY_ID = re.compile(r"\w{12,128}", re.ASCII)
 _SECRET = re.compile(r"[\x21-\x7e]{1,256}")
+_DEVICE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):mfa/(?:.*/)?(?P<user>[^/]+)", re.ASCII)
+_ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):role/.+", re.ASCII)
+_LONGEST_CHAIN = 8
+# One word in every shell, where names are completed. Profiles with other names are left to the AWS tools.
+_LISTED_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,127}")
+_HINT = "correct it, or use another file with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
 
 
 @dataclass(frozen=True)
@@ -76,18 +82,6 @@ def parse_credentials(source: str, access_key_id: str, secret_access_key: Secret
     if not _SECRET.fullmatch(secret_access_key.reveal()):
         raise UsageError(f"{source}: invalid secret access key", hint="expected one word without spaces")
     return Credentials(access_key_id, secret_access_key)
-
-
-_DEVICE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):mfa/(?:.*/)?(?P<user>[^/]+)", re.ASCII)
-_ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):role/.+", re.ASCII)
-_LONGEST_CHAIN = 8
-# One word in every shell, where names are completed. Profiles with other names are left to the AWS tools.
-_LISTED_NAME = re.compile(r"[\w+=,.@:/][\w+=,.@:/-]{0,127}")
-
-_HINT = "correct it, or use another file with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
-
-Settings = Mapping[str, str]
-"""A profile's settings; those in the credentials file override those in the configuration file."""
 
 
 def profile_accounts(environ: Mapping[str, str], home: Path) -> list[Account]:
@@ -170,7 +164,7 @@ def profile_names(section: str) -> list[str]:
     return words[1:] if section.startswith("profile") and len(words) == 2 else []
 
 
-def _account(name: str, profiles: Mapping[str, Settings], secret_files: Mapping[str, Path]) -> Account | None:
+def _account(name: str, profiles: Mapping[str, Mapping[str, str]], secret_files: Mapping[str, Path]) -> Account | None:
     """Return the account of a profile; None if the profile does not lead to long-term credentials."""
     own = profiles[name]
     source = _source_profile(name, profiles)
@@ -178,32 +172,31 @@ def _account(name: str, profiles: Mapping[str, Settings], secret_files: Mapping[
         return None
     base = profiles[source]
     serial = own.get("mfa_serial", base.get("mfa_serial"))
-    device = _DEVICE.fullmatch(serial or "")
-    role = _ROLE.fullmatch(own.get("role_arn", ""))
-    arn = device or role
-    external_id, duration = own.get("external_id"), own.get("duration_seconds", "")
-    return Account(
-        name,
-        "profile",
-        partial(_read_credentials, source, base, secret_files.get(source)),
-        partition=arn["partition"] if arn else "aws",
-        account_id=device["account_id"] if device else None,
-        user=device["user"] if device else None,
-        region=own.get("region", base.get("region")),
-        mfa_serial=serial,
-        mfa_process=own.get("mfa_process", base.get("mfa_process")),
-        role=ProfileRole(
+    device, arn = _DEVICE.fullmatch(serial or ""), _ROLE.fullmatch(own.get("role_arn", ""))
+    role = None
+    if arn is not None:
+        external_id, duration = own.get("external_id"), own.get("duration_seconds", "")
+        role = ProfileRole(
             own["role_arn"],
             ExternalId(external_id) if external_id else None,
             own.get("role_session_name"),
             int(duration) if duration.isdecimal() else None,
         )
-        if role
-        else None,
+    return Account(
+        name,
+        "profile",
+        partial(_read_credentials, source, base, secret_files.get(source)),
+        partition=device["partition"] if device else arn["partition"] if arn else "aws",
+        account_id=device["account_id"] if device else None,
+        user=device["user"] if device else None,
+        region=own.get("region", base.get("region")),
+        mfa_serial=serial,
+        mfa_process=own.get("mfa_process", base.get("mfa_process")),
+        role=role,
     )
 
 
-def _source_profile(name: str, profiles: Mapping[str, Settings]) -> str | None:
+def _source_profile(name: str, profiles: Mapping[str, Mapping[str, str]]) -> str | None:
     """Return the profile with long-term credentials that a chain of ``source_profile`` leads to, or None."""
     for _ in range(_LONGEST_CHAIN):  # a chain may lead back to its beginning
         settings = profiles.get(name, {})
@@ -215,9 +208,8 @@ def _source_profile(name: str, profiles: Mapping[str, Settings]) -> str | None:
     return None
 
 
-def _read_credentials(name: str, settings: Settings, path: Path | None) -> Credentials:
+def _read_credentials(name: str, settings: Mapping[str, str], path: Path | None) -> Credentials:
     if path is not None:
         check_private(path)
-    return parse_credentials(
-        f"profile {name}", settings["aws_access_key_id"], Secret(settings["aws_secret_access_key"])
-    )
+    secret_access_key = Secret(settings["aws_secret_access_key"])
+    return parse_credentials(f"profile {name}", settings["aws_access_key_id"], secret_access_key)

@@ -1,4 +1,4 @@
-"""Use an account: its long-term credentials, an MFA session, or the session of a role."""
+"""Use an account: its long-term credentials, an MFA session or the session of a role, and its variables in a shell."""
 
 from __future__ import annotations
 
@@ -11,18 +11,30 @@ from datetime import datetime, timezone
 
 from venue_access.accounts.cache import CachedSession, CredentialCache, Session
 from venue_access.accounts.profiles import MFA_SUFFIX, Account
-from venue_access.accounts.shell import region_of
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
 from venue_access.aws.identity import CHAINED, check_duration_for_caller, role_session_name
 from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, UsageError
 from venue_access.sensitive import ExternalId, Secret
-from venue_access.times import parse_duration
+from venue_access.times import iso, parse_duration
+from venue_access.tokens.formats import find_format
+from venue_access.tokens.shell_formats import CONFLICTING, SHELLS
+from venue_access.tokens.shell_formats import statements as shell_statements
 
 SHORTEST, LONGEST = 900, 129_600
 """Seconds (AWS STS API reference, GetSessionToken, DurationSeconds)."""
-_CODE = re.compile(r"\d{6}", re.ASCII)
+_CODE = re.compile(r"\d{6}", re.ASCII)  # AWS STS API reference, GetSessionToken, TokenCode
 _PROCESS_TIMEOUT = 120.0  # seconds: the operator may have to touch a hardware key
 _ROLE = re.compile(r"(?P<arn>arn:aws[a-z-]*:iam::\d{12}:role/)?[\w+=,.@/-]{1,512}", re.ASCII)
+
+ACCOUNT_VARIABLE = "VENUE_ACCESS_ACCOUNT"
+"""Holds the name of the account whose credentials a shell has: ``work``, or ``work-MFA-STS``."""
+UNSET: Mapping[str, str | None] = dict.fromkeys(
+    (
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"),
+        *("AWS_REGION", "AWS_DEFAULT_REGION", *CONFLICTING, ACCOUNT_VARIABLE),
+    )
+)
+"""Every variable that the kit sets in a shell; None unsets a variable."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,27 @@ class ActiveCredentials:
     role_session_arn: str | None = None
     """Set if the profile assumes a role."""
 
+    def variables(self, *, legacy: bool = False) -> dict[str, str | None]:
+        """Return the environment variables; None unsets a variable.
+
+        ``AWS_SECURITY_TOKEN`` is the session token's older name. ``legacy`` adds the variables of the old EC2 tools.
+        """
+        key, secret = self.credentials.access_key_id, self.credentials.secret_access_key.reveal()
+        token = self.credentials.session_token.reveal() if self.credentials.session_token is not None else None
+        old = {"AWS_ACCESS_KEY": key, "AWS_SECRET_KEY": secret, "AWS_DELEGATION_TOKEN": token}
+        return {
+            **UNSET,
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_SESSION_TOKEN": token,
+            "AWS_SECURITY_TOKEN": token,
+            "AWS_CREDENTIAL_EXPIRATION": None if self.expiration is None else iso(self.expiration),
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            ACCOUNT_VARIABLE: self.account_name,
+            **(old if legacy else {}),
+        }
+
 
 @dataclass(frozen=True)
 class AccountSession:
@@ -49,7 +82,8 @@ class AccountSession:
 
     @property
     def region(self) -> str:
-        return region_of(self.account.region, self.environ)
+        """Return the account's own region, the shell's, or us-east-1."""
+        return self.account.region or _region_of_shell(self.environ) or "us-east-1"
 
     def cached(self) -> CachedSession:
         """Return the MFA session in the cache."""
@@ -92,19 +126,12 @@ class AccountSession:
         """Call GetSessionToken and cache the session.
 
         :param duration: seconds.
-        :raises UsageError: the account's credentials are not long-term ones.
         :raises AccessDenied: the code is wrong, was used already, or belongs to another device.
         """
         credentials = self.account.read_credentials()
-        aws = self._aws(credentials)
-        if aws.credentials().session_token is not None:
-            raise UsageError(
-                "GetSessionToken requires long-term credentials, not those of a session",
-                hint="use an IAM user's access key",
-            )
         request = {"DurationSeconds": duration, "SerialNumber": serial, "TokenCode": code.reveal()}
         try:
-            answer = aws.call("sts", "get_session_token", hide=(code,), **request)["Credentials"]
+            answer = self._aws(credentials).call("sts", "get_session_token", hide=(code,), **request)["Credentials"]
         except AccessDenied as error:
             raise AccessDenied(
                 f"Failed to set MFA token: {error.message}",
@@ -126,31 +153,29 @@ class AccountSession:
         :param duration: seconds.
         :raises UsageError: there is no such role, or there are no credentials in the environment.
         """
-        own = self.account.role
-        if role is None:
-            if own is None:
-                raise UsageError("--role is required", hint=f"{self.account.name} is not a profile with a role")
-            return self._assume(self._role_credentials(token), own.arn, external_id or own.external_id, duration)
-        match = _ROLE.fullmatch(role)
-        if match is None:
+        own, match = self.account.role, _ROLE.fullmatch(role or "")
+        if role is None and own is None:
+            raise UsageError("--role is required", hint=f"{self.account.name} is not a profile with a role")
+        if role is not None and match is None:
             raise UsageError(f"--role {role!r} is neither a role's name nor its ARN")
-        credentials = self._role_credentials(token)
-        if not match["arn"]:
+        if token is not None:
+            access_key, secret_key = (self.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+            if not access_key or not secret_key:
+                raise UsageError(
+                    "--token requires AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment",
+                    hint="omit it to use the cached MFA session",
+                )
+            credentials = Credentials(access_key, Secret(secret_key), token)
+        else:
+            session = self.cached().session
+            credentials = self.account.read_credentials() if session is None else session.credentials
+        if role is None and own is not None:
+            role, external_id = own.arn, external_id or own.external_id
+        elif match is not None and not match["arn"]:
             account_id = self.account.account_id or self._aws(credentials).caller().account_id
             role = f"arn:{self.account.partition}:iam::{account_id}:role/{role}"
+        assert role is not None
         return self._assume(credentials, role, external_id, duration)
-
-    def _role_credentials(self, token: Secret | None) -> Credentials:
-        if token is None:
-            session = self.cached().session
-            return self.account.read_credentials() if session is None else session.credentials
-        access_key, secret_key = (self.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
-        if not access_key or not secret_key:
-            raise UsageError(
-                "--token requires AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment",
-                hint="omit it to use the cached MFA session",
-            )
-        return Credentials(access_key, Secret(secret_key), token)
 
     def _assume(
         self, credentials: Credentials, arn: str, external_id: ExternalId | None, duration: int | None
@@ -159,12 +184,8 @@ class AccountSession:
         if duration is not None and duration > CHAINED:
             check_duration_for_caller(duration, aws.caller())
         name = self.account.role.session_name if self.account.role is not None else None
-        return aws.assume_role(
-            arn,
-            name or role_session_name(self.account.user or "operator", self.now()),
-            external_id=external_id,
-            duration=duration,
-        )
+        name = name or role_session_name(self.account.user or "operator", self.now())
+        return aws.assume_role(arn, name, external_id=external_id, duration=duration)
 
     def _aws(self, credentials: Credentials) -> AwsClient:
         return AwsClient(region=self.region, credentials=credentials)
@@ -182,19 +203,8 @@ def session_seconds(text: str) -> int:
 
 
 def is_mfa_code(text: str) -> bool:
-    """Return whether a text is an MFA code: six digits (AWS STS API reference, GetSessionToken, TokenCode)."""
+    """Return whether a text is an MFA code: six digits."""
     return _CODE.fullmatch(text) is not None
-
-
-def parse_mfa_code(text: str) -> Secret:
-    """Return an MFA code.
-
-    :raises UsageError: it is not six digits; the message does not show it.
-    """
-    code = Secret(text.strip())
-    if not is_mfa_code(code.reveal()):
-        raise UsageError("invalid MFA code: expected six digits")
-    return code
 
 
 def run_mfa_process(command: str) -> Secret:
@@ -216,3 +226,43 @@ def run_mfa_process(command: str) -> Secret:
         what = f"exited with {done.returncode}" if done.returncode else "did not print six digits"
         raise UsageError(f"mfa_process {name!r} {what}", hint="run it by hand, or pass the code with --code")
     return code
+
+
+def statements(values: Mapping[str, str | None], format: str) -> str:
+    """Return the statements that set variables; an endpoint and a CA bundle that the kit set for a token are unset.
+
+    :raises UsageError: the format is not one of a shell.
+    """
+    find_format(format)
+    if format not in SHELLS:
+        raise UsageError(
+            f"--format {format} is not for a shell", hint=f"the formats for shells are: {', '.join(SHELLS)}"
+        )
+    return shell_statements(SHELLS[format], values)
+
+
+def active_account(environ: Mapping[str, str]) -> str:
+    """Return the name of the account whose credentials a shell has.
+
+    :raises UsageError: ``account.use`` and ``account.mfa`` have set none.
+    """
+    name = environ.get(ACCOUNT_VARIABLE, "")
+    if not name:
+        raise UsageError("No keys set", hint="name an account with --name, or set its credentials with account.use")
+    return name.removesuffix(MFA_SUFFIX)
+
+
+def whoami(environ: Mapping[str, str]) -> list[str]:
+    """Return a line that names the account whose credentials a shell has, and a line with its region."""
+    name, region = environ.get(ACCOUNT_VARIABLE), _region_of_shell(environ)
+    if not environ.get("AWS_ACCESS_KEY_ID"):
+        active = "No keys set"
+    elif name:
+        active = f"Keys set for {name} AWS account"
+    else:
+        active = f"Keys set that end in {environ['AWS_ACCESS_KEY_ID'][-4:]}, not by account.use"
+    return [active, f"Region is {region}"] if region else [active]
+
+
+def _region_of_shell(environ: Mapping[str, str]) -> str | None:
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")

@@ -15,10 +15,10 @@ import json
 import os
 import pwd
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from venue_access.accounts.profiles import Account, is_account_name, parse_credentials, profile_accounts
 from venue_access.aws.client import Credentials
@@ -33,43 +33,24 @@ _ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account_id>\d{12}):",
 _SUFFIX = ".access_key"
 
 
-@dataclass(frozen=True)
-class AccountEntry:
-    """An entry of the account file."""
-
-    partition: str = "aws"
-    account_id: str | None = None
-
-
-@dataclass(frozen=True)
 class AccountSources:
-    """Where accounts are looked for."""
+    """Where accounts are looked for.
 
-    environ: Mapping[str, str]
-    home: Path
-    unix_user: str
-    credentials_dir: Path
-    account_file: Path
-    account_file_given: bool = False
+    :param credentials_dir: the folder; ``~/aws-creds`` by default.
+    :param account_file: ``accounts.json`` in that folder by default.
+    :raises UsageError: the given folder does not exist.
+    """
 
-    @classmethod
-    def of(cls, environ: Mapping[str, str], credentials_dir: str | None, account_file: str | None) -> AccountSources:
-        """Return the sources that the flags name; the defaults are ``~/aws-creds`` and ``accounts.json`` in it.
-
-        :raises UsageError: the given folder does not exist.
-        """
-        home = Path(environ.get("HOME") or Path.home())
-        folder = home / "aws-creds" if credentials_dir is None else user_path(credentials_dir)
-        if credentials_dir is not None and not folder.is_dir():
+    def __init__(
+        self, environ: Mapping[str, str], credentials_dir: str | None = None, account_file: str | None = None
+    ) -> None:
+        self.home = Path(environ.get("HOME") or Path.home())
+        self._environ = environ
+        self._unix_user = unix_user(environ)
+        self._folder = self.home / "aws-creds" if credentials_dir is None else user_path(credentials_dir)
+        if credentials_dir is not None and not self._folder.is_dir():
             raise UsageError(f"--credentials-dir: there is no folder {credentials_dir!r}")
-        return cls(
-            environ,
-            home,
-            unix_user(environ),
-            folder,
-            folder / "accounts.json" if account_file is None else user_path(account_file),
-            account_file is not None,
-        )
+        self._account_file = None if account_file is None else user_path(account_file)
 
     def accounts(self) -> list[Account]:
         """Return every account: those of the account file first and in its order, the others by name.
@@ -81,11 +62,8 @@ class AccountSources:
         """
         entries = self._entries()
         found: dict[str, Account] = {}
-        for account in [
-            *self._in_folder(entries),
-            *self._in_keyring(entries),
-            *profile_accounts(self.environ, self.home),
-        ]:
+        ours = [*self._in_folder(entries), *self._in_keyring(entries)]
+        for account in [*ours, *profile_accounts(self._environ, self.home)]:
             found.setdefault(account.name, account)
         order = {name: number for number, name in enumerate(entries)}
         return sorted(found.values(), key=lambda account: (order.get(account.name, len(order)), account.name))
@@ -99,12 +77,13 @@ class AccountSources:
         similar = [each for each in known if each.lower() == name.lower()]
         if name in known or len(similar) == 1:
             return known.get(name) or known[similar[0]]
-        listed = ", ".join(known) or f"none: {self.credentials_dir} and the profiles in ~/.aws have no access keys"
+        listed = ", ".join(known) or f"none: {self._folder} and the profiles in ~/.aws have no access keys"
         raise UsageError(f"there is no account {name!r}{did_you_mean(name, known)}", hint=f"the accounts are: {listed}")
 
-    def _entries(self) -> dict[str, AccountEntry]:
-        path = self.account_file
-        if not path.exists() and not self.account_file_given:
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        """Return the accounts of the account file: each one's ``partition`` and ``account_id`` by its name."""
+        path = self._account_file or self._folder / "accounts.json"
+        if not path.exists() and self._account_file is None:
             return {}
         hint = 'expected JSON such as {"work": "arn:aws:iam::012123456789:"}'
         try:
@@ -118,40 +97,24 @@ class AccountSources:
             match = _ARN.fullmatch(arn) if isinstance(arn, str) else None
             if match is None or not is_account_name(name):
                 raise UsageError(f"the account file {path}: {name!r} is not a name with an account's ARN", hint=hint)
-            entries[name] = AccountEntry(match["partition"], match["account_id"])
+            entries[name] = match.groupdict()
         return entries
 
-    def _in_folder(self, entries: Mapping[str, AccountEntry]) -> list[Account]:
-        if not self.credentials_dir.exists():
-            return []
-        check_private(self.credentials_dir)
-        names = sorted(path.name.removesuffix(_SUFFIX) for path in self.credentials_dir.glob(f"*{_SUFFIX}"))
-        return [
-            Account(
-                name,
-                "folder",
-                partial(_read_folder, self.credentials_dir, name),
-                partition=entries.get(name, AccountEntry()).partition,
-                account_id=entries.get(name, AccountEntry()).account_id,
-                user=_read_line(user) if (user := self.credentials_dir / f"{name}.user").exists() else self.unix_user,
-            )
-            for name in names
-            if is_account_name(name)
-        ]
+    def _in_folder(self, entries: Mapping[str, dict[str, Any]]) -> Iterator[Account]:
+        if not self._folder.exists():
+            return
+        check_private(self._folder)
+        for name in sorted(path.name.removesuffix(_SUFFIX) for path in self._folder.glob(f"*{_SUFFIX}")):
+            if is_account_name(name):
+                read, file = partial(_read_folder, self._folder, name), self._folder / f"{name}.user"
+                user = _read_line(file) if file.exists() else self._unix_user
+                yield Account(name, "folder", read, user=user, **entries.get(name, {}))
 
-    def _in_keyring(self, entries: Mapping[str, AccountEntry]) -> list[Account]:
-        return [
-            Account(
-                name,
-                "keyring",
-                partial(_read_keyring, name),
-                partition=entry.partition,
-                account_id=entry.account_id,
-                user=_keyring_entry(f"{name}.user") or self.unix_user,
-            )
-            for name, entry in entries.items()
-            if _keyring_entry(f"{name}{_SUFFIX}") is not None
-        ]
+    def _in_keyring(self, entries: Mapping[str, dict[str, Any]]) -> Iterator[Account]:
+        for name, entry in entries.items():
+            if _keyring_entry(f"{name}{_SUFFIX}") is not None:
+                user = _keyring_entry(f"{name}.user") or self._unix_user
+                yield Account(name, "keyring", partial(_read_keyring, name), user=user, **entry)
 
 
 def unix_user(environ: Mapping[str, str]) -> str:
@@ -166,8 +129,8 @@ def unix_user(environ: Mapping[str, str]) -> str:
 
 
 def _read_folder(folder: Path, name: str) -> Credentials:
-    access_key, secret_key = folder / f"{name}{_SUFFIX}", folder / f"{name}.secret_key"
-    for file in (access_key, secret_key):
+    access_key, secret_key = files = folder / f"{name}{_SUFFIX}", folder / f"{name}.secret_key"
+    for file in files:
         if file.exists():
             check_private(file)
     return parse_credentials(str(access_key), _read_line(access_key), Secret(_read_line(secret_key)))
@@ -179,11 +142,12 @@ def _read_line(path: Path) -> str:
 
 
 def _read_keyring(name: str) -> Credentials:
-    access_key, secret_key = _keyring_entry(f"{name}{_SUFFIX}"), _keyring_entry(f"{name}.secret_key")
-    if access_key is None or secret_key is None:
-        missing = f"{name}{_SUFFIX}" if access_key is None else f"{name}.secret_key"
-        raise UsageError(f"the keyring has no {missing}", hint=f"set it with: keyring set {SERVICE} {missing}")
-    return parse_credentials(f"keyring entry {name}", access_key.strip(), Secret(secret_key.strip()))
+    entries = {each: _keyring_entry(each) for each in (f"{name}{_SUFFIX}", f"{name}.secret_key")}
+    for each, value in entries.items():
+        if value is None:
+            raise UsageError(f"the keyring has no {each}", hint=f"set it with: keyring set {SERVICE} {each}")
+    access_key, secret_key = (str(value).strip() for value in entries.values())
+    return parse_credentials(f"keyring entry {name}", access_key, Secret(secret_key))
 
 
 def _keyring_entry(name: str) -> str | None:

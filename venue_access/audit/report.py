@@ -10,7 +10,7 @@ from typing import Any
 from venue_access.errors import CheckFailed
 from venue_access.inventory.model import Venue
 from venue_access.policies.compare import Elements, elements
-from venue_access.policies.documents import Policy, listed
+from venue_access.policies.documents import Policy, statements_of
 
 _SAME = "the inventory's"
 
@@ -58,8 +58,7 @@ class Report:
     """A recommendation that is not a difference."""
 
     @property
-    def counts(self) -> Mapping[str, int]:
-        """Return the number of checks by result."""
+    def _counts(self) -> Mapping[str, int]:
         return Counter(check.result for check in self.checks)
 
     def document(self) -> dict[str, Any]:
@@ -67,19 +66,23 @@ class Report:
         return {
             "venue": self.venue.name,
             "role_arn": self.venue.role_arn,
-            "differences": self.counts["differs"],
-            "unclear": self.counts["unclear"],
+            "differences": self._counts["differs"],
+            "unclear": self._counts["unclear"],
             "checks": [check.document() for check in self.checks],
         }
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> list[str]:
         """Return a line for each check, and a summary as the last line."""
-        yield from (check.line() for check in self.checks)
-        yield self._summary()
+        total, counts = len(self.checks), self._counts
+        differing = f"{counts['differs']} {'differs' if counts['differs'] == 1 else 'differ'}"
+        skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+        summary = f"{counts['ok']} ok, {differing}, {counts['unclear']} unclear{skipped}"
+        checks = [check.line() for check in self.checks]
+        return [*checks, f"{self.venue.name}: {total} check{'' if total == 1 else 's'}: {summary}"]
 
     def conclude(self) -> None:
         """Raise ``CheckFailed`` if a check differs or is unclear."""
-        total, differing, unclear = len(self.checks), self.counts["differs"], self.counts["unclear"]
+        total, differing, unclear = len(self.checks), self._counts["differs"], self._counts["unclear"]
         if differing:
             also = f", {unclear} unclear" if unclear else ""
             raise CheckFailed(
@@ -93,13 +96,6 @@ class Report:
                 hint="each unclear line names the reason; run verify again when it no longer applies",
             )
 
-    def _summary(self) -> str:
-        total, counts = len(self.checks), self.counts
-        differing = f"{counts['differs']} {'differs' if counts['differs'] == 1 else 'differ'}"
-        skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
-        summary = f"{counts['ok']} ok, {differing}, {counts['unclear']} unclear{skipped}"
-        return f"{self.venue.name}: {total} check{'' if total == 1 else 's'}: {summary}"
-
 
 def compare_policies(
     what: str, expected: Policy, live: Mapping[str, Any], *, sids_matter: bool = False
@@ -112,39 +108,26 @@ def compare_policies(
     version = live.get("Version", "2008-10-17")
     if version != expected["Version"]:
         yield Check(f"{what}, Version", expected["Version"], str(version), False)
-    wanted = [(str(each.get("Sid", "")), elements(each)) for each in expected["Statement"]]
-    there = [(str(each.get("Sid", "")), elements(each)) for each in listed(live.get("Statement"))]
-    for sid, parts in _equal_first(wanted, there, sids_matter):
-        match = _take(there, sid, parts, sids_matter)
-        name = f"{what}, statement {sid}"
-        if match is None:
-            yield Check(name, _SAME, "none", False)
-        elif match == parts:
-            yield Check(name, _SAME, _SAME, True)
-        else:
-            yield Check(name, _SAME, _difference(parts, match), False)
+
+    def by_sid(policy: Mapping[str, Any]) -> list[tuple[str, Elements]]:
+        return [(str(each.get("Sid", "")), elements(each)) for each in statements_of(policy)]
+
+    def is_equal(one: tuple[str, Elements], another: tuple[str, Elements]) -> bool:
+        return one[1] == another[1] and (one[0] == another[0] or not sids_matter)
+
+    there = by_sid(live)
+    # Statements with an equal live one come first, so that no other takes it by its Sid.
+    for wanted in sorted(by_sid(expected), key=lambda each: not any(is_equal(each, other) for other in there)):
+        sid, parts = wanted
+        equal = [each for each in there if is_equal(wanted, each)]
+        match = next(iter([*equal, *(each for each in there if each[0] == sid)]), None)
+        if match is not None:
+            there.remove(match)
+        found = "none" if match is None else _SAME if match[1] == parts else _difference(parts, match[1])
+        yield Check(f"{what}, statement {sid}", _SAME, found, found == _SAME)
     for sid, parts in there:
-        yield Check(f"{what}, statement {sid or 'without a Sid'}", "none", _summary(parts), False)
-
-
-def _equal_first(
-    wanted: list[tuple[str, Elements]], there: list[tuple[str, Elements]], sids_matter: bool
-) -> list[tuple[str, Elements]]:
-    """Return the statements that have an equal live one first, so that no other takes it by its Sid."""
-    return sorted(wanted, key=lambda each: not any(_equal(each, other, sids_matter) for other in there))
-
-
-def _equal(one: tuple[str, Elements], other: tuple[str, Elements], sids_matter: bool) -> bool:
-    return one[1] == other[1] and (one[0] == other[0] or not sids_matter)
-
-
-def _take(there: list[tuple[str, Elements]], sid: str, parts: Elements, sids_matter: bool) -> Elements | None:
-    """Remove and return the live statement that corresponds to this one: an equal one, or the one with its Sid."""
-    equal = [each for each in there if _equal((sid, parts), each, sids_matter)]
-    for found in (*equal, *(each for each in there if each[0] == sid)):
-        there.remove(found)
-        return found[1]
-    return None
+        summary = ", ".join(f"{element} {'; '.join(sorted(texts))}" for element, texts in parts.items())
+        yield Check(f"{what}, statement {sid or 'without a Sid'}", "none", summary, False)
 
 
 def _difference(expected: Elements, live: Elements) -> str:
@@ -156,7 +139,3 @@ def _difference(expected: Elements, live: Elements) -> str:
         if fewer := sorted(wanted - there):
             parts.append(f"{element} lacks {'; '.join(fewer)}")
     return ", ".join(parts)
-
-
-def _summary(parts: Elements) -> str:
-    return ", ".join(f"{element} {'; '.join(sorted(texts))}" for element, texts in parts.items())

@@ -20,12 +20,10 @@ from venue_access.aws.parameters import (
 from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.book import OpenLedger
-from venue_access.ledger.proofs import ProofSessions
-from venue_access.policies import inline as inline_policies
+from venue_access.ledger.book import OpenLedger, ProofSessions
 from venue_access.policies.compare import without_external_ids
 from venue_access.policies.documents import ExternalIds, managed_policies, parse_policy, statements_of, trust_policy
-from venue_access.policies.revocation import REVOCATION_PREFIX
+from venue_access.policies.revocation import REVOCATION_PREFIX, inline_names, read_inline
 from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.rotation_state import Stage, new_external_id, rotation_state
 from venue_access.provisioning.trust_check import can_assume
@@ -64,8 +62,12 @@ def _boundary(aws: AwsClient, venue: Venue, role: LiveRole) -> Check:
 
 def _trust(venue: Venue, live: VenueSnapshot, role: LiveRole) -> Iterator[Check]:
     state = rotation_state(live)
-    sound = state.stage is Stage.STABLE or state.stage.rotating
-    yield Check("external ID of the parameter", _ACCEPTED, _how(state.stage, state.reason), sound)
+    found = state.reason or state.stage.value
+    if state.stage is Stage.STABLE:
+        found = _ACCEPTED
+    elif state.stage.rotating:
+        found = f"{_ACCEPTED}; a rotation is under way ({state.stage.value})"
+    yield Check("external ID of the parameter", _ACCEPTED, found, found.startswith(_ACCEPTED))
     hidden = ExternalId(REDACTED)
     ids = ExternalIds(hidden, hidden if state.stage.rotating else None)
     there = without_external_ids(role.trust_policy)
@@ -81,14 +83,6 @@ def _parameter(aws: AwsClient, venue: Venue, live: VenueSnapshot) -> Iterator[Ch
     if venue.external_id_kms_key is not None:
         key = parameter_metadata(aws, venue.external_id_parameter).get("KeyId") if is_encrypted else None
         yield compared("KMS key of the parameter", venue.external_id_kms_key, key or _NONE)
-
-
-def _how(stage: Stage, reason: str) -> str:
-    if stage is Stage.STABLE:
-        return _ACCEPTED
-    if stage.rotating:
-        return f"{_ACCEPTED}; a rotation is under way ({stage.value})"
-    return reason or stage.value
 
 
 def _attached(aws: AwsClient, venue: Venue, buckets: Sequence[str]) -> Iterator[Check]:
@@ -107,15 +101,14 @@ def _attached(aws: AwsClient, venue: Venue, buckets: Sequence[str]) -> Iterator[
 
 
 def _inline(aws: AwsClient, venue: Venue) -> Iterator[Check]:
-    names, _ = inline_policies.names_of(aws, venue.role_name)
+    names, _ = inline_names(aws, venue.role_name)
     if not names:
         yield compared("inline policies", _NONE, _NONE)
     for name in sorted(names):
         if not name.startswith(REVOCATION_PREFIX):
             yield Check(f"inline policy {name}", _NONE, "present", False)
             continue
-        answer = aws.call("iam", "get_role_policy", RoleName=venue.role_name, PolicyName=name)
-        effects = {each.get("Effect") for each in statements_of(parse_policy(answer["PolicyDocument"]))}
+        effects = {each.get("Effect") for each in statements_of(read_inline(aws, venue.role_name, name) or {})}
         # The name alone proves nothing: anyone can choose it.
         kinds = "denies only" if effects <= {"Deny"} else "an Allow"
         yield compared(f"inline policy {name}, a revocation", "denies only", kinds)
@@ -131,12 +124,7 @@ def _default_version(aws: AwsClient, arn: str) -> Mapping[str, Any] | None:
     return parse_policy(answer["PolicyVersion"]["Document"])
 
 
-def verify(
-    aws: AwsClient,
-    venue: Venue,
-    open_ledger: OpenLedger,
-    venues: Iterable[Venue] = (),
-) -> Report:
+def verify(aws: AwsClient, venue: Venue, open_ledger: OpenLedger, venues: Iterable[Venue] = ()) -> Report:
     """Compare a venue's live role with the inventory, then verify the trust policy and probe a 15-minute token.
 
     :param open_ledger: opens the venue's ledger, to record the proof sessions.

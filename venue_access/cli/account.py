@@ -13,8 +13,8 @@ from venue_access.cli.command import SIMILAR_USER, command, dry, open_app
 from venue_access.errors import UsageError
 
 if TYPE_CHECKING:
-    from venue_access.accounts.session import AccountSession, ActiveCredentials
-    from venue_access.sensitive import Secret
+    from venue_access.accounts.cache import Session
+    from venue_access.accounts.session import AccountSession
 
 SOURCES = {
     "credentials_dir": "read NAME.access_key and NAME.secret_key from this folder (default: ~/aws-creds)",
@@ -33,7 +33,7 @@ def open_account(name: str, credentials_dir: str | None, config: str | None, use
     from venue_access.accounts.session import AccountSession
     from venue_access.accounts.sources import AccountSources
 
-    sources = AccountSources.of(os.environ, credentials_dir, config)
+    sources = AccountSources(os.environ, credentials_dir, config)
     account = sources.account(name)
     if user is not None:
         if not is_account_name(user):
@@ -42,12 +42,12 @@ def open_account(name: str, credentials_dir: str | None, config: str | None, use
     return AccountSession(account, CredentialCache(cache_folder(os.environ, sources.home)), os.environ)
 
 
-def print_credentials(active: ActiveCredentials, format: str, legacy: bool) -> None:
-    """Print the statements that set credentials in a shell."""
-    from venue_access.accounts.shell import statements, variables
+def print_credentials(account: AccountSession, session: Session | None, format: str, legacy: bool) -> None:
+    """Print the statements that set an account's credentials in a shell: a session's, or the long-term ones."""
+    from venue_access.accounts.session import statements
 
-    values = variables(active.account_name, active.credentials, active.expiration, active.region, legacy=legacy)
-    console.payload(statements(values, format))
+    active = account.activate(session)
+    console.payload(statements(active.variables(legacy=legacy), format))
     console.say(f"Set keys for {active.account_name} AWS account")
 
 
@@ -58,11 +58,10 @@ def account_list(
     """List the accounts with long-term credentials."""
     from venue_access.accounts.sources import AccountSources
 
-    accounts = AccountSources.of(os.environ, credentials_dir, config).accounts()
+    accounts = AccountSources(os.environ, credentials_dir, config).accounts()
     if json:
-        console.result_json(
-            {"accounts": {each.name: {"source": each.source, "account_id": each.account_id} for each in accounts}}
-        )
+        listed = {each.name: {"source": each.source, "account_id": each.account_id} for each in accounts}
+        console.result_json({"accounts": listed})
     else:
         console.result(" ".join(["Possible accounts:", *(each.name for each in accounts)]))
 
@@ -77,7 +76,7 @@ def account_use(
     config: str | None = None,
 ) -> None:
     """Print statements that set an account's credentials in a shell; a cached MFA session is used if there is one."""
-    from venue_access.accounts.shell import UNSET, statements
+    from venue_access.accounts.session import UNSET, statements
 
     account = open_account(name, credentials_dir, config)
     statements(UNSET, format)  # raises on a wrong format before anything is done
@@ -85,7 +84,7 @@ def account_use(
         return
     cached = account.cached()
     console.say(cached.message(account.account))
-    print_credentials(account.activate(cached.session), format, legacy)
+    print_credentials(account, cached.session, format, legacy)
 
 
 @command(
@@ -109,49 +108,49 @@ def account_mfa(
     config: str | None = None,
 ) -> None:
     """Begin an MFA session, cache it, and print statements that set its credentials in a shell."""
-    from venue_access.accounts.session import session_seconds
-    from venue_access.accounts.shell import UNSET, active_account, statements
+    from venue_access.accounts.session import (
+        UNSET,
+        active_account,
+        is_mfa_code,
+        run_mfa_process,
+        session_seconds,
+        statements,
+    )
+    from venue_access.sensitive import Secret
 
-    given_code = console.confidential(code, "MFA code")
+    given = console.confidential(code, "MFA code")
     seconds = session_seconds(duration)
     account = open_account(name or active_account(os.environ), credentials_dir, config, user)
+    named, process = account.account.name, account.account.mfa_process
     statements(UNSET, format)
-    if dry(context, f"begin an MFA session of {account.account.name}, unless one is cached, and print its credentials"):
+    if dry(context, f"begin an MFA session of {named}, unless one is cached, and print its credentials"):
         return
     cached = account.cached()
     session = cached.session
     if session is None:
         serial = account.mfa_device()
-        session = account.begin_mfa_session(serial, mfa_code(account, given_code), seconds)
+        if given is not None:
+            if not is_mfa_code(given.strip()):
+                raise UsageError("invalid MFA code: expected six digits")
+            digits = Secret(given.strip())
+        elif process is not None:
+            digits = run_mfa_process(process)
+        else:
+            asked = f"Enter token for user {account.account.user or named}: "
+            hint = "--code - reads the code from standard input"
+            digits = Secret(console.ask_until(asked, is_mfa_code, expected="an MFA code is six digits", hint=hint))
+        session = account.begin_mfa_session(serial, digits, seconds)
         console.say(account.cached().message(account.account))
     else:
         console.say(cached.message(account.account))
         console.say("MFA STS token already cached")
-    print_credentials(account.activate(session), format, legacy)
-
-
-def mfa_code(account: AccountSession, given: str | None) -> Secret:
-    """Return the MFA code: the given one, the one that the profile's process prints, or the one that is typed."""
-    from venue_access.accounts.session import is_mfa_code, parse_mfa_code, run_mfa_process
-    from venue_access.sensitive import Secret
-
-    if given is not None:
-        return parse_mfa_code(given)
-    if account.account.mfa_process is not None:
-        return run_mfa_process(account.account.mfa_process)
-    typed = console.ask_until(
-        f"Enter token for user {account.account.user or account.account.name}: ",
-        is_mfa_code,
-        expected="an MFA code is six digits",
-        hint="--code - reads the code from standard input",
-    )
-    return Secret(typed)
+    print_credentials(account, session, format, legacy)
 
 
 @command(called="whoami", timeout=None)
 def account_whoami(context: Context) -> None:
     """Print the account whose credentials the shell has, and its region."""
-    from venue_access.accounts.shell import whoami
+    from venue_access.accounts.session import whoami
 
     console.result("\n".join(whoami(os.environ)))
 
@@ -215,7 +214,7 @@ def account_unset(
 ) -> None:
     """Print statements that unset every AWS variable that the kit sets in a shell."""
     from venue_access.accounts.cache import CredentialCache, cache_folder
-    from venue_access.accounts.shell import UNSET, statements
+    from venue_access.accounts.session import UNSET, statements
     from venue_access.accounts.sources import AccountSources
 
     if name is not None and not cache:
@@ -225,10 +224,10 @@ def account_unset(
         return
     if name is not None:
         account = open_account(name, credentials_dir, config)
-        console.say(str(account.cache.clear_account(account.account, account.account.read_credentials())))
+        console.say(account.cache.clear_account(account.account, account.account.read_credentials()))
     elif cache:
-        home = AccountSources.of(os.environ, credentials_dir, config).home
-        console.say(str(CredentialCache(cache_folder(os.environ, home)).clear()))
+        home = AccountSources(os.environ, credentials_dir, config).home
+        console.say(CredentialCache(cache_folder(os.environ, home)).clear())
     console.payload(unsetting)
 
 
@@ -268,10 +267,10 @@ def account_profile(
     arguments += ["--duration", duration] if duration != "1h" else []
     arguments += ["--source-profile", source_profile] if source_profile is not None else []
     arguments += ["--yes"] if similar_user(chosen, recipient.name) is not None else []
-    name = chosen.name if profile_name is None else profile_name
-    endpoint = app.accounts.endpoint(chosen) if context.config.run.dry else app.accounts.start_endpoint(chosen)
+    name, is_dry = chosen.name if profile_name is None else profile_name, context.config.run.dry
+    endpoint = app.accounts.endpoint(chosen) if is_dry else app.accounts.start_endpoint(chosen)
     profile = Profile(name, [program(), *arguments], chosen.region, endpoint)
-    path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=context.config.run.dry)
+    path, changed = write_profile(os.environ, Path.home(), profile, source=source_profile, check=is_dry)
     if dry(context, f"write into {path}:\n{profile.text()}"):
         return
     console.say(f"{'wrote' if changed else 'already up to date:'} profile {profile.name} in {path}")

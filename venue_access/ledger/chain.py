@@ -91,15 +91,13 @@ class Record:
     def document(self) -> dict[str, Any]:
         """Return the record as a JSON document; keys that few kinds have are left out unless set."""
         found: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in _OPTIONAL and value in (None, ()):
-                continue
+        for name, value in vars(self).items():
             if isinstance(value, datetime):
-                value = iso(value)
+                found[name] = iso(value)
             elif isinstance(value, enum.Enum):
-                value = value.value
-            found[field.name] = list(value) if isinstance(value, tuple) else value
+                found[name] = value.value
+            elif value not in (None, ()) or name not in _OPTIONAL:
+                found[name] = list(value) if isinstance(value, tuple) else value
         return found
 
     @classmethod
@@ -108,22 +106,11 @@ class Record:
 
         :raises ValueError: it is malformed.
         """
-        known = {field.name for field in fields(cls)}
-        given = {key: value for key, value in document.items() if key in known}
+        types = {each.name: str(each.type) for each in fields(cls) if each.name in document}
         try:
-            for key in ("when", "expires", "issued_before"):
-                if given.get(key) is not None:
-                    given[key] = parse_iso(given[key])
-            given["kind"] = Kind(given["kind"])
-            for key in ("key_fingerprints", "proof_session_names", "proof_access_key_ids"):
-                given[key] = tuple(given.get(key, ()))
-            record = cls(**given)
-        except (KeyError, TypeError) as error:
+            return cls(**{name: _parsed(kind, document[name]) for name, kind in types.items()})
+        except (TypeError, ValueError) as error:
             raise ValueError(f"invalid record: {error}") from error
-        for field in fields(cls):
-            if not _is_of_type(getattr(record, field.name), str(field.type)):
-                raise ValueError(f"invalid record: {field.name} is not {field.type}")
-        return record
 
 
 _OPTIONAL = {
@@ -132,15 +119,20 @@ _OPTIONAL = {
 }
 
 
-_TYPES = {"str": str, "int": int, "datetime": datetime, "Kind": Kind}
-
-
-def _is_of_type(value: object, annotation: str) -> bool:
-    """Return whether a value has the type of a field of ``Record``: the ledger is untrusted input."""
-    if isinstance(value, tuple):
-        return annotation.startswith("tuple") and all(isinstance(each, str) for each in value)
-    name, _, optional = annotation.partition(" | ")
-    return isinstance(value, _TYPES[name]) or (value is None and optional == "None")
+def _parsed(annotation: str, value: Any) -> Any:
+    """Return the value of a field of ``Record`` from its JSON: the ledger is untrusted input."""
+    kind, _, optional = annotation.partition(" | ")
+    if value is None and optional:
+        return None
+    if kind == "Kind":
+        return Kind(value)
+    if kind == "datetime":
+        return parse_iso(value)
+    if kind in ("str", "int") and isinstance(value, str if kind == "str" else int):
+        return value
+    if kind.startswith("tuple") and isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    raise ValueError(f"{value!r} is not {annotation}")
 
 
 def canonical(document: Mapping[str, Any]) -> str:
@@ -154,14 +146,6 @@ def canonical(document: Mapping[str, Any]) -> str:
 NOTHING = "0" * 64
 """The hash that the first entry of a ledger carries."""
 _MOST_FOUND = 16
-
-
-@dataclass(frozen=True)
-class Head:
-    """The number and hash of a chain's last entry."""
-
-    number: int = 0
-    hash: str = NOTHING
 
 
 @dataclass(frozen=True)
@@ -200,13 +184,9 @@ class Entry:
 
     def named(self) -> str:
         """Return its place, time and operator for a message, without control characters."""
-        when, operator = self.document.get("when"), self.document.get("operator")
-        details = [
-            printable(str(each))
-            for each in (self.document.get("kind"), when, f"by {operator}" if operator else None)
-            if each
-        ]
-        return f"{self.where} (record {self.number}: {', '.join(details)})" if details else f"{self.where}"
+        by = f"by {self.document['operator']}" if self.document.get("operator") else None
+        details = [printable(str(each)) for each in (self.document.get("kind"), self.document.get("when"), by) if each]
+        return f"{self.where} (record {self.number}: {', '.join(details)})" if details else self.where
 
     def record(self) -> Record | None:
         """Return its record; None if it is malformed or of a later version."""
@@ -226,9 +206,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class End:
-    """The end of a chain, which the next entry is linked to."""
+    """The end of a chain, which the next entry is linked to: its head is the last entry that is linked to the chain."""
 
-    head: Head = Head()
+    number: int = 0
+    """Of the head."""
+    hash: str = NOTHING
     damaged: tuple[Entry, ...] = ()
     """Entries after the head that are damaged or not linked to it; the next entry names them."""
     skipped: int = 0
@@ -245,27 +227,25 @@ class End:
         """
         is_changed = before is not None and not before.intact and before.number == entry.after
         changed = (before,) if before is not None and is_changed else ()
-        return cls(Head(entry.number, entry.hash), (*changed, *behind), len(behind))
+        return cls(entry.number, entry.hash, (*changed, *behind), len(behind))
 
 
-def link(record: Record, end: End | Head) -> tuple[str, Head]:
-    """Return the text of the entry that follows ``end``, and the new head."""
-    end = End(end) if isinstance(end, Head) else end
-    number = end.head.number + end.skipped + 1
-    document: dict[str, Any] = {**record.document(), "number": number, "previous": end.head.hash}
+def link(record: Record, end: End) -> tuple[str, End]:
+    """Return the text of the entry that follows ``end``, and the new end."""
+    number = end.number + end.skipped + 1
+    document: dict[str, Any] = {**record.document(), "number": number, "previous": end.hash}
     if end.skipped:
         document["skipped"] = end.skipped
     if end.damaged:
         document["found"] = [entry.fingerprint for entry in end.damaged[:_MOST_FOUND]]
     own = _hash(document)
-    return canonical({**document, "hash": own}), Head(number, own)
+    return canonical({**document, "hash": own}), End(number, own)
 
 
 def end_of(entries: Sequence[Entry]) -> End:
     """Return the end of a chain.
 
-    :param entries: its last entries, or all. The head is the last one that is linked to an earlier one; entries after
-        that are damaged or foreign.
+    :param entries: its last entries, or all.
     """
     by_hash = {entry.hash: place for place, entry in enumerate(entries) if entry.intact}
     for place in range(len(entries) - 1, -1, -1):
@@ -276,7 +256,7 @@ def end_of(entries: Sequence[Entry]) -> End:
         skipped = entries[found + 1] if entry.skipped and found + 1 < place else None
         if is_linked(entry, before, skipped):
             return End.after(entry, before, entries[place + 1 :])
-    return End(Head(), tuple(entries), len(entries))
+    return End(damaged=tuple(entries), skipped=len(entries))
 
 
 def is_linked(entry: Entry, before: Entry | None, skipped: Entry | None) -> bool:
@@ -285,8 +265,7 @@ def is_linked(entry: Entry, before: Entry | None, skipped: Entry | None) -> bool
     :param before: the entry with the number that it is linked to, if there is one.
     :param skipped: the first entry that it claims to skip; it must not be intact.
     """
-    disowns = skipped is not None and skipped.follows(before)
-    return entry.follows(before) and not disowns
+    return entry.follows(before) and not (skipped is not None and skipped.follows(before))
 
 
 def read(line: Line, after: int) -> Entry:

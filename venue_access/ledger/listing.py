@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -26,7 +26,7 @@ class ListedToken:
 
     def document(self) -> dict[str, Any]:
         """Return the record with the state and the delivery time, for ``--json``."""
-        delivered = None if self.delivered is None else iso(self.delivered)
+        delivered = self.delivered and iso(self.delivered)
         return {**self.record.document(), "state": self.state, "delivered": delivered}
 
     def cells(self) -> tuple[str, ...]:
@@ -70,14 +70,14 @@ def listed(
     every = sorted(records, key=lambda record: record.when)
     revocations = in_effect(every)
     delivered = {record.role_session_name: record.when for record in every if record.kind is Kind.DELIVERY}
+    tokens = [(each, False) for each in _tokens(every, proofs)] + [(each, True) for each in _tokens(unverified, proofs)]
     found = []
-    for record, is_unverified in _tokens(every, unverified, proofs):
-        wanted = (
-            (recipients is None or record.recipient in recipients)
-            and (venue is None or record.venue == venue)
-            and (since is None or record.when >= since)
-        )
-        if not wanted:
+    for record, is_unverified in sorted(tokens, key=lambda each: each[0].when):
+        if (
+            (recipients is not None and record.recipient not in recipients)
+            or (venue is not None and record.venue != venue)
+            or (since is not None and record.when < since)
+        ):
             continue
         if is_unverified:
             state = "unverified"
@@ -90,16 +90,13 @@ def listed(
     return found
 
 
-def _tokens(records: Iterable[Record], unverified: Iterable[Record], proofs: bool) -> list[tuple[Record, bool]]:
-    """Return the records of tokens by time, each with whether it is unverified; a proof has one for each session."""
-    found = []
-    for record, is_unverified in [*((each, False) for each in records), *((each, True) for each in unverified)]:
+def _tokens(records: Iterable[Record], proofs: bool) -> Iterator[Record]:
+    """Yield the records of tokens; a proof has one for each session."""
+    for record in records:
         if record.kind is Kind.ISSUE:
-            found.append((record, is_unverified))
+            yield record
         elif record.kind is Kind.PROOF and proofs:
-            names = dict.fromkeys(record.proof_session_names)
-            found += [(replace(record, role_session_name=name), is_unverified) for name in names]
-    return sorted(found, key=lambda each: each[0].when)
+            yield from (replace(record, role_session_name=name) for name in dict.fromkeys(record.proof_session_names))
 
 
 def table(tokens: Sequence[ListedToken]) -> list[str]:

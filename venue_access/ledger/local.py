@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from shlex import quote
@@ -40,38 +39,20 @@ class LocalLedger:
         self._timeout = timeout
         self._say = say
         self._said = False
-
-    @property
-    def name(self) -> str:
-        return str(self._path)
-
-    @property
-    def remedy(self) -> str:
-        """Return what to do about damage."""
-        path = quote(str(self._path))
-        return f"keep the file for the investigation; to begin a new ledger, move it: mv {path} {path}.damaged"
+        self.name = str(self._path)
+        path = quote(self.name)
+        self.remedy = f"keep the file for the investigation; to begin a new ledger, move it: mv {path} {path}.damaged"
 
     def prepare(self) -> tuple[End, bool]:
-        """Return the end of the chain, after checking that a record can be appended.
-
-        :returns: the end, and True: the check is conclusive for a file.
-        :raises UsageError: no record can be appended.
-        """
         self._settings.folder()
         with open_locked(self._path, timeout=self._timeout, waiting=self._waiting) as lines:
-            lines.check_free_space()
+            lines.check_free_space()  # which is conclusive for a file
             return _end(lines), True
 
     def end(self) -> End:
-        """Return the end of the chain."""
         return end_of(read_all(self.lines()))
 
     def append(self, record: Record) -> End:
-        """Append a record; it is on the disk when this returns.
-
-        :returns: the end that the record is linked to.
-        :raises UsageError: it cannot be written; the ledger is unchanged.
-        """
         self._settings.folder()
         with open_locked(self._path, timeout=self._timeout, waiting=self._waiting) as lines:
             end = _end(lines)
@@ -79,11 +60,9 @@ class LocalLedger:
             return end
 
     def lines(self) -> list[Line]:
-        """Return the entries in their order."""
         return _numbered(read_lines(self._path, timeout=self._timeout, waiting=self._waiting))
 
     def foreign_objects(self) -> list[str]:
-        """Return the names of objects that cannot be records: a file has none."""
         return []
 
     def _waiting(self) -> None:
@@ -94,37 +73,28 @@ class LocalLedger:
 
 def _end(lines: WholeLines) -> End:
     end = end_of(read_all(_numbered(lines.last(2))))
-    return end_of(read_all(_numbered(lines.all()))) if end.damaged else end
+    return end_of(read_all(_numbered(lines.last()))) if end.damaged else end
 
 
 def _numbered(lines: Sequence[str]) -> list[Line]:
     return [Line(f"line {number}", text) for number, text in enumerate(lines, 1)]
 
 
-@dataclass(frozen=True)
 class WholeLines:
     """The lines of a locked file, without an incomplete last line, which a crash may leave."""
 
-    _file: FileIO
-    _folder: Path
-    length: int
-    """Bytes."""
+    def __init__(self, file: FileIO, path: Path) -> None:
+        self._file = file
+        self._folder = path.parent
+        self._length = self._line_feed_before(file.seek(0, os.SEEK_END)) + 1  # bytes
 
-    @classmethod
-    def of(cls, file: FileIO, path: Path) -> WholeLines:
-        """Return the lines of an open file."""
-        return cls(file, path.parent, _line_feed_before(file, file.seek(0, os.SEEK_END)) + 1)
-
-    def last(self, count: int) -> list[str]:
-        """Return the last ``count`` lines, or all if there are fewer."""
-        start = self.length
-        for _ in range(count):
-            start = _line_feed_before(self._file, start - 1) + 1 if start else 0
-        return self._from(start)
-
-    def all(self) -> list[str]:
-        """Return every line."""
-        return self._from(0)
+    def last(self, count: int | None = None) -> list[str]:
+        """Return the last ``count`` lines; all if there are fewer, or if no count is given."""
+        start = 0 if count is None else self._length
+        for _ in range(count or 0):
+            start = self._line_feed_before(start - 1) + 1
+        lines = self._read(start, self._length).split(b"\n")[:-1]
+        return [line.decode(errors="replace") for line in lines]
 
     def append(self, text: str) -> None:
         """Append a line in place of an incomplete one; it is on the disk when this returns.
@@ -133,15 +103,15 @@ class WholeLines:
         """
         descriptor, content = self._file.fileno(), text.encode() + b"\n"
         try:
-            os.ftruncate(descriptor, self.length)
-            self._file.seek(self.length)
+            os.ftruncate(descriptor, self._length)
+            self._file.seek(self._length)
             while content:
                 content = content[self._file.write(content) :]
             os.fsync(descriptor)
-            if self.length == 0:  # the file may be new
+            if self._length == 0:  # the file may be new
                 flush_folder(self._folder)
         except OSError:
-            os.ftruncate(descriptor, self.length)
+            os.ftruncate(descriptor, self._length)
             raise
 
     def check_free_space(self) -> None:
@@ -156,10 +126,22 @@ class WholeLines:
             finally:
                 os.ftruncate(self._file.fileno(), end)
 
-    def _from(self, start: int) -> list[str]:
+    def _line_feed_before(self, end: int) -> int:
+        """Return the position of the last line feed before ``end``, or -1."""
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            found = self._read(start, end).rfind(b"\n")
+            if found >= 0:
+                return start + found
+            end = start
+        return -1
+
+    def _read(self, start: int, end: int) -> bytes:
         self._file.seek(start)
-        content = _read_exactly(self._file, self.length - start)
-        return [line.decode(errors="replace") for line in content.split(b"\n")[:-1]]
+        content = b""
+        while len(content) < end - start and (more := self._file.read(end - start - len(content))):
+            content += more
+        return content
 
 
 @contextmanager
@@ -171,10 +153,15 @@ def open_locked(
     :param waiting: called once if another process holds the lock for more than a second.
     :raises UsageError: the file cannot be written, or another process holds the lock.
     """
+    is_current = False
     try:
-        descriptor = _locked_descriptor(path, timeout, waiting)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            yield WholeLines.of(file, path)
+        while not is_current:  # if the file was replaced meanwhile, open and lock the new one
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "r+b", buffering=0) as file:
+                take_lock(descriptor, path, timeout=timeout, quiet=_QUIET, waiting=waiting)
+                is_current = os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.lstat(path))
+                if is_current:
+                    yield WholeLines(file, path)
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -190,41 +177,8 @@ def read_lines(path: Path, *, timeout: float = LOCK_TIMEOUT, waiting: Callable[[
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
             take_lock(descriptor, path, timeout=timeout, shared=True, quiet=_QUIET, waiting=waiting)
-            return WholeLines.of(file, path).all()
+            return WholeLines(file, path).last()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-
-
-def _locked_descriptor(path: Path, timeout: float, waiting: Callable[[], None]) -> int:
-    """Open and lock the file; if it was replaced meanwhile, open and lock the new one."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            take_lock(descriptor, path, timeout=timeout, quiet=_QUIET, waiting=waiting)
-            if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.lstat(path)):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _line_feed_before(file: FileIO, end: int) -> int:
-    """Return the position of the last line feed before ``end``, or -1."""
-    while end > 0:
-        start = max(0, end - _BLOCK)
-        file.seek(start)
-        found = _read_exactly(file, end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found
-        end = start
-    return -1
-
-
-def _read_exactly(file: FileIO, count: int) -> bytes:
-    content = b""
-    while len(content) < count and (more := file.read(count - len(content))):
-        content += more
-    return content

@@ -15,13 +15,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
 from venue_access.aws.client import AwsClient
 from venue_access.errors import NO_ANSWER, AwsError
 from venue_access.inventory.model import LedgerBucket
-from venue_access.ledger.chain import End, Entry, Head, Line, Record, is_linked, link, read
+from venue_access.ledger.chain import End, Entry, Line, Record, is_linked, link, read
 
 _HIGHEST = 999_999_999_999
 _MOST_RECORDS = 999_999_999  # all names have a common prefix, so that other objects are not listed
@@ -45,32 +47,20 @@ class S3Ledger:
     def __init__(self, place: LedgerBucket, reach: Callable[[], AwsClient]) -> None:
         self._place = place
         self._reach = reach
-        self._made: AwsClient | None = None
         self._end: End | None = None
         self._lock = threading.Lock()
         key = place.kms_key_id
         self._encryption = {} if key is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
         self._unreadable: AwsError | None = None
         """Why an object could not be read; raised if no record can be read at all."""
-
-    @property
-    def name(self) -> str:
-        return f"s3://{self._place.bucket}/{self._place.prefix}"
-
-    @property
-    def remedy(self) -> str:
-        """Return what to do about damage."""
-        return (
+        self.name = f"s3://{place.bucket}/{place.prefix}"
+        self.remedy = (
             "an object that is not a record blocks nothing; an administrator of the bucket can remove it:"
-            f" aws s3 rm s3://{self._place.bucket}/NAME; a record that was changed or removed can be restored if the"
+            f" aws s3 rm s3://{place.bucket}/NAME; a record that was changed or removed can be restored if the"
             " bucket has versioning"
         )
 
     def prepare(self) -> tuple[End, bool]:
-        """Return the end of the chain, and whether a record can certainly be appended.
-
-        :raises AwsError: it cannot be read or written.
-        """
         self._end, line = self._find_end()
         if line is None:
             return self._end, False
@@ -80,52 +70,37 @@ class S3Ledger:
         return self._end, True
 
     def end(self) -> End:
-        """Return the end of the chain.
-
-        :raises AwsError: it cannot be read.
-        """
         return self._find_end()[0]
 
     def append(self, record: Record) -> End:
-        """Append a record; S3 has it when this returns.
-
-        :returns: the end that the record is linked to.
-        :raises AwsError: it cannot be written.
-        """
         with self._lock:
             end = self._end or self._find_end()[0]
             for _ in range(_ATTEMPTS):
-                text, head = link(record, end)
-                if head.number > _MOST_RECORDS:
+                text, following = link(record, end)
+                if following.number > _MOST_RECORDS:
                     break
-                name = self._object(head.number)
+                name = self._object(following.number)
                 # If the response to our own write was lost, botocore repeated it and found the object.
                 if self._put(name, text) or (there := self._get(name)) == text:
-                    self._end = End(head)
+                    self._end = following
                     return end
                 if there is not None:
-                    end = self._end = _after_taken(end, read(Line(name, there, head.number), 0))
+                    end = self._end = _after_taken(end, read(Line(name, there, following.number), 0))
         raise AwsError(f"{self.name}: other operators wrote the next {_ATTEMPTS} records", hint="run the command again")
 
     def lines(self) -> list[Line]:
-        """Return the entries in their order."""
-        names = [*self._names()][::-1]
         with ThreadPoolExecutor(_THREADS) as pool:
-            lines = list(pool.map(self._line, names))
+            lines = list(pool.map(self._line, reversed([*self._names()])))
         if self._unreadable is not None and not any(line.text for line in lines):
             raise self._unreadable
         return lines
 
     def foreign_objects(self) -> list[str]:
-        """Return the names of objects that cannot be records."""
-        keys = self._keys(self._place.prefix, 1000)
-        return [key for key in keys if key != self._place.prefix and self._number(key) is None]
+        return [key for key in self._keys() if key != self._place.prefix and self._number(key) is None]
 
-    @property
+    @cached_property
     def _aws(self) -> AwsClient:
-        if self._made is None:
-            self._made = self._reach().in_region(self._place.region)
-        return self._made
+        return self._reach().in_region(self._place.region)
 
     def _find_end(self) -> tuple[End, Line | None]:
         """Return the end of the chain with the object of its head, or with any object if nothing is linked."""
@@ -162,17 +137,19 @@ class S3Ledger:
     def _number(self, name: str) -> int | None:
         """Return the number in an object's name; None if it is not a record's name."""
         bare = name.removeprefix(self._place.prefix)
-        number = _HIGHEST - int(bare[:12]) if _FORM.fullmatch(bare) else 0
-        return number or None
+        return (_HIGHEST - int(bare[:12]) if _FORM.fullmatch(bare) else 0) or None
 
     def _names(self, first: int = 1000) -> Iterator[str]:
         """Yield the names of the records, newest first; the first page has ``first`` names."""
-        keys = self._keys(self._place.prefix + _BEGINNING, first)
-        return (key for key in keys if self._number(key) is not None)
+        return (key for key in self._keys(_BEGINNING, first) if self._number(key) is not None)
 
-    def _keys(self, beginning: str, first: int) -> Iterator[str]:
-        """Yield the names of the objects with a prefix, without those in folders."""
-        request: dict[str, Any] = {"Bucket": self._place.bucket, "Prefix": beginning, "Delimiter": "/"}
+    def _keys(self, beginning: str = "", first: int = 1000) -> Iterator[str]:
+        """Yield the names of the objects that begin so after the ledger's prefix, without those in folders."""
+        request: dict[str, Any] = {
+            "Bucket": self._place.bucket,
+            "Prefix": self._place.prefix + beginning,
+            "Delimiter": "/",
+        }
         answer = self._call("list_objects_v2", MaxKeys=first, **request)
         while True:
             yield from (each["Key"] for each in answer.get("Contents", ()))
@@ -200,25 +177,26 @@ class S3Ledger:
                 self._unreadable = error
             return ""
 
-    def _put(self, name: str, text: str, *, attempts: int = _BUSY_ATTEMPTS) -> bool:
+    def _put(self, name: str, text: str) -> bool:
         """Create an object; return False if one of that name exists."""
-        try:
-            self._call(
-                "put_object",
-                Bucket=self._place.bucket,
-                Key=name,
-                Body=text.encode(),
-                ContentType="application/json",
-                IfNoneMatch="*",
-                **self._encryption,
-            )
-        except AwsError as error:
-            if error.code == _TAKEN:
-                return False
-            if error.code != _BUSY or attempts == 1:  # S3 documents a retry for it
-                raise
-            return self._put(name, text, attempts=attempts - 1)
-        return True
+        for attempt in range(_BUSY_ATTEMPTS):
+            try:
+                self._call(
+                    "put_object",
+                    Bucket=self._place.bucket,
+                    Key=name,
+                    Body=text.encode(),
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                    **self._encryption,
+                )
+                return True
+            except AwsError as error:
+                if error.code == _TAKEN:
+                    return False
+                if error.code != _BUSY or attempt + 1 == _BUSY_ATTEMPTS:  # S3 documents a retry for it
+                    raise
+        return False
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         with self._using():
@@ -243,17 +221,17 @@ class S3Ledger:
 def _end_before(above: Sequence[Entry], entry: Entry | None = None, before: Entry | None = None) -> End:
     """Return the end with ``entry`` as its head; of the entries above it, those with the next numbers are damage."""
     by_number = {each.number: each for each in above}
-    number = next_one = 1 if entry is None else entry.number + 1
-    while number in by_number:
-        number += 1
-    behind = [by_number[each] for each in range(next_one, number)]
-    end = End(Head(), tuple(behind), len(behind)) if entry is None else End.after(entry, before, behind)
-    return End(end.head, end.damaged, end.skipped, tuple(each for each in above if each.number >= number))
+    number = 0 if entry is None else entry.number
+    behind: list[Entry] = []
+    while (number := number + 1) in by_number:
+        behind.append(by_number[number])
+    end = End(damaged=tuple(behind), skipped=len(behind)) if entry is None else End.after(entry, before, behind)
+    return replace(end, apart=tuple(each for each in above if each.number >= number))
 
 
 def _after_taken(end: End, taken: Entry) -> End:
     """Return the new end after another operator's record, or another object, took the next number."""
-    if taken.intact and (taken.after, taken.previous) == (end.head.number, end.head.hash):
+    if taken.intact and (taken.after, taken.previous) == (end.number, end.hash):
         return End.after(taken)
     step = 2 ** max(0, len(end.damaged) - _ONE_BY_ONE)
-    return End(end.head, (*end.damaged, taken), end.skipped + step, end.apart)
+    return replace(end, damaged=(*end.damaged, taken), skipped=end.skipped + step)

@@ -68,25 +68,23 @@ def verify(ledgers: Sequence[StoredLedger], head: str | None = None) -> Verified
     for ledger in ledgers:
         entries = read_all(ledger.store.lines())
         found = examine(entries, head=head)
-        damage = [*found.faults, *_foreign_faults(ledger.store.foreign_objects())]
+        foreign = ledger.store.foreign_objects()
+        damage = [
+            *found.faults,
+            *(f"{printable(name)} is not a record: the ledger ignores it" for name in foreign[:_MOST_FOREIGN]),
+            *([f"{len(foreign) - _MOST_FOREIGN} more objects are not records"] if foreign[_MOST_FOREIGN:] else []),
+        ]
         faults += [f"{ledger.store.name}: {fault}" for fault in damage]
         remedies += [ledger.store.remedy] if damage else []
         notes += [f"{ledger.store.name}: {note}" for note in found.notes]
         count = f"{len(entries)} record{'' if len(entries) == 1 else 's'}"
-        since = ""
         if head is not None:
             after = [entry.number for entry in entries if entry.hash == head]
-            since = f", {entries[-1].number - after[0] if after else len(entries)} of them since that head"
-        lines.append(f"{ledger.store.name}: {count}{since}; none was changed, removed or moved")
+            count += f", {entries[-1].number - after[0] if after else len(entries)} of them since that head"
+        lines.append(f"{ledger.store.name}: {count}; none was changed, removed or moved")
     if faults:
         raise CheckFailed("\n  ".join(["the ledger is damaged:", *faults]), hint="\n  ".join(remedies))
     return Verified(lines, notes)
-
-
-def _foreign_faults(names: Sequence[str]) -> list[str]:
-    found = [f"{printable(name)} is not a record: the ledger ignores it" for name in names[:_MOST_FOREIGN]]
-    more = len(names) - _MOST_FOREIGN
-    return [*found, f"{more} more objects are not records"] if more > 0 else found
 
 
 def head(ledgers: Sequence[StoredLedger]) -> str:
@@ -100,7 +98,7 @@ def head(ledgers: Sequence[StoredLedger]) -> str:
     if end.damaged:
         message = f"{store.name}: {end.damaged[0].named()} is not linked to the ledger"
         raise CheckFailed(message, hint="for details: invoke ledger.verify")
-    return end.head.hash
+    return end.hash
 
 
 def _only(ledgers: Sequence[StoredLedger]) -> StoredLedger:
@@ -142,9 +140,7 @@ def examine(entries: Sequence[Entry], *, head: str | None = None) -> Examination
     for entry in linked:
         if not entry.intact:
             found.fault(f"{entry.named()} {_broken(entry)}", entry)
-    by_number = _in_order(linked, found)
-    _find_gaps(by_number, found)
-    _find_broken_links(by_number, found)
+    _check_links(_in_order(linked, found), found)
     if head is not None and head not in {NOTHING, *(entry.hash for entry in entries)}:
         last = f"the last is {entries[-1].named()}" if entries else "it is empty"
         found.fault(f"the record with the head {head} is missing: the end was truncated or rewritten; {last}")
@@ -165,16 +161,19 @@ def _skipped(entries: Sequence[Entry], found: Examination) -> set[int]:
             positions.add(place)
             continue
         positions.update(behind)
+        names = entry.document.get("found", [])
         for other in (entries[each] for each in behind):
-            changed = "" if _names(entry, other) else ", and it was changed or inserted since"
+            # Of many, an entry names only the first that it skips.
+            is_named = other.fingerprint in names or len(names) < entry.skipped
+            changed = "" if is_named else ", and it was changed or inserted since"
             what = "is not linked to the record before it" if other.intact else _broken(other)
             found.fault(f"{other.named()} {what}: {entry.named()} skips it{changed}", other)
             if before is not None and other.intact and before.number == other.after:
                 text = f"{before.named()} was changed, or {other.where} was inserted, which does not carry its hash"
                 found.fault(text)
         if not behind:
-            names = ", ".join(printable(str(each)) for each in entry.document.get("found", []))
-            found.notes.append(f"{entry.named()} skips damage that has been removed: {names}")
+            removed = ", ".join(printable(str(each)) for each in names)
+            found.notes.append(f"{entry.named()} skips damage that has been removed: {removed}")
     return positions
 
 
@@ -184,21 +183,13 @@ def _broken(entry: Entry) -> str:
 
 def _behind_head(entries: Sequence[Entry], place: int) -> range:
     """Return the positions between the entry at ``place`` and the one that it is linked to."""
-    entry = entries[place]
-    lowest = max(0, place - entry.skipped)
-    first = place
-    while first > lowest:
+    entry, first = entries[place], place
+    while first > max(0, place - entry.skipped):
         other = entries[first - 1]
         if other.intact and other.hash == entry.previous:
             break
         first -= 1
     return range(first, place)
-
-
-def _names(entry: Entry, other: Entry) -> bool:
-    """Return whether an entry names a skipped one as it is now; of many, it names only the first."""
-    names = entry.document.get("found", [])
-    return other.fingerprint in names or len(names) < entry.skipped
 
 
 def _in_order(entries: Iterable[Entry], found: Examination) -> dict[int, Entry]:
@@ -219,29 +210,25 @@ def _in_order(entries: Iterable[Entry], found: Examination) -> dict[int, Entry]:
     return first
 
 
-def _find_gaps(entries: dict[int, Entry], found: Examination) -> None:
-    before = 0
-    last = max((number for number, entry in entries.items() if entry.intact), default=0)
-    for number in sorted(entries):
-        entry = entries[number]
-        # An entry that is not a record does not show how many should precede it.
-        if number - entry.skipped > before + 1 and number <= last:
-            until = number - entry.skipped - 1
-            missing = f"record {before + 1}" if until == before + 1 else f"records {before + 1} to {until}"
-            verb = "was" if until == before + 1 else "were"
-            where = f"between {entries[before].named()} and" if before else "before"
-            planted = number == last and before > 0
-            either = f"; or {entry.where} was inserted from another ledger" if planted else ""
-            found.fault(f"{missing} {verb} removed, {where} {entry.named()}{either}", *([entry] if planted else []))
-        before = number
-
-
-def _find_broken_links(entries: dict[int, Entry], found: Examination) -> None:
+def _check_links(entries: dict[int, Entry], found: Examination) -> None:
+    """Find missing numbers, and entries that do not carry the hash of the one before them."""
     last = max(entries, default=0)
+    last_intact = max((number for number, entry in entries.items() if entry.intact), default=0)
+    highest = 0
     for number, entry in sorted(entries.items()):
+        first = number - entry.skipped
+        # An entry that is not a record does not show how many should precede it.
+        if first > highest + 1 and number <= last_intact:
+            missing = (
+                f"record {first - 1} was" if first == highest + 2 else f"records {highest + 1} to {first - 1} were"
+            )
+            where = f"between {entries[highest].named()} and" if highest else "before"
+            planted = number == last_intact and highest > 0
+            either = f"; or {entry.where} was inserted from another ledger" if planted else ""
+            found.fault(f"{missing} removed, {where} {entry.named()}{either}", *([entry] if planted else []))
+        highest = number
         if not entry.intact:
             continue
-        first = number - entry.skipped
         if first == 1 and entry.previous != NOTHING:
             found.fault(f"{entry.named()} was changed: records before it are missing", entry)
         before = entries.get(first - 1)

@@ -22,9 +22,6 @@ _EARLIER_SIDS = {"Incoming": PENDING}
 """Sids that earlier releases wrote, which a role keeps until it is provisioned again."""
 _DELETED = re.compile(r"A(RO|ID)A[A-Z0-9]+")  # a role's or a user's unique ID (IAM User Guide, "IAM identifiers")
 
-_EARLIER_SIDS = {"Incoming": PENDING}
-_DELETED = re.compile(r"A(RO|ID)A[A-Z0-9]+")  # a role's or a user's unique ID (IAM User Guide, "IAM identifiers")
-
 
 def meaning(policy: Mapping[str, Any], *, sids: bool = True) -> frozenset[Any]:
     """Return a value that is equal for two policies whose statements say the same, in any order.
@@ -88,27 +85,25 @@ def trusts_only_deleted(trust_policy: Mapping[str, Any]) -> bool:
     IAM then shows their unique ID in place of the ARN; a principal that is re-created under the same name has another
     one (IAM User Guide, "AWS JSON policy elements: Principal").
     """
-    principals = [statement.get("Principal") for statement in _assuming(trust_policy)]
     return any(
-        isinstance(principal, dict)
+        isinstance(principal := statement.get("Principal"), dict)
         and list(principal) == ["AWS"]
         and all(_DELETED.fullmatch(each) for each in listed(principal["AWS"]))
-        for principal in principals
+        for statement in _assuming(trust_policy)
     )
 
 
 def without_external_ids(trust_policy: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trust policy with today's Sids and redacted external IDs, several in one condition as their number."""
-    return {**trust_policy, "Statement": [_without_ids(each) for each in statements_of(trust_policy)]}
-
-
-def _without_ids(statement: Mapping[str, Any]) -> dict[str, Any]:
-    conditions = {
-        operator: {key: _redacted(value) if _is_external_id(key) else value for key, value in keys.items()}
-        for operator, keys in statement.get("Condition", {}).items()
-    }
-    sid = {"Sid": _sid(statement)} if "Sid" in statement else {}
-    return {**statement, **sid, **({"Condition": conditions} if conditions else {})}
+    statements = []
+    for statement in statements_of(trust_policy):
+        conditions = {
+            operator: {key: _redacted(value) if _is_external_id(key) else value for key, value in keys.items()}
+            for operator, keys in statement.get("Condition", {}).items()
+        }
+        sid = {"Sid": _sid(statement)} if "Sid" in statement else {}
+        statements.append({**statement, **sid, **({"Condition": conditions} if conditions else {})})
+    return {**trust_policy, "Statement": statements}
 
 
 def _redacted(value: Any) -> str:

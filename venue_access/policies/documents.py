@@ -33,10 +33,6 @@ SERVICES = ("s3", "ecr")
 Policy = dict[str, Any]
 
 
-CURRENT, PENDING = "Current", "Pending"
-"""The Sids of the trust policy's statements for the external ID in use, and for the one that replaces it."""
-
-
 @dataclass(frozen=True)
 class ExternalIds:
     """The external IDs that a trust policy accepts: the current one and, during a rotation, the pending one."""
@@ -88,9 +84,8 @@ def s3_policy(venue: Venue, buckets: Sequence[str]) -> Policy:
 
 def ecr_policy(venue: Venue) -> Policy:
     """Return the managed policy by which a token creates, pushes and pulls the venue's repositories."""
-    return _rendered(
-        "ecr", repository_arns=_distinct(repository_arn(venue, f"{name}*") for name in venue.ecr_repository_prefixes)
-    )
+    arns = _distinct(repository_arn(venue, f"{name}*") for name in venue.ecr_repository_prefixes)
+    return _rendered("ecr", repository_arns=arns)
 
 
 def managed_policies(venue: Venue, buckets: Sequence[str]) -> dict[str, Policy]:

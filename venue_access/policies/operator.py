@@ -13,46 +13,22 @@ from venue_access.templates import render_template
 
 # The calls of the AWS provider for the module's resources, and of a revocation; the functional tests run under them.
 _ROLE_ACTIONS = (
-    "iam:AttachRolePolicy",
-    "iam:CreateRole",
-    "iam:DeleteRole",
-    "iam:DeleteRolePermissionsBoundary",
-    "iam:DeleteRolePolicy",
-    "iam:DetachRolePolicy",
-    "iam:GetRole",
-    "iam:GetRolePolicy",
-    "iam:ListAttachedRolePolicies",
-    "iam:ListInstanceProfilesForRole",
-    "iam:ListRolePolicies",
-    "iam:PutRolePermissionsBoundary",
-    "iam:PutRolePolicy",
-    "iam:TagRole",
-    "iam:UntagRole",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateRole",
-    "iam:UpdateRoleDescription",
+    *("iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePermissionsBoundary"),
+    *("iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:GetRole", "iam:GetRolePolicy"),
+    *("iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"),
+    *("iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole"),
+    *("iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription"),
 )
 _POLICY_ACTIONS = (
-    "iam:CreatePolicy",
-    "iam:CreatePolicyVersion",
-    "iam:DeletePolicy",
-    "iam:DeletePolicyVersion",
-    "iam:GetPolicy",
-    "iam:GetPolicyVersion",
-    "iam:ListPolicyVersions",
-    "iam:TagPolicy",
-    "iam:UntagPolicy",
+    *("iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:GetPolicy"),
+    *("iam:GetPolicyVersion", "iam:ListPolicyVersions", "iam:TagPolicy", "iam:UntagPolicy"),
 )
 _PARAMETER_ACTIONS = (
-    "ssm:AddTagsToResource",
-    "ssm:DeleteParameter",
-    "ssm:GetParameter",
-    "ssm:GetParameterHistory",
-    "ssm:ListTagsForResource",
-    "ssm:PutParameter",
-    "ssm:RemoveTagsFromResource",
+    *("ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:GetParameter", "ssm:GetParameterHistory"),
+    *("ssm:ListTagsForResource", "ssm:PutParameter", "ssm:RemoveTagsFromResource"),
 )
 _STATE_BUCKET_ACTIONS = ("s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration")
+_BUCKET_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")  # S3 User Guide, "Using ... encryption with AWS KMS"
 
 
 def operator_policy(venue: Venue, *, issue_only: bool = False) -> Policy:
@@ -62,16 +38,18 @@ def operator_policy(venue: Venue, *, issue_only: bool = False) -> Policy:
         ledger in S3. An operator who is given the external ID with each request does not need the first statement.
         Where the platform names the bucket in SSM, limiting a token within S3 reads that name too.
     """
-    read = [
-        _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
-        *_parameter_key("DecryptExternalId", venue, "kms:Decrypt"),
-    ]
-    issue = [
-        _allow("IssueTokens", _assume_actions(venue), venue.role_arn),
-        *_keep_ledger(venue),
-        *_find_bucket(venue),
-    ]
-    return {"Version": VERSION, "Statement": [*(read if issue_only else _manage(venue)), *issue]}
+    statements = _manage(venue)
+    if issue_only:
+        statements = [
+            _allow("ReadExternalId", ("ssm:GetParameter",), _parameter_arn(venue, venue.external_id_parameter)),
+            *_use_parameter_key("DecryptExternalId", venue, "kms:Decrypt"),
+        ]
+    session_actions = {"sts:SetSourceIdentity": venue.source_identity, "sts:TagSession": bool(venue.session_tags)}
+    assume = ["sts:AssumeRole", *(action for action, is_needed in session_actions.items() if is_needed)]
+    statements += [_allow("IssueTokens", assume, venue.role_arn), *_keep_ledger(venue)]
+    if venue.s3_buckets is None:
+        statements.append(_allow("FindBucket", ("ssm:GetParameter",), _parameter_arn(venue, venue.datastore_parameter)))
+    return {"Version": VERSION, "Statement": statements}
 
 
 def with_mfa_only(policy: Mapping[str, Any], *, partition: str, account_id: str) -> Policy:
@@ -96,14 +74,13 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         _allow("ManageExternalId", _PARAMETER_ACTIONS, _parameter_arn(venue, venue.external_id_parameter)),
         # SSM does not scope this action to a parameter (AWS Service Authorization Reference).
         _allow("FindExternalId", ("ssm:DescribeParameters",), "*"),
-        *_parameter_key("EncryptExternalId", venue, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
+        *_use_parameter_key("EncryptExternalId", venue, "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"),
     ]
     if venue.permissions_boundary_arn is not None:
         statements.append(_allow("FindBoundary", ("iam:GetPolicy",), venue.permissions_boundary_arn))
     if venue.boundary_parameter is not None:
-        statements.append(
-            _allow("ReadBoundary", ("ssm:GetParameter",), _parameter_arn(venue, venue.boundary_parameter))
-        )
+        parameter = _parameter_arn(venue, venue.boundary_parameter)
+        statements.append(_allow("ReadBoundary", ("ssm:GetParameter",), parameter))
         anywhere = (f"arn:{venue.partition}:iam::{owner}:policy/*" for owner in (venue.account_id, "aws"))
         statements.append(_allow("FindBoundary", ("iam:GetPolicy",), *anywhere))
     state = venue.state
@@ -114,14 +91,10 @@ def _manage(venue: Venue) -> list[dict[str, Any]]:
         statements.append(_allow("FindState", ("s3:ListBucket", *_STATE_BUCKET_ACTIONS), bucket))
         statements.append(_allow("KeepState", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), objects))
         if state.kms_key_id is not None:
-            statements.append(_use_bucket_key("EncryptState", venue, state.kms_key_id, state.region or venue.region))
+            statements.append(
+                _use_key("EncryptState", _BUCKET_KEY_ACTIONS, venue, state.kms_key_id, state.region or venue.region)
+            )
     return statements
-
-
-def _find_bucket(venue: Venue) -> list[dict[str, Any]]:
-    if venue.s3_buckets is not None:
-        return []
-    return [_allow("FindBucket", ("ssm:GetParameter",), _parameter_arn(venue, venue.datastore_parameter))]
 
 
 def _keep_ledger(venue: Venue) -> list[dict[str, Any]]:
@@ -134,16 +107,12 @@ def _keep_ledger(venue: Venue) -> list[dict[str, Any]]:
         found["Condition"] = {"StringLike": {"s3:prefix": f"{venue.ledger.prefix}*"}}
     statements = [found, _allow("KeepLedger", ("s3:GetObject", "s3:PutObject"), f"{bucket}/{venue.ledger.prefix}*")]
     if venue.ledger.kms_key_id is not None:
-        statements.append(_use_bucket_key("EncryptLedger", venue, venue.ledger.kms_key_id, venue.ledger.region))
+        key, region = venue.ledger.kms_key_id, venue.ledger.region
+        statements.append(_use_key("EncryptLedger", _BUCKET_KEY_ACTIONS, venue, key, region))
     return statements
 
 
-def _use_bucket_key(sid: str, venue: Venue, key: str, region: str) -> dict[str, Any]:
-    """Allow to read and write objects encrypted with a key (S3 User Guide, "Using ... encryption with AWS KMS")."""
-    return _use_key(sid, ("kms:Decrypt", "kms:GenerateDataKey"), venue, key, region)
-
-
-def _parameter_key(sid: str, venue: Venue, *actions: str) -> list[dict[str, Any]]:
+def _use_parameter_key(sid: str, venue: Venue, *actions: str) -> list[dict[str, Any]]:
     """Allow to use the customer's key of the external-ID parameter, for that parameter only.
 
     SSM encrypts a standard parameter with Encrypt and an advanced one with GenerateDataKey, and names the parameter in
@@ -162,21 +131,10 @@ def _use_key(sid: str, actions: Sequence[str], venue: Venue, key: str, region: s
     name = key.rpartition(":")[2]
     if name.startswith("alias/"):
         # An alias as a resource grants nothing; this condition grants the key that has it (KMS Developer Guide).
-        return {
-            **_allow(sid, actions, "*"),
-            "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}},
-        }
+        condition = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
+        return {**_allow(sid, actions, "*"), "Condition": condition}
     arn = key if key.startswith("arn:") else f"arn:{venue.partition}:kms:{region}:{venue.account_id}:key/{name}"
     return _allow(sid, actions, arn)
-
-
-def _assume_actions(venue: Venue) -> Sequence[str]:
-    actions = ["sts:AssumeRole"]
-    if venue.source_identity:
-        actions.append("sts:SetSourceIdentity")
-    if venue.session_tags:
-        actions.append("sts:TagSession")
-    return actions
 
 
 def _parameter_arn(venue: Venue, name: str) -> str:

@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from venue_access.aws.client import AwsClient
 from venue_access.aws.identity import user_part
-from venue_access.policies.documents import INLINE_POLICIES_LIMIT, VERSION, Policy, size
+from venue_access.policies.documents import INLINE_POLICIES_LIMIT, VERSION, Policy, compact, parse_policy, size
 from venue_access.times import iso, parse_iso
 
 REVOCATION_PREFIX = "venue-access-revoke-"
@@ -68,10 +70,10 @@ def deny(revocation: Revocation, role_id: str) -> Policy:
     conditions: dict[str, dict[str, str]] = {}
     if revocation.session is not None:
         conditions["StringEquals"] = {_USER_ID: f"{role_id}:{revocation.session}"}
-    elif revocation.user is not None:
-        conditions["StringLike"] = {_USER_ID: f"{role_id}:{user_pattern(revocation.user)}"}
-    if revocation.session is None:
+    else:
         assert revocation.issued_before is not None
+        if revocation.user is not None:
+            conditions["StringLike"] = {_USER_ID: f"{role_id}:{user_pattern(revocation.user)}"}
         conditions["DateLessThan"] = {_ISSUED: iso(revocation.issued_before)}
     statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": conditions}
     return {"Version": VERSION, "Statement": [statement]}
@@ -84,15 +86,11 @@ def read(policy: Mapping[str, Any]) -> Revocation | None:
         conditions = statement["Condition"]
         [named] = [*conditions.get("StringEquals", {}).values(), *conditions.get("StringLike", {}).values()] or [":"]
         role_id, _, name = named.partition(":")
-        before = None
-        if "DateLessThan" in conditions:
-            before = parse_iso(conditions["DateLessThan"][_ISSUED])
         if "StringEquals" in conditions:
             found = Revocation(session=name)
-        elif before is not None:
-            found = Revocation(user=name.removesuffix(_TAIL) or None, issued_before=before)
         else:
-            return None
+            before = parse_iso(conditions["DateLessThan"][_ISSUED])
+            found = Revocation(user=name.removesuffix(_TAIL) or None, issued_before=before)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     return found if deny(found, role_id)["Statement"] == [statement] else None
@@ -126,15 +124,11 @@ def superseded(policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not every:
         return []
     latest, its_name = max((before, name) for before, name in every if before is not None)
-
-    def is_covered(name: str, revocation: Revocation | None) -> bool:
-        if revocation is None or name == its_name:
-            return False
-        if revocation.issued_before is not None:
-            return revocation.issued_before <= latest
-        return _stamp(name) <= _stamp(its_name)  # it was created before, so its session's token was issued before
-
-    return sorted((name for name, each in found.items() if is_covered(name, each)), key=_stamp)
+    before = {name: each.issued_before for name, each in found.items() if each is not None and name != its_name}
+    covered = [name for name, moment in before.items() if moment is not None and moment <= latest]
+    # A session's token was issued before its revocation was created.
+    covered += [name for name, moment in before.items() if moment is None and _stamp(name) <= _stamp(its_name)]
+    return sorted(covered, key=_stamp)
 
 
 def room(policies: Iterable[Mapping[str, Any]]) -> int:
@@ -150,3 +144,36 @@ def room_for_all(role_id: str) -> int:
 def _stamp(name: str) -> str:
     """Return the expiry in a revocation's name, as text that sorts by time."""
     return name.removeprefix(REVOCATION_PREFIX)
+
+
+# -- the inline policies of a role, which Terraform does not manage ---------------------------------------------------
+
+
+def inline_names(aws: AwsClient, role_name: str) -> tuple[list[str], datetime | None]:
+    """Return the names of a role's inline policies, and AWS's own time (UTC) if its response has one.
+
+    :raises AwsError: there is no such role.
+    """
+    pages = aws.pages("iam", "list_role_policies", RoleName=role_name)
+    names = [name for page in pages for name in page["PolicyNames"]]
+    date = pages[-1].get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return names, None if date is None else parsedate_to_datetime(date).astimezone(timezone.utc)
+    except ValueError:
+        return names, None
+
+
+def read_inline(aws: AwsClient, role_name: str, name: str) -> Policy | None:
+    """Return an inline policy of a role; None if there is none of this name."""
+    response = aws.find("iam", "get_role_policy", RoleName=role_name, PolicyName=name)
+    return None if response is None else parse_policy(response["PolicyDocument"])
+
+
+def write_inline(aws: AwsClient, role_name: str, name: str, policy: Policy) -> None:
+    """Put an inline policy on a role."""
+    aws.call("iam", "put_role_policy", RoleName=role_name, PolicyName=name, PolicyDocument=compact(policy))
+
+
+def remove_inline(aws: AwsClient, role_name: str, name: str) -> bool:
+    """Delete an inline policy of a role, and return whether it existed."""
+    return aws.find("iam", "delete_role_policy", RoleName=role_name, PolicyName=name) is not None

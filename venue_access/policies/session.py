@@ -26,7 +26,6 @@ from venue_access.policies.documents import (
     repository_arn,
     s3_policy,
     shortest,
-    size,
     statements_of,
 )
 
@@ -35,18 +34,10 @@ if TYPE_CHECKING:
 
 READS = frozenset(
     {
-        "s3:GetBucketLocation",
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3:ListBucketMultipartUploads",
-        "s3:ListMultipartUploadParts",
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:BatchGetImage",
-        "ecr:DescribeImages",
-        "ecr:DescribeRepositories",
-        "ecr:GetAuthorizationToken",
-        "ecr:GetDownloadUrlForLayer",
-        "ecr:ListImages",
+        *("s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"),
+        *("s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts"),
+        *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeRepositories"),
+        *("ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"),
         "kms:Decrypt",
     }
 )
@@ -77,19 +68,19 @@ class TokenScope:
     def __post_init__(self) -> None:
         flags = {
             "--read-only": self.read_only,
-            "--s3-prefix": bool(self.s3_prefixes),
-            "--ecr-repository": bool(self.ecr_repositories),
+            "--s3-prefix": self.s3_prefixes,
+            "--ecr-repository": self.ecr_repositories,
             "--no-s3": self.no_s3,
             "--no-ecr": self.no_ecr,
         }
-        given = [flag for flag, is_on in flags.items() if is_on]
+        given = [flag for flag, value in flags.items() if value]
         if self.policy is not None and given:
             raise UsageError(
                 f"--policy and {given[0]} exclude each other: a token may do what either of them allows",
                 hint="write the whole scope into the policy; only --source-ip can be combined with it",
             )
         for one, other in (("--no-s3", "--s3-prefix"), ("--no-ecr", "--ecr-repository"), ("--no-s3", "--no-ecr")):
-            if flags[one] and flags[other]:
+            if one in given and other in given:
                 left = "; together they leave nothing" if other == "--no-ecr" else ""
                 raise UsageError(f"{one} and {other} exclude each other{left}")
 
@@ -119,8 +110,8 @@ class TokenScope:
 
         :raises UsageError: a repository is not the venue's, or as for ``session_policy``.
         """
+        prefixes = venue.ecr_repository_prefixes
         for name in self.ecr_repositories:
-            prefixes = venue.ecr_repository_prefixes
             if not venue.has_repository(name):
                 raise UsageError(
                     f"--ecr-repository {name!r}: the role of {venue.name} has the repositories under"
@@ -139,23 +130,38 @@ class TokenScope:
         if not self:
             return None
         names = buckets() if self.needs_buckets else ()
-        document: Policy = {"Version": VERSION}
         if self.policy is not None:
             role = [each for policy in managed_policies(venue, names).values() for each in policy["Statement"]]
             self.policy.check_against(venue.name, role)
             document = dict(self.policy.document)
             statements = statements_of(document)
         else:
+            document = {"Version": VERSION}
             s3 = [] if self.no_s3 else statements_of(s3_policy(venue, names))
             ecr = [] if self.no_ecr else statements_of(ecr_policy(venue))
             statements = [
                 reduced for each in [*s3, *ecr] if each["Effect"] == "Allow" for reduced in self._reduced(venue, each)
             ]
         if self.source_cidrs:
-            statements.append(_deny_other_addresses(self.source_cidrs))
+            # AWS's own statement for this (IAM User Guide, "Denies access to AWS based on the source IP"). AWS always
+            # sets aws:ViaAWSService, for its services' calls on the recipient's behalf; the AWS emulator never does,
+            # hence IfExists.
+            condition = {
+                "NotIpAddress": {"aws:SourceIp": shortest(self.source_cidrs)},
+                "BoolIfExists": {"aws:ViaAWSService": "false"},
+            }
+            statements.append({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition})
         document["Statement"] = statements
-        _check_accepted(document)
-        return compact(document)
+        text = compact(document)
+        beyond = [char for char in text if not ("\u0020" <= char <= "\u00ff" or char in "\t\n\r")]
+        if beyond:
+            raise UsageError(f"the session policy has {beyond[0]!r}; AWS takes characters up to U+00FF only")
+        if len(text) > SESSION_POLICY_LIMIT:
+            raise UsageError(
+                f"the session policy has {len(text)} characters, and AWS takes {SESSION_POLICY_LIMIT}",
+                hint="name fewer prefixes, repositories or address ranges, or issue several tokens",
+            )
+        return text
 
     def _reduced(self, venue: Venue, statement: Policy) -> list[Policy]:
         """Return the statements that are left of one of the role's policies."""
@@ -165,10 +171,7 @@ class TokenScope:
             # ListBucketMultipartUploads is left out: it has no s3:prefix (Service Authorization Reference, Amazon S3),
             # so it would show the keys of all uploads.
             listing = {"StringLike": {"s3:prefix": shortest([f"{prefix}*" for prefix in self.s3_prefixes])}}
-            return [
-                _allow(["s3:GetBucketLocation"], resources),
-                {**_allow(["s3:ListBucket"], resources), "Condition": listing},
-            ]
+            return [_allow(["s3:GetBucketLocation"], resources), _allow(["s3:ListBucket"], resources, listing)]
         if sid == "Objects" and self.s3_prefixes:
             resources = [f"{arn.removesuffix('*')}{prefix}*" for arn in resources for prefix in self.s3_prefixes]
         if sid == "Repositories" and self.ecr_repositories:
@@ -232,40 +235,11 @@ def _prefix(text: str) -> str:
 
 
 def _repository(text: str) -> str:
-    if not _REPOSITORY.fullmatch(text) or len(text) > 256:
-        raise InvalidValue(
-            f"{text!r} is not a repository name: lower-case letters, digits and single '.', '_', '-', '/'"
-        )
-    return text
+    if _REPOSITORY.fullmatch(text) and len(text) <= 256:
+        return text
+    raise InvalidValue(f"{text!r} is not a repository name: lower-case letters, digits and single '.', '_', '-', '/'")
 
 
-def _deny_other_addresses(cidrs: Sequence[str]) -> Policy:
-    """Return the statement that denies calls from other addresses, unless an AWS service calls for the recipient.
-
-    It is AWS's own statement for this (IAM User Guide, "Denies access to AWS based on the source IP"). AWS always sets
-    ``aws:ViaAWSService``; the AWS emulator never does, hence ``IfExists``.
-    """
-    return {
-        "Effect": "Deny",
-        "Action": "*",
-        "Resource": "*",
-        "Condition": {
-            "NotIpAddress": {"aws:SourceIp": shortest(cidrs)},
-            "BoolIfExists": {"aws:ViaAWSService": "false"},
-        },
-    }
-
-
-def _check_accepted(document: Policy) -> None:
-    beyond = [char for char in compact(document) if not ("\u0020" <= char <= "\u00ff" or char in "\t\n\r")]
-    if beyond:
-        raise UsageError(f"the session policy has {beyond[0]!r}; AWS takes characters up to U+00FF only")
-    if size(document) > SESSION_POLICY_LIMIT:
-        raise UsageError(
-            f"the session policy has {size(document)} characters, and AWS takes {SESSION_POLICY_LIMIT}",
-            hint="name fewer prefixes, repositories or address ranges, or issue several tokens",
-        )
-
-
-def _allow(actions: Sequence[str], resources: Sequence[str]) -> Policy:
-    return {"Effect": "Allow", "Action": shortest(actions), "Resource": shortest(resources)}
+def _allow(actions: Sequence[str], resources: Sequence[str], condition: Policy | None = None) -> Policy:
+    found = {"Effect": "Allow", "Action": shortest(actions), "Resource": shortest(resources)}
+    return found if condition is None else {**found, "Condition": condition}

@@ -61,13 +61,11 @@ def policy_file(text: str, name: str) -> PolicyFile:
     """
     try:
         document = json.loads(text, object_pairs_hook=_without_duplicates)
-        problem = _problem(document)
+        _check(document)
     except json.JSONDecodeError as error:
         raise UsageError(f"--policy {name}: it is not JSON: {error.msg} in line {error.lineno}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"--policy {name}: {error}") from error
-    if problem is not None:
-        raise UsageError(f"--policy {name}: {problem}")
     return PolicyFile(name, {"Version": VERSION, **document})
 
 
@@ -93,21 +91,20 @@ def overlap(one: str, other: str) -> bool:
     return False
 
 
-def _problem(document: Any) -> str | None:
-    """Return why AWS would refuse a document as a session policy; None if it would not."""
+def _check(document: Any) -> None:
+    """Raise ``ValueError`` if AWS would refuse a document as a session policy."""
     if not isinstance(document, dict) or not {"Statement"} <= set(document) <= {"Version", "Id", "Statement"}:
-        return "it is not a policy: an object with Version and Statement, and nothing else"
+        raise ValueError("it is not a policy: an object with Version and Statement, and nothing else")
     if document.get("Version", VERSION) not in _VERSIONS:
-        return f"its Version is {document['Version']!r}; AWS accepts {' and '.join(_VERSIONS)}"
+        raise ValueError(f"its Version is {document['Version']!r}; AWS accepts {' and '.join(_VERSIONS)}")
     given = document["Statement"]
     statements = given if isinstance(given, list) else [given]
     for number, statement in enumerate(statements, 1):
         problem = _statement_problem(statement)
         if problem:
-            return f"statement {number}: {problem}"
+            raise ValueError(f"statement {number}: {problem}")
     if not any(statement["Effect"] == "Allow" for statement in statements):
-        return "it allows nothing, and a token may only do what both it and the role allow"
-    return None
+        raise ValueError("it allows nothing, and a token may only do what both it and the role allow")
 
 
 def _statement_problem(statement: Any) -> str | None:
@@ -127,10 +124,9 @@ def _statement_problem(statement: Any) -> str | None:
         texts = statement[element] if isinstance(statement[element], list) else [statement[element]]
         if not texts or not all(isinstance(text, str) and text for text in texts):
             return f"its {element} must be a text or a list of texts"
-    actions = listed(statement.get("Action", statement.get("NotAction")))
-    invalid = [action for action in actions if not re.fullmatch(r"\*|[\w-]+:[\w*?]+", action, re.ASCII)]
-    if invalid:
-        return f"{invalid[0]!r} is not an action, such as s3:GetObject"
+    for action in listed(statement.get("Action", statement.get("NotAction"))):
+        if not re.fullmatch(r"\*|[\w-]+:[\w*?]+", action, re.ASCII):
+            return f"{action!r} is not an action, such as s3:GetObject"
     condition = statement.get("Condition", {})
     if not isinstance(condition, dict) or not all(isinstance(keys, dict) for keys in condition.values()):
         return "its Condition must be an object of operators, each with an object of keys"
@@ -138,11 +134,12 @@ def _statement_problem(statement: Any) -> str | None:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    duplicates = [name for name in names if names.count(name) > 1]
-    if duplicates:
-        raise ValueError(f"duplicate key {duplicates[0]!r} in one object")
-    return dict(pairs)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"duplicate key {name!r} in one object")
+        found[name] = value
+    return found
 
 
 def _grants(statement: Policy, action: str) -> bool:

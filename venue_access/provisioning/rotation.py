@@ -23,9 +23,8 @@ from venue_access.config import Settings
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import AwsError, DeliveryError, Interrupted, TerraformError, UsageError, VenueAccessError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.book import Ledger
+from venue_access.ledger.book import Ledger, ProofSessions
 from venue_access.ledger.chain import Kind
-from venue_access.ledger.proofs import ProofSessions
 from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.external_id_update import (
     ExternalIdUpdate,

@@ -17,8 +17,7 @@ from venue_access.config import Settings
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import Interrupted, TerraformError, UsageError, VenueAccessError, of_the_system
 from venue_access.inventory.model import Venue
-from venue_access.ledger.book import OpenLedger
-from venue_access.ledger.proofs import ProofSessions
+from venue_access.ledger.book import OpenLedger, ProofSessions
 from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.changes import differences, outdated_siblings, unchanged_warnings
 from venue_access.provisioning.imports import imports_for

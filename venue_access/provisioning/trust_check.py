@@ -12,7 +12,7 @@ from venue_access.aws.client import CallerIdentity
 from venue_access.aws.identity import why_not_trusted
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import AccessDenied, CheckFailed
-from venue_access.ledger.proofs import ProofSessions
+from venue_access.ledger.book import ProofSessions
 from venue_access.provisioning.rotation_state import new_external_id
 from venue_access.sensitive import ExternalId
 

@@ -15,10 +15,9 @@ from venue_access.inventory import validators
 from venue_access.inventory.model import Venue
 from venue_access.inventory.recipients import name_of, similar_user, unknown_user
 from venue_access.inventory.suggestions import misspelt
-from venue_access.ledger.book import Ledger, OpenLedger
+from venue_access.ledger.book import Ledger, OpenLedger, ProofSessions
 from venue_access.ledger.chain import Kind, Record
 from venue_access.ledger.listing import UNDO, in_effect
-from venue_access.ledger.proofs import ProofSessions
 from venue_access.tokens.revoker import ActiveRevocation, Revoker
 
 CAVEATS = (

@@ -14,8 +14,7 @@ from venue_access.aws.client import AwsClient
 from venue_access.aws.identity import is_of_a_token, role_session_name
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import NO_ANSWER, AccessDenied, AwsError, CheckFailed, UsageError
-from venue_access.ledger.proofs import ProofSessions
-from venue_access.policies import inline as inline_policies
+from venue_access.ledger.book import ProofSessions
 from venue_access.policies import revocation as policies
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, Policy, size
 from venue_access.policies.revocation import Revocation
@@ -118,7 +117,7 @@ class Revoker:
 
     def active(self) -> list[ActiveRevocation]:
         """Return the revocations on the role, the oldest first."""
-        names, _ = inline_policies.names_of(self._aws, self._venue.role_name)
+        names, _ = policies.inline_names(self._aws, self._venue.role_name)
         return _active(self._read(name for name in names if policies.expiry(name) is not None))
 
     def revoke(self, *, session: str | None = None, user: str | None = None) -> Revoked:
@@ -131,7 +130,7 @@ class Revoker:
         :raises UsageError: the role's inline policies have no space for another one.
         """
         proof = self._begin_proof(session, user)
-        names, aws_time = inline_policies.names_of(self._aws, self._venue.role_name)
+        names, aws_time = policies.inline_names(self._aws, self._venue.role_name)
         spares_from = self._clock() + 1.0
         # AWS stamps tokens by its own time; this machine's clock may be behind.
         now = (aws_time or self._now()).replace(microsecond=0)
@@ -150,7 +149,7 @@ class Revoker:
         expires = now + policies.LONGEST_SESSION + _MARGIN
         name = policies.policy_name(expires, self._unique())
         try:
-            inline_policies.write(self._aws, self._venue.role_name, name, policy)
+            policies.write_inline(self._aws, self._venue.role_name, name, policy)
         except AwsError as error:
             if error.code == "LimitExceeded":  # another operator added a policy
                 raise self._no_space(revocation) from error
@@ -204,7 +203,7 @@ class Revoker:
 
         :raises UsageError: there is none of this name.
         """
-        names, aws_time = inline_policies.names_of(self._aws, self._venue.role_name)
+        names, aws_time = policies.inline_names(self._aws, self._venue.role_name)
         ours = [each for each in names if policies.expiry(each) is not None]
         self.found = _active(self._read(ours))
         if name not in ours:
@@ -212,7 +211,7 @@ class Revoker:
                 f"{self._venue.name} has no revocation {name!r}",
                 hint=f"it has: {', '.join(ours)}" if ours else "it has none",
             )
-        inline_policies.remove(self._aws, self._venue.role_name, name)
+        policies.remove_inline(self._aws, self._venue.role_name, name)
         self._prune([each for each in names if each != name], aws_time or self._now())
         found = next((each for each in self.found if each.name == name), None)
         return found or ActiveRevocation(name, policies.expiry(name) or self._now(), None)
@@ -256,7 +255,7 @@ class Revoker:
 
     def _remove(self, names: Iterable[str]) -> list[str]:
         """Remove policies, and return those that this run removed."""
-        removed = [name for name in names if inline_policies.remove(self._aws, self._venue.role_name, name)]
+        removed = [name for name in names if policies.remove_inline(self._aws, self._venue.role_name, name)]
         self.pruned += removed
         return removed
 
@@ -264,7 +263,7 @@ class Revoker:
         """Return inline policies by name, without those that were removed concurrently."""
         wanted = list(names)
         with ThreadPoolExecutor(_THREADS) as pool:
-            found = pool.map(lambda name: inline_policies.read(self._aws, self._venue.role_name, name), wanted)
+            found = pool.map(lambda name: policies.read_inline(self._aws, self._venue.role_name, name), wanted)
             return {name: policy for name, policy in zip(wanted, found, strict=True) if policy is not None}
 
     def _make_space(self, on_role: Mapping[str, Policy], policy: Policy, revocation: Revocation) -> None:

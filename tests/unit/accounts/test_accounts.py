@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from venue_access.accounts.profiles import is_account_name, parse_credentials
-from venue_access.accounts.session import parse_mfa_code, run_mfa_process, session_seconds
-from venue_access.accounts.shell import ACCOUNT_VARIABLE, UNSET, region_of, statements, variables, whoami
+from venue_access.accounts.cache import CredentialCache
+from venue_access.accounts.profiles import Account, is_account_name, parse_credentials
+from venue_access.accounts.session import (
+    ACCOUNT_VARIABLE,
+    UNSET,
+    AccountSession,
+    ActiveCredentials,
+    run_mfa_process,
+    session_seconds,
+    statements,
+    whoami,
+)
 from venue_access.aws.client import Credentials
 from venue_access.errors import UsageError
 from venue_access.sensitive import Secret
@@ -17,7 +28,7 @@ OLD = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_DELEGATION_TOKEN")
 
 
 def test_long_term_credentials_unset_session_variables() -> None:
-    given = variables("work", LONG, None, "us-east-1")
+    given = ActiveCredentials("work", LONG, None, "us-east-1").variables()
     assert given["AWS_SECRET_ACCESS_KEY"] == "long-term"
     for name in ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_PROFILE", *OLD):
         assert given[name] is None
@@ -25,7 +36,7 @@ def test_long_term_credentials_unset_session_variables() -> None:
 
 
 def test_session_sets_token_under_both_names_and_legacy_variables() -> None:
-    given = variables("work-MFA-STS", SESSION, None, "us-east-1", legacy=True)
+    given = ActiveCredentials("work-MFA-STS", SESSION, None, "us-east-1").variables(legacy=True)
     assert given["AWS_SESSION_TOKEN"] == given["AWS_SECURITY_TOKEN"] == given["AWS_DELEGATION_TOKEN"] == "session"
     assert (given["AWS_ACCESS_KEY"], given["AWS_SECRET_KEY"]) == ("ASIAEXAMPLE000000001", "short-term")
     assert given[ACCOUNT_VARIABLE] == "work-MFA-STS"
@@ -39,8 +50,9 @@ def test_session_sets_token_under_both_names_and_legacy_variables() -> None:
         ("us-west-2", {"AWS_REGION": "eu-west-1"}, "us-west-2"),
     ],
 )
-def test_region_defaults(own: str | None, environ: dict[str, str], region: str) -> None:
-    assert region_of(own, environ) == region
+def test_region_defaults(own: str | None, environ: dict[str, str], region: str, tmp_path: Path) -> None:
+    account = Account("work", "folder", lambda: LONG, region=own)
+    assert AccountSession(account, CredentialCache(tmp_path), environ).region == region
 
 
 def test_format_that_is_not_for_shells_is_refused() -> None:
@@ -76,7 +88,7 @@ def test_session_duration_out_of_range_is_refused(text: str) -> None:
 
 
 def test_mfa_process_runs_without_shell_and_prints_six_digits() -> None:
-    assert run_mfa_process("printf '%s\\n' 123456") == parse_mfa_code("123456\n")
+    assert run_mfa_process("printf '%s\\n' 123456") == Secret("123456")
     for process, why in (
         ("printf 12345", "did not print six digits"),
         ("false", "exited with 1"),

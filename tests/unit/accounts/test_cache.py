@@ -86,21 +86,20 @@ def test_response_of_unknown_origin_is_removed_too(folder: Path, text: bytes) ->
 def test_clear_leaves_no_credential(folder: Path) -> None:
     (folder / ".process-x.json.0123abcd").write_text(response_text(SESSION, {}))
     (folder / ".session-x.json.0123abcd").write_text(response_text(SESSION, {}))
-    assert str(CredentialCache(folder).clear()) == "removed 1 session, 6 tokens of venue-access-credentials"
+    assert CredentialCache(folder).clear() == "removed 1 session, 6 tokens of venue-access-credentials"
     assert [file.name for file in folder.iterdir()] == [RESPONSES_LOCK]
 
 
 def test_clear_account_leaves_others(folder: Path) -> None:
     cache = CredentialCache(folder)
-    assert (
-        str(cache.clear_account(account("personal"), KEYS)) == "removed 1 session"
-    )  # the same keys under another name
-    assert str(cache.clear_account(account("work"), KEYS)) == "removed 0 sessions, 1 token of venue-access-credentials"
+    removed = cache.clear_account(account("personal"), KEYS)  # the same keys under another name
+    assert removed == "removed 1 session"
+    assert cache.clear_account(account("work"), KEYS) == "removed 0 sessions, 1 token of venue-access-credentials"
     assert left(folder) == EVERY - {"work"}
 
 
 def test_empty_cache_is_not_an_error(tmp_path: Path) -> None:
-    assert str(CredentialCache(tmp_path / "none").clear()) == "removed 0 sessions"
+    assert CredentialCache(tmp_path / "none").clear() == "removed 0 sessions"
 
 
 def test_clear_waits_for_token_that_is_being_issued(folder: Path) -> None:

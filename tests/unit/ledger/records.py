@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from venue_access.ledger.chain import Head, Kind, Line, Record, link
+from venue_access.ledger.chain import End, Kind, Line, Record, link
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 ISSUE = Record(
@@ -33,8 +33,8 @@ def a_record(**changes: Any) -> Record:
 
 def a_chain(count: int) -> list[Line]:
     """The lines of a ledger of so many records, a minute apart."""
-    lines, head = [], Head()
+    lines, end = [], End()
     for number in range(count):
-        text, head = link(a_record(when=NOON + timedelta(minutes=number), recipient=f"user{number + 1}"), head)
+        text, end = link(a_record(when=NOON + timedelta(minutes=number), recipient=f"user{number + 1}"), end)
         lines.append(Line(f"line {number + 1}", text))
     return lines

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.ledger.records import a_chain, a_record
-from venue_access.ledger.chain import NOTHING, End, Head, Line, canonical, end_of, link, read, read_all
+from venue_access.ledger.chain import NOTHING, End, Line, canonical, end_of, link, read, read_all
 from venue_access.ledger.verify import Examination, examine
 
 FIVE = a_chain(5)
@@ -145,7 +145,7 @@ def test_every_reordering_and_gap_is_found(order: list[int], kept: int) -> None:
     assert bool(found(lines)) == (order[:kept] != list(range(kept)))
 
 
-def planted(end: End | Head, **values: object) -> Line:
+def planted(end: End, **values: object) -> Line:
     """An entry that somebody made who knows how."""
     return changed_and_hashed(link(a_record(recipient="mallory"), end)[0], **values)
 
@@ -157,17 +157,17 @@ def changed_and_hashed(text: str, **values: object) -> Line:
 def test_unlinked_entry_is_not_the_head() -> None:
     last = read(FIVE[4], 4)
     for line in (
-        planted(Head(5, "f" * 64)),
-        planted(Head(999, "f" * 64)),
-        planted(Head(4, last.hash)),
-        planted(Head()),
-        planted(End(Head(5, last.hash)), number=7),
-        planted(Head(5, last.hash), skipped=-1),
-        planted(Head(5, last.hash), skipped="1"),
+        planted(End(5, "f" * 64)),
+        planted(End(999, "f" * 64)),
+        planted(End(4, last.hash)),
+        planted(End()),
+        planted(End(5, last.hash), number=7),
+        planted(End(5, last.hash), skipped=-1),
+        planted(End(5, last.hash), skipped="1"),
         Line("", "{}"),
     ):
         end = end_of(read_all([*FIVE, line]))
-        assert end.head == Head(5, last.hash)
+        assert (end.number, end.hash) == (5, last.hash)
         assert (len(end.damaged), end.skipped) == (1, 1)
         text, _ = link(a_record(), end)
         lines = [*FIVE, line, Line("", text)]
@@ -191,9 +191,9 @@ def test_forged_record_is_reported_on_one_line() -> None:
 
 def test_entry_that_skips_intact_entries_is_unverified() -> None:
     third, last = read(FIVE[2], 2), read(FIVE[4], 4)
-    liar = planted(End(Head(3, third.hash), (last,), 2))
+    liar = planted(End(3, third.hash, (last,), 2))
     end = end_of(read_all([*FIVE, liar]))
-    assert end.head == Head(5, last.hash)
+    assert (end.number, end.hash) == (5, last.hash)
     for lines in ([*FIVE, liar], [*FIVE, liar, Line("", link(a_record(), end)[0])]):
         assert examined(lines).unverified == {"line 6"}
 
@@ -207,7 +207,7 @@ def test_skipped_entry_changed_again_is_reported() -> None:
 
 
 def test_linked_entry_of_two_with_one_number_is_trusted() -> None:
-    intruder = planted(Head(2, read(FIVE[1], 1).hash))
+    intruder = planted(End(2, read(FIVE[1], 1).hash))
     assert examined([*FIVE[:2], intruder, *FIVE[2:]]).unverified == {"line 3"}
     assert examined([*FIVE[:3], intruder, *FIVE[3:]]).unverified == {"line 4"}
 
@@ -216,7 +216,7 @@ def test_linked_entry_of_two_with_one_number_is_trusted() -> None:
 def test_next_entry_is_linked_to_the_last_intact_one(data: st.DataObject) -> None:
     garbage = [Line("", text) for text in data.draw(st.lists(st.text(), min_size=1, max_size=40))]
     end = end_of(read_all([*FIVE, *garbage]))
-    assert end.head.number == 5
+    assert end.number == 5
     lines = [*FIVE, *garbage, Line("", link(a_record(), end)[0])]
     assert end_of(read_all(lines)).damaged == ()
     assert len(found(lines)) == len(garbage)

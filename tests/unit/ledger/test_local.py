@@ -66,7 +66,7 @@ def test_incomplete_line_is_replaced_by_next_record(ledger: LocalLedger, tmp_pat
     with path(tmp_path).open("a") as file:
         file.write(torn)
     assert whole(ledger) == 1
-    assert ledger.prepare()[0].head.number == 1
+    assert ledger.prepare()[0].number == 1
     ledger.append(ISSUE)
     assert whole(ledger) == 2
 

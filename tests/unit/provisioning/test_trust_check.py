@@ -12,7 +12,7 @@ from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Cred
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import AccessDenied, CheckFailed, CredentialsError
 from venue_access.inventory.model import Venue
-from venue_access.ledger.proofs import ProofSessions
+from venue_access.ledger.book import ProofSessions
 from venue_access.provisioning.trust_check import PROOFS, verify_trust_policy
 from venue_access.sensitive import ExternalId, Secret
 
