@@ -88,7 +88,7 @@ def test_broken_runtime_configuration_is_one_message(content: bytes | None, mess
 
 
 def test_broken_project_configuration_is_one_message(kit: Kit) -> None:
-    (kit.folder / "tasks.py").write_text("from venue_access.cli.surface import namespace\n")
+    shutil.copy(CHECKOUT / "tasks.py", kit.folder)
     (kit.folder / "invoke.yaml").write_text("a: [")
     result = run(kit, [str(PROGRAMS / "invoke"), "inventory.names"])
     is_one_message(result, 2, f"{kit.folder}/invoke.yaml cannot be read")
@@ -192,7 +192,7 @@ def test_closed_stderr_keeps_exit_code_and_result(redirection: str, kit: Kit) ->
 # -- several commands in a line --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("program", [INVOKE, [sys.executable, "-m", "invoke", *INVOKE[1:]]], ids=["ours", "Invoke's"])
+@pytest.mark.parametrize("program", [VENUE_ACCESS, INVOKE, [sys.executable, "-m", "invoke", *INVOKE[1:]]])
 def test_every_command_of_a_line_runs(program: list[str], kit: Kit) -> None:
     result = run(kit, [*program, "inventory.names", "inventory.graph", "inventory.names"])
     names = "unity-dev\nunity-test\n"
