@@ -215,6 +215,45 @@ def test_next_command_runs_after_success(provisioned: tuple[Kit, str]) -> None:
     assert json.loads(report)["checks"]
 
 
+def test_provision_and_verify_in_one_line(provisioned: tuple[Kit, str]) -> None:
+    kit, venue = provisioned
+    result = run(kit, [*VENUE_ACCESS, "provision", "--venue", venue, "verify", "--venue", venue, "--json"])
+    recap, _, report = result.out.partition("\n")
+    assert result.code == 0, result.err
+    assert recap.startswith(f"{venue} : ok=")
+    assert json.loads(report)["checks"]
+
+
+@pytest.mark.parametrize("program", [INVOKE, VENUE_ACCESS])
+@pytest.mark.parametrize("arguments", ["isue-token --user alice", "inventory.names inventory.name", "--help nosuch"])
+def test_misspelt_command_is_one_line(program: list[str], arguments: str, kit: Kit) -> None:
+    name = next(word for word in arguments.split() if word in ("isue-token", "inventory.name", "nosuch"))
+    assert run(kit, [*program, *arguments.split()]) == Result(1, "", f"No idea what '{name}' is!\n")
+
+
+def test_flags_of_a_command_are_shown_and_completed(kit: Kit) -> None:
+    for arguments in ("--help issue-token", "-h issue-token", "issue-token --help"):
+        assert "--s3-prefix=STRING" in run(kit, [*VENUE_ACCESS, *arguments.split()]).out
+    assert "\n--s3-prefix\n" in run(kit, [*VENUE_ACCESS, *"--complete -- issue-token --".split()]).out
+    assert "\nverify\n" in run(kit, [*VENUE_ACCESS, *"--complete -- issue-token".split()]).out
+
+
+MOST_MODULES = {"issue-token --user alice": 60, "provision": 75}
+"""The limits of how many modules of the package a command imports."""
+
+
+@pytest.mark.parametrize("command", MOST_MODULES)
+def test_command_imports_few_modules(command: str, provisioned: tuple[Kit, str]) -> None:
+    kit, venue = provisioned
+    program = [sys.executable, "-X", "importtime", *VENUE_ACCESS]
+    result = run(kit, [*program, *command.split(), "--venue", venue])
+    assert result.code == 0, result.err
+    imported = {line.rpartition("|")[2].strip() for line in result.err.splitlines() if line.startswith("import time:")}
+    modules = {name for name in imported if (CHECKOUT / f"{name.replace('.', '/')}.py").is_file()}
+    ours = sorted(name for name in modules if name.startswith("venue_access."))
+    assert 20 < len(ours) <= MOST_MODULES[command], f"{len(ours)}: {' '.join(ours)}"
+
+
 def test_command_with_exit_code_ends_the_line(kit: Kit) -> None:
     operator = "arn:aws:iam::111122223333:role/operator"
     host = {"project": "unity", "account_id": "111122223333", "region": "us-west-2", "trusted_principals": [operator]}
