@@ -1,7 +1,9 @@
-"""What Invoke loads: the commands of ``venue_access/commands/surface.py``."""
+"""What Invoke loads: the commands of ``venue_access/cli/surface.py``."""
 
 from __future__ import annotations
 
-from venue_access.cli.surface import namespace
+import sys
 
-__all__ = ["namespace"]
+from venue_access.cli.surface import collection
+
+namespace = collection(sys.argv)

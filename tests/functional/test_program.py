@@ -88,7 +88,7 @@ def test_broken_runtime_configuration_is_one_message(content: bytes | None, mess
 
 
 def test_broken_project_configuration_is_one_message(kit: Kit) -> None:
-    (kit.folder / "tasks.py").write_text("from venue_access.cli.surface import namespace\n")
+    shutil.copy(CHECKOUT / "tasks.py", kit.folder)
     (kit.folder / "invoke.yaml").write_text("a: [")
     result = run(kit, [str(PROGRAMS / "invoke"), "inventory.names"])
     is_one_message(result, 2, f"{kit.folder}/invoke.yaml cannot be read")
@@ -192,7 +192,7 @@ def test_closed_stderr_keeps_exit_code_and_result(redirection: str, kit: Kit) ->
 # -- several commands in a line --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("program", [INVOKE, [sys.executable, "-m", "invoke", *INVOKE[1:]]], ids=["ours", "Invoke's"])
+@pytest.mark.parametrize("program", [VENUE_ACCESS, INVOKE, [sys.executable, "-m", "invoke", *INVOKE[1:]]])
 def test_every_command_of_a_line_runs(program: list[str], kit: Kit) -> None:
     result = run(kit, [*program, "inventory.names", "inventory.graph", "inventory.names"])
     names = "unity-dev\nunity-test\n"
@@ -213,6 +213,45 @@ def test_next_command_runs_after_success(provisioned: tuple[Kit, str]) -> None:
     assert token["Credentials"]
     assert status.startswith(f"{venue}: provisioned")
     assert json.loads(report)["checks"]
+
+
+def test_provision_and_verify_in_one_line(provisioned: tuple[Kit, str]) -> None:
+    kit, venue = provisioned
+    result = run(kit, [*VENUE_ACCESS, "provision", "--venue", venue, "verify", "--venue", venue, "--json"])
+    recap, _, report = result.out.partition("\n")
+    assert result.code == 0, result.err
+    assert recap.startswith(f"{venue} : ok=")
+    assert json.loads(report)["checks"]
+
+
+@pytest.mark.parametrize("program", [INVOKE, VENUE_ACCESS])
+@pytest.mark.parametrize("arguments", ["isue-token --user alice", "inventory.names inventory.name", "--help nosuch"])
+def test_misspelt_command_is_one_line(program: list[str], arguments: str, kit: Kit) -> None:
+    name = next(word for word in arguments.split() if word in ("isue-token", "inventory.name", "nosuch"))
+    assert run(kit, [*program, *arguments.split()]) == Result(1, "", f"No idea what '{name}' is!\n")
+
+
+def test_flags_of_a_command_are_shown_and_completed(kit: Kit) -> None:
+    for arguments in ("--help issue-token", "-h issue-token", "issue-token --help"):
+        assert "--s3-prefix=STRING" in run(kit, [*VENUE_ACCESS, *arguments.split()]).out
+    assert "\n--s3-prefix\n" in run(kit, [*VENUE_ACCESS, *"--complete -- issue-token --".split()]).out
+    assert "\nverify\n" in run(kit, [*VENUE_ACCESS, *"--complete -- issue-token".split()]).out
+
+
+MOST_MODULES = {"issue-token --user alice": 60, "provision": 75}
+"""The limits of how many modules of the package a command imports."""
+
+
+@pytest.mark.parametrize("command", MOST_MODULES)
+def test_command_imports_few_modules(command: str, provisioned: tuple[Kit, str]) -> None:
+    kit, venue = provisioned
+    program = [sys.executable, "-X", "importtime", *VENUE_ACCESS]
+    result = run(kit, [*program, *command.split(), "--venue", venue])
+    assert result.code == 0, result.err
+    imported = {line.rpartition("|")[2].strip() for line in result.err.splitlines() if line.startswith("import time:")}
+    modules = {name for name in imported if (CHECKOUT / f"{name.replace('.', '/')}.py").is_file()}
+    ours = sorted(name for name in modules if name.startswith("venue_access."))
+    assert 20 < len(ours) <= MOST_MODULES[command], f"{len(ours)}: {' '.join(ours)}"
 
 
 def test_command_with_exit_code_ends_the_line(kit: Kit) -> None:

@@ -1,13 +1,58 @@
-"""What every command refuses of its flags before it does anything."""
+"""The table of commands, and the checks of flags that every command makes first."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from invoke.tasks import Task
 
 import tasks
 from scripts.docs import arguments_of
+from tests.sources import CHECKOUT
 from venue_access.cli.command import check_text
+from venue_access.cli.surface import COMMANDS, collection
 from venue_access.errors import UsageError
+
+ALL = {name for names in COMMANDS.values() for name in names}
+
+
+def test_table_has_every_command() -> None:
+    modules = {file.stem for file in (CHECKOUT / "venue_access/cli").glob("*.py")}
+    assert modules - {"__init__", "command", "program", "surface"} == set(COMMANDS)
+    for module, names in COMMANDS.items():
+        loaded = vars(import_module(f"venue_access.cli.{module}")).values()
+        found = collection(["invoke", *names])
+        assert {found[name] for name in names} == {each for each in loaded if isinstance(each, Task)}
+    assert set(tasks.namespace.task_names) == ALL
+
+
+@pytest.mark.parametrize(
+    ("line", "modules"),
+    [
+        ("issue-token --user alice", ["tokens"]),
+        ("provision --venue unity-dev --check verify --json", ["venues"]),
+        ("provision account.list local.up", ["account", "maintenance", "venues"]),
+        ("drift --json=external-id.send", ["tokens", "venues"]),
+        ("verify issue_token", ["tokens", "venues"]),  # with tasks.auto_dash_names set to false
+        ("tokens --help", ["ledger"]),
+    ],
+)
+def test_only_named_commands_are_loaded(line: str, modules: list[str]) -> None:
+    found = collection(["invoke", *line.split()])
+    assert set(found.task_names) == {name for module in modules for name in COMMANDS[module]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "--list", "--help", "nosuch", "nosuch verify", "-- verify", "--search-root verify"),
+        *("--help verify", "-h verify", "--complete -- verify --", "verify --list", "verify -el", "verify --complete"),
+    ],
+)
+def test_otherwise_all_commands_are_loaded(line: str) -> None:
+    assert set(collection(["invoke", *line.split()]).task_names) == ALL
+
 
 FREE_TEXTS = ("destination", "issuer", "profile_name", "reason", "resource", "service", "source_profile")
 

@@ -51,7 +51,7 @@ def print_credentials(account: AccountSession, session: Session | None, format: 
     console.say(f"Set keys for {active.account_name} AWS account")
 
 
-@command(called="list", timeout=None, **SOURCES)
+@command(timeout=None, **SOURCES)
 def account_list(
     context: Context, json: bool = False, credentials_dir: str | None = None, config: str | None = None
 ) -> None:
@@ -66,7 +66,7 @@ def account_list(
         console.result(" ".join(["Possible accounts:", *(each.name for each in accounts)]))
 
 
-@command(called="use", name="use this account of account.list", **SOURCES, **SHELL)
+@command(name="use this account of account.list", **SOURCES, **SHELL)
 def account_use(
     context: Context,
     name: str,
@@ -88,7 +88,6 @@ def account_use(
 
 
 @command(
-    called="mfa",
     name="use this account (default: the one whose credentials the shell has)",
     code="pass the six digits of the MFA code; - reads them from standard input",
     user="set the IAM user (default: NAME.user, or the Unix user)",
@@ -147,7 +146,7 @@ def account_mfa(
     print_credentials(account, session, format, legacy)
 
 
-@command(called="whoami", timeout=None)
+@command(timeout=None)
 def account_whoami(context: Context) -> None:
     """Print the account whose credentials the shell has, and its region."""
     from venue_access.accounts.session import whoami
@@ -156,7 +155,6 @@ def account_whoami(context: Context) -> None:
 
 
 @command(
-    called="role-token",
     account="assume the role with the credentials of this account",
     role="assume this role: its name in that account, or its ARN (default: the profile's role)",
     token="use the credentials in the environment, with this session token; - reads it from standard input",
@@ -197,7 +195,6 @@ def account_role_token(
 
 
 @command(
-    called="unset",
     timeout=None,
     cache="also remove cached credentials (MFA sessions and tokens): all of them, or those of --name",
     name="limit --cache to this account",
@@ -232,7 +229,6 @@ def account_unset(
 
 
 @command(
-    called="profile",
     timeout=None,
     profile_name="set the profile's name (default: the venue's)",
     user="issue the tokens for this recipient (default: the Unix user)",

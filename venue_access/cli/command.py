@@ -16,7 +16,8 @@ from invoke.tasks import task
 
 from venue_access import console, deadline, sensitive
 from venue_access.config import Settings, root, settings
-from venue_access.errors import UsageError, VenueAccessError, of_the_system
+from venue_access.errors import Interrupted, UsageError, VenueAccessError, of_the_system
+from venue_access.times import parse_duration
 
 if TYPE_CHECKING:
     from venue_access.app import App
@@ -33,28 +34,23 @@ HELP = {
 _FREE_TEXTS = {"destination", "issuer", "profile_name", "reason", "resource", "service", "source_profile"}
 _LONGEST = 1_000
 _LONG_TEXTS = {
-    *("ecr_repository", "limit", "s3_prefix", "source_ip", "user"),
-    *("code", "external_id", "recipient", "token"),
+    *("code", "ecr_repository", "external_id", "limit", "recipient", "s3_prefix", "source_ip", "token", "user"),
     *("config", "credentials_dir", "inventory", "out", "policy"),  # paths, which the system limits
 }
 """Flags that may be longer than ``_LONGEST``; the code that reads one checks it."""
 SIMILAR_USER = "accept a --user whose name is similar to a known user's"
 LOCK_TIMEOUT = "limit the wait for another run on the stack: 5m, 0"
-CONFIDENTIAL = ("code", "external-id", "reason", "token")
-"""The flags whose values are redacted in Invoke's debug log."""
 
-sensitive.redact_debug_log("invoke", CONFIDENTIAL, sys.argv)
+sensitive.redact_debug_log("invoke", ("code", "external-id", "reason", "token"), sys.argv)
 
 
 def command(
-    *, called: str | None = None, positional: Sequence[str] = (), timeout: str | None = deadline.DEFAULT, **texts: str
+    *, positional: Sequence[str] = (), timeout: str | None = deadline.DEFAULT, **texts: str
 ) -> Callable[[Callable[..., int | None]], Any]:
     """Make a function an Invoke task whose expected failures are one message and an exit code.
 
-    The function returns its exit code, or None for 0. After success, Invoke runs the next task of the command line; any
-    other code ends the command line.
+    The function returns its exit code, or None for 0; any other code ends the command line.
 
-    :param called: the task's name, if it is not the function's.
     :param timeout: the default of ``--timeout``. None is for commands that do not call AWS, or run Terraform: they have
         no such flag, and each call to AWS has its own limit.
     :param texts: the help of the flags, by name.
@@ -63,52 +59,47 @@ def command(
     def decorate(function: Callable[..., int | None]) -> Any:
         signature = inspect.signature(function)
         known = dict(signature.parameters)
-        required = [flag for flag, each in known.items() if each.default is each.empty and flag not in positional][1:]
+        required = {flag for flag, each in known.items() if each.default is each.empty}
 
         @functools.wraps(function)
-        def run(context: Context, *arguments: Any, **flags: Any) -> None:
+        def run(context: Context, **flags: Any) -> None:
             sensitive.harden_process()
             sensitive.silence_libraries()
+            failure: VenueAccessError | None = None
             code: int | None = None
             try:
-                for flag in required:  # Invoke passes None for a missing one
-                    if flags.get(flag) is None:
-                        raise UsageError(f"--{flag.replace('_', '-')} is required")
                 for flag, given in flags.items():
+                    if given is None and flag in required:  # Invoke passes None for a missing one
+                        raise UsageError(f"--{flag.replace('_', '-')} is required")
                     if isinstance(given, str):
                         check_text(flag, given)
                 given = flags.pop("timeout", None)
                 limit = timeout if given is None else given
                 with deadline.time_limit(seconds_of(limit, "--timeout"), limit or ""):
-                    code = function(context, *arguments, **flags)
+                    code = function(context, **flags)
             except VenueAccessError as error:
-                console.error(str(error))
-                raise Exit(code=error.exit_code) from None
+                failure = error
             except KeyboardInterrupt:
-                console.error("interrupted")
-                raise Exit(code=130) from None
+                failure = Interrupted("interrupted")
             except OSError as error:
                 failure = of_the_system(error)
+            if failure is not None:
                 console.error(str(failure))
-                raise Exit(code=failure.exit_code) from None
+                code = failure.exit_code
             if code:
                 raise Exit(code=code)
 
         if timeout is not None:
-            own = inspect.Parameter("timeout", inspect.Parameter.KEYWORD_ONLY, default=None)
-            known["timeout"] = own
+            known["timeout"] = inspect.Parameter("timeout", inspect.Parameter.KEYWORD_ONLY, default=None)
             run.__dict__["__signature__"] = signature.replace(parameters=list(known.values()))
         flags = {flag: text for flag, text in {**HELP, **texts}.items() if flag in known}
-        return task(name=called, help=flags, positional=positional, auto_shortflags=False)(run)
+        return task(help=flags, positional=positional, auto_shortflags=False)(run)
 
     return decorate
 
 
 def check_text(flag: str, text: str) -> None:
-    """Check a flag's text: its length and, in free text, control and direction characters.
-
-    :raises UsageError: the message does not show the text.
-    """
+    """Raise ``UsageError``, without the text, if it is too long, or free text with control or direction characters."""
     name = f"--{flag.replace('_', '-')}"
     if len(text) > _LONGEST and flag not in _LONG_TEXTS:
         raise UsageError(f"{name} has {len(text):,} characters", hint=f"the limit is {_LONGEST:,}")
@@ -134,8 +125,6 @@ def dry(context: Context, action: str) -> bool:
 
 def seconds_of(text: str | None, flag: str) -> int | None:
     """Return the seconds of a duration such as 5m, or None if none is given."""
-    from venue_access.times import parse_duration
-
     return None if text is None else parse_duration(text, flag)
 
 
@@ -144,13 +133,6 @@ def open_app(context: Context, inventory: str | None) -> App:
     from venue_access.app import App
 
     return App.open(configured(context, inventory))
-
-
-@contextmanager
-def reporting() -> Iterator[Reporter]:
-    """Show a status line while the ``with`` block runs."""
-    with reporters() as reporter:
-        yield reporter()
 
 
 @contextmanager
@@ -168,3 +150,10 @@ def reporters(*, side_by_side: bool = False) -> Iterator[Callable[[], Reporter]]
         yield reporter
     finally:
         board.clear()
+
+
+@contextmanager
+def reporting() -> Iterator[Reporter]:
+    """Show a status line while the ``with`` block runs."""
+    with reporters() as reporter:
+        yield reporter()

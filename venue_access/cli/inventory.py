@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from venue_access.errors import InventoryError, Problem, UsageError
 
 if TYPE_CHECKING:
     from venue_access.inventory.groups import Inventory
+    from venue_access.inventory.model import Venue
 
 
 def loaded(context: Context, inventory: str | None) -> Inventory:
@@ -22,13 +24,13 @@ def loaded(context: Context, inventory: str | None) -> Inventory:
     return load_inventory(configured(context, inventory).inventory)
 
 
-@command(called="list", timeout=None)
+@command(timeout=None)
 def inventory_list(context: Context, inventory: str | None = None) -> None:
     """Print the inventory as ansible-inventory --list does."""
     console.result_json(loaded(context, inventory).to_list())
 
 
-@command(called="host", timeout=None, positional=["host"], host="select the venue by its name in the inventory")
+@command(timeout=None, positional=["host"], host="select the venue by its name in the inventory")
 def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
     """Print a venue's variables as ansible-inventory --host does."""
     found = loaded(context, inventory)
@@ -37,26 +39,23 @@ def inventory_host(context: Context, host: str, inventory: str | None = None) ->
     console.result_json(found.to_list()["_meta"]["hostvars"].get(host, {}))
 
 
-@command(called="graph", timeout=None)
+@command(timeout=None)
 def inventory_graph(context: Context, inventory: str | None = None) -> None:
     """Print the tree of groups and venues as ansible-inventory --graph does."""
     console.result(loaded(context, inventory).graph())
 
 
-@command(called="names", timeout=None, users="print the names of recipients instead")
+@command(timeout=None, users="print the names of recipients instead")
 def inventory_names(context: Context, users: bool = False, inventory: str | None = None) -> None:
     """Print the names of the venues, one on each line, for shell completion."""
     venues = open_app(context, inventory).venues
-    names = {name for venue in venues.values() for name in venue.users} if users else venues
-    for name in sorted(names) if users else names:
+    for name in sorted({name for venue in venues.values() for name in venue.users}) if users else venues:
         console.result(name)
 
 
-@command(called="provisioned", host="print only the variables of this venue")
+@command(host="print only the variables of this venue")
 def inventory_provisioned(context: Context, host: str | None = None, inventory: str | None = None) -> None:
     """Print the provisioned venues as an Ansible inventory, with their role, parameter and bucket names."""
-    from datetime import datetime, timezone
-
     from venue_access.provisioning.results import error_messages
     from venue_access.provisioning.status import provisioned_only, venue_statuses
 
@@ -68,7 +67,7 @@ def inventory_provisioned(context: Context, host: str | None = None, inventory: 
     console.result_json(document if host is None else document["_meta"]["hostvars"].get(host, {}))
 
 
-@command(called="check", timeout=None)
+@command(timeout=None)
 def inventory_check(context: Context, inventory: str | None = None) -> None:
     """Validate the inventory, recipients' keys included, and report every problem."""
     from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
@@ -77,24 +76,23 @@ def inventory_check(context: Context, inventory: str | None = None) -> None:
     settings = configured(context, inventory)
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    count = 0
+    venues: Mapping[str, Venue] = {}
     try:
         read = loaded(context, inventory)
-        problems += key_problems(read, settings.inventory_folder, datetime.now(timezone.utc))
+        problems = key_problems(read, settings.inventory_folder, datetime.now(timezone.utc))
         warnings += inventory_warnings(read)
         venues = build_venues(read)
         warnings += venue_warnings(read, venues.values())
-        count = len(venues)
     except InventoryError as error:
         problems = [*error.problems, *problems]
     for warning in warnings:
         console.warn(str(warning))
     if problems:
         raise InventoryError(problems, limit=len(problems))
-    console.say(f"{settings.inventory}: {count} venue{'' if count == 1 else 's'}, valid")
+    console.say(f"{settings.inventory}: {len(venues)} venue{'' if len(venues) == 1 else 's'}, valid")
 
 
-@command(called="schema", timeout=None)
+@command(timeout=None)
 def inventory_schema(context: Context) -> None:
     """Print a JSON Schema of the variables, with which editors complete and check an inventory."""
     from venue_access.inventory.schema import json_schema

@@ -55,7 +55,7 @@ def tokens(
         console.say("no matching token was issued")
 
 
-@command(called="verify", head="check that the ledger still has this earlier head, printed by ledger.head")
+@command(head="check that the ledger still has this earlier head, printed by ledger.head")
 def ledger_verify(
     context: Context, head: str | None = None, venue: str | None = None, inventory: str | None = None
 ) -> None:
@@ -69,7 +69,7 @@ def ledger_verify(
         console.result(line)
 
 
-@command(called="head")
+@command()
 def ledger_head(context: Context, venue: str | None = None, inventory: str | None = None) -> None:
     """Print the hash of the ledger's last record, to be stored elsewhere."""
     from venue_access.ledger.verify import head

@@ -32,7 +32,7 @@ def doctor(
     conclude(checks)
 
 
-@command(called="migrate", timeout=None)
+@command(timeout=None)
 def state_migrate(
     context: Context, venue: str | None = None, limit: str | None = None, inventory: str | None = None
 ) -> None:
@@ -50,7 +50,7 @@ def state_migrate(
         console.result(done)
 
 
-@command(called="rm", timeout=None, stack="remove the venue from the state of this stack")
+@command(timeout=None, stack="remove the venue from the state of this stack")
 def state_rm(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
     """Remove a venue from a stack's state, not from AWS; provisioning another stack imports it."""
     from dataclasses import replace
@@ -76,7 +76,7 @@ def state_rm(context: Context, venue: str, stack: str, inventory: str | None = N
     console.result(removed if count else f"{chosen.name}: not in the state of stack {stack}")
 
 
-@command(called="force-unlock", lock="delete the lock with this ID, which the error message names")
+@command(lock="delete the lock with this ID, which the error message names")
 def state_force_unlock(context: Context, venue: str, lock: str, inventory: str | None = None) -> None:
     """Delete the state lock of a venue's stack that a killed run left."""
     from venue_access.errors import UsageError
@@ -106,7 +106,7 @@ def state_force_unlock(context: Context, venue: str, lock: str, inventory: str |
     )
 
 
-@command(called="up", timeout=None)
+@command(timeout=None)
 def local_up(context: Context, inventory: str | None = None) -> None:
     """Start the AWS emulator, and create the resources that the inventory's accounts already have."""
     app = open_app(context, inventory)
@@ -116,7 +116,7 @@ def local_up(context: Context, inventory: str | None = None) -> None:
         console.say("the AWS emulator is already up")
 
 
-@command(called="down", timeout=None)
+@command(timeout=None)
 def local_down(context: Context) -> None:
     """Stop the AWS emulator, and save its state."""
     from venue_access.emulator.server import aws_emulator
@@ -129,7 +129,7 @@ def local_down(context: Context) -> None:
     console.say("stopped the AWS emulator" if stopped else "the AWS emulator is not up")
 
 
-@command(called="status", timeout=None)
+@command(timeout=None)
 def local_status(context: Context) -> None:
     """Show the endpoint of the AWS emulator, and how to use the AWS CLI with it."""
     from venue_access.emulator.server import aws_emulator

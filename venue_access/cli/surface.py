@@ -1,30 +1,52 @@
-"""The command surface: the collection of all commands."""
+"""The command surface: the table of all commands, and the collection of them that Invoke runs."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from importlib import import_module
+
 from invoke.collection import Collection
 
-from venue_access.cli import account, inventory, ledger, maintenance, tokens, venues
-from venue_access.cli import console_url as console
-
-namespace = Collection(
-    *(venues.provision, venues.drift, venues.deprovision, venues.rotate_external_id, venues.status, venues.verify),
-    *(venues.operator_policy, tokens.issue_token, tokens.revoke_token, console.console_url, ledger.tokens),
-    maintenance.doctor,
-)
-for group, commands in {
+COMMANDS = {
     "account": (
-        *(account.account_list, account.account_use, account.account_mfa, account.account_whoami),
-        *(account.account_role_token, account.account_unset, account.account_profile),
+        *("account.list", "account.mfa", "account.profile", "account.role-token"),
+        *("account.unset", "account.use", "account.whoami"),
     ),
-    "external-id": (tokens.external_id_send,),
-    "ledger": (ledger.ledger_verify, ledger.ledger_head),
+    "console_url": ("console-url",),
     "inventory": (
-        *(inventory.inventory_list, inventory.inventory_host, inventory.inventory_graph),
-        *(inventory.inventory_names, inventory.inventory_provisioned),
-        *(inventory.inventory_check, inventory.inventory_schema),
+        *("inventory.check", "inventory.graph", "inventory.host", "inventory.list"),
+        *("inventory.names", "inventory.provisioned", "inventory.schema"),
     ),
-    "state": (maintenance.state_migrate, maintenance.state_rm, maintenance.state_force_unlock),
-    "local": (maintenance.local_up, maintenance.local_down, maintenance.local_status),
-}.items():
-    namespace.add_collection(Collection(group, *commands))
+    "ledger": ("ledger.head", "ledger.verify", "tokens"),
+    "maintenance": (
+        *("doctor", "local.down", "local.status", "local.up"),
+        *("state.force-unlock", "state.migrate", "state.rm"),
+    ),
+    "tokens": ("external-id.send", "issue-token", "revoke-token"),
+    "venues": ("deprovision", "drift", "operator-policy", "provision", "rotate-external-id", "status", "verify"),
+}
+"""The commands, by module of this package: ``account.role-token`` is the function ``account_role_token`` there."""
+_LISTING = re.compile(r"--(complete|list)|-[^-]*l")  # -l also as one of several: -el
+
+
+def collection(argv: Sequence[str]) -> Collection:
+    """Return the commands that a command line names, so that a run imports only their modules.
+
+    If the command line does not begin with a command, or lists the commands, all are returned.
+    """
+    named = {word.replace("_", "-") for argument in argv[1:] for word in argument.split("=")}
+    begins = any(argv[1:2] == [name] for names in COMMANDS.values() for name in names)
+    some = begins and not any(map(_LISTING.match, argv[1:]))
+    found = Collection()
+    for module, names in COMMANDS.items():
+        if some and named.isdisjoint(names):
+            continue
+        functions = import_module(f"venue_access.cli.{module}")
+        for name in names:
+            group, _, last = name.rpartition(".")
+            if group and group not in found.collections:
+                found.add_collection(Collection(group))
+            members = found.collections[group] if group else found
+            members.add_task(getattr(functions, re.sub("[.-]", "_", name)), name=last)
+    return found

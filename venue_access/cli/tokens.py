@@ -110,7 +110,6 @@ def issue_token(
 
 
 @command(
-    called="send",
     user="send the external ID to this requester: a name or an email address",
     recipient="encrypt to this public key or key file (age, SSH, X.509), or several, instead of the inventory's",
     passphrase="encrypt with a generated passphrase, shown once on the terminal",
