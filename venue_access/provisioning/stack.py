@@ -42,33 +42,17 @@ class Stack:
         return self.venues[0].region
 
     @property
-    def partition(self) -> str:
-        return self.venues[0].partition
-
-    @property
     def state(self) -> StateBackend:
         return self.venues[0].state
 
     @property
-    def aws_endpoint_url(self) -> str | None:
-        return self.venues[0].aws_endpoint_url
-
-    @property
-    def emulator(self) -> bool:
-        return self.venues[0].emulator
-
-    @property
-    def state_key(self) -> str:
-        """Return the S3 key of the state, ``<key_prefix>/<stack>/terraform.tfstate``."""
-        return "/".join(filter(None, [self.state.key_prefix.strip("/"), self.name, "terraform.tfstate"]))
-
-    @property
     def state_location(self) -> StateLocation:
-        """Return where the inventory puts the state."""
+        """Return where the inventory puts the state; in S3 at ``<key_prefix>/<stack>/terraform.tfstate``."""
         state = self.state
         if state.bucket is None:
             return StateLocation()
-        return StateLocation(state.bucket, self.state_key, state.region or self.region, state.kms_key_id)
+        key = "/".join(filter(None, [state.key_prefix.strip("/"), self.name, "terraform.tfstate"]))
+        return StateLocation(state.bucket, key, state.region or self.region, state.kms_key_id)
 
 
 def group_into_stacks(venues: Iterable[Venue]) -> list[Stack]:
