@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -60,33 +60,24 @@ _READ_BY_TERRAFORM = [
 """What would be part of the root module though it is not rendered: an earlier rendering's files, or anybody's."""
 
 
+@dataclass
 class RootModule:
-    """The folder of one stack's root module, and Terraform in it.
+    """The folder of one stack's root module, and Terraform in it."""
 
-    :param on_event: receives Terraform's events while it runs.
-    :param waiting: receives the reason for a wait: another run on this machine or elsewhere.
-    :param lock_timeout: seconds to wait for it; None for ten minutes here, and one elsewhere, where it may be stale.
-    :ivar boundaries: the permissions boundaries that were read from parameters, by venue.
-    """
+    settings: Settings
+    stack: Stack
+    aws: AwsClient
+    on_event: Callable[[Event], object] = lambda event: None
+    """Receives Terraform's events while it runs."""
+    waiting: Callable[[str], None] = lambda text: None
+    """Receives the reason for a wait: another run on this machine or elsewhere."""
+    lock_timeout: float | None = None
+    """Seconds to wait for it; None for ten minutes here, and one elsewhere, where it may be stale."""
+    boundaries: dict[str, str | None] = field(default_factory=dict)
+    """The permissions boundaries that were read from parameters, by venue."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        stack: Stack,
-        aws: AwsClient,
-        on_event: Callable[[Event], object] = lambda event: None,
-        *,
-        waiting: Callable[[str], None] = lambda text: None,
-        lock_timeout: float | None = None,
-    ) -> None:
-        self.stack = stack
-        self.folder = private_directory(settings.work_directory / "stacks" / stack.name)
-        self.boundaries: dict[str, str | None] = {}
-        self._settings = settings
-        self._aws = aws
-        self._on_event = on_event
-        self._waiting = waiting
-        self._lock_timeout = lock_timeout
+    def __post_init__(self) -> None:
+        self.folder = private_directory(self.settings.work_directory / "stacks" / self.stack.name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -94,9 +85,9 @@ class RootModule:
 
         :raises UsageError: the folder belongs to another account or region.
         """
-        lock = self._settings.folder("locks") / f"{self.stack.name}.lock"
-        timeout = _OTHER_RUN if self._lock_timeout is None else self._lock_timeout
-        waiting = partial(self._waiting, f"{self.stack.name}: waiting for another run on it")
+        lock = self.settings.folder("locks") / f"{self.stack.name}.lock"
+        timeout = _OTHER_RUN if self.lock_timeout is None else self.lock_timeout
+        waiting = partial(self.waiting, f"{self.stack.name}: waiting for another run on it")
         with locked(lock, timeout=timeout, waiting=waiting, sleep=pause):
             check_folder(self.folder, self.stack)
             try:
@@ -106,27 +97,25 @@ class RootModule:
 
     def terraform(self, hide: Sequence[SensitiveStr] = ()) -> Terraform:
         """Return Terraform in this root module, with the operator's keys as they are at each run."""
-        environment = self._environment()
+        environment, region, endpoint = self._environment(), self.stack.region, self.aws.endpoint
         return Terraform(
             self.folder,
-            program=terraform_program(self._settings.terraform, self._settings.root / ".venue-access"),
-            environment=lambda: terraform_environment(
-                environment, self._aws.credentials(_AS_LONG_AS_A_RUN), self.stack.region, self._aws.endpoint
-            ),
+            terraform_program(self.settings.terraform, self.settings.root / ".venue-access"),
+            lambda: terraform_environment(environment, self.aws.credentials(_AS_LONG_AS_A_RUN), region, endpoint),
             venue=self.stack.venues[0].name,
             hide=hide,
-            on_event=self._on_event,
-            on_wait=self._waiting,
-            lock_timeout=LOCK_TIMEOUT if self._lock_timeout is None else self._lock_timeout,
+            on_event=self.on_event,
+            on_wait=self.waiting,
+            lock_timeout=LOCK_TIMEOUT if self.lock_timeout is None else self.lock_timeout,
         )
 
     def _environment(self) -> dict[str, str]:
         """Return the operator's own environment, with the way to the provider."""
-        home, downloads = Path.home(), self._settings.root / ".venue-access"
+        home, downloads = Path.home(), self.settings.root / ".venue-access"
         environment = {**os.environ, **cli_config_environment(os.environ, home, downloads)}
         if installs_from_the_registry(environment, home):
             # 700 MB come once, and not once for each stack.
-            environment["TF_PLUGIN_CACHE_DIR"] = str(self._settings.folder("providers"))
+            environment["TF_PLUGIN_CACHE_DIR"] = str(self.settings.folder("providers"))
         return environment
 
     def write_for(
@@ -149,14 +138,12 @@ class RootModule:
         :raises UsageError: the state is in another place than the inventory says.
         """
         last = last_rendering(self.folder)
-        here = {venue.name for venue in self.stack.venues}
         names = last.keys() if known is None else filter(None, (venue_of(address)[0] for address in known))
-        left = frozenset(names) - here
+        left = frozenset(names) - {venue.name for venue in self.stack.venues}
         stack = with_known_boundaries(self.stack, self.boundaries, last)
-        others = {name: last.get(name) or _stand_in(stack.venues[0]) for name in left}
-        for venue in stack.venues:
-            if venue.name not in external_ids:
-                others[venue.name] = last.get(venue.name) or _stand_in(venue)
+        unknown = [venue for venue in stack.venues if venue.name not in external_ids]
+        like = {**dict.fromkeys(left, stack.venues[0]), **{venue.name: venue for venue in unknown}}
+        others = {name: last.get(name) or _stand_in(venue) for name, venue in like.items()}
         rendering = render(
             stack,
             buckets=buckets,
@@ -164,7 +151,7 @@ class RootModule:
             imports=imports,
             orphaned=others,
             parameter_types=parameter_types,
-            custom_endpoint=self._aws.endpoint is not None,
+            custom_endpoint=self.aws.endpoint is not None,
         )
         self._write(rendering.files)
         return left
@@ -188,7 +175,7 @@ class RootModule:
 
     def _init(self) -> None:
         # Terraform does not guard its cache of providers: one init at a time.
-        one = locked(self._settings.folder("locks") / "plugins", timeout=_OTHER_RUN, sleep=pause)
+        one = locked(self.settings.folder("locks") / "plugins", timeout=_OTHER_RUN, sleep=pause)
         with one if "TF_PLUGIN_CACHE_DIR" in self._environment() else nullcontext():
             self.terraform().init()
 
@@ -223,9 +210,8 @@ class RootModule:
 
 
 def _stand_in(like: Venue) -> OrphanedVenue:
-    """Return a rendering of a venue of which nothing is known: a plan's targets keep it from being applied."""
-    policies = managed_policies(like, like.s3_buckets or ("not-known",))
-    return OrphanedVenue(venue_data(like, policies), ExternalIds(new_external_id()))
+    data = venue_data(like, managed_policies(like, like.s3_buckets or ("not-known",)))
+    return OrphanedVenue(data, ExternalIds(new_external_id()))
 
 
 def remove_others(folder: Path, names: Container[str]) -> None:

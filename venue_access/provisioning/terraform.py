@@ -70,44 +70,32 @@ class Plan:
         return replace(self, changes=tuple(changes))
 
 
+@dataclass
 class Terraform:
-    """Terraform in one stack's folder, with one set of AWS credentials; for one thread.
+    """Terraform in one stack's folder, with one set of AWS credentials; for one thread."""
 
-    :param program: ``terraform``, or a path; OpenTofu's ``tofu`` works too.
-    :param environment: returns the whole environment of a Terraform process; called before each run.
-    :param venue: one of the stack's, for the command in a hint.
-    :param hide: redacted in Terraform's messages.
-    :param on_event: called with each event of the ``-json`` stream.
-    :param lock_timeout: seconds to wait for the state's lock.
-    :param on_wait: called once with who holds the lock, before the wait.
-    """
+    folder: Path
+    program: str
+    """``terraform``, or a path; OpenTofu's ``tofu`` works too."""
+    environment: Callable[[], Mapping[str, str]]
+    """Returns the whole environment of a Terraform process; called before each run."""
+    venue: str
+    """One of the stack's, for the command in a hint."""
+    hide: Sequence[SensitiveStr] = ()
+    """Redacted in Terraform's messages."""
+    on_event: Callable[[Event], object] = lambda event: None
+    """Called with each event of the ``-json`` stream."""
+    on_wait: Callable[[str], None] = lambda text: None
+    """Called once with who holds the state's lock, before the wait."""
+    lock_timeout: float = LOCK_TIMEOUT
+    deadline: float = DEADLINE
+    clock: Callable[[], float] = time.monotonic
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        program: str,
-        environment: Callable[[], Mapping[str, str]],
-        venue: str,
-        hide: Sequence[SensitiveStr] = (),
-        on_event: Callable[[Event], object] = lambda event: None,
-        lock_timeout: float = LOCK_TIMEOUT,
-        on_wait: Callable[[str], None] = lambda text: None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.folder = folder
-        self.deadline = DEADLINE
-        self._environment = environment
-        self._venue = venue
-        self._hide = tuple(hide)
-        self._on_event = on_event
-        self._lock_timeout = lock_timeout
-        self._on_wait = on_wait
-        self._clock = clock
-        found = shutil.which(program)
+    def __post_init__(self) -> None:
+        found = shutil.which(self.program)
         if found is None:
-            raise UsageError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
-        self._runner = _Runner(working_dir=str(folder), terraform_bin_path=found)
+            raise UsageError(f"{self.program} is not on the PATH", hint="set it up with: scripts/bootstrap")
+        self._runner = _Runner(working_dir=str(self.folder), terraform_bin_path=found)
 
     def init(self) -> None:
         """Install the provider and set up the backend in place of any earlier one; no state is moved.
@@ -121,20 +109,16 @@ class Terraform:
 
         :param targets: addresses to limit the plan to; empty for the whole root module.
         """
-        events = self._run_with_lock(
-            "plan",
-            json=IsFlagged,
-            input=False,
-            out=PLAN_FILE,
-            destroy=IsFlagged if destroy else None,
-            target=list(targets),
+        options = {"out": PLAN_FILE, "destroy": IsFlagged if destroy else None, "target": list(targets)}
+        events = self._run_with_lock("plan", json=IsFlagged, input=False, **options)
+        changes = [event["change"] for event in events if event.get("type") == "planned_change"]
+        return Plan(
+            self.folder / PLAN_FILE,
+            tuple(
+                Change(each["resource"]["addr"], "replace" if each["action"] == "remove" else each["action"])
+                for each in changes
+            ),
         )
-        planned = [event["change"] for event in events if event.get("type") == "planned_change"]
-        changes = (
-            Change(each["resource"]["addr"], "replace" if each["action"] == "remove" else each["action"])
-            for each in planned
-        )
-        return Plan(self.folder / PLAN_FILE, tuple(changes))
 
     def apply(self, plan: Plan) -> None:
         """Apply a saved plan, and remove its file: it holds the external ID.
@@ -167,17 +151,17 @@ class Terraform:
 
     def _run_with_lock(self, command: str, *arguments: str, **options: Any) -> list[Event]:
         """Run a command that takes the state's lock, and retry while it is held: Terraform's own wait is silent."""
-        deadline = self._clock() + self._lock_timeout
+        deadline = self.clock() + self.lock_timeout
         waited = False
         while True:
             try:
                 return self._run(command, *arguments, lock_timeout="0s", **options)[0]
             except StateLocked as error:
-                left = deadline - self._clock()
+                left = deadline - self.clock()
                 if left <= 0:
                     raise
                 if not waited:
-                    self._on_wait(f"{error.message}; waiting")
+                    self.on_wait(f"{error.message}; waiting")
                     waited = True
                 pause(min(_BETWEEN_ATTEMPTS, left))
 
@@ -190,14 +174,14 @@ class Terraform:
         text: list[str] = []
         command_line = self._runner.generate_cmd_string(command, *arguments, **options)
         deadline = None if command == "init" else self.deadline  # a download may take its time
-        with Process(command_line, str(self.folder), self._environment(), deadline=deadline) as process:
+        with Process(command_line, str(self.folder), self.environment(), deadline=deadline) as process:
             for line in process.lines():
                 event = _event(line) if events else None
                 if event is None:
                     text.append(line)
                 else:
                     found.append(event)
-                    self._on_event(event)
+                    self.on_event(event)
             code = process.wait()
         if code != 0:
             from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
@@ -206,7 +190,7 @@ class Terraform:
             if process.overdue:
                 raise overdue(command, self.deadline, stack=stack)
             problems = [Diagnostic.of(event["diagnostic"]) for event in found if event.get("type") == "diagnostic"]
-            raise failure(command, code, problems, "".join(text), stack=stack, venue=self._venue, hide=self._hide)
+            raise failure(command, code, problems, "".join(text), stack=stack, venue=self.venue, hide=self.hide)
         return found, "".join(text)
 
 
