@@ -14,7 +14,7 @@ from tests.functional.test_provision import live_ids
 from tests.functional.test_readme import documented, pattern
 from venue_access.config import Settings
 from venue_access.doctor.checks import files
-from venue_access.provisioning.terraform import state_file
+from venue_access.provisioning.state import state_file
 
 
 def holders(folder: Path, external_id: str) -> set[Path]:

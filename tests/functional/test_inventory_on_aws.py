@@ -17,7 +17,7 @@ from venue_access.config import Settings
 from venue_access.errors import UsageError
 from venue_access.inventory.model import LedgerBucket, StateBackend
 from venue_access.ledger.s3 import S3Ledger
-from venue_access.provisioning.imports import check_no_other_stack
+from venue_access.provisioning.state import check_no_other_stack
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
 
 

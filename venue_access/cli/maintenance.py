@@ -1,14 +1,16 @@
-"""The commands ``local.up``, ``local.down`` and ``local.status``."""
+"""The commands ``doctor``, ``state.*`` and ``local.*``."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from invoke.context import Context
 
 from venue_access import console
 from venue_access.cli.command import command, configured, dry, open_app, reporting
+from venue_access.errors import UsageError
 
 
 @command()
@@ -38,31 +40,27 @@ def state_migrate(
 ) -> None:
     """Move the state of a venue's stack to the inventory's location: from this machine to S3, or back."""
     from venue_access.provisioning.stack import stack_of
-    from venue_access.provisioning.state_migration import migrate
+    from venue_access.provisioning.state_object import migrate
 
     app = open_app(context, inventory)
     stacks = {each.stack: stack_of(app.venues, each) for each in app.chosen(venue, limit)}
     for stack in stacks.values():
-        if dry(context, f"move the state of stack {stack.name} to {stack.state_location}"):
-            continue
-        with reporting() as report:
-            done = migrate(app.settings, stack, app.aws(stack.venues[0]), report)
-        console.result(done)
+        if not dry(context, f"move the state of stack {stack.name} to {stack.state_location}"):
+            with reporting() as report:
+                done = migrate(app.settings, stack, app.aws(stack.venues[0]), report)
+            console.result(done)
 
 
 @command(timeout=None, stack="remove the venue from the state of this stack")
 def state_rm(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
     """Remove a venue from a stack's state, not from AWS; provisioning another stack imports it."""
-    from dataclasses import replace
-
-    from venue_access.errors import UsageError
-    from venue_access.inventory import validators as checks
+    from venue_access.inventory.validators import InvalidValue, folder_name
+    from venue_access.provisioning.root_module import remove_from_state
     from venue_access.provisioning.stack import Stack, stack_of
-    from venue_access.provisioning.state_migration import remove_from_state
 
     try:
-        checks.folder_name(stack)
-    except checks.InvalidValue as error:
+        folder_name(stack)
+    except InvalidValue as error:
         raise UsageError(f"--stack: {error}") from error
     app = open_app(context, inventory)
     chosen = app.venue(venue)
@@ -79,19 +77,19 @@ def state_rm(context: Context, venue: str, stack: str, inventory: str | None = N
 @command(lock="delete the lock with this ID, which the error message names")
 def state_force_unlock(context: Context, venue: str, lock: str, inventory: str | None = None) -> None:
     """Delete the state lock of a venue's stack that a killed run left."""
-    from venue_access.errors import UsageError
+    from venue_access.provisioning.root_module import location_of_state
     from venue_access.provisioning.stack import stack_of
-    from venue_access.provisioning.stack_folder import check_folder, location_of_state
+    from venue_access.provisioning.state import check_folder
     from venue_access.provisioning.state_object import StateObject
 
     app = open_app(context, inventory)
     chosen = app.venue(venue)
     stack = stack_of(app.venues, chosen)
-    # A state that was being moved is also locked in its old place.
     folder = app.settings.work_directory / "stacks" / stack.name
     check_folder(folder, stack)
-    was = location_of_state(folder)
-    places = [place for place in dict.fromkeys((stack.state_location, was)) if place is not None and place.bucket]
+    # A state that was being moved is also locked in its old place.
+    both = dict.fromkeys((stack.state_location, location_of_state(folder)))
+    places = [place for place in both if place is not None and place.bucket]
     if not places:
         raise UsageError(
             f"{chosen.name}: its state is on this machine, where a lock ends with the process that holds it",
@@ -101,9 +99,7 @@ def state_force_unlock(context: Context, venue: str, lock: str, inventory: str |
         return
     removed = (StateObject(stack, place, app.aws(chosen)).unlock(lock) for place in places)
     held = next(filter(None, removed), None)
-    console.result(
-        f"{stack.name}: its state is not locked" if held is None else f"{stack.name}: removed the lock of {held}"
-    )
+    console.result(f"{stack.name}: {'its state is not locked' if held is None else f'removed the lock of {held}'}")
 
 
 @command(timeout=None)
@@ -124,9 +120,8 @@ def local_down(context: Context) -> None:
     local = aws_emulator(configured(context).work_directory)
     if context.config.run.dry:
         console.say("would stop the AWS emulator" if local.is_running() else "the AWS emulator is not up")
-        return
-    stopped = local.down()
-    console.say("stopped the AWS emulator" if stopped else "the AWS emulator is not up")
+    else:
+        console.say("stopped the AWS emulator" if local.down() else "the AWS emulator is not up")
 
 
 @command(timeout=None)

@@ -18,9 +18,9 @@ from venue_access.inventory.model import Venue
 from venue_access.policies import documents as policies
 from venue_access.policies.compare import external_ids_in, meaning, without_external_ids
 from venue_access.policies.documents import PENDING, ExternalIds, parse_policy
-from venue_access.provisioning.imports import moving
 from venue_access.provisioning.rotation_state import GRACE_TAG
 from venue_access.provisioning.stack import tags
+from venue_access.provisioning.state import moving
 from venue_access.sensitive import REDACTED, ExternalId, SensitiveStr, redact
 
 _MARKS = {

@@ -14,22 +14,14 @@ from pathlib import Path
 
 from venue_access.aws.client import Credentials, Endpoint
 
-OLDEST_TERRAFORM = (1, 11)
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
-# Variables with credentials: Terraform gets only those of the venue.
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
-
-# Variables that would send Terraform to another endpoint than the venue's, or make it refuse that one.
+# Terraform gets only the venue's credentials.
+_CREDENTIALS = {
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+}
+# These would send Terraform to another endpoint than the venue's, or make it refuse that one.
 _OTHER_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 
 
@@ -61,7 +53,7 @@ def terraform_version(program: str, environ: Mapping[str, str]) -> str | None:
 
 def is_too_old(version: str) -> bool:
     """Return whether a version of Terraform is older than the kit requires."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_TERRAFORM
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < (1, 11)
 
 
 def provider_version(lock: str) -> str:
@@ -121,7 +113,7 @@ def terraform_environment(
     environ: Mapping[str, str], keys: Credentials, region: str, endpoint: Endpoint | None
 ) -> dict[str, str]:
     """Return Terraform's environment: the operator's, with this stack's credentials, less what changes the result."""
-    kept = {
+    result = {
         name: value
         for name, value in environ.items()
         # TF_LOG would log credentials and policies; TF_VAR_..., TF_CLI_ARGS... and the like change what is applied.
@@ -131,19 +123,12 @@ def terraform_environment(
         and not (name == "GODEBUG" and "http2debug" in value)  # it would print the headers of requests
     }
     if endpoint is not None:
-        kept["AWS_ENDPOINT_URL"] = endpoint.url
-        if endpoint.ca_file is not None:
-            # A local emulator: the operator's own configuration is not meant for it.
-            own = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-            kept |= {"AWS_CA_BUNDLE": str(endpoint.ca_file), **own}
-    return {
-        **kept,
-        **keys.environment(),
-        "AWS_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CHECKPOINT_DISABLE": "1",
-        # Terraform and its provider are short-lived: collecting garbage less often makes a plan a tenth faster, for
-        # 150 MB more (benchmarks/main_job.py).
-        "GOGC": kept.get("GOGC", "400"),
-        "TF_IN_AUTOMATION": "1",
-    }
+        result["AWS_ENDPOINT_URL"] = endpoint.url
+        if endpoint.ca_file is not None:  # the emulator, for which the operator's own configuration is not meant
+            result["AWS_CA_BUNDLE"] = str(endpoint.ca_file)
+            result["AWS_CONFIG_FILE"] = result["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    # Terraform and its provider are short-lived: collecting garbage less often makes a plan a tenth faster, for 150 MB
+    # more (benchmarks/main_job.py).
+    result.setdefault("GOGC", "400")
+    fixed = {"AWS_EC2_METADATA_DISABLED": "true", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+    return {**result, **keys.environment(), **fixed, "AWS_REGION": region}

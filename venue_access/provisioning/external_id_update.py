@@ -17,12 +17,12 @@ from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.compare import meaning, without_external_ids
 from venue_access.policies.documents import ExternalIds, parse_policy
-from venue_access.provisioning.imports import check_importable, missing_from_state
 from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.results import Reporter
 from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.rotation_state import GRACE_TAG, grace_until, new_external_id, rotation_state
+from venue_access.provisioning.state import check_importable, missing_from_state
 from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
 from venue_access.times import iso, to_minute
 

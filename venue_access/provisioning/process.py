@@ -6,6 +6,7 @@ A child process neither outlives the kit nor leaves a child of its own behind.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from venue_access.errors import UsageError
 
@@ -33,6 +35,7 @@ _MEMORY_OF_A_PLAN = 800 * 2**20  # bytes
 _MEMORY = Path("/proc/meminfo")
 _running: list[Process] = []
 _stopping = threading.Event()
+_T = TypeVar("_T")
 
 
 class ProcessInterrupted(KeyboardInterrupt):
@@ -111,21 +114,17 @@ class Process:
 
     def lines(self) -> Iterator[str]:
         """Yield the output line by line, to its end."""
-        while True:
-            try:
-                line = self._output.readline()
-            except KeyboardInterrupt:
-                self.interrupt()
-                continue
-            if not line:
-                return
+        while line := self._despite_ctrl_c(self._output.readline):
             yield line
 
     def wait(self) -> int:
         """Return the exit code; the negative number of a signal that ended the program."""
+        return self._despite_ctrl_c(self._process.wait)
+
+    def _despite_ctrl_c(self, call: Callable[[], _T]) -> _T:
         while True:
             try:
-                return self._process.wait()
+                return call()
             except KeyboardInterrupt:
                 self.interrupt()
 
@@ -158,24 +157,16 @@ def forks(given: str | None) -> int:
 
     :raises UsageError: it is not a number from 1 to 64.
     """
-    if given is None:
-        return max(1, min(_cores(), _memory() // _MEMORY_OF_A_PLAN))
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 64):
-        raise UsageError(f"--forks takes a number from 1 to 64, not {given!r}")
-    return int(given)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory() -> int:
-    """Return the bytes that programs may still take: on Linux what is available, elsewhere all."""
-    with suppress(OSError):
-        for line in _MEMORY.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if given is not None:
+        if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 64):
+            raise UsageError(f"--forks takes a number from 1 to 64, not {given!r}")
+        return int(given)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError):  # on Linux, what programs may still take
+        available = re.search(r"^MemAvailable: +(\d+) kB", _MEMORY.read_text(encoding="ascii"), re.MULTILINE)
+        memory = int(available[1]) * 1024 if available else memory
+    return max(1, min(cores, memory // _MEMORY_OF_A_PLAN))
 
 
 def side_by_side(jobs: Iterable[Callable[[], None]], at_once: int) -> None:
@@ -188,18 +179,16 @@ def side_by_side(jobs: Iterable[Callable[[], None]], at_once: int) -> None:
     waiting = deque(jobs)
     raised: list[BaseException] = []
 
-    def work() -> None:
-        while True:
-            try:
-                job = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                job()
-            except BaseException as error:  # noqa: BLE001 - raised below, in the main thread
-                raised.append(error)
-
     presses = 0
+
+    def work() -> None:
+        with suppress(IndexError):  # no job is left
+            while True:
+                job = waiting.popleft()
+                try:
+                    job()
+                except BaseException as error:  # noqa: BLE001 - raised below, in the main thread
+                    raised.append(error)
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         nonlocal presses

@@ -13,13 +13,13 @@ from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import write_private
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger
-from venue_access.provisioning.imports import missing_from_state
 from venue_access.provisioning.process import side_by_side
+from venue_access.provisioning.render import last_rendering
 from venue_access.provisioning.results import Event, Reporter, StackResults, VenueResult, report_event, venue_of
-from venue_access.provisioning.root_module import RootModule, last_rendering
+from venue_access.provisioning.root_module import RootModule, forget_facts
 from venue_access.provisioning.stack import Stack, group_into_stacks
-from venue_access.provisioning.stack_folder import forget_facts
 from venue_access.provisioning.stack_provisioner import Options, StackProvisioner
+from venue_access.provisioning.state import missing_from_state
 from venue_access.provisioning.terraform import Plan, module_of
 from venue_access.provisioning.venue_snapshot import read_snapshot
 from venue_access.sensitive import ExternalId

@@ -1,4 +1,4 @@
-"""Render the root module of a stack: from venues and their documents to Terraform's files; pure.
+"""Render the root module of a stack: from venues and their documents to Terraform's files, and read it back.
 
 ``terraform/`` is copied as it is. What differs from stack to stack is data in ``*.auto.tfvars.json``, save what
 Terraform takes only as a literal, in the backend and in import blocks: those two files are templates.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -16,13 +17,16 @@ from venue_access.aws.types import SECURE_STRING
 from venue_access.config import assets
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue
+from venue_access.policies.compare import external_ids_in
 from venue_access.policies.documents import (
     MANAGED_POLICY_LIMIT,
+    PENDING,
     SERVICES,
     ExternalIds,
     Policy,
     compact,
     managed_policies,
+    parse_policy,
     size,
     trust_policy,
 )
@@ -35,10 +39,7 @@ EXTERNAL_IDS_FILE = "external_ids.auto.tfvars.json"
 IMPORTS_FILE = "imports.tf"
 LOCK_FILE = ".terraform.lock.hcl"
 
-ROLE_DESCRIPTION = "Short-term access to a venue's data bucket and containers, for people without an account"
-FORCE_DETACH_POLICIES = True
-"""Others may attach policies to the role. Without this AWS would refuse to delete it, and it could still be assumed."""
-
+_ROLE_DESCRIPTION = "Short-term access to a venue's data bucket and containers, for people without an account"
 _PENDING_LENGTH = 64
 """Characters that a trust policy must have left for a pending external ID, or it could never be rotated."""
 
@@ -104,9 +105,11 @@ def render(
     for venue in venues:
         if not buckets.get(venue.name):
             raise RenderError(f"{venue.name}: s3_buckets: no data bucket is known")
-        ids = _checked_ids(venue, external_ids.get(venue.name))
+        ids = external_ids.get(venue.name)
+        if ids is None:
+            raise RenderError(f"{venue.name}: no external ID is known")
         policies = managed_policies(venue, buckets[venue.name])
-        _check_sizes(venue, policies, ids)
+        _check(venue, policies, ids)
         data[venue.name] = venue_data(venue, policies, parameter_types.get(venue.name, SECURE_STRING))
         current[venue.name] = ids.current.reveal()
         trust[venue.name] = compact(trust_policy(venue, ids))
@@ -117,11 +120,16 @@ def render(
         data[name] = {key: last.data.get(key, value) for key, value in attributes.items()}
         current[name] = last.external_ids.current.reveal()
         trust[name] = last.trust_policy or compact(trust_policy(like, last.external_ids))
+    folder = assets("terraform")
     files = {
-        "versions.tf": render_template("stack/versions.tf.j2", stack=stack, custom_endpoint=custom_endpoint),
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in [*sorted(folder.rglob("*.tf")), folder / LOCK_FILE]
+    }
+    state = stack.state_location
+    files |= {
+        "versions.tf": render_template("stack/versions.tf.j2", state=state, custom_endpoint=custom_endpoint),
         DATA_FILE: _json({"account_id": stack.account_id, "region": stack.region, "venues": data}),
         EXTERNAL_IDS_FILE: _json({"external_ids": current, "trust_policies": trust}),
-        **_plain_files(),
     }
     if imports:
         files[IMPORTS_FILE] = render_template("stack/imports.tf.j2", imports=imports)
@@ -139,10 +147,11 @@ def venue_data(venue: Venue, policies: Mapping[str, Policy], parameter_type: str
     return {
         "role_name": venue.role_name,
         "role_path": venue.role_path,
-        "role_description": ROLE_DESCRIPTION,
+        "role_description": _ROLE_DESCRIPTION,
         "max_session_duration": venue.max_session_duration,
         "permissions_boundary": venue.permissions_boundary_arn,
-        "force_detach_policies": FORCE_DETACH_POLICIES,
+        # Others may attach policies to the role: AWS would refuse to delete it, and it could still be assumed.
+        "force_detach_policies": True,
         "policies": {
             service: {"name": venue.policy_name(service), "document": compact(policy)}
             for service, policy in policies.items()
@@ -167,20 +176,14 @@ def managed_resources(venue: Venue) -> tuple[Import, ...]:
     )
 
 
-def _checked_ids(venue: Venue, ids: ExternalIds | None) -> ExternalIds:
-    if ids is None:
-        raise RenderError(f"{venue.name}: no external ID is known")
+def _check(venue: Venue, policies: Mapping[str, Policy], ids: ExternalIds) -> None:
+    """Refuse what AWS would refuse, and a trust policy also if it leaves no space for a pending external ID."""
     for key, external_id in (("current", ids.current), ("pending", ids.pending)):
         if external_id is not None and not external_id.fits:
             raise RenderError(
                 f"{venue.name}: the {key} external ID is not one that AWS accepts",
                 hint="an external ID is 2 to 1224 ASCII letters, digits or _+=,.@:/-",
             )
-    return ids
-
-
-def _check_sizes(venue: Venue, policies: Mapping[str, Policy], ids: ExternalIds) -> None:
-    """Refuse policies that AWS would refuse, a trust policy also if it leaves no space for a pending external ID."""
     rotating = ExternalIds(ids.current, ids.pending or ExternalId("-" * _PENDING_LENGTH))
     trust_remedy = "trusted_principals; or, where the account's quota for it was raised, set trust_policy_limit"
     for name, policy, limit, remedy in (
@@ -195,12 +198,27 @@ def _check_sizes(venue: Venue, policies: Mapping[str, Policy], ids: ExternalIds)
             )
 
 
-def _plain_files() -> dict[str, str]:
-    """Return the files of ``terraform/`` that every root module has: its own, the module's, the lock file."""
-    folder = assets("terraform")
-    paths = [*sorted(folder.rglob("*.tf")), folder / LOCK_FILE]
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
-
-
 def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def last_rendering(folder: Path) -> dict[str, OrphanedVenue]:
+    """Return the venues of a root module as they were last rendered, by name; none where it is incomplete."""
+    try:
+        data = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))["venues"]
+        confidential = json.loads((folder / EXTERNAL_IDS_FILE).read_text(encoding="utf-8"))
+        documents = confidential.get("trust_policies", {})
+        return {
+            name: OrphanedVenue(data[name], _rendered_ids(own, documents.get(name)), documents.get(name))
+            for name, own in confidential["external_ids"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _rendered_ids(rendered: str | Mapping[str, str | None], trust_policy: str | None) -> ExternalIds:
+    if isinstance(rendered, str):
+        pending = external_ids_in(parse_policy(trust_policy or "{}")).get(PENDING, ())
+        return ExternalIds(ExternalId(rendered), *pending)
+    incoming = rendered["incoming"]  # an earlier release's, which wrote no trust policy
+    return ExternalIds(ExternalId(rendered["current"] or ""), ExternalId(incoming) if incoming else None)

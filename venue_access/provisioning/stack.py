@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.validators import OWN_TAGS
@@ -42,33 +43,17 @@ class Stack:
         return self.venues[0].region
 
     @property
-    def partition(self) -> str:
-        return self.venues[0].partition
-
-    @property
     def state(self) -> StateBackend:
         return self.venues[0].state
 
     @property
-    def aws_endpoint_url(self) -> str | None:
-        return self.venues[0].aws_endpoint_url
-
-    @property
-    def emulator(self) -> bool:
-        return self.venues[0].emulator
-
-    @property
-    def state_key(self) -> str:
-        """Return the S3 key of the state, ``<key_prefix>/<stack>/terraform.tfstate``."""
-        return "/".join(filter(None, [self.state.key_prefix.strip("/"), self.name, "terraform.tfstate"]))
-
-    @property
     def state_location(self) -> StateLocation:
-        """Return where the inventory puts the state."""
+        """Return where the inventory puts the state; in S3 at ``<key_prefix>/<stack>/terraform.tfstate``."""
         state = self.state
         if state.bucket is None:
             return StateLocation()
-        return StateLocation(state.bucket, self.state_key, state.region or self.region, state.kms_key_id)
+        key = "/".join(filter(None, [state.key_prefix.strip("/"), self.name, "terraform.tfstate"]))
+        return StateLocation(state.bucket, key, state.region or self.region, state.kms_key_id)
 
 
 def group_into_stacks(venues: Iterable[Venue]) -> list[Stack]:
@@ -76,10 +61,8 @@ def group_into_stacks(venues: Iterable[Venue]) -> list[Stack]:
 
     Pass every venue of the inventory, not only the selected ones: a root module without a venue destroys it.
     """
-    members: dict[str, list[Venue]] = {}
-    for venue in sorted(venues, key=lambda venue: venue.name):
-        members.setdefault(venue.stack, []).append(venue)
-    return [Stack(name, tuple(members[name])) for name in sorted(members)]
+    in_order = sorted(venues, key=lambda venue: (venue.stack, venue.name))
+    return [Stack(name, tuple(members)) for name, members in groupby(in_order, key=lambda venue: venue.stack)]
 
 
 def stack_of(venues: Mapping[str, Venue], venue: Venue) -> Stack:
@@ -102,13 +85,12 @@ def tags(venue: Venue) -> dict[str, str]:
     in it (IAM User Guide, "Tags for AWS Identity and Access Management resources").
     """
     own = {key.lower(): value for key, value in venue.tags.items()}
-    venue_name, service_area, component = (
-        own.get(key, value)
-        for key, value in (("venue", _plain(venue.venue)), ("servicearea", "cs"), ("component", "venueaccess"))
-    )
+    project, venue_name = (re.sub("[^a-z0-9]", "", name.lower()) for name in (venue.project, venue.venue))
+    venue_name = own.get("venue", venue_name)
+    service_area, component = own.get("servicearea", "cs"), own.get("component", "venueaccess")
     convention = {
         "Name": venue.role_name.lower(),
-        "Proj": _plain(venue.project),
+        "Proj": project,
         "Venue": venue_name,
         "Env": venue_name,
         "ServiceArea": service_area,
@@ -118,12 +100,5 @@ def tags(venue: Venue) -> dict[str, str]:
         "Component": component,
         "Stack": component,
     }
-    return {
-        **{key: value for key, value in convention.items() if key.lower() not in own},
-        **venue.tags,
-        STACK_TAG: venue.stack,
-    }
-
-
-def _plain(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
+    conventional = {key: value for key, value in convention.items() if key.lower() not in own}
+    return {**conventional, **venue.tags, STACK_TAG: venue.stack}

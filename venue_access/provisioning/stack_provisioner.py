@@ -20,16 +20,15 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger, ProofSessions
 from venue_access.policies.documents import ExternalIds
 from venue_access.provisioning.changes import differences, outdated_siblings, unchanged_warnings
-from venue_access.provisioning.imports import imports_for
 from venue_access.provisioning.prerequisites import check_boundary, with_boundary
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.results import Event, Reporter, StackResults, report_event, venue_of
-from venue_access.provisioning.root_module import RootModule
+from venue_access.provisioning.root_module import RootModule, write_facts
 from venue_access.provisioning.rotation_state import ids_for_provisioning
 from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.stack_folder import write_facts
-from venue_access.provisioning.terraform import Plan, StateResources, Terraform, module_of, resources_in
+from venue_access.provisioning.state import StateResources, imports_for, resources_in
+from venue_access.provisioning.terraform import Plan, Terraform, module_of
 from venue_access.provisioning.trust_check import verify_trust_policy
 from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
 from venue_access.sensitive import ExternalId

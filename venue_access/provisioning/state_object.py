@@ -1,4 +1,4 @@
-"""A stack's Terraform state in S3: read, created and removed under Terraform's own lock; and warnings of its bucket.
+"""A stack's state in S3 under Terraform's own lock, moving it between S3 and this machine, and its bucket's warnings.
 
 The lock is an object beside the state, ``<key>.tflock``, which S3 creates only if there is none (Terraform
 documentation, "Backend Type: s3", ``use_lockfile``; Amazon S3 User Guide, "Conditional writes").
@@ -11,15 +11,20 @@ import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from venue_access.aws.client import AwsClient
+from venue_access.config import Settings
 from venue_access.errors import AwsError, StateLocked, UsageError, VenueAccessError, printable
+from venue_access.files import write_private
+from venue_access.provisioning.results import Reporter
+from venue_access.provisioning.root_module import RootModule, location_of_state
 from venue_access.provisioning.stack import Stack, StateLocation
-from venue_access.provisioning.terraform import resources_in
+from venue_access.provisioning.state import check_state, parse_state, state_file
 
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
@@ -43,23 +48,14 @@ class StateObject:
     :param aws: a client of the stack's account.
     """
 
-    def __init__(
-        self,
-        stack: Stack,
-        location: StateLocation,
-        aws: AwsClient,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-        new_id: Callable[[], object] = uuid.uuid4,
-    ) -> None:
+    def __init__(self, stack: Stack, location: StateLocation, aws: AwsClient) -> None:
         assert location.bucket is not None, "the state is local"
         self._stack = stack
         self._location = location
         self._bucket = location.bucket
         self._key = location.key
+        self._lock_key = f"{location.key}.tflock"
         self._aws = aws.in_region(location.region)
-        self._now = now
-        self._new_id = new_id
         self._etags: dict[str, str] = {}
         """The ETag last read or written, by key: only that version is deleted."""
 
@@ -68,15 +64,12 @@ class StateObject:
 
         :raises UsageError: the object is not a Terraform state.
         """
-        text = self._get(self._key)
-        try:
-            state: dict[str, Any] = json.loads(text or "{}")
-            resources_in(state)
-        except (ValueError, LookupError, TypeError, AttributeError):
+        state = parse_state(self._get(self._key) or "{}")
+        if state is None:
             raise UsageError(
                 f"{self._location} is not a Terraform state",
                 hint="restore an older version of that object, or delete it: provision then imports what exists",
-            ) from None
+            )
         return state
 
     def create(self, state: Mapping[str, Any]) -> None:
@@ -88,24 +81,26 @@ class StateObject:
             raise UsageError(f"{self._location} exists already, and nothing is overwritten")
 
     def remove(self) -> None:
-        """Delete the state that was read; a versioned bucket keeps it.
+        """Delete the state that was read, if any; a versioned bucket keeps it.
 
         :raises UsageError: it has been written since, without the lock.
         """
-        if not self._delete(self._key):
+        if self._key in self._etags and not self._delete(self._key):
             raise UsageError(f"{self._location} has changed since it was read", hint="run the command again")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(
+        self, new_id: Callable[[], object] = uuid.uuid4, now: Callable[[timezone], datetime] = datetime.now
+    ) -> Iterator[None]:
         """Hold the state's lock, as Terraform does.
 
         :raises StateLocked: the lock is held already.
         """
         own = {
-            "ID": str(self._new_id()),
+            "ID": str(new_id()),
             "Operation": "OperationTypeMigrate",
             "Who": f"{os.environ.get('USER') or os.getuid()}@{platform.node()}",
-            "Created": self._now().isoformat().replace("+00:00", "Z"),
+            "Created": now(timezone.utc).isoformat().replace("+00:00", "Z"),
             "Path": f"{self._bucket}/{self._key}",
         }
         if not self._put(self._lock_key, json.dumps(own)):
@@ -146,10 +141,6 @@ class StateObject:
                 hint="run the command again to see by whom",
             )
         return held
-
-    @property
-    def _lock_key(self) -> str:
-        return f"{self._key}.tflock"
 
     def _unlocking(self, held: Lock) -> str:
         free = f"invoke state.force-unlock --venue {self._stack.venues[0].name} --lock {held.id}"
@@ -198,7 +189,67 @@ class StateObject:
         return True
 
 
-_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+@dataclass(frozen=True)
+class _LocalState:
+    """A stack's state in its folder, for which the lock of the root module is enough."""
+
+    _folder: Path
+
+    def read(self) -> dict[str, Any]:
+        return state_file(self._folder) or {}
+
+    def create(self, state: Mapping[str, Any]) -> None:
+        write_private(self._folder / "terraform.tfstate", json.dumps(state))
+
+    def remove(self) -> None:
+        for file in self._folder.glob("terraform.tfstate*"):
+            file.replace(file.with_name(f"moved.{file.name}"))
+
+    def locked(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def migrate(settings: Settings, stack: Stack, aws: AwsClient, reporter: Reporter) -> str:
+    """Move a stack's state from where this machine's last run had it to where the inventory has it; return a message.
+
+    A state is never overwritten: ``terraform init -migrate-state -force-copy`` would silently overwrite one of another
+    lineage. After a kill the next run completes the move: the old state is removed only once the new one is written.
+
+    :raises UsageError: this machine has no state to move, or there is another state in the new place.
+    :raises StateLocked: either place is locked.
+    """
+    root = RootModule(settings, stack, aws, waiting=reporter.line)
+    wanted = stack.state_location
+    with root.locked():
+        present = location_of_state(root.folder)
+        if present is None:
+            raise UsageError(
+                f"stack {stack.name}: this machine has no state of it to move",
+                hint="run it where the stack was provisioned; or import what exists with: invoke provision",
+            )
+        if present == wanted:
+            return f"{stack.name}: its state is in {wanted} already"
+        source, target = (
+            _LocalState(root.folder) if location.bucket is None else StateObject(stack, location, aws)
+            for location in (present, wanted)
+        )
+        with source.locked(), target.locked():
+            state, moved = source.read(), target.read()
+            if state:
+                check_state(stack, state)
+                if not moved:
+                    target.create(state)
+                    moved = target.read()
+                if any(moved.get(key) != state.get(key) for key in ("lineage", "serial")):
+                    raise UsageError(
+                        f"stack {stack.name}: there is another state of it in {wanted}, which is not overwritten",
+                        hint="delete the wrong one by hand; the next provision imports what only that one had",
+                    )
+            source.remove()
+        root.set_moved(wanted)
+    if not moved:
+        return f"{stack.name}: there was no state in {present}; the next provision imports what exists, into {wanted}"
+    return f"{stack.name}: its state is in {wanted} now"
 
 
 def bucket_warnings(location: StateLocation, aws: AwsClient) -> list[str]:
@@ -216,26 +267,25 @@ def bucket_warnings(location: StateLocation, aws: AwsClient) -> list[str]:
 
 
 def _bucket_warnings(bucket: str, aws: AwsClient) -> Iterator[str]:
+    def read(operation: str, absent: str) -> dict[str, Any]:
+        try:
+            return aws.call("s3", operation, Bucket=bucket)
+        except AwsError as error:
+            if error.code == absent:
+                return {}
+            raise
+
     put = f"aws s3api put-{{}} --bucket {bucket} --{{}}"
-    if aws.call("s3", "get_bucket_versioning", Bucket=bucket).get("Status") != "Enabled":
+    if read("get_bucket_versioning", "").get("Status") != "Enabled":
         remedy = put.format("bucket-versioning", "versioning-configuration Status=Enabled")
         yield f"the state's bucket {bucket} keeps no versions: {remedy}"
-    if not _read(aws, "get_bucket_encryption", bucket, "ServerSideEncryptionConfigurationNotFoundError"):
+    if not read("get_bucket_encryption", "ServerSideEncryptionConfigurationNotFoundError"):
         rules = '\'{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}\''
         remedy = put.format("bucket-encryption", f"server-side-encryption-configuration {rules}")
         yield f"the state's bucket {bucket} is not encrypted: {remedy}"
-    found = _read(aws, "get_public_access_block", bucket, "NoSuchPublicAccessBlockConfiguration")
-    blocks = found.get("PublicAccessBlockConfiguration", {})
-    if not all(blocks.get(block) for block in _BLOCKS):
-        every = ",".join(f"{block}=true" for block in _BLOCKS)
+    blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    found = read("get_public_access_block", "NoSuchPublicAccessBlockConfiguration")
+    if not all(found.get("PublicAccessBlockConfiguration", {}).get(block) for block in blocks):
+        every = ",".join(f"{block}=true" for block in blocks)
         remedy = put.format("public-access-block", f"public-access-block-configuration {every}")
         yield f"the state's bucket {bucket} does not block public access: {remedy}"
-
-
-def _read(aws: AwsClient, operation: str, bucket: str, absent: str) -> dict[str, Any]:
-    try:
-        return aws.call("s3", operation, Bucket=bucket)
-    except AwsError as error:
-        if error.code == absent:
-            return {}
-        raise

@@ -1,4 +1,4 @@
-"""The adapter to python-terraform: plan, apply and state of one root module, with failures as ``TerraformError``.
+"""The adapter to python-terraform: init, plan, apply and state of one root module; failures are ``TerraformError``.
 
 python-terraform builds the command line. The kit runs it, because the package gives Terraform no environment of its
 own, holds back all output until the end, and logs what it runs.
@@ -6,10 +6,12 @@ own, holds back all output until the end, and logs what it runs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ from typing import Any
 import python_terraform
 from python_terraform import IsFlagged
 
-from venue_access.errors import StateLocked, TerraformError, UsageError
-from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
+from venue_access.errors import StateLocked, UsageError
+from venue_access.files import write_private_if_changed
 from venue_access.provisioning.process import Process, pause
+from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE
 from venue_access.provisioning.results import Event
 from venue_access.sensitive import SensitiveStr
 
@@ -29,6 +32,10 @@ LOCK_TIMEOUT = 60.0
 _BETWEEN_ATTEMPTS = 3.0
 DEADLINE = 1800.0
 """Seconds. Terraform's own calls have no timeout: if AWS accepts a call and never answers, it would wait forever."""
+_STAMP = ".initialised"
+_NOT_READ_BY_INIT = (DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE)
+_RECORDS = ("terraform.tfstate", "modules/modules.json")
+_PROVIDERS = "providers/*/*/*/*/*"  # host, namespace, name, version, platform: usually a link to a mirror
 
 
 @dataclass(frozen=True)
@@ -63,44 +70,32 @@ class Plan:
         return replace(self, changes=tuple(changes))
 
 
+@dataclass
 class Terraform:
-    """Terraform in one stack's folder, with one set of AWS credentials; for one thread.
+    """Terraform in one stack's folder, with one set of AWS credentials; for one thread."""
 
-    :param program: ``terraform``, or a path; OpenTofu's ``tofu`` works too.
-    :param environment: returns the whole environment of a Terraform process; called before each run.
-    :param venue: one of the stack's, for the command in a hint.
-    :param hide: redacted in Terraform's messages.
-    :param on_event: called with each event of the ``-json`` stream.
-    :param lock_timeout: seconds to wait for the state's lock.
-    :param on_wait: called once with who holds the lock, before the wait.
-    """
+    folder: Path
+    program: str
+    """``terraform``, or a path; OpenTofu's ``tofu`` works too."""
+    environment: Callable[[], Mapping[str, str]]
+    """Returns the whole environment of a Terraform process; called before each run."""
+    venue: str
+    """One of the stack's, for the command in a hint."""
+    hide: Sequence[SensitiveStr] = ()
+    """Redacted in Terraform's messages."""
+    on_event: Callable[[Event], object] = lambda event: None
+    """Called with each event of the ``-json`` stream."""
+    on_wait: Callable[[str], None] = lambda text: None
+    """Called once with who holds the state's lock, before the wait."""
+    lock_timeout: float = LOCK_TIMEOUT
+    deadline: float = DEADLINE
+    clock: Callable[[], float] = time.monotonic
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        program: str,
-        environment: Callable[[], Mapping[str, str]],
-        venue: str,
-        hide: Sequence[SensitiveStr] = (),
-        on_event: Callable[[Event], object] = lambda event: None,
-        lock_timeout: float = LOCK_TIMEOUT,
-        on_wait: Callable[[str], None] = lambda text: None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.folder = folder
-        self._venue = venue
-        self._lock_timeout = lock_timeout
-        self._on_wait = on_wait
-        self._clock = clock
-        self._environment = environment
-        self._hide = tuple(hide)
-        self._on_event = on_event
-        self.deadline = DEADLINE
-        found = shutil.which(program)
+    def __post_init__(self) -> None:
+        found = shutil.which(self.program)
         if found is None:
-            raise UsageError(f"{program} is not on the PATH", hint="set it up with: scripts/bootstrap")
-        self._runner = _Runner(working_dir=str(folder), terraform_bin_path=found)
+            raise UsageError(f"{self.program} is not on the PATH", hint="set it up with: scripts/bootstrap")
+        self._runner = _Runner(working_dir=str(self.folder), terraform_bin_path=found)
 
     def init(self) -> None:
         """Install the provider and set up the backend in place of any earlier one; no state is moved.
@@ -114,18 +109,16 @@ class Terraform:
 
         :param targets: addresses to limit the plan to; empty for the whole root module.
         """
-        options: dict[str, Any] = {"json": IsFlagged, "input": False, "out": PLAN_FILE}
-        if destroy:
-            options["destroy"] = IsFlagged
-        if targets:
-            options["target"] = list(targets)
-        changes = []
-        for event in self._run_with_lock("plan", **options):
-            if event.get("type") == "planned_change":
-                change = event["change"]
-                action = "replace" if change["action"] == "remove" else change["action"]
-                changes.append(Change(change["resource"]["addr"], action))
-        return Plan(self.folder / PLAN_FILE, tuple(changes))
+        options = {"out": PLAN_FILE, "destroy": IsFlagged if destroy else None, "target": list(targets)}
+        events = self._run_with_lock("plan", json=IsFlagged, input=False, **options)
+        changes = [event["change"] for event in events if event.get("type") == "planned_change"]
+        return Plan(
+            self.folder / PLAN_FILE,
+            tuple(
+                Change(each["resource"]["addr"], "replace" if each["action"] == "remove" else each["action"])
+                for each in changes
+            ),
+        )
 
     def apply(self, plan: Plan) -> None:
         """Apply a saved plan, and remove its file: it holds the external ID.
@@ -139,17 +132,12 @@ class Terraform:
 
     def show(self, plan: Plan) -> dict[str, Any]:
         """Return a saved plan in full, attribute by attribute; it holds the external ID."""
-        lines = self._run("show", plan.file.name, json=IsFlagged, no_color=IsFlagged)
-        document: dict[str, Any] = dict(lines[0]) if lines else {}
-        return document
+        events, _ = self._run("show", plan.file.name, json=IsFlagged, no_color=IsFlagged)
+        return dict(events[0]) if events else {}
 
     def state(self) -> dict[str, Any]:
         """Return the state from its backend; it holds the external ID."""
-        with self._runner.started(self._environment(), self.deadline, "state pull", no_color=IsFlagged) as process:
-            text = "".join(process.lines())
-            code = process.wait()
-        if code != 0:
-            raise self._failure(process, "state pull", code, [], text)
+        _, text = self._run("state pull", events=False, no_color=IsFlagged)
         state: dict[str, Any] = json.loads(text) if text.strip() else {}
         return state
 
@@ -163,111 +151,47 @@ class Terraform:
 
     def _run_with_lock(self, command: str, *arguments: str, **options: Any) -> list[Event]:
         """Run a command that takes the state's lock, and retry while it is held: Terraform's own wait is silent."""
-        deadline = self._clock() + self._lock_timeout
+        deadline = self.clock() + self.lock_timeout
         waited = False
         while True:
             try:
-                return self._run(command, *arguments, lock_timeout="0s", **options)
+                return self._run(command, *arguments, lock_timeout="0s", **options)[0]
             except StateLocked as error:
-                left = deadline - self._clock()
+                left = deadline - self.clock()
                 if left <= 0:
                     raise
                 if not waited:
-                    self._on_wait(f"{error.message}; waiting")
+                    self.on_wait(f"{error.message}; waiting")
                     waited = True
                 pause(min(_BETWEEN_ATTEMPTS, left))
 
-    def _run(self, command: str, *arguments: str, **options: Any) -> list[Event]:
-        events: list[Event] = []
-        problems: list[Diagnostic] = []
+    def _run(self, command: str, *arguments: str, events: bool = True, **options: Any) -> tuple[list[Event], str]:
+        """Run a command; return its events, unless it prints none, and the rest of its output.
+
+        :raises TerraformError: it failed.
+        """
+        found: list[Event] = []
         text: list[str] = []
+        command_line = self._runner.generate_cmd_string(command, *arguments, **options)
         deadline = None if command == "init" else self.deadline  # a download may take its time
-        with self._runner.started(self._environment(), deadline, command, *arguments, **options) as process:
+        with Process(command_line, str(self.folder), self.environment(), deadline=deadline) as process:
             for line in process.lines():
-                event = _event(line)
+                event = _event(line) if events else None
                 if event is None:
                     text.append(line)
-                    continue
-                events.append(event)
-                if event.get("type") == "diagnostic":
-                    problems.append(Diagnostic.of(event["diagnostic"]))
-                self._on_event(event)
+                else:
+                    found.append(event)
+                    self.on_event(event)
             code = process.wait()
         if code != 0:
-            raise self._failure(process, command, code, problems, "".join(text))
-        return events
+            from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
 
-    def _failure(
-        self, process: Process, command: str, code: int, problems: Sequence[Diagnostic], text: str
-    ) -> TerraformError:
-        stack = self.folder.name
-        if process.overdue:
-            return overdue(command, self.deadline, stack=stack)
-        return failure(command, code, problems, text, stack=stack, venue=self._venue, hide=self._hide)
-
-
-class _Runner(python_terraform.Terraform):
-    """python-terraform's command lines, without its reading of the state, which fails if that is truncated."""
-
-    def read_state_file(self, file_path: str | None = None) -> None:
-        """Do nothing: the kit reads the state itself."""
-
-    def started(
-        self, environment: Mapping[str, str], deadline: float | None, command: str, *arguments: str, **options: Any
-    ) -> Process:
-        line = self.generate_cmd_string(command, *arguments, **options)
-        return Process(line, self.working_dir, environment, deadline=deadline)
-
-
-@dataclass(frozen=True)
-class StateResources:
-    """The addresses of the managed resources in a state."""
-
-    addresses: frozenset[str] = frozenset()
-    tainted: frozenset[str] = frozenset()
-    """Those whose creation was cut short, which Terraform would replace."""
-
-
-def resources_in(state: Mapping[str, Any]) -> StateResources:
-    """Return the managed resources in a state (state format version 4)."""
-    found: dict[str, bool] = {}
-    for resource in state.get("resources", ()):
-        if resource["mode"] != "managed":
-            continue
-        base = f"{resource['type']}.{resource['name']}"
-        if "module" in resource:
-            base = f"{resource['module']}.{base}"
-        for instance in resource["instances"]:
-            key = instance.get("index_key")
-            found[base if key is None else f"{base}[{json.dumps(key)}]"] = instance.get("status") == "tainted"
-    return StateResources(frozenset(found), frozenset(address for address, tainted in found.items() if tainted))
-
-
-def state_file(folder: Path) -> dict[str, Any] | None:
-    """Return a stack's local state; None if there is none, or if it is truncated.
-
-    Terraform writes it in place, so a kill at the wrong moment truncates it. It is then set aside, and what exists in
-    AWS is imported.
-    """
-    path = folder / "terraform.tfstate"
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        resources_in(state)
-    except FileNotFoundError:
-        return None
-    except (ValueError, LookupError, TypeError, AttributeError):
-        state = None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    if not isinstance(state, dict):
-        path.replace(path.with_name("terraform.tfstate.unreadable"))
-        return None
-    return state
-
-
-def module_of(name: str) -> str:
-    """Return the address of a venue's module."""
-    return f"module.venue[{json.dumps(name)}]"
+            stack = self.folder.name
+            if process.overdue:
+                raise overdue(command, self.deadline, stack=stack)
+            problems = [Diagnostic.of(event["diagnostic"]) for event in found if event.get("type") == "diagnostic"]
+            raise failure(command, code, problems, "".join(text), stack=stack, venue=self.venue, hide=self.hide)
+        return found, "".join(text)
 
 
 def _event(line: str) -> Event | None:
@@ -276,3 +200,78 @@ def _event(line: str) -> Event | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) else None
+
+
+class _Runner(python_terraform.Terraform):
+    """python-terraform's command lines, without its reading of the state, which fails if that is truncated."""
+
+    def read_state_file(self, file_path: str | None = None) -> None:
+        """Do nothing: the kit reads the state itself."""
+
+
+def module_of(name: str) -> str:
+    """Return the address of a venue's module."""
+    return f"module.venue[{json.dumps(name)}]"
+
+
+# Init takes a second, most of it to check 700 MB of provider against the lock file. It runs only where it would change
+# something: ``.initialised`` is a checksum of what it read and made.
+
+
+def is_initialised(folder: Path, files: Mapping[str, str] | None = None) -> bool:
+    """Return whether ``terraform init`` has succeeded in a stack's folder.
+
+    :param files: the rendered files by name, where it must have read these, and what it made must still exist.
+    """
+    stamp = folder / _STAMP
+    if files is None or not stamp.is_file():
+        return stamp.exists()
+    return stamp.read_text(encoding="ascii", errors="replace") == _stamp(folder, files)
+
+
+def forget_init(folder: Path) -> None:
+    """Have the next run call ``terraform init`` in a stack's folder."""
+    (folder / _STAMP).unlink(missing_ok=True)
+
+
+def initialise(folder: Path, files: Mapping[str, str], init: Callable[[], None]) -> None:
+    """Call ``init``, or copy what it made for another stack with the same input: all with a local state are alike.
+
+    First remove what makes init fail: records that are not JSON, and links to missing providers. However the run ends,
+    a half-made folder does not count as initialised.
+    """
+    forget_init(folder)
+    made = folder / ".terraform"
+    for name in _RECORDS:
+        try:
+            json.loads((made / name).read_bytes())
+        except (OSError, ValueError):
+            (made / name).unlink(missing_ok=True)
+    for provider in made.glob(_PROVIDERS):
+        if provider.is_symlink():
+            provider.unlink()
+        elif not any(provider.iterdir()):
+            provider.rmdir()
+    if made.exists() or not _copied_from_sibling(folder, files):
+        init()
+    write_private_if_changed(folder / _STAMP, _stamp(folder, files))
+
+
+def _copied_from_sibling(folder: Path, files: Mapping[str, str]) -> bool:
+    with suppress(OSError):
+        for stamp in folder.parent.glob(f"*/{_STAMP}"):
+            if is_initialised(stamp.parent, files):
+                shutil.copytree(stamp.with_name(".terraform"), folder / ".terraform", symlinks=True)
+                return is_initialised(stamp.parent, files)  # false if it changed while it was copied
+    return False
+
+
+def _stamp(folder: Path, files: Mapping[str, str]) -> str:
+    """Return the checksum of what init reads and has made: of the providers, which are large, only names and sizes."""
+    read = sorted((name, text) for name, text in files.items() if name not in _NOT_READ_BY_INIT)
+    made = folder / ".terraform"
+    parts = [(name, 0, (made / name).read_bytes()) for name in _RECORDS if (made / name).is_file()]
+    for provider in sorted(made.glob(_PROVIDERS)):
+        for file in sorted(provider.iterdir()) if provider.is_dir() else ():
+            parts.append((str(file.relative_to(made)), file.stat().st_size, b""))
+    return hashlib.sha256(repr((read, parts)).encode()).hexdigest()

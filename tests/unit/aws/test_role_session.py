@@ -103,9 +103,9 @@ def test_terraform_is_given_keys_that_last_as_long_as_it_may_run_at_each_start(s
     aws = AwsClient(region="us-west-2").as_role(sts.session())
     settings = Settings(inventory=tmp_path, work_directory=tmp_path / "work", root=tmp_path, terraform=sys.executable)
     terraform = RootModule(settings, Stack("unity-dev", (a_venue(),)), aws).terraform()
-    assert terraform._environment()["AWS_ACCESS_KEY_ID"] == "ASIA0001"
+    assert terraform.environment()["AWS_ACCESS_KEY_ID"] == "ASIA0001"
     sts.time += timedelta(minutes=30)  # planning took its time
-    assert terraform._environment()["AWS_ACCESS_KEY_ID"] == "ASIA0002"
+    assert terraform.environment()["AWS_ACCESS_KEY_ID"] == "ASIA0002"
 
 
 def test_a_profile_whose_keys_end_too_soon_for_terraform_is_asked_again(

@@ -1,4 +1,4 @@
-"""Which Terraform runs, and which CLI configuration it reads."""
+"""Which Terraform runs, which CLI configuration it reads, and in which environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from venue_access.provisioning.cli_config import cli_config_environment, installs_from_the_registry, terraform_program
+from venue_access.aws.client import Credentials, Endpoint
+from venue_access.provisioning.cli_config import (
+    cli_config_environment,
+    installs_from_the_registry,
+    terraform_environment,
+    terraform_program,
+)
+from venue_access.sensitive import Secret
+
+KEYS = Credentials("ASIAVENUE", Secret("secret"), Secret("token"))
 
 
 @pytest.fixture
@@ -85,3 +94,40 @@ def test_downloaded_terraform_replaces_the_default(work: Path) -> None:
 def test_configured_terraform_precedes_the_downloaded_one(work: Path) -> None:
     touched(work / "bin" / "terraform")
     assert terraform_program("tofu", work) == "tofu"
+
+
+def test_environment_has_the_venues_credentials_and_nothing_that_changes_the_run() -> None:
+    environ = {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://proxy",
+        "AWS_PROFILE": "other",
+        "AWS_ACCESS_KEY_ID": "AKIAOTHER",
+        "AWS_SECURITY_TOKEN": "old",
+        "AWS_ENDPOINT_URL_S3": "http://elsewhere",
+        "AWS_CA_BUNDLE": "/etc/ca.pem",
+        "TF_LOG": "TRACE",
+        "TF_VAR_venues": "{}",
+        "TF_CLI_ARGS_apply": "-auto-approve",
+        "TF_WORKSPACE": "other",
+        "TF_CLI_CONFIG_FILE": "/rc",
+    }
+    real = terraform_environment(environ, KEYS, "us-west-2", None)
+    assert real == {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://proxy",
+        "AWS_ENDPOINT_URL_S3": "http://elsewhere",
+        "AWS_CA_BUNDLE": "/etc/ca.pem",
+        "TF_CLI_CONFIG_FILE": "/rc",
+        "AWS_ACCESS_KEY_ID": "ASIAVENUE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_REGION": "us-west-2",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CHECKPOINT_DISABLE": "1",
+        "GOGC": "400",
+        "TF_IN_AUTOMATION": "1",
+    }
+    emulator = terraform_environment(environ, KEYS, "us-west-2", Endpoint("https://127.0.0.1:1", Path("/ca.pem")))
+    assert emulator["AWS_ENDPOINT_URL"] == "https://127.0.0.1:1"
+    assert emulator["AWS_CA_BUNDLE"] == "/ca.pem"
+    assert "AWS_ENDPOINT_URL_S3" not in emulator

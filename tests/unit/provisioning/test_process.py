@@ -30,7 +30,7 @@ def test_forks_default_fits_cores_and_memory(
     memory = tmp_path / "meminfo"
     memory.write_text(f"MemTotal: 99999999 kB\nMemAvailable: {available} kB\n", encoding="ascii")
     monkeypatch.setattr(process, "_MEMORY", memory)
-    monkeypatch.setattr(process, "_cores", lambda: cores)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: range(cores), raising=False)
     assert (forks(None), forks("7")) == (fit, 7)
 
 

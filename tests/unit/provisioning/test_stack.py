@@ -25,4 +25,4 @@ def test_venues_are_grouped_by_stack_in_order_of_name() -> None:
 def test_each_stack_has_its_own_state_key(prefix: str) -> None:
     state = dataclasses.replace(S3, key_prefix=prefix)
     expected = "venues/shared/terraform.tfstate" if "venues" in prefix else "shared/terraform.tfstate"
-    assert a_stack(a_venue(state=state)).state_key == expected
+    assert a_stack(a_venue(state=state)).state_location.key == expected
