@@ -152,8 +152,7 @@ def rotate_external_id(
     inventory: str | None = None,
 ) -> None:
     """Replace a venue's external ID; tokens can be issued throughout."""
-    from venue_access.provisioning.rotation import rotate
-    from venue_access.provisioning.rotation_state import RotationOptions
+    from venue_access.provisioning.rotation import RotationOptions, rotate
     from venue_access.provisioning.stack import stack_of
 
     given = seconds_of(grace, "--grace")

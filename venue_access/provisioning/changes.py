@@ -19,8 +19,8 @@ from venue_access.policies import documents as policies
 from venue_access.policies.compare import external_ids_in, meaning, without_external_ids
 from venue_access.policies.documents import PENDING, ExternalIds, parse_policy
 from venue_access.provisioning.imports import moving
-from venue_access.provisioning.rotation_state import GRACE_TAG
 from venue_access.provisioning.stack import tags
+from venue_access.provisioning.venue_snapshot import GRACE_TAG
 from venue_access.sensitive import REDACTED, ExternalId, SensitiveStr, redact
 
 _MARKS = {
@@ -154,12 +154,6 @@ def unchanged_warnings(
         else:
             remedy = f"remove it with: invoke deprovision --venue {name}"
             yield f"{name} was removed from the inventory but is still in AWS: {remedy}"
-
-
-def outdated_siblings(siblings: Iterable[Venue], state: Mapping[str, Any]) -> list[str]:
-    """Return the venues of a stack whose inventory has changed since they were applied, each with what has changed."""
-    changed = {venue.name: changed_since_applied(venue, state) for venue in siblings}
-    return [f"{name} ({', '.join(what)})" for name, what in changed.items() if what]
 
 
 def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:

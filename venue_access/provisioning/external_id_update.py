@@ -18,12 +18,18 @@ from venue_access.inventory.model import Venue
 from venue_access.policies.compare import meaning, without_external_ids
 from venue_access.policies.documents import ExternalIds, parse_policy
 from venue_access.provisioning.imports import check_importable, missing_from_state
-from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.results import Reporter
 from venue_access.provisioning.root_module import RootModule
-from venue_access.provisioning.rotation_state import GRACE_TAG, grace_until, new_external_id, rotation_state
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
+from venue_access.provisioning.venue_checks import with_boundary
+from venue_access.provisioning.venue_snapshot import (
+    GRACE_TAG,
+    VenueSnapshot,
+    grace_until,
+    new_external_id,
+    read_snapshot,
+    rotation_state,
+)
 from venue_access.times import iso, to_minute
 
 _NOT_IN_AWS = {"force_detach_policies"}  # an attribute of Terraform's alone, which an import does not bring
@@ -53,23 +59,33 @@ class ExternalIdUpdate:
         :returns: whether the change was made; not if the venue has changed since the snapshot.
         :raises UsageError: the role differs from the inventory in more than the external ID.
         """
-        check_importable(self._venue, snapshot)
+        venue, root = self._venue, self._root
+        check_importable(venue, snapshot)
         self._warn_of_local_state()
+
+        # Render: the other venues too, as they are; targets keep them from being applied.
         targets = [self._role] * role + [self._parameter] * parameter
-        self._render(snapshot, ids, targets)
-        self._reporter.now(f"{self._venue.name}: planning")
-        terraform = self._root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.pending])])
+        buckets, external_ids = self._buckets, {**self._other_ids, venue.name: ids}
+        root.boundaries[venue.name] = with_boundary(self._aws, venue).permissions_boundary
+        root.write_for(buckets=buckets, external_ids=external_ids)
+        known = root.addresses()
+        missing = missing_from_state(self._aws, venue, snapshot, known)
+        imports = [each for each in missing if each.address in targets]
+        root.write_for(buckets=buckets, external_ids=external_ids, imports=imports, known=known)
+
+        self._reporter.now(f"{venue.name}: planning")
+        terraform = root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.pending])])
         plan = terraform.plan(targets=targets)
         try:
             if any(change.destroys for change in plan.changes):
                 raise self._differs("it would be replaced")
             if plan and not self._repair:
                 self._check_only_ids(terraform.show(plan)["resource_changes"])
-            if read_snapshot(self._aws, self._venue) != snapshot:
-                self._reporter.line(f"{self._venue.name}: changed concurrently, retrying")
+            if read_snapshot(self._aws, venue) != snapshot:
+                self._reporter.line(f"{venue.name}: changed concurrently, retrying")
                 return False
             if plan:
-                self._reporter.now(f"{self._venue.name}: changing the external ID")
+                self._reporter.now(f"{venue.name}: changing the external ID")
                 terraform.apply(plan)
         finally:
             plan.file.unlink(missing_ok=True)
@@ -86,27 +102,15 @@ class ExternalIdUpdate:
                 " from one on another machine (set state in the inventory, then: invoke state.migrate)"
             )
 
-    def _render(self, snapshot: VenueSnapshot, ids: ExternalIds, targets: Sequence[str]) -> None:
-        external_ids = {**self._siblings, self._venue.name: ids}
-        self._root.boundaries[self._venue.name] = with_boundary(self._aws, self._venue).permissions_boundary
-        self._root.write_for(buckets=self._buckets, external_ids=external_ids)
-        known = self._root.addresses()
-        missing = missing_from_state(self._aws, self._venue, snapshot, known)
-        imports = [each for each in missing if each.address in targets]
-        self._root.write_for(buckets=self._buckets, external_ids=external_ids, imports=imports, known=known)
-
     @cached_property
     def _buckets(self) -> Mapping[str, Sequence[str]]:
         return {venue.name: find_buckets(self._aws, venue) for venue in self._root.stack.venues}
 
     @cached_property
-    def _siblings(self) -> Mapping[str, ExternalIds]:
-        """The other venues' IDs: rendered with the stack, but not targets of the plan."""
-        return {
-            venue.name: rotation_state(read_snapshot(self._aws, venue)).ids or ExternalIds(new_external_id())
-            for venue in self._root.stack.venues
-            if venue.name != self._venue.name
-        }
+    def _other_ids(self) -> Mapping[str, ExternalIds]:
+        others = [venue for venue in self._root.stack.venues if venue.name != self._venue.name]
+        states = {venue.name: rotation_state(read_snapshot(self._aws, venue)) for venue in others}
+        return {name: state.ids or ExternalIds(new_external_id()) for name, state in states.items()}
 
     def _check_only_ids(self, changes: Sequence[Mapping[str, Any]]) -> None:
         """Check that a rotation changes nothing else: it neither applies the inventory nor reverts another's change."""
@@ -142,15 +146,11 @@ def differ_only_in_external_ids(one: str, other: str) -> bool:
     return first == second
 
 
-def set_grace(aws: AwsClient, venue: Venue, until: datetime) -> None:
-    """Write the end of the grace period to the venue's role."""
-    tag = {"Key": GRACE_TAG, "Value": iso(until)}
-    aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[tag])
-
-
-def clear_grace(aws: AwsClient, venue: Venue, snapshot: VenueSnapshot) -> None:
-    """Remove the end of a grace period from the venue's role."""
-    if snapshot.role is not None and GRACE_TAG in snapshot.role.tags:
+def set_grace(aws: AwsClient, venue: Venue, snapshot: VenueSnapshot, until: datetime | None) -> None:
+    """Write the end of the grace period to the venue's role, or remove it: None."""
+    if until is not None:
+        aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[{"Key": GRACE_TAG, "Value": iso(until)}])
+    elif snapshot.role is not None and GRACE_TAG in snapshot.role.tags:
         aws.call("iam", "untag_role", RoleName=venue.role_name, TagKeys=[GRACE_TAG])
 
 
@@ -168,7 +168,7 @@ def update_grace(
     until = snapshot.parameter.modified + grace
     if stored is not None and abs(stored - until) <= _CLOCK_SKEW:
         return stored
-    set_grace(aws, venue, until)
+    set_grace(aws, venue, snapshot, until)
     return until
 
 

@@ -25,7 +25,6 @@ from venue_access.provisioning.cli_config import (
     terraform_environment,
     terraform_program,
 )
-from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.process import FINISHING, pause
 from venue_access.provisioning.render import (
     DATA_FILE,
@@ -37,7 +36,6 @@ from venue_access.provisioning.render import (
     venue_data,
 )
 from venue_access.provisioning.results import Event, venue_of
-from venue_access.provisioning.rotation_state import new_external_id
 from venue_access.provisioning.stack import Stack, StateLocation
 from venue_access.provisioning.stack_folder import (
     InitCache,
@@ -51,6 +49,8 @@ from venue_access.provisioning.stack_folder import (
     record_account,
 )
 from venue_access.provisioning.terraform import DEADLINE, LOCK_TIMEOUT, PLAN_FILE, Terraform, resources_in, state_file
+from venue_access.provisioning.venue_checks import with_known_boundaries
+from venue_access.provisioning.venue_snapshot import new_external_id
 from venue_access.sensitive import ExternalId, SensitiveStr
 
 _AS_LONG_AS_A_RUN = DEADLINE + FINISHING

@@ -18,8 +18,7 @@ from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import AwsError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.chain import Kind, Record
-from venue_access.provisioning.rotation_state import Stage, grace_until, rotation_state
-from venue_access.provisioning.venue_snapshot import read_snapshot
+from venue_access.provisioning.venue_snapshot import Stage, grace_until, read_snapshot, rotation_state
 from venue_access.sensitive import ExternalId
 from venue_access.times import iso, to_minute
 
