@@ -7,8 +7,8 @@ was applied to the same state since; and AWS is read again after planning: a pla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from venue_access.aws.client import AwsClient
@@ -22,35 +22,28 @@ from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.results import Reporter
 from venue_access.provisioning.root_module import RootModule
 from venue_access.provisioning.venue_checks import with_boundary
-from venue_access.provisioning.venue_snapshot import (
-    GRACE_TAG,
-    VenueSnapshot,
-    grace_until,
-    new_external_id,
-    read_snapshot,
-    rotation_state,
-)
+from venue_access.provisioning.venue_snapshot import GRACE_TAG, VenueSnapshot, grace_until, read_snapshot
 from venue_access.times import iso, to_minute
 
 _NOT_IN_AWS = {"force_detach_policies"}  # an attribute of Terraform's alone, which an import does not bring
 _CLOCK_SKEW = timedelta(minutes=5)  # AWS refuses a call whose clock differs by more
 
 
+@dataclass
 class ExternalIdUpdate:
-    """Changes the external IDs of one venue; the other venues of its stack stay as they are.
+    """Changes the external IDs of one venue; the other venues of its stack stay as they are."""
 
-    :param repair: also apply other differences between role and inventory, except those that destroy something.
-    """
+    root: RootModule
+    venue: Venue
+    aws: AwsClient
+    reporter: Reporter
+    repair: bool
+    """Also apply other differences between role and inventory, except those that destroy something."""
+    _warned: bool = False
 
-    def __init__(self, root: RootModule, venue: Venue, aws: AwsClient, reporter: Reporter, *, repair: bool) -> None:
-        self._root = root
-        self._venue = venue
-        self._aws = aws
-        self._reporter = reporter
-        self._repair = repair
-        self._warned = False
+    def __post_init__(self) -> None:
         # The first and the last of a venue's resources.
-        self._role, *_, self._parameter = (each.address for each in managed_resources(venue))
+        self._role, *_, self._parameter = (each.address for each in managed_resources(self.venue))
 
     def apply(self, snapshot: VenueSnapshot, ids: ExternalIds, *, role: bool = True, parameter: bool = False) -> bool:
         """Have the trust policy accept ``ids``, and create the ``parameter`` if it is missing.
@@ -59,33 +52,32 @@ class ExternalIdUpdate:
         :returns: whether the change was made; not if the venue has changed since the snapshot.
         :raises UsageError: the role differs from the inventory in more than the external ID.
         """
-        venue, root = self._venue, self._root
+        venue, root, aws = self.venue, self.root, self.aws
         check_importable(venue, snapshot)
         self._warn_of_local_state()
 
-        # Render: the other venues too, as they are; targets keep them from being applied.
         targets = [self._role] * role + [self._parameter] * parameter
-        buckets, external_ids = self._buckets, {**self._other_ids, venue.name: ids}
-        root.boundaries[venue.name] = with_boundary(self._aws, venue).permissions_boundary
+        buckets, external_ids = {venue.name: find_buckets(aws, venue)}, {venue.name: ids}
+        root.boundaries[venue.name] = with_boundary(aws, venue).permissions_boundary
         root.write_for(buckets=buckets, external_ids=external_ids)
         known = root.addresses()
-        missing = missing_from_state(self._aws, venue, snapshot, known)
+        missing = missing_from_state(aws, venue, snapshot, known)
         imports = [each for each in missing if each.address in targets]
         root.write_for(buckets=buckets, external_ids=external_ids, imports=imports, known=known)
 
-        self._reporter.now(f"{venue.name}: planning")
+        self.reporter.now(f"{venue.name}: planning")
         terraform = root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.pending])])
         plan = terraform.plan(targets=targets)
         try:
             if any(change.destroys for change in plan.changes):
                 raise self._differs("it would be replaced")
-            if plan and not self._repair:
+            if plan and not self.repair:
                 self._check_only_ids(terraform.show(plan)["resource_changes"])
-            if read_snapshot(self._aws, venue) != snapshot:
-                self._reporter.line(f"{venue.name}: changed concurrently, retrying")
+            if read_snapshot(aws, venue) != snapshot:
+                self.reporter.line(f"{venue.name}: changed concurrently, retrying")
                 return False
             if plan:
-                self._reporter.now(f"{venue.name}: changing the external ID")
+                self.reporter.now(f"{venue.name}: changing the external ID")
                 terraform.apply(plan)
         finally:
             plan.file.unlink(missing_ok=True)
@@ -93,24 +85,14 @@ class ExternalIdUpdate:
 
     def _warn_of_local_state(self) -> None:
         """Warn once: Terraform's lock and its check for stale plans protect only those who share a state."""
-        endpoint = self._aws.endpoint
+        endpoint = self.aws.endpoint
         is_local = endpoint is not None and endpoint.is_local
-        if not self._warned and self._root.stack.state.bucket is None and not is_local:
+        if not self._warned and self.root.stack.state.bucket is None and not is_local:
             self._warned = True
-            self._reporter.warn(
-                f"{self._venue.name}: its Terraform state is on this machine; only a state in S3 protects a rotation"
+            self.reporter.warn(
+                f"{self.venue.name}: its Terraform state is on this machine; only a state in S3 protects a rotation"
                 " from one on another machine (set state in the inventory, then: invoke state.migrate)"
             )
-
-    @cached_property
-    def _buckets(self) -> Mapping[str, Sequence[str]]:
-        return {venue.name: find_buckets(self._aws, venue) for venue in self._root.stack.venues}
-
-    @cached_property
-    def _other_ids(self) -> Mapping[str, ExternalIds]:
-        others = [venue for venue in self._root.stack.venues if venue.name != self._venue.name]
-        states = {venue.name: rotation_state(read_snapshot(self._aws, venue)) for venue in others}
-        return {name: state.ids or ExternalIds(new_external_id()) for name, state in states.items()}
 
     def _check_only_ids(self, changes: Sequence[Mapping[str, Any]]) -> None:
         """Check that a rotation changes nothing else: it neither applies the inventory nor reverts another's change."""
@@ -130,7 +112,7 @@ class ExternalIdUpdate:
                 raise self._differs(", ".join(sorted(others)))
 
     def _differs(self, what: str) -> UsageError:
-        name = self._venue.name
+        name = self.venue.name
         return UsageError(
             f"{name}: the role differs from the inventory in more than its external ID: {what}",
             hint=f"apply the inventory first with: invoke provision --venue {name} (--check --diff shows it)",

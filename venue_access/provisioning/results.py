@@ -206,16 +206,14 @@ def error_messages(errors: Sequence[tuple[Venue, VenueAccessError | None]]) -> l
     for venue, error in errors:
         if error is not None:
             about.setdefault(str(error), []).append(venue)
-    return [
-        message
-        if len(venues) == len(errors) or any(_names(message, each) for each in venues)
-        else f"{names_of(venues)}: {message}"
-        for message, venues in about.items()
-    ]
-
-
-def _names(message: str, venue: Venue) -> bool:
-    return venue.name in message or message.startswith((f"{venue.stack}: ", f"stack {venue.stack}: "))
+    messages = []
+    for message, venues in about.items():
+        is_named = any(
+            each.name in message or message.startswith((f"{each.stack}: ", f"stack {each.stack}: ")) for each in venues
+        )
+        is_general = len(venues) == len(errors)
+        messages.append(message if is_named or is_general else f"{names_of(venues)}: {message}")
+    return messages
 
 
 def recap(results: Sequence[VenueResult]) -> list[str]:

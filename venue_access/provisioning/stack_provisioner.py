@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,8 @@ class Options:
     """Only plan."""
     diff: bool = False
     """Show what changes, attribute by attribute."""
+    lines: bool = True
+    """Report progress line by line."""
     allow_destroy: bool = False
     lock_timeout: float | None = None
     """Seconds to wait for another run on the stack; None for the default."""
@@ -74,6 +76,8 @@ class StackProvisioner:
     _warned: bool = False
 
     def __post_init__(self) -> None:
+        if not self.options.lines:
+            self.reporter = replace(self.reporter, line=lambda text: None)
         waiting, timeout = self.reporter.line, self.options.lock_timeout
         self._root = RootModule(
             self.settings, self.stack, self.aws, self._on_event, waiting=waiting, lock_timeout=timeout
