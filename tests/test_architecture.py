@@ -101,7 +101,7 @@ PURE = (
     "provisioning.diagnostics",
     "provisioning.changes",
     "provisioning.results",
-    "provisioning.rotation_state",
+    "provisioning.venue_snapshot",
     "policies.documents",
     "policies.compare",
     "provisioning.stack",
@@ -175,7 +175,7 @@ AMBIENT = re.compile(
 AMBIENT_ALLOWED = {
     ("files", "write_private"),  # a temporary name
     ("emulator.server", "_wait"),  # waits for a real process in every test
-    ("provisioning.rotation_state", "new_external_id"),  # must be unpredictable
+    ("provisioning.venue_snapshot", "new_external_id"),  # must be unpredictable
 }
 
 

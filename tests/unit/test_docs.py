@@ -24,9 +24,9 @@ from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.patterns import select
 from venue_access.inventory.schema import VARIABLES as DECLARED
 from venue_access.inventory.venues import build_venues
-from venue_access.provisioning.results import VenueResult
-from venue_access.provisioning.rotation_state import Rotation, Stage
+from venue_access.provisioning.results import Rotation, VenueResult
 from venue_access.provisioning.status import VenueStatus
+from venue_access.provisioning.venue_snapshot import Stage
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md")]

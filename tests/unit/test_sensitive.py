@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from venue_access import sensitive as masked
-from venue_access.provisioning.rotation_state import new_external_id
+from venue_access.provisioning.venue_snapshot import new_external_id
 from venue_access.sensitive import REDACTED, ExternalId, Secret, SensitiveStr, redact, redact_all
 
 TEXT = "do-not-show-me"

@@ -24,10 +24,14 @@ from venue_access.ledger.book import OpenLedger, ProofSessions
 from venue_access.policies.compare import without_external_ids
 from venue_access.policies.documents import ExternalIds, managed_policies, parse_policy, statements_of, trust_policy
 from venue_access.policies.revocation import REVOCATION_PREFIX, inline_names, read_inline
-from venue_access.provisioning.prerequisites import with_boundary
-from venue_access.provisioning.rotation_state import Stage, new_external_id, rotation_state
-from venue_access.provisioning.trust_check import can_assume
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
+from venue_access.provisioning.venue_checks import can_assume, with_boundary
+from venue_access.provisioning.venue_snapshot import (
+    Stage,
+    VenueSnapshot,
+    new_external_id,
+    read_snapshot,
+    rotation_state,
+)
 from venue_access.sensitive import REDACTED, ExternalId, redact
 
 _NONE = "none"

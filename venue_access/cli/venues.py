@@ -43,12 +43,8 @@ def provision(
     at_once = process.forks(forks)
     app = open_app(context, inventory)
     chosen = app.chosen(venue, limit)
-    options = Options(
-        check=check or context.config.run.dry,
-        diff=diff,
-        allow_destroy=allow_destroy,
-        lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
-    )
+    timeout = seconds_of(lock_timeout, "--lock-timeout")
+    options = Options(check or context.config.run.dry, diff=diff, allow_destroy=allow_destroy, lock_timeout=timeout)
     with reporters(side_by_side=at_once > 1 and len({each.stack for each in chosen}) > 1) as reporter:
         results = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, reporter, forks=at_once)
     for error in error_messages([(each.venue, each.error) for each in results]):
@@ -76,23 +72,17 @@ def drift(
     inventory: str | None = None,
 ) -> int:
     """Compare venues in AWS with the inventory, and list the differences."""
-    from dataclasses import replace
-
     from venue_access.provisioning import process
     from venue_access.provisioning.provision import provision as run
-    from venue_access.provisioning.results import Reporter, drift_document, drift_lines, error_messages, exit_code
+    from venue_access.provisioning.results import drift_document, drift_lines, error_messages, exit_code
     from venue_access.provisioning.stack_provisioner import Options
 
     at_once = process.forks(forks)
     app = open_app(context, inventory)
     chosen = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
-    options = Options(check=True, diff=True)
+    options = Options(check=True, diff=True, lines=False)  # the differences are the result
     with reporters(side_by_side=at_once > 1) as reporter:
-
-        def without_lines() -> Reporter:  # the differences are the result
-            return replace(reporter(), line=lambda text: None)
-
-        results = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, without_lines, forks=at_once)
+        results = run(app.settings, app.venues, chosen, app.accounts, app.ledger, options, reporter, forks=at_once)
     for error in error_messages([(each.venue, each.error) for each in results]):
         console.error(error)
     if json:
@@ -117,10 +107,9 @@ def deprovision(
 
     seconds = seconds_of(lock_timeout, "--lock-timeout")
     app = open_app(context, inventory)
+    name, what = venue, f"the role of {venue}"
     stack = None if venue in app.venues else stack_of_orphan(app.settings, app.venues, venue)
-    if stack is not None:
-        name, what = venue, f"the role of {venue}"
-    else:
+    if stack is None:
         chosen = app.venue(venue)
         name, what, stack = chosen.name, chosen.role_arn, stack_of(app.venues, chosen)
     if dry(context, f"destroy {what}, its policies and its parameter"):
@@ -152,18 +141,12 @@ def rotate_external_id(
     inventory: str | None = None,
 ) -> None:
     """Replace a venue's external ID; tokens can be issued throughout."""
-    from venue_access.provisioning.rotation import rotate
-    from venue_access.provisioning.rotation_state import RotationOptions
+    from venue_access.provisioning.rotation import RotationOptions, rotate
     from venue_access.provisioning.stack import stack_of
 
-    given = seconds_of(grace, "--grace")
-    options = RotationOptions(
-        grace=None if given is None else timedelta(seconds=given),
-        finish=finish,
-        repair=repair,
-        skip_verification=skip_verification,
-        lock_timeout=seconds_of(lock_timeout, "--lock-timeout"),
-    )
+    seconds, timeout = seconds_of(grace, "--grace"), seconds_of(lock_timeout, "--lock-timeout")
+    period = None if seconds is None else timedelta(seconds=seconds)
+    options = RotationOptions(period, finish, repair, skip_verification, timeout)
     app = open_app(context, inventory)
     chosen = app.venue(venue)
     if dry(context, f"{options.action} the external ID of {chosen.name}"):

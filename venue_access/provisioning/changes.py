@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,9 @@ from venue_access.inventory.model import Venue
 from venue_access.policies import documents as policies
 from venue_access.policies.compare import external_ids_in, meaning, without_external_ids
 from venue_access.policies.documents import PENDING, ExternalIds, parse_policy
-from venue_access.provisioning.rotation_state import GRACE_TAG
 from venue_access.provisioning.stack import tags
 from venue_access.provisioning.state import moving
+from venue_access.provisioning.venue_snapshot import GRACE_TAG
 from venue_access.sensitive import REDACTED, ExternalId, SensitiveStr, redact
 
 _MARKS = {
@@ -54,31 +54,27 @@ class Difference:
         ]
 
 
-def differences(plan: Mapping[str, Any], hide: Sequence[SensitiveStr]) -> list[Difference]:
-    """Return the changes in ``terraform show -json`` of a plan.
+def differences(plan: Mapping[str, Any], hide: Iterable[SensitiveStr]) -> Iterator[Difference]:
+    """Yield the changes in ``terraform show -json`` of a plan.
 
     :param hide: every external ID, old or new.
     """
-    found = []
     for resource in plan.get("resource_changes", ()):
         change = resource["change"]
-        actions = tuple(change["actions"])
-        imported = bool(change.get("importing"))
-        if resource.get("mode") != "managed" or (actions == ("no-op",) and not imported):
-            continue
-        attributes = tuple(redact(line, *hide) for line in _attributes(change))
-        found.append(Difference(_MARKS.get(actions, "?"), resource["address"], imported, attributes))
-    return found
+        actions, imported = tuple(change["actions"]), bool(change.get("importing"))
+        if resource.get("mode") == "managed" and (imported or actions != ("no-op",)):
+            attributes = tuple(redact(line, *hide) for line in _attributes(change))
+            yield Difference(_MARKS.get(actions, "?"), resource["address"], imported, attributes)
 
 
 def _attributes(change: Mapping[str, Any]) -> Iterator[str]:
     before, after = change.get("before") or {}, change.get("after") or {}
-    unknown = change.get("after_unknown") or {}
-    if not isinstance(unknown, dict):
-        unknown = {}
-    for name in sorted({*before, *after, *(name for name, value in unknown.items() if value is True)}):
+    unknown = change.get("after_unknown")
+    unknown = {name for name, value in unknown.items() if value is True} if isinstance(unknown, dict) else set()
+    sensitive = [mark for key in ("before_sensitive", "after_sensitive") if isinstance(mark := change.get(key), dict)]
+    for name in sorted({*before, *after, *unknown}):
         old: Any = before.get(name)
-        new: Any = _UNKNOWN if unknown.get(name) is True else after.get(name)
+        new: Any = _UNKNOWN if name in unknown else after.get(name)
         if old == new or (old in (None, {}, []) and new in (None, {}, [], _UNKNOWN)):
             continue
         if name == "tags_all" and (old or {}, new or {}) == (before.get("tags") or {}, after.get("tags") or {}):
@@ -86,7 +82,7 @@ def _attributes(change: Mapping[str, Any]) -> Iterator[str]:
         if name in _POLICIES:
             yield f"{name}:"
             yield from (f"  {line}" for line in _policy_lines(old, new))
-        elif _is_sensitive(change, name):
+        elif any(mark.get(name) for mark in sensitive):
             yield f"{name}: {REDACTED}"
         elif not before:
             yield f"{name}: {_text(new)}"
@@ -97,11 +93,6 @@ def _attributes(change: Mapping[str, Any]) -> Iterator[str]:
                     yield f"{name}.{key}: {was} -> {will}"
         else:
             yield f"{name}: {_text(old)} -> {_text(new)}"
-
-
-def _is_sensitive(change: Mapping[str, Any], name: str) -> bool:
-    marks = (change.get("before_sensitive"), change.get("after_sensitive"))
-    return any(isinstance(mark, dict) and bool(mark.get(name)) for mark in marks)
 
 
 def _policy_lines(old: str | None, new: str | None) -> Iterator[str]:
@@ -156,12 +147,6 @@ def unchanged_warnings(
             yield f"{name} was removed from the inventory but is still in AWS: {remedy}"
 
 
-def outdated_siblings(siblings: Iterable[Venue], state: Mapping[str, Any]) -> list[str]:
-    """Return the venues of a stack whose inventory has changed since they were applied, each with what has changed."""
-    changed = {venue.name: changed_since_applied(venue, state) for venue in siblings}
-    return [f"{name} ({', '.join(what)})" for name, what in changed.items() if what]
-
-
 def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
     """Return what of a venue has changed in the inventory since it was applied.
 
@@ -175,37 +160,34 @@ def changed_since_applied(venue: Venue, state: Mapping[str, Any]) -> list[str]:
         return ["not provisioned"]
     parameter = applied.get("aws_ssm_parameter.external_id", {})
     trust = role.get("assume_role_policy")
-    redacted = ExternalId(REDACTED)
     is_rotating = trust is not None and PENDING in external_ids_in(parse_policy(trust))
-    attributes = [
+    any_id = ExternalId(REDACTED)
+    trust_policy = policies.trust_policy(venue, ExternalIds(any_id, any_id if is_rotating else None))
+    compared = [
         ("tags", {key: value for key, value in (role.get("tags") or {}).items() if key != GRACE_TAG}, tags(venue)),
         ("role_path", role.get("path"), venue.role_path),
         ("max_session_duration", role.get("max_session_duration"), venue.max_session_duration),
-    ]
-    if venue.boundary_parameter is None:
-        boundary = role.get("permissions_boundary") or None
-        attributes.append(("permissions_boundary", boundary, venue.permissions_boundary_arn))
-    if venue.external_id_kms_key is not None and parameter.get("type") == SECURE_STRING:
-        attributes.append(("external_id_kms_key", parameter.get("key_id"), venue.external_id_kms_key))
-    expected = [
+        ("trust policy", _said(trust), _said(trust_policy)),
         (
-            "trust policy",
-            trust,
-            policies.trust_policy(venue, ExternalIds(redacted, redacted if is_rotating else None)),
+            "ECR policy",
+            _said(applied.get("aws_iam_policy.this/ecr", {}).get("policy")),
+            _said(policies.ecr_policy(venue)),
         ),
-        ("ECR policy", applied.get("aws_iam_policy.this/ecr", {}).get("policy"), policies.ecr_policy(venue)),
     ]
     if venue.s3_buckets is not None:
-        s3_policy = policies.s3_policy(venue, venue.s3_buckets)
-        expected.insert(1, ("S3 policy", applied.get("aws_iam_policy.this/s3", {}).get("policy"), s3_policy))
-    return [
-        *(name for name, was, wanted in attributes if was != wanted),
-        *(
-            name
-            for name, was, wanted in expected
-            if was is None or meaning(without_external_ids(parse_policy(was))) != meaning(without_external_ids(wanted))
-        ),
-    ]
+        s3_policy = applied.get("aws_iam_policy.this/s3", {}).get("policy")
+        compared.append(("S3 policy", _said(s3_policy), _said(policies.s3_policy(venue, venue.s3_buckets))))
+    if venue.boundary_parameter is None:
+        boundary = role.get("permissions_boundary") or None
+        compared.append(("permissions_boundary", boundary, venue.permissions_boundary_arn))
+    if venue.external_id_kms_key is not None and parameter.get("type") == SECURE_STRING:
+        compared.append(("external_id_kms_key", parameter.get("key_id"), venue.external_id_kms_key))
+    return [name for name, was, wanted in compared if was != wanted]
+
+
+def _said(policy: str | Mapping[str, Any] | None) -> object:
+    """Return what a policy says, without its external IDs."""
+    return None if policy is None else meaning(without_external_ids(parse_policy(policy)))
 
 
 def _applied(name: str, state: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -7,8 +7,8 @@ was applied to the same state since; and AWS is read again after planning: a pla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from venue_access.aws.client import AwsClient
@@ -17,34 +17,38 @@ from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.policies.compare import meaning, without_external_ids
 from venue_access.policies.documents import ExternalIds, parse_policy
-from venue_access.provisioning.prerequisites import with_boundary
 from venue_access.provisioning.render import managed_resources
 from venue_access.provisioning.results import Reporter
 from venue_access.provisioning.root_module import RootModule
-from venue_access.provisioning.rotation_state import GRACE_TAG, grace_until, new_external_id, rotation_state
 from venue_access.provisioning.state import check_importable, missing_from_state
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
+from venue_access.provisioning.venue_checks import with_boundary
+from venue_access.provisioning.venue_snapshot import (
+    GRACE_TAG,
+    VenueSnapshot,
+    grace_until,
+    read_snapshot,
+)
 from venue_access.times import iso, to_minute
 
 _NOT_IN_AWS = {"force_detach_policies"}  # an attribute of Terraform's alone, which an import does not bring
 _CLOCK_SKEW = timedelta(minutes=5)  # AWS refuses a call whose clock differs by more
 
 
+@dataclass
 class ExternalIdUpdate:
-    """Changes the external IDs of one venue; the other venues of its stack stay as they are.
+    """Changes the external IDs of one venue; the other venues of its stack stay as they are."""
 
-    :param repair: also apply other differences between role and inventory, except those that destroy something.
-    """
+    root: RootModule
+    venue: Venue
+    aws: AwsClient
+    reporter: Reporter
+    repair: bool
+    """Also apply other differences between role and inventory, except those that destroy something."""
+    _warned: bool = False
 
-    def __init__(self, root: RootModule, venue: Venue, aws: AwsClient, reporter: Reporter, *, repair: bool) -> None:
-        self._root = root
-        self._venue = venue
-        self._aws = aws
-        self._reporter = reporter
-        self._repair = repair
-        self._warned = False
+    def __post_init__(self) -> None:
         # The first and the last of a venue's resources.
-        self._role, *_, self._parameter = (each.address for each in managed_resources(venue))
+        self._role, *_, self._parameter = (each.address for each in managed_resources(self.venue))
 
     def apply(self, snapshot: VenueSnapshot, ids: ExternalIds, *, role: bool = True, parameter: bool = False) -> bool:
         """Have the trust policy accept ``ids``, and create the ``parameter`` if it is missing.
@@ -53,23 +57,32 @@ class ExternalIdUpdate:
         :returns: whether the change was made; not if the venue has changed since the snapshot.
         :raises UsageError: the role differs from the inventory in more than the external ID.
         """
-        check_importable(self._venue, snapshot)
+        venue, root, aws = self.venue, self.root, self.aws
+        check_importable(venue, snapshot)
         self._warn_of_local_state()
+
         targets = [self._role] * role + [self._parameter] * parameter
-        self._render(snapshot, ids, targets)
-        self._reporter.now(f"{self._venue.name}: planning")
-        terraform = self._root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.pending])])
+        buckets, external_ids = {venue.name: find_buckets(aws, venue)}, {venue.name: ids}
+        root.boundaries[venue.name] = with_boundary(aws, venue).permissions_boundary
+        root.write_for(buckets=buckets, external_ids=external_ids)
+        known = root.addresses()
+        missing = missing_from_state(aws, venue, snapshot, known)
+        imports = [each for each in missing if each.address in targets]
+        root.write_for(buckets=buckets, external_ids=external_ids, imports=imports, known=known)
+
+        self.reporter.now(f"{venue.name}: planning")
+        terraform = root.terraform([*snapshot.every_id, ids.current, *filter(None, [ids.pending])])
         plan = terraform.plan(targets=targets)
         try:
             if any(change.destroys for change in plan.changes):
                 raise self._differs("it would be replaced")
-            if plan and not self._repair:
+            if plan and not self.repair:
                 self._check_only_ids(terraform.show(plan)["resource_changes"])
-            if read_snapshot(self._aws, self._venue) != snapshot:
-                self._reporter.line(f"{self._venue.name}: changed concurrently, retrying")
+            if read_snapshot(aws, venue) != snapshot:
+                self.reporter.line(f"{venue.name}: changed concurrently, retrying")
                 return False
             if plan:
-                self._reporter.now(f"{self._venue.name}: changing the external ID")
+                self.reporter.now(f"{venue.name}: changing the external ID")
                 terraform.apply(plan)
         finally:
             plan.file.unlink(missing_ok=True)
@@ -77,36 +90,14 @@ class ExternalIdUpdate:
 
     def _warn_of_local_state(self) -> None:
         """Warn once: Terraform's lock and its check for stale plans protect only those who share a state."""
-        endpoint = self._aws.endpoint
+        endpoint = self.aws.endpoint
         is_local = endpoint is not None and endpoint.is_local
-        if not self._warned and self._root.stack.state.bucket is None and not is_local:
+        if not self._warned and self.root.stack.state.bucket is None and not is_local:
             self._warned = True
-            self._reporter.warn(
-                f"{self._venue.name}: its Terraform state is on this machine; only a state in S3 protects a rotation"
+            self.reporter.warn(
+                f"{self.venue.name}: its Terraform state is on this machine; only a state in S3 protects a rotation"
                 " from one on another machine (set state in the inventory, then: invoke state.migrate)"
             )
-
-    def _render(self, snapshot: VenueSnapshot, ids: ExternalIds, targets: Sequence[str]) -> None:
-        external_ids = {**self._siblings, self._venue.name: ids}
-        self._root.boundaries[self._venue.name] = with_boundary(self._aws, self._venue).permissions_boundary
-        self._root.write_for(buckets=self._buckets, external_ids=external_ids)
-        known = self._root.addresses()
-        missing = missing_from_state(self._aws, self._venue, snapshot, known)
-        imports = [each for each in missing if each.address in targets]
-        self._root.write_for(buckets=self._buckets, external_ids=external_ids, imports=imports, known=known)
-
-    @cached_property
-    def _buckets(self) -> Mapping[str, Sequence[str]]:
-        return {venue.name: find_buckets(self._aws, venue) for venue in self._root.stack.venues}
-
-    @cached_property
-    def _siblings(self) -> Mapping[str, ExternalIds]:
-        """The other venues' IDs: rendered with the stack, but not targets of the plan."""
-        return {
-            venue.name: rotation_state(read_snapshot(self._aws, venue)).ids or ExternalIds(new_external_id())
-            for venue in self._root.stack.venues
-            if venue.name != self._venue.name
-        }
 
     def _check_only_ids(self, changes: Sequence[Mapping[str, Any]]) -> None:
         """Check that a rotation changes nothing else: it neither applies the inventory nor reverts another's change."""
@@ -126,7 +117,7 @@ class ExternalIdUpdate:
                 raise self._differs(", ".join(sorted(others)))
 
     def _differs(self, what: str) -> UsageError:
-        name = self._venue.name
+        name = self.venue.name
         return UsageError(
             f"{name}: the role differs from the inventory in more than its external ID: {what}",
             hint=f"apply the inventory first with: invoke provision --venue {name} (--check --diff shows it)",
@@ -142,15 +133,11 @@ def differ_only_in_external_ids(one: str, other: str) -> bool:
     return first == second
 
 
-def set_grace(aws: AwsClient, venue: Venue, until: datetime) -> None:
-    """Write the end of the grace period to the venue's role."""
-    tag = {"Key": GRACE_TAG, "Value": iso(until)}
-    aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[tag])
-
-
-def clear_grace(aws: AwsClient, venue: Venue, snapshot: VenueSnapshot) -> None:
-    """Remove the end of a grace period from the venue's role."""
-    if snapshot.role is not None and GRACE_TAG in snapshot.role.tags:
+def set_grace(aws: AwsClient, venue: Venue, snapshot: VenueSnapshot, until: datetime | None) -> None:
+    """Write the end of the grace period to the venue's role, or remove it: None."""
+    if until is not None:
+        aws.call("iam", "tag_role", RoleName=venue.role_name, Tags=[{"Key": GRACE_TAG, "Value": iso(until)}])
+    elif snapshot.role is not None and GRACE_TAG in snapshot.role.tags:
         aws.call("iam", "untag_role", RoleName=venue.role_name, TagKeys=[GRACE_TAG])
 
 
@@ -168,7 +155,7 @@ def update_grace(
     until = snapshot.parameter.modified + grace
     if stored is not None and abs(stored - until) <= _CLOCK_SKEW:
         return stored
-    set_grace(aws, venue, until)
+    set_grace(aws, venue, snapshot, until)
     return until
 
 

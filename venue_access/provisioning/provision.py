@@ -20,7 +20,7 @@ from venue_access.provisioning.root_module import RootModule, forget_facts
 from venue_access.provisioning.stack import Stack, group_into_stacks
 from venue_access.provisioning.stack_provisioner import Options, StackProvisioner
 from venue_access.provisioning.state import missing_from_state
-from venue_access.provisioning.terraform import Plan, module_of
+from venue_access.provisioning.terraform import module_of
 from venue_access.provisioning.venue_snapshot import read_snapshot
 from venue_access.sensitive import ExternalId
 
@@ -138,19 +138,15 @@ def deprovision(
             reporter.now(f"{name}: planning")
             terraform = root.terraform(external_ids)
             plan = terraform.plan(destroy=True, targets=[module_of(name)])
-            _refuse_others(name, plan)
+            others = [change.address for change in plan.changes if venue_of(change.address)[0] != name]
+            if others:
+                plan.file.unlink(missing_ok=True)
+                raise UsageError(
+                    f"{name}: the plan would also destroy {', '.join(others)}; nothing was done",
+                    hint="render the stack again first, with: invoke provision --limit all --check",
+                )
             terraform.apply(plan)
         forget_facts(settings, name)
         if known == own:
             root.remove()
     return len(destroyed)
-
-
-def _refuse_others(name: str, plan: Plan) -> None:
-    others = [change.address for change in plan.changes if venue_of(change.address)[0] != name]
-    if others:
-        plan.file.unlink(missing_ok=True)
-        raise UsageError(
-            f"{name}: the plan would also destroy {', '.join(others)}; nothing was done",
-            hint="render the stack again first, with: invoke provision --limit all --check",
-        )

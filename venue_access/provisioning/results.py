@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,17 +21,13 @@ from venue_access.errors import (
     VenueAccessError,
 )
 from venue_access.inventory.model import Venue, names_of
+from venue_access.provisioning.venue_snapshot import Stage
+from venue_access.times import iso, to_minute
 
 Event = Mapping[str, Any]
 """One line of Terraform's ``-json`` output (Terraform documentation, "Machine-Readable UI")."""
 
-_STARTED = {
-    "create": "creating",
-    "update": "changing",
-    "delete": "destroying",
-    "read": "reading",
-    "replace": "replacing",
-}
+_STARTED = {"create": "creating", "update": "changing", "delete": "destroying", "replace": "replacing"}
 _FINISHED = {"create": "created", "update": "changed", "delete": "destroyed"}
 _ADDRESS = re.compile(r'module\.venue\["(?P<venue>[^"]+)"\]\.(?P<resource>.+)')
 
@@ -62,13 +59,13 @@ def report_event(reporter: Reporter, event: Event) -> Applied | None:
     if kind not in ("refresh_start", "apply_start", "apply_progress", "apply_complete"):
         return None
     hook = event["hook"]
-    action, address = hook.get("action", "read"), hook["resource"]["addr"]
+    action = "read" if kind == "refresh_start" else hook.get("action", "read")
+    address = hook["resource"]["addr"]
     venue, resource = venue_of(address)
     if venue is None:
         return None
     if kind != "apply_complete":
-        action = "read" if kind == "refresh_start" else action
-        reporter.detail(f"{venue}: {_STARTED.get(action, action)} {resource}")
+        reporter.detail(f"{venue}: {_STARTED.get(action, 'reading')} {resource}")
         return None
     if action not in _FINISHED:
         return None
@@ -145,19 +142,17 @@ class StackResults(dict[str, VenueResult]):
         :raises CredentialsError, ConnectionFailed: as ``step`` did: the account is the same for every venue.
         """
         active = self.active()
-        if at_once == 1 or len(active) < 2:
-            return dict(self._completed((venue, partial(step, venue)) for venue in active))
-        with ThreadPoolExecutor(min(at_once, len(active))) as pool:
-            return dict(self._completed([(venue, pool.submit(step, venue).result) for venue in active]))
-
-    def _completed(self, calls: Iterable[tuple[Venue, Callable[[], T]]]) -> Iterator[tuple[str, T]]:
-        for venue, call in calls:
-            try:
-                yield venue.name, call()
-            except (CredentialsError, ConnectionFailed):
-                raise
-            except VenueAccessError as error:
-                self[venue.name].error = error
+        done: dict[str, T] = {}
+        with ThreadPoolExecutor(at_once) as pool:
+            calls = [pool.submit(step, venue).result if at_once > 1 else partial(step, venue) for venue in active]
+            for venue, call in zip(active, calls, strict=True):
+                try:
+                    done[venue.name] = call()
+                except (CredentialsError, ConnectionFailed):
+                    raise
+                except VenueAccessError as error:
+                    self[venue.name].error = error
+        return done
 
     def fail(self, error: VenueAccessError) -> None:
         """Record an error for the active venues that it names, or for all if it names none of them."""
@@ -165,6 +160,41 @@ class StackResults(dict[str, VenueResult]):
         active = self.active()
         for venue in [venue for venue in active if venue.name in named] or active:
             self[venue.name].error = error
+
+
+@dataclass
+class Rotation:
+    """What a rotation did; never an ID."""
+
+    venue: Venue
+    began: Stage = Stage.ABSENT
+    ended: Stage = Stage.ABSENT
+    """The stage when the venue was last read."""
+    steps: list[str] = field(default_factory=list)
+    rotated: bool = False
+    """Whether this run promoted a new ID, or retired an old one."""
+    until: datetime | None = None
+    """When the grace period ends, if one is in progress; UTC."""
+
+    def line(self) -> str:
+        """Return the result as a line."""
+        name = self.venue.name
+        if self.ended is Stage.PROMOTED:
+            grace = "" if self.until is None else f" (grace period until {to_minute(self.until)})"
+            finish = f"retire it with: invoke rotate-external-id --venue {name} --finish"
+            return f"{name}: the new external ID is in use; the old one is still accepted{grace}; {finish}"
+        return f"{name}: the external ID was rotated" if self.rotated else f"{name}: no rotation is in progress"
+
+    def document(self) -> dict[str, Any]:
+        """Return the ``--json`` document."""
+        return {
+            "venue": self.venue.name,
+            "began": self.began.value,
+            "ended": self.ended.value,
+            "steps": list(self.steps),
+            "complete": self.ended is Stage.STABLE,
+            "grace_until": None if self.until is None else iso(self.until),
+        }
 
 
 def error_messages(errors: Sequence[tuple[Venue, VenueAccessError | None]]) -> list[str]:
@@ -176,16 +206,14 @@ def error_messages(errors: Sequence[tuple[Venue, VenueAccessError | None]]) -> l
     for venue, error in errors:
         if error is not None:
             about.setdefault(str(error), []).append(venue)
-    return [
-        message
-        if len(venues) == len(errors) or any(_names(message, each) for each in venues)
-        else f"{names_of(venues)}: {message}"
-        for message, venues in about.items()
-    ]
-
-
-def _names(message: str, venue: Venue) -> bool:
-    return venue.name in message or message.startswith((f"{venue.stack}: ", f"stack {venue.stack}: "))
+    messages = []
+    for message, venues in about.items():
+        is_named = any(
+            each.name in message or message.startswith((f"{each.stack}: ", f"stack {each.stack}: ")) for each in venues
+        )
+        is_general = len(venues) == len(errors)
+        messages.append(message if is_named or is_general else f"{names_of(venues)}: {message}")
+    return messages
 
 
 def recap(results: Sequence[VenueResult]) -> list[str]:

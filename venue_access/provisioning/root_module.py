@@ -29,11 +29,15 @@ from venue_access.provisioning.cli_config import (
     terraform_environment,
     terraform_program,
 )
-from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.process import FINISHING, pause
-from venue_access.provisioning.render import Import, OrphanedVenue, last_rendering, render, venue_data
+from venue_access.provisioning.render import (
+    Import,
+    OrphanedVenue,
+    last_rendering,
+    render,
+    venue_data,
+)
 from venue_access.provisioning.results import Event, Reporter, venue_of
-from venue_access.provisioning.rotation_state import new_external_id
 from venue_access.provisioning.stack import Stack, StateLocation
 from venue_access.provisioning.state import check_folder, check_state, record_account, resources_in, state_file
 from venue_access.provisioning.terraform import (
@@ -46,6 +50,8 @@ from venue_access.provisioning.terraform import (
     is_initialised,
     module_of,
 )
+from venue_access.provisioning.venue_checks import with_known_boundaries
+from venue_access.provisioning.venue_snapshot import new_external_id
 from venue_access.sensitive import SensitiveStr
 
 _AS_LONG_AS_A_RUN = DEADLINE + FINISHING

@@ -1,6 +1,6 @@
 """Rotate a venue's external ID in two phases, so that issuing never fails.
 
-Each step is decided from a snapshot of AWS (``rotation_state``), so a killed run is simply repeated:
+Each step is decided from a snapshot of AWS (``venue_snapshot``), so a killed run is simply repeated:
 
     stage            step      what it does
     STABLE           create    the trust policy accepts a new ID too
@@ -26,34 +26,56 @@ from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger, ProofSessions
 from venue_access.ledger.chain import Kind
 from venue_access.policies.documents import ExternalIds
-from venue_access.provisioning.external_id_update import (
-    ExternalIdUpdate,
-    check_grace_over,
-    clear_grace,
-    set_grace,
-    update_grace,
-)
-from venue_access.provisioning.results import Reporter
+from venue_access.provisioning.external_id_update import ExternalIdUpdate, check_grace_over, set_grace, update_grace
+from venue_access.provisioning.results import Reporter, Rotation
 from venue_access.provisioning.root_module import RootModule
-from venue_access.provisioning.rotation_state import (
-    Rotation,
-    RotationOptions,
+from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.venue_checks import can_assume, verify_trust_policy
+from venue_access.provisioning.venue_snapshot import (
     RotationState,
     Stage,
+    VenueSnapshot,
     check_rotatable,
     grace_until,
     new_external_id,
+    read_snapshot,
     rotation_state,
 )
-from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.trust_check import can_assume, verify_trust_policy
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
 from venue_access.sensitive import ExternalId
 from venue_access.times import to_minute
 
 _AGAIN = "run the command again: it resumes"
 _AS_BEFORE = "tokens can be issued as before"
 _MOST_STEPS = 8  # more than any way through the table takes, unless the venue keeps changing
+_PROPAGATION = RetryPolicy()
+
+
+@dataclass(frozen=True)
+class RotationOptions:
+    """How to rotate.
+
+    :raises UsageError: two of these exclude each other.
+    """
+
+    grace: timedelta | None = None
+    """Stop after the new ID is promoted, and accept both for this long; until then only ``finish`` ends it."""
+    finish: bool = False
+    """Complete a rotation that is in progress, and do not start one."""
+    repair: bool = False
+    """Create a new ID and a stable state from any state."""
+    skip_verification: bool = False
+    """Continue if this caller cannot verify that an ID works."""
+    lock_timeout: float | None = None
+    """Seconds to wait for another run on the stack; None for the default."""
+
+    def __post_init__(self) -> None:
+        if self.finish and (self.grace is not None or self.repair):
+            raise UsageError(f"--finish and {'--repair' if self.repair else '--grace'} exclude each other")
+
+    @property
+    def action(self) -> str:
+        """Return what is done to the external ID, as a verb."""
+        return "repair" if self.repair else "complete a rotation of" if self.finish else "rotate"
 
 
 def rotate(
@@ -76,7 +98,7 @@ def rotate(
     root = RootModule(settings, stack, aws, waiting=reporter.line, lock_timeout=options.lock_timeout)
     sessions = ProofSessions("rotate-external-id", aws, venue)
     update = ExternalIdUpdate(root, venue, aws, reporter, repair=options.repair)
-    run = _Run(Rotation(venue), sessions, options, reporter, update, RetryPolicy(), now)
+    run = _Run(Rotation(venue), sessions, options, reporter, update, now)
     try:
         with root.locked(), sessions.recorded(lambda *_: ledger, reporter.warn):
             run.rotate()
@@ -106,7 +128,6 @@ class _Run:
     _options: RotationOptions
     _reporter: Reporter
     _update: ExternalIdUpdate
-    _retry_policy: RetryPolicy
     _now: Callable[[], datetime]
     acting: bool = False
     """Whether this run has begun to change something."""
@@ -123,19 +144,14 @@ class _Run:
 
     def rotate(self) -> None:
         """Take the steps of the module's table until the rotation is over, or a grace period has begun."""
+        name, options = self._venue.name, self._options
         caller = caller_in_account(self._aws, self._venue)
         snapshot, state = self._read()
         self.rotation.began = state.stage
-        check_rotatable(self._venue, snapshot, repair=self._options.repair)
-        if state.stage is Stage.PROMOTED and self._options.grace is None and not self._options.finish:
+        check_rotatable(self._venue, snapshot, repair=options.repair)
+        if state.stage is Stage.PROMOTED and options.grace is None and not options.finish:
             check_grace_over(self._venue, snapshot, self._now())
-        self._unverifiable = self._why_unverifiable(caller, snapshot, state)
-        if self._unverifiable is not None and not self._options.skip_verification:
-            raise UsageError(
-                f"{self._venue.name}: a rotation verifies each ID before it is used, and you cannot:"
-                f" {self._unverifiable}",
-                hint="rotate with credentials that may assume the role, or pass --skip-verification",
-            )
+        self._check_caller(caller, snapshot, state)
         for _ in range(_MOST_STEPS):
             if self._is_over(snapshot, state):
                 break
@@ -143,13 +159,14 @@ class _Run:
             self._step(snapshot, state)
             snapshot, state = self._read()
         else:
-            raise TerraformError(
-                f"{self._venue.name}: the external ID keeps changing concurrently",
-                hint=f"find out who changes it, then {_AGAIN}",
-            )
+            message = f"{name}: the external ID keeps changing concurrently"
+            raise TerraformError(message, hint=f"find out who changes it, then {_AGAIN}")
         self.rotation.rotated = self._new is not None
         if state.stage is Stage.PROMOTED:
-            self._report_grace(snapshot)
+            now = self._now()
+            self.rotation.until = until = update_grace(self._aws, self._venue, snapshot, options.grace, now)
+            over = "; the grace period is over: run --finish" if now >= until else ""
+            self._report(f"both external IDs are accepted; grace period until {to_minute(until)}{over}")
         elif state.ids is not None and self.rotation.steps:
             self._verify(state.ids.current, caller)
 
@@ -158,16 +175,13 @@ class _Run:
 
         :raises DeliveryError: it cannot be recorded.
         """
-        if not self.changed:
-            return
         stage = self.rotation.ended.value
         try:
-            ledger.record(Kind.ROTATION, stage=stage)
+            if self.changed:
+                ledger.record(Kind.ROTATION, stage=stage)
         except VenueAccessError as error:
-            raise DeliveryError(
-                f"the rotation is '{stage}', which could not be recorded in the ledger: {error.message}",
-                hint=error.hint,
-            ) from error
+            message = f"the rotation is '{stage}', which could not be recorded in the ledger: {error.message}"
+            raise DeliveryError(message, hint=error.hint) from error
 
     def _read(self) -> tuple[VenueSnapshot, RotationState]:
         snapshot = read_snapshot(self._aws, self._venue)
@@ -176,29 +190,34 @@ class _Run:
         self.rotation.ended = state.stage
         return snapshot, state
 
-    def _why_unverifiable(self, caller: CallerIdentity, snapshot: VenueSnapshot, state: RotationState) -> str | None:
-        """Return why this caller cannot verify an ID; None if it can, or before a repair might."""
+    def _check_caller(self, caller: CallerIdentity, snapshot: VenueSnapshot, state: RotationState) -> None:
+        """Check that this caller can verify an ID, or before a repair, that it might.
+
+        :raises UsageError: it cannot, and verification is not to be skipped.
+        """
         reason = why_not_trusted(self._venue, caller)
-        if reason is not None or self._options.repair or state.ids is None:
-            return reason
-        # A recent change may not have been applied everywhere; one attempt is enough for an old one.
-        since = timedelta(seconds=2 * self._retry_policy.timeout)
-        is_old = snapshot.parameter is not None and self._now() - snapshot.parameter.modified > since
-        retry_policy = replace(self._retry_policy, timeout=0) if is_old else self._retry_policy
-        in_use = snapshot.stored or state.ids.current
-        self._reporter.now(f"{self._venue.name}: verifying the external ID in use")
-        if retry_policy.until(lambda: can_assume(self._sessions, in_use)):
-            return None
-        return f"{caller.arn} cannot assume the role with its present external ID"
+        if reason is None and state.ids is not None and not self._options.repair:
+            # A recent change may not have been applied everywhere; one attempt is enough for an old one.
+            since = timedelta(seconds=2 * _PROPAGATION.timeout)
+            is_old = snapshot.parameter is not None and self._now() - snapshot.parameter.modified > since
+            retry_policy = RetryPolicy(timeout=0) if is_old else _PROPAGATION
+            in_use = snapshot.stored or state.ids.current
+            self._reporter.now(f"{self._venue.name}: verifying the external ID in use")
+            if not retry_policy.until(lambda: can_assume(self._sessions, in_use)):
+                reason = f"{caller.arn} cannot assume the role with its present external ID"
+        self._unverifiable = reason
+        if reason is not None and not self._options.skip_verification:
+            raise UsageError(
+                f"{self._venue.name}: a rotation verifies each ID before it is used, and you cannot: {reason}",
+                hint="rotate with credentials that may assume the role, or pass --skip-verification",
+            )
 
     def _is_over(self, snapshot: VenueSnapshot, state: RotationState) -> bool:
+        options = self._options
         if state.stage is Stage.PROMOTED:
             until = grace_until(snapshot)
-            in_grace = until is not None and self._now() < until
-            return self._options.grace is not None or (not self._options.finish and in_grace)
-        if state.stage is not Stage.STABLE or state.ids is None:
-            return False
-        return self._options.finish or state.ids.current == self._new
+            return options.grace is not None or (not options.finish and until is not None and self._now() < until)
+        return state.stage is Stage.STABLE and (options.finish or snapshot.stored == self._new)
 
     def _step(self, snapshot: VenueSnapshot, state: RotationState) -> None:
         """Take one step of the module's table, or none if the venue changes concurrently."""
@@ -211,22 +230,22 @@ class _Run:
         elif ids.pending is None:
             both = replace(ids, pending=new_external_id())
             if self._update.apply(snapshot, both):
-                clear_grace(self._aws, self._venue, snapshot)  # of an earlier rotation that was killed at its end
+                set_grace(self._aws, self._venue, snapshot, None)  # of an earlier rotation that was killed at its end
                 self._did("created a new external ID: the role accepts both", both)
         elif state.stage is Stage.PENDING:
             self._promote(snapshot, ids, ids.pending)
         elif self._update.apply(snapshot, ExternalIds(ids.pending)):
             self._new = ids.pending
-            clear_grace(self._aws, self._venue, snapshot)
+            set_grace(self._aws, self._venue, snapshot, None)
             self._did("retired the old external ID", ExternalIds(ids.pending))
 
     def _promote(self, snapshot: VenueSnapshot, ids: ExternalIds, new: ExternalId) -> None:
         name = self._venue.name
         if self._unverifiable is None:
             self._reporter.now(f"{name}: waiting until AWS accepts the new external ID")
-            if not self._retry_policy.until(lambda: can_assume(self._sessions, new)):
+            if not _PROPAGATION.until(lambda: can_assume(self._sessions, new)):
                 raise AwsError(
-                    f"{name}: the role does not accept the new external ID after {self._retry_policy.timeout:.0f} s;"
+                    f"{name}: the role does not accept the new external ID after {_PROPAGATION.timeout:.0f} s;"
                     " the present one stays in use",
                     hint="run the command again later: it resumes",
                 )
@@ -234,46 +253,34 @@ class _Run:
             self._reporter.line(f"{name}: changed concurrently, retrying")
             return
         if self._options.grace is not None:  # first, so that a run after a kill does not end it at once
-            set_grace(self._aws, self._venue, self._now() + self._options.grace)
+            set_grace(self._aws, self._venue, snapshot, self._now() + self._options.grace)
         overwrite_parameter(self._aws, self._venue.external_id_parameter, new)
         self._new = new
         self._did("promoted it: tokens are issued with the new one", ids, new)
 
     def _repair(self, snapshot: VenueSnapshot) -> None:
         new, stored = new_external_id(), snapshot.stored
-        if stored is not None and stored.fits:
-            # The trust policy accepts the ID that tokens are issued with again, and the new one: PENDING.
-            ids = ExternalIds(stored, new)
-            done = self._update.apply(snapshot, ids)
-        else:
-            # Without one that a role could accept, no token can be issued until there is another.
-            ids = ExternalIds(new)
-            done = self._update.apply(snapshot, ids, parameter=stored is None)
-            if done and stored is not None:
+        # PENDING: the trust policy accepts the ID that tokens are issued with again, and the new one. Without an ID
+        # that a role could accept, no token can be issued until there is another.
+        is_usable = stored is not None and stored.fits
+        ids = ExternalIds(stored, new) if stored is not None and is_usable else ExternalIds(new)
+        if self._update.apply(snapshot, ids, parameter=stored is None):
+            if stored is not None and not is_usable:
                 overwrite_parameter(self._aws, self._venue.external_id_parameter, new)
-        if done:
             self._new = new
             self._did("repaired the trust policy", ids)
 
     def _verify(self, current: ExternalId, caller: CallerIdentity) -> None:
         if self._unverifiable is None:
             self._reporter.now(f"{self._venue.name}: verifying that only the new external ID is accepted")
-            old = tuple(self._seen - {current})
-            proofs = verify_trust_policy(
-                self._sessions, current, caller=caller, refused=old, retry_policy=self._retry_policy
+            old = self._seen - {current}
+            self._unverifiable = verify_trust_policy(
+                self._sessions, current, caller=caller, refused=old, retry_policy=_PROPAGATION
             )
-            if proofs.skipped is None:
-                self._report(f"verified that {'the old one, ' if old else ''}a wrong one and none are refused")
-                return
-            self._unverifiable = proofs.skipped
-        self._reporter.warn(f"{self._venue.name}: the trust policy was not verified: {self._unverifiable}")
-
-    def _report_grace(self, snapshot: VenueSnapshot) -> None:
-        now = self._now()
-        until = update_grace(self._aws, self._venue, snapshot, self._options.grace, now)
-        self.rotation.until = until
-        over = "; the grace period is over: run --finish" if now >= until else ""
-        self._report(f"both external IDs are accepted; grace period until {to_minute(until)}{over}")
+        if self._unverifiable is None:
+            self._report(f"verified that {'the old one, ' if old else ''}a wrong one and none are refused")
+        else:
+            self._reporter.warn(f"{self._venue.name}: the trust policy was not verified: {self._unverifiable}")
 
     def _did(self, step: str, ids: ExternalIds, stored: ExternalId | None = None) -> None:
         """Report a step, and wait until a snapshot shows it: a read may lag behind a write."""
@@ -284,7 +291,7 @@ class _Run:
             snapshot = read_snapshot(self._aws, self._venue)
             return rotation_state(snapshot).ids == ids and (snapshot.stored == stored or stored is None)
 
-        self._retry_policy.until(is_visible)
+        _PROPAGATION.until(is_visible)
 
     def _report(self, step: str) -> None:
         self.rotation.steps.append(step)

@@ -5,32 +5,32 @@ Read ``StackProvisioner._provision`` from top to bottom.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from venue_access.aws.client import AwsClient, CallerIdentity
 from venue_access.aws.identity import caller_in_account
 from venue_access.aws.parameters import find_buckets, find_buckets_of_others
+from venue_access.aws.types import SECURE_STRING
 from venue_access.config import Settings
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import Interrupted, TerraformError, UsageError, VenueAccessError, of_the_system
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger, ProofSessions
 from venue_access.policies.documents import ExternalIds
-from venue_access.provisioning.changes import differences, outdated_siblings, unchanged_warnings
-from venue_access.provisioning.prerequisites import check_boundary, with_boundary
+from venue_access.provisioning.changes import unchanged_warnings
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.results import Event, Reporter, StackResults, report_event, venue_of
 from venue_access.provisioning.root_module import RootModule, write_facts
-from venue_access.provisioning.rotation_state import ids_for_provisioning
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.state import StateResources, imports_for, resources_in
 from venue_access.provisioning.terraform import Plan, Terraform, module_of
-from venue_access.provisioning.trust_check import verify_trust_policy
-from venue_access.provisioning.venue_snapshot import VenueSnapshot, read_snapshot
+from venue_access.provisioning.venue_checks import PROOFS, check_boundary, verify_trust_policy, with_boundary
+from venue_access.provisioning.venue_snapshot import ids_for_provisioning, read_snapshot
 from venue_access.sensitive import ExternalId
 
 _AT_ONCE = 8  # venues that are read side by side
@@ -46,6 +46,8 @@ class Options:
     """Only plan."""
     diff: bool = False
     """Show what changes, attribute by attribute."""
+    lines: bool = True
+    """Report progress line by line."""
     allow_destroy: bool = False
     lock_timeout: float | None = None
     """Seconds to wait for another run on the stack; None for the default."""
@@ -73,13 +75,11 @@ class StackProvisioner:
     _warned: bool = False
 
     def __post_init__(self) -> None:
+        if not self.options.lines:
+            self.reporter = replace(self.reporter, line=lambda text: None)
+        waiting, timeout = self.reporter.line, self.options.lock_timeout
         self._root = RootModule(
-            self.settings,
-            self.stack,
-            self.aws,
-            self._on_event,
-            waiting=self.reporter.line,
-            lock_timeout=self.options.lock_timeout,
+            self.settings, self.stack, self.aws, self._on_event, waiting=waiting, lock_timeout=timeout
         )
 
     def run(self) -> None:
@@ -102,7 +102,7 @@ class StackProvisioner:
 
     def _provision(self) -> None:
         """Do every step; with ``check``, stop after the plan."""
-        results, ids, attempts = self.results, dict[str, ExternalIds](), 0
+        results, discarded = self.results, 0
         retry_policy = RetryPolicy(timeout=_UNCHANGED, sleep=pause)
         read = partial(read_snapshot, self.aws)
         caller = caller_in_account(self.aws, results.active()[0])
@@ -133,23 +133,23 @@ class StackProvisioner:
             orphaned = self._root.write_for(
                 buckets=buckets, external_ids=ids, imports=imports, known=resources.addresses, parameter_types=types
             )
-            self._expect(resources, imports)
-            self._warn_of_unchanged(active, ids, types, orphaned, state)
+            self._report_imports(resources, imports)
+            self._report_unchanged(active, ids, types, orphaned, state)
 
             # Plan: the chosen venues only, and nothing that destroys unless that is allowed.
             is_partial = bool(orphaned) or len(active) < len(self.stack.venues)
             targets = [module_of(venue.name) for venue in active] if is_partial else []
-            hide = _every_id(snapshots, ids)
-            terraform = self._root.terraform(hide)
+            hide = {each for own in ids.values() for each in (own.current, own.pending) if each is not None}
+            hide |= {each for snapshot in snapshots.values() for each in snapshot.every_id}
+            terraform = self._root.terraform(tuple(hide))
             try:
-                plan = self._plan(terraform, resources, targets, hide)
+                plan = self._plan(terraform, resources, targets, tuple(hide))
             except VenueAccessError as error:
                 results.fail(error)
                 continue
             if results.active() != active:
                 continue
             if self.options.check:
-                self._count(plan)
                 return
 
             # Apply: unless an external ID has changed since the snapshot.
@@ -158,8 +158,8 @@ class StackProvisioner:
                 if results.active() != active:
                     continue
                 if not all(again[name].has_same_ids(snapshots[name]) for name in again):
-                    attempts += 1
-                    if attempts == _ATTEMPTS:
+                    discarded += 1
+                    if discarded == _ATTEMPTS:
                         raise TerraformError(
                             f"stack {self.stack.name}: the external ID changed {_ATTEMPTS} times during planning",
                             hint="wait until the rotation is over, and run the command again",
@@ -183,17 +183,17 @@ class StackProvisioner:
         self._root.boundaries[venue.name] = bounded.permissions_boundary
         return find_buckets(self.aws, venue)
 
-    def _expect(self, resources: StateResources, imports: Sequence[Import]) -> None:
-        """Record what is in place before the apply, and report the imports."""
-        addresses = [*resources.addresses, *(each.address for each in imports)]
-        for name, result in self.results.items():
-            result.in_place = {address for address in addresses if venue_of(address)[0] == name}
-            result.counts["import"] = sum(venue_of(each.address)[0] == name for each in imports)
+    def _report_imports(self, resources: StateResources, imports: Sequence[Import]) -> None:
+        """Report what is imported, and record what is in place before the apply."""
         for each in imports:
             venue, resource = venue_of(each.address)
             self.reporter.line(f"{venue}: importing {resource}, which exists already")
+        for name, result in self.results.items():
+            imported = {each.address for each in imports if venue_of(each.address)[0] == name}
+            result.in_place = imported | {each for each in resources.addresses if venue_of(each)[0] == name}
+            result.counts["import"] = len(imported)
 
-    def _warn_of_unchanged(
+    def _report_unchanged(
         self,
         active: Sequence[Venue],
         ids: Mapping[str, ExternalIds],
@@ -201,15 +201,19 @@ class StackProvisioner:
         orphaned: frozenset[str],
         state: Mapping[str, Any],
     ) -> None:
-        """Warn once of what this run does not change."""
-        if self._warned:
+        """Report once what this run does not change."""
+        siblings = [venue for venue in self.stack.venues if venue.name not in self.results]
+        is_usual = not siblings and not orphaned and set(parameter_types.values()) <= {SECURE_STRING}
+        if self._warned or (is_usual and all(each.pending is None for each in ids.values())):
             return
+        from venue_access.provisioning.changes import changed_since_applied  # not always needed
+
         self._warned = True
         stacks = {name: self.inventory[name].stack if name in self.inventory else None for name in orphaned}
         for warning in unchanged_warnings(active, ids, parameter_types, stacks, self.stack.name):
             self.reporter.warn(warning)
-        siblings = [venue for venue in self.stack.venues if venue.name not in self.results]
-        outdated = ", ".join(outdated_siblings(siblings, state))
+        changed = {venue.name: changed_since_applied(venue, state) for venue in siblings}
+        outdated = ", ".join(f"{name} ({', '.join(what)})" for name, what in changed.items() if what)
         if outdated:
             since = "not selected, though the inventory has changed since they were applied"
             self.reporter.line(f"{self.stack.name}: {since}: {outdated}")
@@ -219,51 +223,49 @@ class StackProvisioner:
     ) -> Plan:
         """Plan, report differences, and record an error for each venue of which the plan destroys something.
 
+        With ``check``, the plan's actions are counted.
+
         :raises VenueAccessError: Terraform failed, or the plan destroys something of another venue.
         """
         self.reporter.now(f"{self.stack.name}: planning")
-        active = {venue.name for venue in self.results.active()}
-        for name in active:
-            self.results[name].differences.clear()  # of a plan that was discarded
-        if not self.options.check:
+        options, active = self.options, {venue.name for venue in self.results.active()}
+        if not options.check:
             # What a killed run had begun to create exists: it is updated, and not replaced.
             for address in sorted(resources.tainted):
                 if venue_of(address)[0] in active:
                     terraform.untaint(address)
         plan = terraform.plan(targets=targets)
-        if self.options.check:
+        if options.check:
             plan = plan.untainted(resources.tainted)
-        if self.options.diff and plan:
+
+        for name in active:  # in place of those of a plan that was discarded
+            self.results[name].differences.clear()
+            self.results[name].counts = Counter({"import": self.results[name].counts["import"]})
+        if options.diff and plan:
+            from venue_access.provisioning.changes import differences  # only to show them
+
             for each in differences(terraform.show(plan), hide):
                 for line in each.lines(each.address):
                     self.reporter.line(line)
                 venue, resource = venue_of(each.address)
-                if venue is not None and venue in self.results:
+                if venue is not None and venue in active:
                     self.results[venue].differences += each.lines(resource)
-        self._refuse_destroying(plan)
-        return plan
 
-    def _refuse_destroying(self, plan: Plan) -> None:
         destroyed: dict[str, list[str]] = {}
         for change in plan.changes:
             venue, resource = venue_of(change.address)
-            if change.destroys and not (self.options.allow_destroy and venue in self.results):
+            if options.check and venue is not None and venue in active:
+                actions = ("delete", "create") if change.action == "replace" else (change.action,)
+                self.results[venue].counts.update(each for each in actions if each != "import")
+            if change.destroys and not (options.allow_destroy and venue in self.results):
                 destroyed.setdefault(venue or "", []).append(resource)
-        if destroyed and self.options.check:
-            self._count(plan, only=frozenset(destroyed))
-        for name, resources in destroyed.items():
-            message = f"{name or self.stack.name}: the plan destroys {', '.join(resources)}; nothing was done"
+        for name, addresses in destroyed.items():
+            message = f"{name or self.stack.name}: the plan destroys {', '.join(addresses)}; nothing was done"
             if name not in self.results:
                 raise UsageError(message, hint=f"stack {self.stack.name} changed concurrently: run the command again")
             look = "look at it with --check --diff; to allow it, add --allow-destroy"
             self.results[name].error = UsageError(message, hint=look)
-
-    def _count(self, plan: Plan, only: frozenset[str] | None = None) -> None:
-        for change in plan.changes:
-            venue, _ = venue_of(change.address)
-            if venue is not None and venue in self.results and (only is None or venue in only):
-                actions = ("delete", "create") if change.action == "replace" else (change.action,)
-                self.results[venue].counts.update(actions)
+        return plan
 
     def _verify(
         self, venue: Venue, caller: CallerIdentity, ids: ExternalIds, buckets: Sequence[str], retry_policy: RetryPolicy
@@ -271,11 +273,12 @@ class StackProvisioner:
         self.reporter.now(f"{venue.name}: verifying the trust policy")
         write_facts(self.settings, venue, buckets)
         with ProofSessions("provision", self.aws, venue).recorded(self.open_ledger, self.reporter.warn) as sessions:
-            proofs = verify_trust_policy(sessions, ids.current, caller=caller, retry_policy=retry_policy)
-        self.results[venue.name].proofs = proofs.held
-        if proofs.skipped is not None:
+            skipped = verify_trust_policy(sessions, ids.current, caller=caller, retry_policy=retry_policy)
+        if skipped is None:
+            self.results[venue.name].proofs = PROOFS
+        else:
             self.results[venue.name].skipped = 1
-            self.reporter.warn(f"{venue.name}: the trust policy was not verified: {proofs.skipped}")
+            self.reporter.warn(f"{venue.name}: the trust policy was not verified: {skipped}")
 
     def _on_event(self, event: Event) -> None:
         applied = report_event(self.reporter, event)
@@ -286,9 +289,3 @@ class StackProvisioner:
                 result.in_place.discard(applied.address)
             else:
                 result.in_place.add(applied.address)
-
-
-def _every_id(snapshots: Mapping[str, VenueSnapshot], ids: Mapping[str, ExternalIds]) -> list[ExternalId]:
-    """Return every external ID that Terraform's messages could contain."""
-    live = [each for snapshot in snapshots.values() for each in snapshot.every_id]
-    return live + [each for own in ids.values() for each in (own.current, own.pending) if each is not None]

@@ -18,8 +18,7 @@ from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import AwsError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.chain import Kind, Record
-from venue_access.provisioning.rotation_state import Stage, grace_until, rotation_state
-from venue_access.provisioning.venue_snapshot import read_snapshot
+from venue_access.provisioning.venue_snapshot import Stage, grace_until, read_snapshot, rotation_state
 from venue_access.sensitive import ExternalId
 from venue_access.times import iso, to_minute
 
@@ -47,7 +46,7 @@ class Holders:
         return f"{old}; not known whether an old one is held by {who}: {self.reason}" if self.unknown else old
 
 
-@dataclass(frozen=True)
+@dataclass
 class VenueStatus:
     """One venue's status; never an ID."""
 
@@ -87,17 +86,12 @@ class VenueStatus:
 
     def line(self) -> str:
         """Return one line of the table."""
-        return f"{self.venue.name}: {self._described()}"
-
-    def _described(self) -> str:
+        name = self.venue.name
         if self.error is not None:
-            return f"unknown: {self.error.message}"
+            return f"{name}: unknown: {self.error.message}"
         if self.stage is None or self.stage is Stage.ABSENT:
-            return (
-                f"not provisioned: {self.reason}: re-create it with invoke provision"
-                if self.reason
-                else "not provisioned"
-            )
+            why = f": {self.reason}: re-create it with invoke provision" if self.reason else ""
+            return f"{name}: not provisioned{why}"
         age = "" if self.external_id_age is None else f", external ID {_age(self.external_id_age)} old"
         grace = "" if self.grace_until is None else f" (grace period until {to_minute(self.grace_until)})"
         rotation = {
@@ -108,7 +102,8 @@ class VenueStatus:
             Stage.BROKEN: f"; broken: {self.reason}",
         }[self.stage]
         plain = "" if self.advice is None else f"; its SSM parameter is a {self.parameter_type}"
-        return f"provisioned{age}, tokens for up to {self.role_maximum} s{rotation}{plain}{self.holders.described()}"
+        tokens = f"tokens for up to {self.role_maximum} s"
+        return f"{name}: provisioned{age}, {tokens}{rotation}{plain}{self.holders.described()}"
 
 
 def _age(age: timedelta) -> str:
@@ -127,33 +122,29 @@ def venue_statuses(
     :param now: with a time zone.
     :param records: of the venues' ledgers: who has received an external ID.
     """
+
+    def status(venue: Venue) -> VenueStatus:
+        try:
+            aws = client(venue)
+            snapshot = read_snapshot(aws, venue)
+            if snapshot.role is None:
+                caller_in_account(aws, venue)  # in another account nothing seems to exist
+        except VenueAccessError as error:
+            return VenueStatus(venue, None, error=error)
+        state = rotation_state(snapshot)
+        status = VenueStatus(venue, state.stage, state.reason)
+        if snapshot.role is not None:
+            status.role_maximum = snapshot.role.max_session_duration
+        if state.stage is Stage.PROMOTED:
+            status.grace_until = grace_until(snapshot)
+        if snapshot.parameter is not None:
+            status.external_id_age = max(now - snapshot.parameter.modified, timedelta())
+            status.parameter_type = snapshot.parameter.type
+            status.holders = holders_of(records, venue, snapshot.parameter, lambda: read_history(aws, venue))
+        return status
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(lambda venue: _status(client, venue, now, records), venues))
-
-
-def _status(
-    client: Callable[[Venue], AwsClient], venue: Venue, now: datetime, records: Sequence[Record]
-) -> VenueStatus:
-    try:
-        aws = client(venue)
-        snapshot = read_snapshot(aws, venue)
-        if snapshot.role is None:
-            caller_in_account(aws, venue)  # in another account nothing seems to exist
-    except VenueAccessError as error:
-        return VenueStatus(venue, None, error=error)
-    state, role, parameter = rotation_state(snapshot), snapshot.role, snapshot.parameter
-    return VenueStatus(
-        venue,
-        state.stage,
-        state.reason,
-        external_id_age=None if parameter is None else max(now - parameter.modified, timedelta()),
-        role_maximum=None if role is None else role.max_session_duration,
-        parameter_type=None if parameter is None else parameter.type,
-        grace_until=grace_until(snapshot) if state.stage is Stage.PROMOTED else None,
-        holders=Holders()
-        if parameter is None
-        else holders_of(records, venue, parameter, lambda: read_history(aws, venue)),
-    )
+        return list(pool.map(status, venues))
 
 
 def holders_of(
@@ -180,11 +171,8 @@ def holders_of(
         except AwsError as error:
             return Holders(unknown=tuple(earlier), reason=error.message)
     unknown = [name for name in earlier if not _is_of(latest[name], versions)]
-    outdated = [
-        name
-        for name in earlier
-        if name not in unknown and versions[latest[name].parameter_version or 0].value != parameter.value
-    ]
+    known = [name for name in earlier if name not in unknown]
+    outdated = [name for name in known if versions[latest[name].parameter_version or 0].value != parameter.value]
     reason = "the parameter's history does not go back to the version they received" if unknown else ""
     return Holders(tuple(outdated), tuple(unknown), reason)
 

@@ -15,7 +15,6 @@ from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.validators import CONVENTIONAL_TAGS
 from venue_access.policies.documents import ExternalIds, compact, managed_policies, size, trust_policy
 from venue_access.provisioning import stack as tagging
-from venue_access.provisioning.prerequisites import with_known_boundaries
 from venue_access.provisioning.render import (
     DATA_FILE,
     EXTERNAL_IDS_FILE,
@@ -26,6 +25,7 @@ from venue_access.provisioning.render import (
     venue_data,
 )
 from venue_access.provisioning.stack import tags
+from venue_access.provisioning.venue_checks import with_known_boundaries
 from venue_access.sensitive import ExternalId
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "stack"

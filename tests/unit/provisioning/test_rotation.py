@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.stacks import a_venue
-from tests.unit.provisioning.test_rotation_state import N, S, handmade, ours, together
+from tests.unit.provisioning.test_venue_snapshot import N, S, handmade, ours, together
 from venue_access.errors import UsageError
 from venue_access.provisioning.external_id_update import differ_only_in_external_ids
-from venue_access.provisioning.rotation_state import Rotation, RotationOptions, Stage
+from venue_access.provisioning.results import Rotation
+from venue_access.provisioning.rotation import RotationOptions
+from venue_access.provisioning.venue_snapshot import Stage
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:

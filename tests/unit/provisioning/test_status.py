@@ -9,8 +9,8 @@ from tests.stacks import a_venue
 from venue_access.aws.client import Parameter
 from venue_access.errors import AccessDenied
 from venue_access.ledger.chain import Kind, Record
-from venue_access.provisioning.rotation_state import Stage
 from venue_access.provisioning.status import History, Holders, VenueStatus, holders_of, provisioned_only
+from venue_access.provisioning.venue_snapshot import Stage
 from venue_access.sensitive import ExternalId
 
 VENUE = a_venue()
