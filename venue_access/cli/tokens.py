@@ -178,8 +178,8 @@ def revoke_token(
     found = app.venue(venue, user=user)
     request = RevocationRequest.of(found, session=session, user=user, all=all, list=list, undo=undo)
     records = [] if list else app.records([found], otherwise="issued tokens and revocations are not known")
-    revoking = Revoking(request, found, app.ledger, records, reason, accept_similar=yes)
-    revoking.check()
+    revoking = Revoking(request, found, app.ledger, records, reason)
+    revoking.check(accept_similar=yes)
     if context.config.run.dry and not list:
         console.say(f"would {request}")
         return
@@ -189,9 +189,9 @@ def revoke_token(
         if not list and undo is None:
             remove_cached(found, session=request.session, user=request.user)
     if json:
-        console.result_json(outcome.document())
+        console.result_json(outcome.document)
     else:
-        for line in outcome.lines():
+        for line in outcome.lines:
             console.result(line)
 
 
