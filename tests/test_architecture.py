@@ -31,7 +31,7 @@ ADAPTERS = {
     "botocore": ("aws.errors", "aws.botocore_sessions"),
     "cryptography": ("emulator.certificate", "tokens.encryption.smime"),  # ours, and recipients' certificates
     "keyring": ("accounts.sources",),
-    "jinja2": ("templates", "tokens.encryption.bundle"),
+    "jinja2": ("templates",),
     "pyrage": ("tokens.encryption.age",),
     "python_terraform": ("provisioning.terraform",),
     "trustme": ("emulator.certificate",),

@@ -1,12 +1,15 @@
 """The Jinja2 adapter: renders the files of ``templates/``, which hold structure and get every value as data.
 
-In a JSON template a value passes through ``tojson``, and in an HCL template through ``hcl``, so that no value can end
-the string that it is in. A value that a template names and is not given is an error.
+In a JSON template a value passes through ``tojson``, in an HCL template through ``hcl``, and in a shell's command
+through ``shell_quoted``, so that no value can end the string that it is in. A value that a template names and is not
+given is an error.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
+import textwrap
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,5 +51,15 @@ def _environment(folder: Path) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # neither HCL nor JSON is HTML
     )
-    environment.filters["hcl"] = hcl_literal
+    environment.filters |= {"hcl": hcl_literal, "shell_quoted": shlex.quote, "wrap": _paragraph, "item": _list_item}
     return environment
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(
+        text.strip(), 78, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _list_item(text: str) -> str:
+    return textwrap.fill(text, 78, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)

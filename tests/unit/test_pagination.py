@@ -12,7 +12,7 @@ from tests.sources import PACKAGE, Module
 
 ONE_PAGE = {
     "audit.probes": "each probe asks whether a call is allowed, not what it lists",
-    "tokens.revoker": "it asks whether a call is refused",
+    "tokens.role_revocations": "it asks whether a call is refused",
     "ledger.s3": "reads pages of its own: the newest entry needs one, and a whole ledger all",
 }
 """Where a listing is not read by ``AwsClient.pages``, and why."""

@@ -63,50 +63,42 @@ def issue_token(
 ) -> int:
     """Issue a short-term token for a venue, as the JSON of AWS STS or in the format of a shell."""
     from venue_access.inventory.model import find_venue_of
-    from venue_access.policies.session import scope
     from venue_access.times import parse_token_duration
     from venue_access.tokens.delivery import DeliveryOptions, delivery_method
     from venue_access.tokens.formats import token_formatter
-    from venue_access.tokens.issue import issue_tokens, report_refusal
-    from venue_access.tokens.issuer import TokenRequest, prepare, supplied_external_id, users_named
+    from venue_access.tokens.issue import issue_tokens
+    from venue_access.tokens.issuer import TokenRequest, supplied_external_id, users_named
 
     users = users_named(user)
     multiple = len(users) > 1
     seconds = parse_token_duration(duration)
     supplied = console.confidential(external_id, "external ID")
-    token_scope = scope(
-        read_only=read_only,
-        s3_prefix=s3_prefix,
-        ecr_repository=ecr_repository,
-        no_s3=no_s3,
-        no_ecr=no_ecr,
-        source_ip=source_ip,
-        policy=None if policy is None else read_policy(policy),
-    )
+    token_scope = None
+    if read_only or no_s3 or no_ecr or (s3_prefix, ecr_repository, source_ip, policy) != (None, None, None, None):
+        from venue_access.policies.session import scope
+
+        token_scope = scope(
+            read_only=read_only,
+            s3_prefix=s3_prefix,
+            ecr_repository=ecr_repository,
+            no_s3=no_s3,
+            no_ecr=no_ecr,
+            source_ip=source_ip,
+            policy=None if policy is None else read_policy(policy),
+        )
     given_id = None if supplied is None else supplied_external_id(supplied)
     app = open_app(context, inventory)
     found = find_venue_of(app.venues, venue, users)
-
-    request = TokenRequest(found, users, seconds, given_id, token_scope, accept_similar=yes)
     formatter = token_formatter(format, found, app.accounts, profile_name=profile_name, multiple=multiple)
-    delivery = delivery_method(
+    method = delivery_method(
         DeliveryOptions(encrypt, recipient, passphrase, out, format),
         found,
         multiple=multiple,
         text=formatter.text,
         keys_folder=app.settings.inventory_folder,
     )
-    recipients, refused = prepare(request, delivery)
-    refusals = [report_refusal(each, multiple=multiple) for each in refused]
-    code = refusals[0] if refusals else 0
-    if context.config.run.dry:
-        for each in recipients:
-            console.say(f"would issue a token for {each.name} at {found.name}")
-    elif recipients:
-        ledger = app.ledger(found)  # an unusable one ends the command before AWS is called
-        issued = issue_tokens(app.aws(found), ledger, request, recipients, delivery, reason)
-        code = code or issued
-    return code
+    request = TokenRequest(found, users, seconds, given_id, token_scope, accept_similar=yes)
+    return issue_tokens(request, method, app.aws, app.ledger, reason, dry=context.config.run.dry)
 
 
 @command(
@@ -129,18 +121,18 @@ def external_id_send(
     """Encrypt a venue's external ID for a requester; it is never printed."""
     from venue_access.inventory.recipients import find_recipient
     from venue_access.tokens.delivery import DeliveryOptions
-    from venue_access.tokens.encryption.delivery import Encryption, deliver_external_id
+    from venue_access.tokens.encryption.delivery import Encrypted, deliver_external_id
 
     app = open_app(context, inventory)
     found = app.venue(venue, user=user)
     options = DeliveryOptions(encrypt=True, recipient=recipient, passphrase=passphrase, out=out)
-    encryption = Encryption.of(options, found, multiple=False, keys_folder=app.settings.inventory_folder)
+    method = Encrypted.of(options, found, multiple=False, keys_folder=app.settings.inventory_folder)
     requester = find_recipient(found, user, accept_similar=yes)
-    encryption.prepare(requester)
+    delivery = method.prepare(requester)
     if dry(context, f"encrypt the external ID of {found.name} to {requester.name}"):
         return
     ledger = app.ledger(found)
-    path = deliver_external_id(app.aws(found), ledger, requester, encryption)
+    path = deliver_external_id(app.aws(found), ledger, requester, method, delivery)
     try:
         console.payload(str(path))
     except DeliveryError as error:
@@ -185,8 +177,8 @@ def revoke_token(
     found = app.venue(venue, user=user)
     request = RevocationRequest.of(found, session=session, user=user, all=all, list=list, undo=undo)
     records = [] if list else app.records([found], otherwise="issued tokens and revocations are not known")
-    revoking = Revoking(request, found, app.ledger, records, reason, accept_similar=yes)
-    revoking.check()
+    revoking = Revoking(request, found, app.ledger, records, reason)
+    revoking.check(accept_similar=yes)
     if context.config.run.dry and not list:
         console.say(f"would {request}")
         return
@@ -196,9 +188,9 @@ def revoke_token(
         if not list and undo is None:
             remove_cached(found, session=request.session, user=request.user)
     if json:
-        console.result_json(outcome.document())
+        console.result_json(outcome.document)
     else:
-        for line in outcome.lines():
+        for line in outcome.lines:
             console.result(line)
 
 

@@ -42,17 +42,14 @@ class Delivery:
 class DeliveryMethod(Protocol):
     """A way to deliver tokens; creating one and ``prepare`` find every problem that can be found before the issue."""
 
-    def prepare(self, recipient: Recipient) -> None:
-        """Check that a token can be delivered to a recipient.
+    def prepare(self, recipient: Recipient) -> Delivery:
+        """Check that a token can be delivered to a recipient, and return how, for the ledger.
 
         :raises UsageError: it cannot.
         """
 
-    def delivery_to(self, recipient: Recipient) -> Delivery:
-        """Return how a token is delivered to a prepared recipient, for the ledger."""
-
     def deliver(self, issued: Issued) -> str:
-        """Deliver a token, and return what to print on standard output.
+        """Deliver a token to a prepared recipient, and return what to print on standard output.
 
         :raises UsageError: the file cannot be written.
         """
@@ -99,37 +96,20 @@ class OutputTarget:
 
 
 @dataclass(frozen=True)
-class Printed:
-    """Prints tokens to standard output."""
+class Unencrypted:
+    """Prints tokens to standard output, or writes them to files."""
 
     text: Text
+    target: OutputTarget | None = None
 
-    def prepare(self, recipient: Recipient) -> None:
-        """Accept every recipient."""
-
-    def delivery_to(self, recipient: Recipient) -> Delivery:
-        return Delivery("printed")
+    def prepare(self, recipient: Recipient) -> Delivery:
+        return Delivery("printed" if self.target is None else "file")
 
     def deliver(self, issued: Issued) -> str:
-        return self.text(issued.token)
-
-
-@dataclass(frozen=True)
-class Written:
-    """Writes tokens to files, unencrypted."""
-
-    text: Text
-    target: OutputTarget
-
-    def prepare(self, recipient: Recipient) -> None:
-        """Accept every recipient."""
-
-    def delivery_to(self, recipient: Recipient) -> Delivery:
-        return Delivery("file")
-
-    def deliver(self, issued: Issued) -> str:
-        content = self.text(issued.token) + "\n"
-        return str(self.target.write(f"{issued.role_session_name}.json", content.encode()))
+        text = self.text(issued.token)
+        if self.target is None:
+            return text
+        return str(self.target.write(f"{issued.role_session_name}.json", f"{text}\n".encode()))
 
 
 def delivery_method(
@@ -146,7 +126,7 @@ def delivery_method(
         for flag, given in (("--recipient", options.recipient is not None), ("--passphrase", options.passphrase)):
             if given:
                 raise UsageError(f"{flag} requires --encrypt", hint="add --encrypt")
-        return Printed(text) if options.out is None else Written(text, OutputTarget.of(options.out, multiple=multiple))
+        return Unencrypted(text, None if options.out is None else OutputTarget.of(options.out, multiple=multiple))
     if options.format != "json":
         raise UsageError(
             f"--encrypt and --format {options.format} exclude each other: an encrypted bundle contains AWS's JSON",
@@ -157,6 +137,6 @@ def delivery_method(
             "--recipient is for one user, and --user names several", hint="list their keys in the inventory"
         )
 
-    from venue_access.tokens.encryption.delivery import EncryptedTokens, Encryption
+    from venue_access.tokens.encryption.delivery import Encrypted
 
-    return EncryptedTokens(Encryption.of(options, venue, multiple=multiple, keys_folder=keys_folder))
+    return Encrypted.of(options, venue, multiple=multiple, keys_folder=keys_folder)

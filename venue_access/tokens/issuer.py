@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,13 @@ from venue_access.aws.identity import (
     role_session_name,
     why_not_trusted,
 )
-from venue_access.aws.parameters import find_buckets
 from venue_access.errors import AccessDenied, AwsError, UsageError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
-from venue_access.inventory.recipients import find_recipient
-from venue_access.policies.session import TokenScope
 from venue_access.sensitive import ExternalId
 from venue_access.times import to_minute
 
 if TYPE_CHECKING:
-    from venue_access.tokens.delivery import DeliveryMethod
+    from venue_access.policies.session import TokenScope
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ class TokenRequest:
     """Seconds."""
     external_id: ExternalId | None = None
     """As the requester supplied it; None uses the stored one."""
-    scope: TokenScope = field(default_factory=TokenScope)
+    scope: TokenScope | None = None
+    """What the tokens are limited to; None leaves them all that the role allows."""
     accept_similar: bool = False
     """Accept a name that is probably a misspelt user of the venue."""
 
@@ -56,18 +55,23 @@ class Issued:
     issued: datetime
     """UTC."""
     token: AssumedRole
-    scope: TokenScope = field(default_factory=TokenScope)
+    scope: TokenScope | None = None
+    record_error: VenueAccessError | None = None
+    """Why it could not be recorded in the ledger; if so, it must not be delivered."""
+
+    def check_recorded(self) -> None:
+        """Raise ``record_error`` if there is one."""
+        if self.record_error is not None:
+            raise self.record_error
 
     def summary(self) -> str:
         """Return the recipient, venue, role, expiration and scope, on one or two lines."""
         until, packed = self.token.expiration, self.token.packed_policy_size
         details = [f"scoped to: {self.scope.describe()}"] if self.scope else []
         details += [f"packed policy size {packed}%"] if packed is not None else []
-        return (
-            f"token for {self.recipient.name} at {self.venue.name} ({self.venue.role_name}) until"
-            f" {to_minute(until)} ({until.astimezone():%H:%M %Z} here)"
-            + (f"\n  {', '.join(details)}" if details else "")
-        )
+        line = f"token for {self.recipient.name} at {self.venue.name} ({self.venue.role_name})"
+        line += f" until {to_minute(until)} ({until.astimezone():%H:%M %Z} here)"
+        return f"{line}\n  {', '.join(details)}" if details else line
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,6 @@ class Refused:
     """A user who gets no token, and why."""
 
     user: str
-    error: VenueAccessError
-
-
-@dataclass(frozen=True)
-class Unrecorded:
-    """A token that was issued but could not be recorded, and why; it must not be delivered."""
-
-    issued: Issued
     error: VenueAccessError
 
 
@@ -110,30 +106,6 @@ def supplied_external_id(text: str) -> ExternalId:
             hint="an external ID is 2 to 1224 ASCII letters, digits or _+=,.@:/-, without spaces or line breaks",
         )
     return external_id
-
-
-def prepare(request: TokenRequest, delivery: DeliveryMethod | None = None) -> tuple[list[Recipient], list[Refused]]:
-    """Find the recipients of a request and check all that can be checked without AWS.
-
-    :param delivery: how the tokens are delivered; it prepares each recipient.
-    :returns: the recipients in the request's order without duplicates, and the users who get no token.
-    :raises UsageError: the scope exceeds the role's permissions, or AWS would not accept it.
-    """
-    request.scope.check(request.venue)
-    recipients: list[Recipient] = []
-    refused: list[Refused] = []
-    seen: set[str] = set()
-    for user in request.users:
-        try:
-            recipient = find_recipient(request.venue, user, accept_similar=request.accept_similar)
-            if recipient.name not in seen:
-                seen.add(recipient.name)
-                if delivery is not None:
-                    delivery.prepare(recipient)
-                recipients.append(recipient)
-        except UsageError as error:
-            refused.append(Refused(user, error))
-    return recipients, refused
 
 
 RETRY_LIMIT = 120.0
@@ -167,7 +139,7 @@ class TokenIssuer:
         self._stopping = threading.Event()
         self._wait = wait or self._stopping.wait
         self._check_duration()
-        self._policy = request.scope.session_policy(self._venue, lambda: find_buckets(aws, self._venue))
+        self._policy = self._session_policy()
         # Read once for all recipients, and again only if AWS refuses it.
         self._stored = read_stored_id(aws, self._venue) if request.external_id is None else None
 
@@ -175,11 +147,12 @@ class TokenIssuer:
         """Issue a token; a refusal is returned, so that it does not stop the others."""
         issued = self._now()
         name = role_session_name(recipient.name, issued)
+        supplied = self._request.external_id
         try:
-            if self._request.external_id is None:
+            if supplied is None:
                 token = self._assume_with_stored_id(recipient, name)
             else:
-                token = self._assume_with_supplied_id(recipient, name, self._request.external_id)
+                token = self._assume_with_supplied_id(recipient, name, supplied)
         except VenueAccessError as error:
             return Refused(recipient.name, error)
         return Issued(self._venue, recipient, name, issued, token, self._request.scope)
@@ -270,25 +243,25 @@ class TokenIssuer:
     def _check_duration(self) -> None:
         """Check the duration against what AWS grants this caller and this role.
 
-        :raises UsageError: it is too long.
+        The role's MaxSessionDuration comes from IAM, or from the inventory if the caller may not read the role.
         """
-        seconds = self._request.duration
+        seconds, venue = self._request.duration, self._venue
         if seconds <= CHAINED:
             return  # every caller may request this much, so AWS need not be asked who calls
         caller = self._aws.caller()
         check_duration_for_caller(seconds, caller)
-        check_duration_for_role(seconds, self._role_maximum(caller.account_id))
+        role = None
+        if caller.account_id == venue.account_id:
+            with suppress(AwsError):
+                role = self._aws.role(venue.role_name)
+        check_duration_for_role(seconds, venue.max_session_duration if role is None else role.max_session_duration)
 
-    def _role_maximum(self, caller_account: str) -> int:
-        """Return the role's MaxSessionDuration from IAM, or the inventory's value if the caller may not read it."""
-        if caller_account == self._venue.account_id:
-            try:
-                role = self._aws.role(self._venue.role_name)
-            except AwsError:
-                role = None
-            if role is not None:
-                return role.max_session_duration
-        return self._venue.max_session_duration
+    def _session_policy(self) -> str | None:
+        if not self._request.scope:
+            return None
+        from venue_access.aws.parameters import find_buckets
+
+        return self._request.scope.session_policy(self._venue, lambda: find_buckets(self._aws, self._venue))
 
 
 def read_stored_id(aws: AwsClient, venue: Venue, *, may_be_supplied: bool = True) -> Parameter:

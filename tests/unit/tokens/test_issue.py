@@ -19,11 +19,11 @@ from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, Delive
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.chain import Kind
 from venue_access.sensitive import ExternalId
-from venue_access.tokens.delivery import Delivery, DeliveryMethod, OutputTarget, Printed, Written
+from venue_access.tokens.delivery import Delivery, DeliveryMethod, OutputTarget, Unencrypted
 from venue_access.tokens.issue import Recorder, issue_tokens, issued_for_one
-from venue_access.tokens.issuer import Refused, TokenRequest, prepare
+from venue_access.tokens.issuer import Refused, TokenRequest
 
-PRINTED = Printed(lambda token: "the token")
+PRINTED = Unencrypted(lambda token: "the token")
 REQUEST = TokenRequest(a_venue(), ("alice", "bob", "carol"), external_id=ExternalId("supplied"))
 
 
@@ -59,8 +59,9 @@ class Sts:
 
 
 def issued(book: Book, sts: Sts, request: TokenRequest = REQUEST, method: DeliveryMethod = PRINTED) -> int:
-    recipients, _ = prepare(request, method)
-    return issue_tokens(cast(AwsClient, sts), cast(Ledger, book), request, recipients, method, "case 7")
+    return issue_tokens(
+        request, method, lambda venue: cast(AwsClient, sts), lambda venue, warn: cast(Ledger, book), "case 7"
+    )
 
 
 def named(text: str) -> list[str]:
@@ -79,7 +80,7 @@ def test_tokens_are_recorded_before_they_are_delivered_in_order(capsys: pytest.C
         shown.append(len(book.records))
         return "the token"
 
-    assert issued(book, Sts(), method=Printed(text)) == 0
+    assert issued(book, Sts(), method=Unencrypted(text)) == 0
     assert all(count > number for number, count in enumerate(shown))
     assert capsys.readouterr().out == "the token\n" * 3
     assert book.recipients() == ["alice", "bob", "carol"]
@@ -89,7 +90,7 @@ def test_token_that_cannot_be_delivered_or_recorded_is_named(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     book = Book(lambda record: record["recipient"] == "carol")
-    method = Written(lambda token: "very-secret", OutputTarget(tmp_path, "token.json"))
+    method = Unencrypted(lambda token: "very-secret", OutputTarget(tmp_path, "token.json"))
     assert issued(book, Sts(), method=method) == DeliveryError.exit_code
     out, err = capsys.readouterr()
     assert out == f"{tmp_path}/token.json\n"
@@ -129,7 +130,7 @@ def test_ended_run_waits_for_calls_under_way_and_names_every_token(
 
     book = Book()
     with pytest.raises(Interrupted if isinstance(error, KeyboardInterrupt) else ZeroDivisionError) as stopped:
-        issued(book, Sts(answer), method=Printed(Interrupting(error, end)))
+        issued(book, Sts(answer), method=Unencrypted(Interrupting(error, end)))
     told = capsys.readouterr().err + (str(stopped.value) if isinstance(stopped.value, Interrupted) else "")
     assert named(told) == book.recipients() == ["alice", "bob", "carol"]
     assert "waiting for AWS to answer, so that every token is recorded" in told
@@ -150,7 +151,7 @@ def test_no_token_is_issued_after_ctrl_c() -> None:
             book,
             Sts(answer),
             request,
-            method=Printed(Interrupting(KeyboardInterrupt(), threading.Timer(0.2, go.set).start)),
+            method=Unencrypted(Interrupting(KeyboardInterrupt(), threading.Timer(0.2, go.set).start)),
         )
     assert sorted(asked) == book.recipients()
     assert len(asked) < len(users)
@@ -171,7 +172,7 @@ def test_second_ctrl_c_names_users_whose_answer_is_unknown(monkeypatch: pytest.M
     monkeypatch.setattr(console, "say", say)
     first = Interrupting(KeyboardInterrupt(), lambda: asked.wait(10))
     with pytest.raises(Interrupted) as stopped:
-        issued(Book(), Sts(answer), method=Printed(first))
+        issued(Book(), Sts(answer), method=Unencrypted(first))
     go.set()
     assert "whether AWS issued a token of unity-dev for carol is not known" in str(stopped.value)
     assert "invoke revoke-token --venue unity-dev --user NAME" in str(stopped.value)

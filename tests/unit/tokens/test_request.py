@@ -11,30 +11,26 @@ from tests.stacks import a_venue
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
 from venue_access.tokens.delivery import Delivery
-from venue_access.tokens.issuer import Issued, TokenRequest, prepare, supplied_external_id, users_named
+from venue_access.tokens.issue import prepare
+from venue_access.tokens.issuer import TokenRequest, supplied_external_id, users_named
 
 ALICE, BOB = Recipient("alice", email="alice@example.org"), Recipient("bob")
 LISTED = replace(a_venue(), users=MappingProxyType({"alice": ALICE, "bob": BOB}))
 
 
+def printed(recipient: Recipient) -> Delivery:
+    return Delivery("printed")
+
+
+def without_key(recipient: Recipient) -> Delivery:
+    raise UsageError(f"no key of {recipient.name}")
+
+
 def names(*users: str, users_only: bool = False, accept_similar: bool = False) -> tuple[list[str], list[str]]:
     """The recipients, and the users who are refused."""
     request = TokenRequest(replace(LISTED, users_only=users_only), users, accept_similar=accept_similar)
-    recipients, refused = prepare(request)
+    recipients, refused = prepare(request, printed)
     return [each.name for each in recipients], [each.user for each in refused]
-
-
-class Unprepared:
-    """A delivery method that cannot deliver to anybody."""
-
-    def prepare(self, recipient: Recipient) -> None:
-        raise UsageError(f"no key of {recipient.name}")
-
-    def delivery_to(self, recipient: Recipient) -> Delivery:
-        raise AssertionError("a recipient who cannot be prepared gets no token")
-
-    def deliver(self, issued: Issued) -> str:
-        raise AssertionError("a recipient who cannot be prepared gets no token")
 
 
 def test_recipients_are_in_order_without_duplicates() -> None:
@@ -46,8 +42,8 @@ def test_refused_user_does_not_stop_the_others() -> None:
 
 
 def test_recipient_who_cannot_be_delivered_to_is_refused_once() -> None:
-    recipients, refused = prepare(TokenRequest(LISTED, ("alice@example.org", "bob", "alice")), Unprepared())
-    assert recipients == []
+    recipients, refused = prepare(TokenRequest(LISTED, ("alice@example.org", "bob", "alice")), without_key)
+    assert recipients == {}
     assert [str(each.error) for each in refused] == ["no key of alice", "no key of bob"]
 
 
@@ -79,7 +75,7 @@ def test_misspelt_user_is_refused_unless_accepted() -> None:
     "user", ["", "x", "a" * 65, "a b", "alice\n", "al\tice", "a٣", "é1", "a;b", "a/b", "a:b", "$(id)"]
 )
 def test_invalid_user_name_is_refused(user: str) -> None:
-    _, [refused] = prepare(TokenRequest(LISTED, (user,)))
+    _, [refused] = prepare(TokenRequest(LISTED, (user,)), printed)
     assert "the user name" in str(refused.error)
 
 

@@ -13,7 +13,7 @@ import pyrage
 
 from venue_access.errors import DeliveryError, UsageError
 from venue_access.sensitive import Secret
-from venue_access.tokens.encryption.bundle import Bundle
+from venue_access.tokens.encryption.bundle import Bundle, Encryptor
 
 _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aiou"
 
@@ -44,48 +44,35 @@ def read_key(line: str) -> AgeKey:
         ) from error
 
 
-@dataclass(frozen=True)
-class AgeEncryption:
-    """Encrypts a tar archive to an age file, which any of the keys decrypts."""
+def encryptor_to_keys(keys: Sequence[AgeKey]) -> Encryptor:
+    """Return the encryptor of a tar archive to an age file, which any of the keys decrypts.
 
-    keys: Sequence[AgeKey]
-    method: str = "age"
-    suffix: str = ".age"
-    passphrase: Secret | None = None
+    ``encrypt`` raises ``DeliveryError`` if pyrage fails.
+    """
+    recipients = [_recipient(key.text) for key in keys]
 
-    @property
-    def fingerprints(self) -> tuple[str, ...]:
-        return tuple(key.fingerprint for key in self.keys)
-
-    def encrypt(self, bundle: Bundle) -> bytes:
-        """Return the age file.
-
-        :raises DeliveryError: pyrage fails.
-        """
+    def encrypt(bundle: Bundle) -> bytes:
         try:
-            return bytes(pyrage.encrypt(bundle.tar(), [_recipient(key.text) for key in self.keys]))
+            return bytes(pyrage.encrypt(bundle.tar(), recipients))
         except pyrage.EncryptError as error:
             raise DeliveryError(f"age cannot encrypt the bundle: {error}") from error
 
+    return Encryptor("age", ".age", encrypt, tuple(key.fingerprint for key in keys))
 
-@dataclass(frozen=True)
-class PassphraseEncryption:
-    """Encrypts by a passphrase; deriving the key from it (scrypt) takes a second or two by design."""
 
-    passphrase: Secret
-    method: str = "age-passphrase"
-    suffix: str = ".age"
-    fingerprints: tuple[str, ...] = ()
+def encryptor_by_passphrase(passphrase: Secret) -> Encryptor:
+    """Return the encryptor by a passphrase; deriving the key from it (scrypt) takes a second or two by design.
 
-    def encrypt(self, bundle: Bundle) -> bytes:
-        """Return the age file.
+    ``encrypt`` raises ``DeliveryError`` if pyrage fails.
+    """
 
-        :raises DeliveryError: pyrage fails.
-        """
+    def encrypt(bundle: Bundle) -> bytes:
         try:
-            return bytes(pyrage.passphrase.encrypt(bundle.tar(), self.passphrase.reveal()))
+            return bytes(pyrage.passphrase.encrypt(bundle.tar(), passphrase.reveal()))
         except pyrage.EncryptError as error:
             raise DeliveryError(f"age cannot encrypt the bundle: {error}") from error
+
+    return Encryptor("age-passphrase", ".age", encrypt, passphrase=passphrase)
 
 
 def generate_passphrase(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Secret:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import io
-import shlex
 import tarfile
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from venue_access.config import assets
 from venue_access.inventory.model import Recipient, Venue
 from venue_access.policies.session import TokenScope
-from venue_access.sensitive import SensitiveStr
+from venue_access.sensitive import Secret, SensitiveStr
+from venue_access.templates import render_template
 from venue_access.times import to_minute
 
 README = "README.txt"
@@ -67,6 +63,22 @@ class Bundle:
         return entry
 
 
+@dataclass(frozen=True)
+class Encryptor:
+    """Encrypts bundles to one recipient."""
+
+    method: str
+    """For the ledger: ``age``, ``age-passphrase`` or ``smime``."""
+    suffix: str
+    """Of the file's name, with its dot."""
+    encrypt: Callable[[Bundle], bytes]
+    """Returns the content of the file."""
+    fingerprints: tuple[str, ...] = ()
+    """Of the recipient keys."""
+    passphrase: Secret | None = None
+    """The passphrase, if the bundle is encrypted by one; the recipient gets it through another channel."""
+
+
 def token_instructions(
     venue: Venue, recipient: Recipient, *, session: str, expires: datetime, scope: TokenScope | None = None
 ) -> str:
@@ -83,10 +95,11 @@ def token_instructions(
         until.append(f"{local:%Y-%m-%d %H:%M %Z} where you are ({recipient.timezone})")
     bucket = venue.s3_buckets[0] if venue.s3_buckets else "NAME-OF-THE-BUCKET"
     prefix = scope.s3_prefixes[0] if scope.s3_prefixes else ""
-    return _render(
-        "token.txt.j2",
+    return render_template(
+        "instructions/token.txt.j2",
         venue=venue,
         recipient=recipient,
+        contact=venue.contact or "Ask the sender",
         session=session,
         scope=scope,
         until=until,
@@ -98,31 +111,8 @@ def token_instructions(
 
 def external_id_instructions(venue: Venue, recipient: Recipient) -> str:
     """Return what an external ID is, how to use it, until when, and who answers questions."""
-    return _render("external-id.txt.j2", venue=venue, recipient=recipient)
-
-
-def _render(template: str, *, venue: Venue, **values: object) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(assets("templates") / "instructions", encoding="utf-8"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # plain text
-    )
-    environment.filters |= {"wrap": _wrap, "item": _item, "shell_quoted": shlex.quote}
     contact = venue.contact or "Ask the sender"
-    return environment.get_template(template).render(venue=venue, contact=contact, **values)
-
-
-def _wrap(text: str) -> str:
-    return textwrap.fill(
-        text.strip(), 78, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _item(text: str) -> str:
-    return textwrap.fill(text, 78, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+    return render_template("instructions/external-id.txt.j2", venue=venue, recipient=recipient, contact=contact)
 
 
 def _allowed(venue: Venue, scope: TokenScope) -> list[str]:

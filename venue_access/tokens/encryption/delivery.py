@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Protocol
 
 from venue_access import console
 from venue_access.aws.client import AwsClient
@@ -21,38 +20,15 @@ from venue_access.ledger.book import Ledger
 from venue_access.ledger.chain import Kind
 from venue_access.sensitive import ExternalId, Secret
 from venue_access.tokens.delivery import Delivery, DeliveryOptions, OutputTarget
-from venue_access.tokens.encryption.bundle import Bundle, external_id_instructions, token_instructions
+from venue_access.tokens.encryption.bundle import Bundle, Encryptor, external_id_instructions, token_instructions
 from venue_access.tokens.encryption.keys import RecipientKey, find_keys
 from venue_access.tokens.formats import aws_json
 from venue_access.tokens.issuer import Issued, read_stored_id
 
 
-class Encryptor(Protocol):
-    """Encrypts bundles to one recipient."""
-
-    @property
-    def method(self) -> str:
-        """For the ledger: ``age``, ``age-passphrase`` or ``smime``."""
-
-    @property
-    def suffix(self) -> str:
-        """Of the file's name, with its dot."""
-
-    @property
-    def fingerprints(self) -> tuple[str, ...]:
-        """Of the recipient keys."""
-
-    @property
-    def passphrase(self) -> Secret | None:
-        """The passphrase, if the bundle is encrypted by one; the recipient gets it through another channel."""
-
-    def encrypt(self, bundle: Bundle) -> bytes:
-        """Return the content of the file."""
-
-
 @dataclass(frozen=True)
-class Encryption:
-    """How bundles for a venue's recipients are encrypted, and where they are written.
+class Encrypted:
+    """The ``DeliveryMethod`` that encrypts bundles for a venue's recipients into files, and returns their paths.
 
     :ivar show: shows a passphrase to the operator, once.
     """
@@ -65,11 +41,11 @@ class Encryption:
     by_passphrase: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     show: Callable[[str, Secret], None] = console.show_on_terminal
-    _encryptors: dict[str, Encryptor] = field(default_factory=dict)
+    _encryptors: dict[Recipient, Encryptor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, options: DeliveryOptions, venue: Venue, *, multiple: bool, keys_folder: Path) -> Encryption:
-        """Return the encryption that the flags choose.
+    def of(cls, options: DeliveryOptions, venue: Venue, *, multiple: bool, keys_folder: Path) -> Encrypted:
+        """Return the delivery method that the flags choose.
 
         :raises UsageError: they contradict each other, the output cannot be written, or there is no terminal to show
             a passphrase on.
@@ -81,48 +57,20 @@ class Encryption:
         target = OutputTarget.of(options.out, multiple=multiple)
         return cls(venue, target, keys_folder, options.recipient, options.passphrase)
 
-    def prepare(self, recipient: Recipient) -> None:
+    def prepare(self, recipient: Recipient) -> Delivery:
         """Find and check the keys of a recipient.
 
         :raises UsageError: there is no key, or one cannot be encrypted to.
         """
         if self.by_passphrase:
-            from venue_access.tokens.encryption.age import PassphraseEncryption, generate_passphrase
+            from venue_access.tokens.encryption.age import encryptor_by_passphrase, generate_passphrase
 
-            self._encryptors[recipient.name] = PassphraseEncryption(generate_passphrase())
+            encryptor = encryptor_by_passphrase(generate_passphrase())
         else:
             keys = find_keys(recipient, self.recipient, folder=self.keys_folder)
             encryptor = encrypt_to_keys(recipient, keys, sender=self.venue.contact, now=self.now())
-            self._encryptors[recipient.name] = encryptor
-
-    def delivery_to(self, recipient: Recipient) -> Delivery:
-        """Return how a prepared recipient's bundle is encrypted, for the ledger."""
-        encryptor = self._encryptors[recipient.name]
+        self._encryptors[recipient] = encryptor
         return Delivery(encryptor.method, encryptor.fingerprints)
-
-    def write(self, recipient: Recipient, bundle: Bundle) -> Path:
-        """Encrypt a bundle to a prepared recipient, write it, show its passphrase if there is one; return the path.
-
-        :raises UsageError: the file cannot be written.
-        """
-        encryptor = self._encryptors[recipient.name]
-        path = self.target.write(bundle.name + encryptor.suffix, encryptor.encrypt(bundle))
-        if encryptor.passphrase is not None:
-            self.show(f"passphrase of {path}, for {recipient.name}", encryptor.passphrase)
-        return path
-
-
-@dataclass(frozen=True)
-class EncryptedTokens:
-    """The ``DeliveryMethod`` that encrypts tokens into files; it prints the path of each."""
-
-    encryption: Encryption
-
-    def prepare(self, recipient: Recipient) -> None:
-        self.encryption.prepare(recipient)
-
-    def delivery_to(self, recipient: Recipient) -> Delivery:
-        return self.encryption.delivery_to(recipient)
 
     def deliver(self, issued: Issued) -> str:
         instructions = token_instructions(
@@ -140,16 +88,29 @@ class EncryptedTokens:
             content=Secret(json.dumps(aws_json(issued.token), indent=4) + "\n"),
             created=issued.issued,
         )
-        return str(self.encryption.write(issued.recipient, bundle))
+        return str(self.write(issued.recipient, bundle))
+
+    def write(self, recipient: Recipient, bundle: Bundle) -> Path:
+        """Encrypt a bundle to a prepared recipient, write it, show its passphrase if there is one; return the path.
+
+        :raises UsageError: the file cannot be written.
+        """
+        encryptor = self._encryptors[recipient]
+        path = self.target.write(bundle.name + encryptor.suffix, encryptor.encrypt(bundle))
+        if encryptor.passphrase is not None:
+            self.show(f"passphrase of {path}, for {recipient.name}", encryptor.passphrase)
+        return path
 
 
-def deliver_external_id(aws: AwsClient, ledger: Ledger, recipient: Recipient, encryption: Encryption) -> Path:
+def deliver_external_id(
+    aws: AwsClient, ledger: Ledger, recipient: Recipient, method: Encrypted, delivery: Delivery
+) -> Path:
     """Encrypt the venue's external ID to a prepared recipient, write it, record that, and return the path.
 
     :raises UsageError: the venue is not provisioned.
     :raises DeliveryError: the file cannot be written or the delivery cannot be recorded.
     """
-    venue, created = encryption.venue, encryption.now()
+    venue, created = method.venue, method.now()
     stored = read_stored_id(aws, venue, may_be_supplied=False)
     bundle = Bundle(
         name=f"{recipient.name}-{venue.name}-external-id-{created:%Y%m%dT%H%M%SZ}",
@@ -160,10 +121,9 @@ def deliver_external_id(aws: AwsClient, ledger: Ledger, recipient: Recipient, en
         created=created,
     )
     try:
-        path = encryption.write(recipient, bundle)
+        path = method.write(recipient, bundle)
     except UsageError as error:
         raise DeliveryError(f"the external ID was not delivered: {error.message}", hint=error.hint) from error
-    delivery = encryption.delivery_to(recipient)
     try:
         ledger.record(
             Kind.EXTERNAL_ID,
@@ -191,12 +151,12 @@ def encrypt_to_keys(
     :raises UsageError: a key cannot be encrypted to.
     """
     if not keys[0].is_certificate:
-        from venue_access.tokens.encryption.age import AgeEncryption, read_key
+        from venue_access.tokens.encryption.age import encryptor_to_keys, read_key
 
-        return AgeEncryption([read_key(key.content.decode()) for key in keys])
-    from venue_access.tokens.encryption.smime import SmimeEncryption
+        return encryptor_to_keys([read_key(key.content.decode()) for key in keys])
+    from venue_access.tokens.encryption.smime import encryptor_to_certificates
 
-    return SmimeEncryption.to_recipient(recipient, keys, sender=sender, now=now)
+    return encryptor_to_certificates(recipient, keys, sender=sender, now=now)
 
 
 def key_problems(inventory: Inventory, folder: Path, now: datetime) -> list[Problem]:

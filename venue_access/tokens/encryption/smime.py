@@ -19,9 +19,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, PublicKeyAlgorit
 
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
-from venue_access.sensitive import Secret
 from venue_access.times import to_minute
-from venue_access.tokens.encryption.bundle import Bundle
+from venue_access.tokens.encryption.bundle import Bundle, Encryptor
 from venue_access.tokens.encryption.keys import RecipientKey
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
@@ -115,55 +114,35 @@ def _problem(certificate: x509.Certificate) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class SmimeEncryption:
-    """Encrypts a bundle to a mail message, which the key of any of the certificates decrypts.
+def encryptor_to_certificates(
+    recipient: Recipient, keys: Sequence[RecipientKey], *, sender: str | None, now: datetime
+) -> Encryptor:
+    """Return the encryptor of a bundle to a mail message, which the key of any of a recipient's certificates decrypts.
 
     EnvelopedData with AES-256-CBC and RSA, which every mail program and ``openssl`` can read. The addresses and the
     subject are not encrypted; the body is the encrypted bundle alone.
+
+    :raises UsageError: the recipient's email is not known, or a certificate cannot be encrypted to.
     """
+    email = recipient.email or recipient.name
+    if "@" not in email:
+        raise UsageError(
+            f"the email of {recipient.name} is not known, so their certificate cannot be checked",
+            hint="add it to 'users:' in the inventory",
+        )
+    certificates = [read_certificate(key.content, key.source) for key in keys]
+    for certificate in certificates:
+        certificate.check(email, now)
 
-    certificates: Sequence[Certificate]
-    to: str
-    """The recipient's email."""
-    sender: str | None
-    method: str = "smime"
-    suffix: str = ".eml"
-    passphrase: Secret | None = None
-
-    @classmethod
-    def to_recipient(
-        cls, recipient: Recipient, keys: Sequence[RecipientKey], *, sender: str | None, now: datetime
-    ) -> SmimeEncryption:
-        """Return the encryption to a recipient's certificates.
-
-        :raises UsageError: the recipient's email is not known, or a certificate cannot be encrypted to.
-        """
-        email = recipient.email or recipient.name
-        if "@" not in email:
-            raise UsageError(
-                f"the email of {recipient.name} is not known, so their certificate cannot be checked",
-                hint="add it to 'users:' in the inventory",
-            )
-        certificates = [read_certificate(key.content, key.source) for key in keys]
-        for certificate in certificates:
-            certificate.check(email, now)
-        return cls(certificates, email, sender)
-
-    @property
-    def fingerprints(self) -> tuple[str, ...]:
-        return tuple(certificate.fingerprint for certificate in self.certificates)
-
-    def encrypt(self, bundle: Bundle) -> bytes:
-        """Return the message in the file format of mail programs."""
+    def encrypt(bundle: Bundle) -> bytes:
         builder = pkcs7.PKCS7EnvelopeBuilder().set_data(bundle.mime())
         builder = builder.set_content_encryption_algorithm(algorithms.AES256)
-        for certificate in self.certificates:
+        for certificate in certificates:
             builder = builder.add_recipient(certificate.x509)
         message = EmailMessage(policy=SMTP)
-        if self.sender is not None:
-            message["From"] = self.sender
-        message["To"] = self.to
+        if sender is not None:
+            message["From"] = sender
+        message["To"] = email
         message["Subject"] = bundle.subject
         message["Date"] = format_datetime(bundle.created)
         message.set_content(
@@ -174,6 +153,8 @@ class SmimeEncryption:
             params={"smime-type": "enveloped-data", "name": "smime.p7m"},
         )
         return message.as_bytes()
+
+    return Encryptor("smime", ".eml", encrypt, tuple(certificate.fingerprint for certificate in certificates))
 
 
 def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:

@@ -11,14 +11,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.certificates import NOW, Card
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Recipient
+from venue_access.sensitive import Secret
+from venue_access.tokens.encryption.bundle import Bundle, Encryptor
 from venue_access.tokens.encryption.keys import RecipientKey
-from venue_access.tokens.encryption.smime import SmimeEncryption, read_certificate
+from venue_access.tokens.encryption.smime import encryptor_to_certificates, read_certificate
 
 ALICE = Recipient("alice", email="Alice@Example.org")
 
 
-def encrypt_to(content: bytes, recipient: Recipient = ALICE) -> SmimeEncryption:
-    return SmimeEncryption.to_recipient(recipient, [RecipientKey(content, "alice.pem", True)], sender=None, now=NOW)
+def encrypt_to(content: bytes, recipient: Recipient = ALICE) -> Encryptor:
+    return encryptor_to_certificates(recipient, [RecipientKey(content, "alice.pem", True)], sender=None, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,8 @@ def test_other_certificate_is_refused_with_the_reason(card: dict[str, Any], reas
 def test_certificate_without_the_recipients_email_is_refused() -> None:
     with pytest.raises(UsageError, match="the email of bob is not known"):
         encrypt_to(Card().der, Recipient("bob"))
-    assert encrypt_to(Card().der, Recipient("alice@example.org")).to == "alice@example.org"
+    bundle = Bundle("name", "subject", "instructions", "token.json", Secret("{}"), NOW)
+    assert b"To: alice@example.org\r\n" in encrypt_to(Card().der, Recipient("alice@example.org")).encrypt(bundle)
 
 
 @pytest.mark.parametrize(
