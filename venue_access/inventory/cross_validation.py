@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from venue_access.errors import Problem
+from venue_access.inventory.arns import partition_by_name
 from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import Venue
-from venue_access.inventory.regions import partition_by_name
 
 SHARED_IN_A_STACK = (
     "account_id",

@@ -6,9 +6,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from venue_access.errors import UsageError
-from venue_access.inventory.arn_validators import FROM_PARAMETER
+from venue_access.inventory.arns import DNS_SUFFIXES, FROM_PARAMETER
 from venue_access.inventory.recipients import Recipient, is_called, may_use
-from venue_access.inventory.regions import DNS_SUFFIXES
 from venue_access.inventory.schema import Variables
 from venue_access.inventory.suggestions import did_you_mean
 from venue_access.inventory.value_types import EmulatorSeed, LedgerBucket, StateBackend

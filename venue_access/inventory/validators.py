@@ -18,8 +18,6 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, partition_by_name
-from venue_access.inventory.suggestions import did_you_mean
 from venue_access.inventory.values import UnsafeText, kind
 
 NAME_LENGTHS = "2 to 64"
@@ -154,30 +152,6 @@ def _as_written(number: int) -> str:
         return f'; write "{number}"'
     octal = f"{number:o}".zfill(12) if number > 8**8 else ""
     return f' (12 digits that begin with 0 are octal to YAML); write "{octal}"' if len(octal) == 12 else ""
-
-
-def partition(value: Any) -> str:
-    if text(value) not in DNS_SUFFIXES:
-        raise InvalidValue(
-            f"{value!r} is not an AWS partition{did_you_mean(value, DNS_SUFFIXES)} (known: {', '.join(DNS_SUFFIXES)})"
-        )
-    return str(value)
-
-
-def region(value: Any, context: Context) -> str:
-    """Check a region's name; one that is not listed needs the variable ``partition``."""
-    found, named = partition_by_name(text(value)), context.named_partition
-    if value in PARTITIONS:
-        if named not in (None, found):
-            raise InvalidValue(f"{value!r} is a region of the partition {found!r}, and 'partition' is {named!r}")
-    elif named is None or found is None:
-        remedy = "" if found is None else "; if it is a new region, set 'partition' too"
-        raise InvalidValue(f"{value!r} is not an AWS region{did_you_mean(value, PARTITIONS)}{remedy}")
-    elif named != found:
-        raise InvalidValue(
-            f"{value!r} is named like the regions of the partition {found!r}, and 'partition' is {named!r}"
-        )
-    return str(value)
 
 
 def bucket(value: Any) -> str:

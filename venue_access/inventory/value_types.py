@@ -6,9 +6,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from venue_access.inventory import arn_validators as arns
-from venue_access.inventory import validators
-from venue_access.inventory.regions import DNS_SUFFIXES
+from venue_access.inventory import arns, validators
+from venue_access.inventory.arns import DNS_SUFFIXES
 from venue_access.inventory.suggestions import did_you_mean
 from venue_access.inventory.validators import Context, InvalidValue, Matching
 from venue_access.inventory.values import kind, line_of
@@ -126,10 +125,8 @@ EMAIL = _string("email address", validators.email)
 ORG_ID = _string("string", validators.org_id)
 ROLE_PATH = _string("string", validators.role_path)
 ACCOUNT_ID = Type("string of 12 digits", {"type": "string", "pattern": "^[0-9]{12}$"}, validators.account_id)
-PARTITION = Type("string", {"type": "string", "enum": list(DNS_SUFFIXES)}, validators.partition)
-REGION = Type(
-    "string", {"type": "string", "pattern": "^[a-z]{2,}(-[a-z]+)+-[0-9]+$"}, validators.region, contextual=True
-)
+PARTITION = Type("string", {"type": "string", "enum": list(DNS_SUFFIXES)}, arns.partition)
+REGION = Type("string", {"type": "string", "pattern": "^[a-z]{2,}(-[a-z]+)+-[0-9]+$"}, arns.region, contextual=True)
 BUCKET = Type("string", {"type": "string", "pattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"}, validators.bucket)
 ECR_PREFIX = _string("string", validators.ecr_prefix)
 CIDR = Type("address range", {"type": "string", "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$"}, validators.cidr)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from venue_access.errors import InventoryError, Problem
+from venue_access.inventory.arns import partition_by_name
 from venue_access.inventory.cross_validation import conflicts, register_uses
 from venue_access.inventory.groups import Inventory
 from venue_access.inventory.model import BucketUses, Venue, emulator_operator_arn
-from venue_access.inventory.regions import partition_by_name
 from venue_access.inventory.schema import FIELDS, VARIABLES, default_of
 from venue_access.inventory.suggestions import misspelt
 from venue_access.inventory.validators import Context, InvalidValue, ecr_prefix, has_private_key, segment

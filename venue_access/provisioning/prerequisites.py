@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from venue_access.aws.client import AwsClient
 from venue_access.errors import AccessDenied, UsageError
-from venue_access.inventory.arn_validators import FROM_PARAMETER, permissions_boundary
+from venue_access.inventory.arns import FROM_PARAMETER, permissions_boundary
 from venue_access.inventory.model import Venue
 from venue_access.inventory.validators import Context, InvalidValue
 from venue_access.provisioning.render import OrphanedVenue
