@@ -92,7 +92,6 @@ PURE = (
     "inventory.model",
     "inventory.schema",
     "inventory.value_types",
-    "inventory.recipients",
     "inventory.groups",
     "ledger.chain",
     "ledger.verify",
