@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import tasks
-from venue_access.inventory.schema import markdown_table
+from venue_access.inventory.schema import FIELDS, default_of
 
 STDOUT = {
     "provision": "Ansible's recap, a line for each venue: `ok` counts existing resources and successful checks, "
@@ -141,9 +141,25 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def variables_table() -> Iterator[str]:
+    yield from ("| variable | type | default | meaning | example |", "|---|---|---|---|---|")
+    for name, each in FIELDS.items():
+        about = each.metadata
+        default = about["default"] or _documented(default_of(name), required=each.default is not None)
+        yield f"| `{name}` | {about['type'].name} | {default} | {about['meaning']} | `{about['example']}` |"
+
+
+def _documented(value: object, *, required: bool) -> str:
+    if value is None:
+        return "required" if required else "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "`[]`" if value == () else "`{}`" if value == {} else f"`{value}`"
+
+
 def with_variables(document: str) -> str:
     """Return docs/inventory.md with its table of variables as the program declares them."""
-    table = "\n".join(markdown_table())
+    table = "\n".join(variables_table())
     return re.sub(r"(?<=scripts/docs variables -->\n\n).*?(?=\n\n)", lambda _: table, document, flags=re.DOTALL)
 
 

@@ -86,13 +86,12 @@ def test_package_init_imports_only_the_standard_library() -> None:
 
 PURE = (
     "times",
-    "inventory.arn_validators",
+    "inventory.arns",
     "inventory.validators",
     "inventory.cross_validation",
     "inventory.model",
     "inventory.schema",
     "inventory.value_types",
-    "inventory.recipients",
     "inventory.groups",
     "ledger.chain",
     "ledger.verify",

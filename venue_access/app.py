@@ -13,7 +13,6 @@ from venue_access.errors import UsageError, VenueAccessError
 from venue_access.inventory.groups import Inventory
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import LedgerBucket, Venue, find_venue
-from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
 from venue_access.ledger.book import Ledger, StoredLedger, open_ledger, stores_of
 from venue_access.ledger.chain import Record
@@ -63,6 +62,8 @@ class App:
         elif venue is not None:
             raise UsageError("--venue and --limit exclude each other", hint="--limit takes the names of venues too")
         else:
+            from venue_access.inventory.patterns import limit as limited
+
             selection = limited(self.inventory, limit)
             for piece in selection.unmatched:
                 console.warn(f"the limit's {piece!r} matches nothing")

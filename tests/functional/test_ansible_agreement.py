@@ -25,7 +25,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from venue_access.errors import UsageError
-from venue_access.inventory.groups import ANSIBLES_OWN, Inventory
+from venue_access.inventory.exports import ANSIBLES_OWN, graph, to_list
+from venue_access.inventory.groups import Inventory
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.patterns import Selection, select
 
@@ -71,14 +72,14 @@ def ansible(command: str, *arguments: str | Path, home: Path) -> str:
 def test_the_list_is_that_of_ansible_inventory(name: str, tmp_path: Path) -> None:
     path = INVENTORIES[name]
     theirs = json.loads(ansible("ansible-inventory", "-i", path, "--list", home=tmp_path))
-    ours = load_inventory(path).to_list()
+    ours = to_list(load_inventory(path))
     assert json.dumps(ours, sort_keys=True, indent=1) == json.dumps(theirs, sort_keys=True, indent=1)
 
 
 @pytest.mark.parametrize("name", chosen("nested", "several_files", "empty_groups", quick=("several_files",)))
 def test_the_graph_is_that_of_ansible_inventory(name: str, tmp_path: Path) -> None:
     theirs = ansible("ansible-inventory", "-i", INVENTORIES[name], "--graph", home=tmp_path)
-    assert load_inventory(INVENTORIES[name]).graph() == theirs.rstrip("\n")
+    assert graph(load_inventory(INVENTORIES[name])) == theirs.rstrip("\n")
 
 
 @pytest.mark.parametrize(

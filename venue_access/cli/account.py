@@ -251,7 +251,7 @@ def account_profile(
 
     from venue_access.accounts.profile_writer import Profile, program, write_profile
     from venue_access.accounts.sources import unix_user
-    from venue_access.inventory.recipients import find_recipient, similar_user
+    from venue_access.inventory.model import find_recipient, similar_user
     from venue_access.times import parse_token_duration
 
     parse_token_duration(duration)

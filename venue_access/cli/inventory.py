@@ -27,22 +27,28 @@ def loaded(context: Context, inventory: str | None) -> Inventory:
 @command(timeout=None)
 def inventory_list(context: Context, inventory: str | None = None) -> None:
     """Print the inventory as ansible-inventory --list does."""
-    console.result_json(loaded(context, inventory).to_list())
+    from venue_access.inventory.exports import to_list
+
+    console.result_json(to_list(loaded(context, inventory)))
 
 
 @command(timeout=None, positional=["host"], host="select the venue by its name in the inventory")
 def inventory_host(context: Context, host: str, inventory: str | None = None) -> None:
     """Print a venue's variables as ansible-inventory --host does."""
+    from venue_access.inventory.exports import to_list
+
     found = loaded(context, inventory)
     if host not in found.hosts:
         raise UsageError(f"the inventory has no host {host!r}", hint=f"it has: {', '.join(found.hosts[:20])}")
-    console.result_json(found.to_list()["_meta"]["hostvars"].get(host, {}))
+    console.result_json(to_list(found)["_meta"]["hostvars"].get(host, {}))
 
 
 @command(timeout=None)
 def inventory_graph(context: Context, inventory: str | None = None) -> None:
     """Print the tree of groups and venues as ansible-inventory --graph does."""
-    console.result(loaded(context, inventory).graph())
+    from venue_access.inventory.exports import graph
+
+    console.result(graph(loaded(context, inventory)))
 
 
 @command(timeout=None, users="print the names of recipients instead")
@@ -56,6 +62,9 @@ def inventory_names(context: Context, users: bool = False, inventory: str | None
 @command(host="print only the variables of this venue")
 def inventory_provisioned(context: Context, host: str | None = None, inventory: str | None = None) -> None:
     """Print the provisioned venues as an Ansible inventory, with their role, parameter and bucket names."""
+    from datetime import datetime, timezone
+
+    from venue_access.inventory.exports import to_list
     from venue_access.provisioning.results import error_messages
     from venue_access.provisioning.status import provisioned_only, venue_statuses
 
@@ -63,7 +72,7 @@ def inventory_provisioned(context: Context, host: str | None = None, inventory: 
     found = venue_statuses(app.aws, list(app.venues.values()), datetime.now(timezone.utc))
     for error in error_messages([(each.venue, each.error) for each in found]):
         console.warn(error)
-    document = provisioned_only(app.inventory.to_list(), found)
+    document = provisioned_only(to_list(app.inventory), found)
     console.result_json(document if host is None else document["_meta"]["hostvars"].get(host, {}))
 
 
@@ -95,6 +104,6 @@ def inventory_check(context: Context, inventory: str | None = None) -> None:
 @command(timeout=None)
 def inventory_schema(context: Context) -> None:
     """Print a JSON Schema of the variables, with which editors complete and check an inventory."""
-    from venue_access.inventory.schema import json_schema
+    from venue_access.inventory.exports import json_schema
 
     console.result_json(json_schema())

@@ -28,7 +28,7 @@ def tokens(
     inventory: str | None = None,
 ) -> None:
     """List the issued tokens in the ledger."""
-    from venue_access.inventory.recipients import names_called
+    from venue_access.inventory.model import names_called
     from venue_access.ledger.listing import listed, table
     from venue_access.ledger.listing import since as time_of
     from venue_access.ledger.verify import read_ledgers

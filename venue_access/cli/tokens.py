@@ -119,7 +119,7 @@ def external_id_send(
     inventory: str | None = None,
 ) -> None:
     """Encrypt a venue's external ID for a requester; it is never printed."""
-    from venue_access.inventory.recipients import find_recipient
+    from venue_access.inventory.model import find_recipient
     from venue_access.tokens.delivery import DeliveryOptions
     from venue_access.tokens.encryption.delivery import Encrypted, deliver_external_id
 

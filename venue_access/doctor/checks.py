@@ -27,8 +27,8 @@ from venue_access.aws.sessions import Accounts
 from venue_access.config import Settings, assets
 from venue_access.errors import AccessDenied, CheckFailed, UsageError, VenueAccessError
 from venue_access.files import check_private
+from venue_access.inventory.arns import DNS_SUFFIXES
 from venue_access.inventory.model import Venue, names_of
-from venue_access.inventory.regions import DNS_SUFFIXES
 from venue_access.provisioning.cli_config import (
     cli_config_environment,
     has_own_config,

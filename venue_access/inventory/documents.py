@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from venue_access.inventory.values import (
+from venue_access.inventory.groups import (
     MAX_DEPTH,
     MAX_DIGITS,
     MAX_VALUES,
@@ -51,7 +51,7 @@ def parse(text: str, limits: Limits | None = None) -> Any:
     document = _parse_json(text) if text.lstrip()[:1] in ("{", "[") else None
     if document is None:
         document = _parse_yaml(text, limits.values)
-    limits.take_values(_count(document))
+    limits.take(values=_count(document))
     return document
 
 

@@ -15,13 +15,13 @@ from string import ascii_letters
 from typing import Any
 
 from venue_access.errors import Problem
-from venue_access.inventory.groups import Group, Host
-from venue_access.inventory.suggestions import did_you_mean
-from venue_access.inventory.values import (
+from venue_access.inventory.groups import (
     MAX_DIGITS,
     MAX_GROUP_DEPTH,
     MAX_HOSTS,
     MAX_NAME,
+    Group,
+    Host,
     LimitExceeded,
     SourcedValue,
     kind,
@@ -130,6 +130,8 @@ class GroupBuilder:
         for key, entries in content.items():
             at = line_of(content, key)
             if key not in SECTIONS:
+                from venue_access.inventory.suggestions import did_you_mean
+
                 hint = did_you_mean(str(key), SECTIONS)
                 self._problem(f"a group has 'hosts:', 'children:' and 'vars:', not {key!r}{hint}", name, at)
             elif isinstance(entries, str):

@@ -1,28 +1,126 @@
-"""The groups, hosts and variables of an inventory, with Ansible's order and precedence."""
+"""The groups, hosts and variables of an inventory, with Ansible's order and precedence, and the limits of reading one.
+
+The limits refuse a mistake or an attack before it takes the machine's time or memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from venue_access.errors import InventoryError, Problem
-from venue_access.inventory.values import MAX_GROUP_DEPTH, MAX_WEIGHT, LimitExceeded, SourcedValue, to_json, weight
+from venue_access.errors import Problem
 
-ANSIBLES_OWN = frozenset(
-    "ansible_async_path ansible_collection_name ansible_config_file ansible_dependent_role_names ansible_diff_mode"
-    " ansible_facts ansible_forks ansible_inventory_sources ansible_limit ansible_play_batch ansible_play_hosts"
-    " ansible_play_hosts_all ansible_play_role_names ansible_playbook_python ansible_role_name ansible_role_names"
-    " ansible_run_tags ansible_skip_tags ansible_verbosity ansible_version group_names groups hostvars inventory_dir"
-    " inventory_file inventory_hostname inventory_hostname_short play_hosts playbook_dir role_name role_names role_path"
-    " role_uuid".split()
+MAX_FILE_BYTES = 8 * 1024 * 1024
+MAX_FILES = 20_000
+MAX_BYTES = 4 * MAX_FILE_BYTES
+MAX_VALUES = 100_000
+MAX_HOSTS = 10_000
+MAX_DEPTH = 50  # of values within values
+MAX_GROUP_DEPTH = 100
+MAX_WEIGHT = (
+    20_000_000  # characters in the variables of all hosts together; those of a group count for each of its hosts
 )
-"""Names that ``ansible-inventory`` leaves out of its lists; our ``role_path`` happens to be one."""
+MAX_DIGITS = 100  # of a number: Python's time to convert one grows with the square of its digits
+MAX_NAME = 255  # characters of a host's or group's name, which is also the name of a file
 
-_LONGEST_GRAPH = 100_000
+
+class SourcedValue(NamedTuple):
+    """A variable's value, and the file and line (from 1) that it comes from."""
+
+    value: Any
+    file: Path
+    line: int | None = None
+
+
+class LocatedDict(dict[Any, Any]):
+    """A mapping of a document, with the line (from 1) of each key."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.lines: dict[Any, int] = {}
+
+
+def line_of(mapping: Mapping[Any, Any], key: object) -> int | None:
+    """Return the line of a key in its document, or None where that is not known."""
+    return mapping.lines.get(key) if isinstance(mapping, LocatedDict) else None
+
+
+class UnsafeText(str):
+    """A string tagged ``!unsafe``, which is never a template."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Vaulted:
+    """A string tagged ``!vault``, which is not decrypted."""
+
+    ciphertext: str
+
+
+class LimitExceeded(ValueError):
+    """The inventory exceeds a limit, and reading it stops."""
+
+
+class Limits:
+    """What remains of the limits while an inventory is read."""
+
+    def __init__(self) -> None:
+        self.files = MAX_FILES
+        """Directory entries, read or not."""
+        self.size = MAX_BYTES
+        self.values = MAX_VALUES
+
+    def take(self, *, files: int = 0, size: int = 0, values: int = 0) -> None:
+        """Count directory entries, the bytes of a file, or the values of a document."""
+        self.files -= files
+        self.size -= size
+        self.values -= values
+        if self.files < 0:
+            raise LimitExceeded(f"the inventory has more than {MAX_FILES} files; check that this is the right folder")
+        if self.size < 0:
+            raise LimitExceeded(f"the inventory's files are larger than {MAX_BYTES // 1024 // 1024} MiB together")
+        if self.values < 0:
+            raise LimitExceeded(f"the inventory has more than {MAX_VALUES} values")
+
+
+def _weight(settings: Mapping[str, SourcedValue]) -> int:
+    """Return roughly the characters of variables as JSON, or any number above the limit."""
+    total, waiting = 0, [*settings, *(setting.value for setting in settings.values())]
+    while waiting and total <= MAX_WEIGHT:
+        part = waiting.pop()
+        total += 8
+        if isinstance(part, (str, bytes)):
+            total += len(part)
+        elif isinstance(part, dict):
+            waiting.extend(part)
+            waiting.extend(part.values())
+        elif isinstance(part, (list, tuple, set)):
+            waiting.extend(part)
+    return total
+
+
+def kind(value: object) -> str:
+    """Return the type of a value in YAML's terms, for a message."""
+    for types, word in _KINDS:
+        if isinstance(value, types):
+            return word
+    return f"a {type(value).__name__}"
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (type(None), "null"),
+    (bool, "a boolean"),
+    (str, "a string"),
+    ((int, float), "a number"),
+    (Mapping, "a mapping"),
+    ((list, tuple), "a list"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +160,10 @@ class Inventory:
     groups: Mapping[str, Group]
     entries: Mapping[str, Host]
     warnings: tuple[Problem, ...] = ()
+    _merged: dict[tuple[str, ...], dict[str, SourcedValue]] = field(default_factory=dict, init=False, compare=False)
+    _rivals: dict[tuple[tuple[str, ...], str], tuple[SourcedValue, SourcedValue] | None] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     @cached_property
     def hosts(self) -> tuple[str, ...]:
@@ -127,31 +229,6 @@ class Inventory:
                 return setting, own
         return None
 
-    def to_list(self) -> dict[str, Any]:
-        """Return the document of ``ansible-inventory --list``.
-
-        :raises InventoryError: JSON cannot represent a value, as for Ansible.
-        """
-        document: dict[str, Any] = {}
-        for group in self.groups.values():
-            about: dict[str, list[str]] = {}
-            if group.children:
-                about["children"] = list(group.children)
-            if group.hosts and group.name != "all":
-                about["hosts"] = list(group.hosts)
-            if about:
-                document[group.name] = about
-        listed = {host: self._shown(host) for host in self.hosts}
-        hostvars = {host: variables for host, variables in listed.items() if variables}
-        return {"_meta": {"hostvars": hostvars, "profile": "inventory_legacy"}, **document}
-
-    def graph(self) -> str:
-        """Return the tree of ``ansible-inventory --graph``."""
-        lines = list(islice(self._branch("all", 0), _LONGEST_GRAPH + 1))
-        if len(lines) > _LONGEST_GRAPH:  # a group is drawn wherever it is a child, and all that is below it
-            raise InventoryError([Problem(f"the graph has more than {_LONGEST_GRAPH} lines", self.path)])
-        return "\n".join(lines)
-
     def check_size(self) -> None:
         """Raise ``LimitExceeded`` if groups are nested too deep, or all hosts' variables together are too large."""
         if max(self._depths.values()) > MAX_GROUP_DEPTH:
@@ -160,53 +237,20 @@ class Inventory:
         for host in self.hosts:
             groups = self._memberships[host]
             if groups not in known:
-                known[groups] = self._weight(self._group_settings(groups))
+                known[groups] = _weight(self._group_settings(groups))
             entry = self.entries[host]
-            total += known[groups] + self._weight(entry.inline) + self._weight(entry.filed)
+            total += known[groups] + _weight(entry.inline) + _weight(entry.filed)
             if total > MAX_WEIGHT:
                 raise LimitExceeded(f"the variables of all hosts come to more than {MAX_WEIGHT} characters")
 
-    def _branch(self, name: str, depth: int) -> Iterator[str]:
-        indent = "  |" * depth + "--" if depth else ""
-        yield f"{indent}@{name}:"
-        for child in self.groups[name].children:
-            yield from self._branch(child, depth + 1)
-        if name != "all":
-            yield from ("  |" * (depth + 1) + f"--{host}" for host in self.groups[name].hosts)
-
-    def _weight(self, settings: Mapping[str, SourcedValue]) -> int:
-        return weight(settings) + weight(setting.value for setting in settings.values())
-
-    def _shown(self, host: str) -> dict[str, Any]:
-        shown: dict[str, Any] = {}
-        for name, setting in self.settings(host).items():
-            if name in ANSIBLES_OWN:
-                continue
-            try:
-                shown[name] = to_json(setting.value)
-            except TypeError as error:
-                message = "has binary data, or a key that is not a string, which JSON cannot represent"
-                raise InventoryError([self.problem(host, message, name)]) from error
-        return shown
-
     def _group_settings(self, groups: tuple[str, ...]) -> dict[str, SourcedValue]:
         """Return the variables of ``all`` and ``groups``, merged once for all hosts of the same groups."""
-        known = self._merged.get(groups)
-        if known is None:
+        if groups not in self._merged:
             ranked = [self.groups[name] for name in ("all", *groups)]
-            known = {}
+            known = self._merged[groups] = {}
             for variables in [*(group.inline for group in ranked), *(group.filed for group in ranked)]:
                 known.update(variables)
-            self._merged[groups] = known
-        return known
-
-    @cached_property
-    def _rivals(self) -> dict[tuple[tuple[str, ...], str], tuple[SourcedValue, SourcedValue] | None]:
-        return {}
-
-    @cached_property
-    def _merged(self) -> dict[tuple[str, ...], dict[str, SourcedValue]]:
-        return {}
+        return self._merged[groups]
 
     @cached_property
     def _parents(self) -> dict[str, list[str]]:
@@ -232,20 +276,18 @@ class Inventory:
 
     @cached_property
     def _memberships(self) -> dict[str, tuple[str, ...]]:
+        """The groups of each host except ``all``, from weak to strong."""
         direct: dict[str, set[str]] = {host: set() for host in self.entries}
         for group in self.groups.values():
             for host in group.hosts:
                 direct[host].add(group.name)
         ranked: dict[frozenset[str], tuple[str, ...]] = {}
-        return {host: self._ranked(frozenset(groups), ranked) for host, groups in direct.items()}
-
-    def _ranked(self, groups: frozenset[str], known: dict[frozenset[str], tuple[str, ...]]) -> tuple[str, ...]:
-        if groups not in known:
-            order = sorted(
-                self._lineage(groups) - {"all"}, key=lambda name: (self._depths[name], self.groups[name].priority, name)
+        for groups in {frozenset(each) for each in direct.values()}:
+            above = self._lineage(groups) - {"all"}
+            ranked[groups] = tuple(
+                sorted(above, key=lambda name: (self._depths[name], self.groups[name].priority, name))
             )
-            known[groups] = tuple(order)
-        return known[groups]
+        return {host: ranked[frozenset(groups)] for host, groups in direct.items()}
 
     def _lineage(self, groups: Iterable[str]) -> set[str]:
         """Return groups and all that contain them."""

@@ -17,10 +17,9 @@ from venue_access.errors import InventoryError, Problem
 from venue_access.files import read_regular
 from venue_access.inventory.documents import MalformedDocument, parse
 from venue_access.inventory.group_builder import GroupBuilder
-from venue_access.inventory.groups import Inventory
-from venue_access.inventory.suggestions import did_you_mean, misspelt
-from venue_access.inventory.values import (
+from venue_access.inventory.groups import (
     MAX_FILE_BYTES,
+    Inventory,
     LimitExceeded,
     Limits,
     LocatedDict,
@@ -98,7 +97,7 @@ class _Reader:
         self.file = file
         try:
             content = read_regular(file, most=MAX_FILE_BYTES)
-            self._limits.take_bytes(len(content))
+            self._limits.take(size=len(content))
             text = content.decode("utf-8-sig")
             document = parse(text, self._limits)
         except LimitExceeded:
@@ -139,7 +138,7 @@ class _Reader:
             if _IGNORED.search(name):
                 continue
             if os.path.isdir(file):
-                meant = misspelt(name, _VARS_FOLDERS)
+                meant = _misspelt_folder(name)
                 if meant:
                     self._problem(f"Ansible would read this folder as inventory; rename it to {meant!r}", file)
                 else:
@@ -161,7 +160,7 @@ class _Reader:
         except OSError as error:
             self._problem(f"cannot be read: {(error.strerror or str(error)).lower()}", folder)
             return []
-        self._limits.take_files(len(names))
+        self._limits.take(files=len(names))
         identity = (about.st_dev, about.st_ino)
         if identity in above:
             self._problem("is a symbolic link to a folder that it is in itself", folder)
@@ -181,8 +180,8 @@ class _Reader:
         except OSError:
             return  # the inventory file itself is elsewhere, or is a problem already
         for name in names:
-            meant = misspelt(name, _VARS_FOLDERS)
-            if meant and os.path.isdir(folder / name):
+            meant = _misspelt_folder(name) if os.path.isdir(folder / name) else None
+            if meant:
                 self.warnings.append(Problem(f"is not read; rename the folder to {meant!r}", folder / name))
 
     # -- group_vars/ and host_vars/
@@ -209,6 +208,8 @@ class _Reader:
         for name in unused:
             self._warn_of_ending(folder / name)
             if not _IGNORED.search(name) and not self.problems:  # which may hide a group
+                from venue_access.inventory.suggestions import did_you_mean
+
                 stem = name.split(".", 1)[0]
                 message = f"names no group or host of the inventory{did_you_mean(stem, owners)}"
                 self.warnings.append(Problem(message, folder / name))
@@ -245,3 +246,12 @@ class _Reader:
         return {
             key: SourcedValue(value, file, lines.get(key)) for key, value in document.items() if isinstance(key, str)
         }
+
+
+def _misspelt_folder(name: str) -> str | None:
+    """Return the folder of variables that the name of another one misspells, or None."""
+    if name in _VARS_FOLDERS:
+        return None
+    from venue_access.inventory.suggestions import misspelt
+
+    return misspelt(name, _VARS_FOLDERS)

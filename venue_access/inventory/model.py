@@ -6,24 +6,13 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from venue_access.errors import UsageError
-from venue_access.inventory.arn_validators import FROM_PARAMETER
-from venue_access.inventory.recipients import Recipient, is_called, may_use
-from venue_access.inventory.regions import DNS_SUFFIXES
+from venue_access.inventory import validators
+from venue_access.inventory.arns import DNS_SUFFIXES, FROM_PARAMETER
 from venue_access.inventory.schema import Variables
-from venue_access.inventory.suggestions import did_you_mean
-from venue_access.inventory.value_types import EmulatorSeed, LedgerBucket, StateBackend
+from venue_access.inventory.validators import InvalidValue
+from venue_access.inventory.value_types import EmulatorSeed, LedgerBucket, Recipient, StateBackend
 
-__all__ = [
-    "EMULATOR_OPERATOR_ROLE",
-    "BucketUses",
-    "EmulatorSeed",
-    "LedgerBucket",
-    "Recipient",
-    "StateBackend",
-    "Venue",
-    "emulator_operator_arn",
-    "names_of",
-]
+__all__ = ["EmulatorSeed", "LedgerBucket", "Recipient", "StateBackend"]  # parts of a venue
 
 
 @dataclass(frozen=True)
@@ -138,7 +127,14 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
     :raises UsageError: no venue or several; with the candidates.
     """
     if wanted is None:
-        return _inferred(venues, user)
+        if not venues:
+            raise UsageError("the inventory has no venue")
+        candidates = list(venues.values())
+        if len(candidates) > 1 and user is not None:
+            candidates = [venue for venue in candidates if _serves(venue, user)] or candidates
+        if len(candidates) > 1:
+            raise UsageError("which venue?", hint=f"choose one with --venue: {_names(candidates)}")
+        return candidates[0]
     if wanted in venues:
         return venues[wanted]
     bare = [venue for venue in venues.values() if venue.venue == wanted]
@@ -146,6 +142,8 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
         return bare[0]
     if bare:
         raise UsageError(f"several projects have a venue {wanted!r}", hint=f"choose one of: {_names(bare)}")
+    from venue_access.inventory.suggestions import did_you_mean
+
     names = [*venues, *(venue.venue for venue in venues.values())]
     raise UsageError(
         f"the inventory has no venue {wanted!r}{did_you_mean(wanted, names)}", hint=f"it has: {_names(venues.values())}"
@@ -163,21 +161,103 @@ def find_venue_of(venues: Mapping[str, Venue], wanted: str | None, users: Iterab
     return next(iter(found.values()))
 
 
-def _inferred(venues: Mapping[str, Venue], user: str | None) -> Venue:
-    candidates = list(venues.values())
-    if not candidates:
-        raise UsageError("the inventory has no venue")
-    if len(candidates) > 1 and user is not None:
-        candidates = [venue for venue in candidates if _lists(venue, user)] or candidates
-    if len(candidates) > 1:
-        raise UsageError("which venue?", hint=f"choose one with --venue: {_names(candidates)}")
-    return candidates[0]
-
-
-def _lists(venue: Venue, user: str) -> bool:
+def _serves(venue: Venue, user: str) -> bool:
     return any(is_called(recipient, user) and may_use(recipient, venue) for recipient in venue.users.values())
 
 
 def _names(venues: Iterable[Venue], most: int = 20) -> str:
     names = [venue.name for venue in venues]
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+# -- recipients
+
+
+def is_called(recipient: Recipient, name: str) -> bool:
+    """Return whether ``name`` is the recipient's name, or their email in any case."""
+    return recipient.name == name or (recipient.email is not None and recipient.email.casefold() == name.casefold())
+
+
+def may_use(recipient: Recipient, venue: Venue) -> bool:
+    """Return whether a recipient that ``venue`` lists gets its tokens."""
+    return recipient.venues is None or venue.name in recipient.venues
+
+
+def similar_user(venue: Venue, user: str, others: Iterable[str] = ()) -> str | None:
+    """Return the name of the user that an unknown name or email misspells, or None.
+
+    :param others: names that are known besides those of the venue's users.
+    """
+    if any(is_called(recipient, user) for recipient in venue.users.values()):
+        return None
+    from venue_access.inventory.suggestions import misspelt
+
+    known = {name: name for name in [*venue.users, *others]}
+    known |= {recipient.email: recipient.name for recipient in venue.users.values() if recipient.email is not None}
+    meant = misspelt(user, tuple(known))
+    return None if meant is None else known[meant]
+
+
+def find_recipient(venue: Venue, user: str, *, accept_similar: bool = False) -> Recipient:
+    """Return the recipient of a venue by name or email; one that is not listed is new, unless ``users_only``.
+
+    :param accept_similar: accept a new name although it is similar to a listed one.
+    :raises UsageError: the venue does not serve this user, the name is probably misspelt, or AWS does not take it.
+    """
+    for recipient in venue.users.values():
+        if is_called(recipient, user):
+            if not may_use(recipient, venue):
+                raise UsageError(
+                    f"{recipient.name} does not get tokens for {venue.name}",
+                    hint=f"the inventory lists: {', '.join(recipient.venues or ()) or 'no venue'}",
+                )
+            return recipient
+    names = [name for name, recipient in venue.users.items() if "@" not in name and may_use(recipient, venue)]
+    if venue.users_only:
+        from venue_access.inventory.suggestions import did_you_mean
+
+        raise UsageError(
+            f"{venue.name} gives tokens only to its users, and {user!r} is not one of them{did_you_mean(user, names)}",
+            hint="add them to 'users:' in the inventory, or ask the venue's administrator to",
+        )
+    for name in names:
+        if name.casefold() == user.casefold():
+            raise UsageError(f"{user!r} is not a user of {venue.name}; did you mean {name!r}?")
+    try:
+        found = Recipient(validators.recipient_name(user))
+    except InvalidValue as error:
+        hint = "it becomes the beginning of the role session name, and the name of a file"
+        raise UsageError(f"the user name {error}", hint=hint) from error
+    meant = None if accept_similar else similar_user(venue, user)
+    if meant is not None:
+        raise unknown_user(venue, user, meant)
+    return found
+
+
+def unknown_user(venue: Venue, user: str, meant: str) -> UsageError:
+    """Return the error for an unknown user whose name probably misspells ``meant``."""
+    return UsageError(
+        f"{venue.name}: unknown user {user!r} (did you mean {meant!r}?)",
+        hint=f"if {user!r} is the right name, pass --yes",
+    )
+
+
+def names_called(venues: Iterable[Venue], user: str) -> set[str]:
+    """Return the names that ``user``, a name or an email, may refer to: itself, and those of the venues' users."""
+    return {user} | {
+        recipient.name for venue in venues for recipient in venue.users.values() if is_called(recipient, user)
+    }
+
+
+def name_of(venue: Venue, user: str) -> str:
+    """Return the name of a recipient by name or email, whether or not the venue still serves them.
+
+    :raises UsageError: AWS does not take the name.
+    """
+    for recipient in venue.users.values():
+        if is_called(recipient, user):
+            return recipient.name
+    try:
+        return validators.session_name(user)  # tokens may have been issued under a name that is refused now
+    except InvalidValue as error:
+        raise UsageError(f"the user name {error}", hint="give the name or email that the inventory has") from error

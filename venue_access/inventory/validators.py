@@ -18,14 +18,15 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, partition_by_name
-from venue_access.inventory.suggestions import did_you_mean
-from venue_access.inventory.values import UnsafeText, kind
+from venue_access.inventory.groups import UnsafeText, kind
 
 NAME_LENGTHS = "2 to 64"
 OWN_TAGS = "venue-access:"
 CONVENTIONAL_TAGS = 11
 """Tags that the resources of a venue get besides the inventory's."""
+_KEY_TEXTS = ("age1", "ssh-ed25519 ", "ssh-rsa ", "-----BEGIN CERTIFICATE-----")
+_KEY_FILES = (".pub", ".txt", ".pem", ".crt", ".cer", ".der")
+_PRIVATE_KEY_FILES = ("id_rsa", "id_ed25519", "id_ecdsa", "id_dsa")
 _PRIVATE_KEYS = re.compile("PRIVATE KEY-----|AGE-SECRET-KEY-|PuTTY-User-Key-File", re.IGNORECASE)
 
 
@@ -156,30 +157,6 @@ def _as_written(number: int) -> str:
     return f' (12 digits that begin with 0 are octal to YAML); write "{octal}"' if len(octal) == 12 else ""
 
 
-def partition(value: Any) -> str:
-    if text(value) not in DNS_SUFFIXES:
-        raise InvalidValue(
-            f"{value!r} is not an AWS partition{did_you_mean(value, DNS_SUFFIXES)} (known: {', '.join(DNS_SUFFIXES)})"
-        )
-    return str(value)
-
-
-def region(value: Any, context: Context) -> str:
-    """Check a region's name; one that is not listed needs the variable ``partition``."""
-    found, named = partition_by_name(text(value)), context.named_partition
-    if value in PARTITIONS:
-        if named not in (None, found):
-            raise InvalidValue(f"{value!r} is a region of the partition {found!r}, and 'partition' is {named!r}")
-    elif named is None or found is None:
-        remedy = "" if found is None else "; if it is a new region, set 'partition' too"
-        raise InvalidValue(f"{value!r} is not an AWS region{did_you_mean(value, PARTITIONS)}{remedy}")
-    elif named != found:
-        raise InvalidValue(
-            f"{value!r} is named like the regions of the partition {found!r}, and 'partition' is {named!r}"
-        )
-    return str(value)
-
-
 def bucket(value: Any) -> str:
     """Source: Amazon S3 User Guide, general purpose bucket naming rules."""
     name = text(value)
@@ -199,18 +176,10 @@ def bucket(value: Any) -> str:
     return name
 
 
-def session_seconds(value: Any) -> int:
-    """IAM takes 3600 to 43200 for a role, although a single session may be as short as 900."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 3600 <= value <= 43200:
-        raise InvalidValue(f"expected whole seconds from 3600 to 43200 (12 hours), found {value!r}")
-    return value
-
-
-def trust_policy_limit(value: Any) -> int:
-    """Source: IAM User Guide, "IAM and AWS STS quotas", Role trust policy length: 2,048 by default, 8,192 at most."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 2048 <= value <= 8192:
-        raise InvalidValue(f"expected a whole number of characters from 2048 to 8192, found {value!r}")
-    return value
+def state_backend(value: Any) -> str:
+    if value not in ("local", "s3"):
+        raise InvalidValue(f"must be local or s3, found {value!r}")
+    return str(value)
 
 
 def cidr(value: Any) -> str:
@@ -296,3 +265,27 @@ def _is_host(name: str) -> bool:
         label = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
         return len(name) <= 253 and re.fullmatch(rf"({label}\.)*{label}", name) is not None
     return True
+
+
+def public_key(value: Any) -> str:
+    """Check a key's text, perhaps of several lines (PEM), or a file's name; ``inventory.check`` tries to encrypt."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidValue(f"expected strings, found {kind(value)}")
+    key = value.strip()
+    if key.rpartition("/")[2] in _PRIVATE_KEY_FILES:
+        raise InvalidValue(f"{key!r} is the name of a private key; give the public one, {key + '.pub'!r}")
+    if not key.startswith(_KEY_TEXTS) and ("\n" in key or not key.casefold().endswith(_KEY_FILES)):
+        raise InvalidValue(
+            f"{key[:24]!r} cannot be encrypted to; give age1..., ssh-ed25519, ssh-rsa, a certificate as PEM,"
+            f" or a file of one ({', '.join(_KEY_FILES)})"
+        )
+    return key
+
+
+def venue_name(value: Any, context: Context) -> str:
+    name = text(value)
+    if name not in context.hosts:
+        from venue_access.inventory.suggestions import did_you_mean
+
+        raise InvalidValue(f"no venue is named {name!r}{did_you_mean(name, context.hosts)}")
+    return name

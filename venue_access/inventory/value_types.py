@@ -4,41 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from venue_access.inventory import arn_validators as arns
-from venue_access.inventory import validators
-from venue_access.inventory.regions import DNS_SUFFIXES
-from venue_access.inventory.suggestions import did_you_mean
+from venue_access.inventory import arns, validators
+from venue_access.inventory.groups import kind, line_of
 from venue_access.inventory.validators import Context, InvalidValue, Matching
-from venue_access.inventory.values import kind, line_of
 
-T = TypeVar("T")
-_MAX_REASONS = 30
-"""Of one value."""
+_MAX_REASONS = 30  # of one value
 
 
 @dataclass(frozen=True)
-class Type(Generic[T]):
+class Type:
     """A type of values."""
 
     name: str
     """For the documentation, such as ``list of names``."""
     schema: Mapping[str, Any]
     """JSON Schema, draft 2020-12."""
-    validate: Callable[..., T]
+    validate: Callable[..., Any]
     """Takes a value, and a ``Context`` too if ``contextual``; returns the typed value or raises ``InvalidValue``."""
     contextual: bool = False
 
-    def read(self, value: Any, context: Context) -> T:
-        """Return the typed value.
-
-        :raises InvalidValue: with every reason.
-        """
+    def read(self, value: Any, context: Context) -> Any:
+        """Return the typed value, or raise ``InvalidValue`` with every reason."""
         return self.validate(value, context) if self.contextual else self.validate(value)
 
 
-def list_of(item: Type[Any], name: str, *, least: int = 0, hint: str = "") -> Type[tuple[Any, ...]]:
+def string(matching: Matching, name: str = "string") -> Type:
+    """Return the type of a string that a pattern matches."""
+    return Type(name, {"type": "string", "pattern": f"^(?:{matching.pattern})$"}, matching)
+
+
+def list_of(item: Type, name: str, *, least: int = 0, hint: str = "") -> Type:
     """Return the type of a list of different items.
 
     :param least: how many it must have; ``hint`` says what to do about fewer.
@@ -70,89 +67,58 @@ def list_of(item: Type[Any], name: str, *, least: int = 0, hint: str = "") -> Ty
     return Type(name, schema, validate, contextual=True)
 
 
-def read_mapping(value: Any, keys: Mapping[str, Type[Any]], example: str, context: Context) -> dict[str, Any]:
-    """Return the typed values of a mapping with these keys; one that is null is left out.
+def mapping(
+    keys: Mapping[str, Type], example: str, build: Callable[[dict[str, Any], Context], Any], *required: str
+) -> Type:
+    """Return the type of a mapping with these keys; one that is null is left out.
 
-    :raises InvalidValue: with every reason.
+    :param build: takes the values by key, and returns the typed value; it checks ``required`` itself.
     """
-    if not isinstance(value, dict):
-        raise InvalidValue(f"expected a mapping such as {example}, found {kind(value)}")
-    found: dict[str, Any] = {}
-    reasons: list[InvalidValue] = []
-    for key, part in value.items():
-        line = line_of(value, key)
-        if key not in keys:
-            hint = did_you_mean(str(key), keys)
-            reasons.append(InvalidValue(f"unknown key {key!r}{hint} (it has {', '.join(keys)})", line))
-        elif part is not None:
-            try:
-                found[key] = keys[key].read(part, context)
-            except InvalidValue as error:
-                reasons += error.within(key, line)
-        if len(reasons) >= _MAX_REASONS:
-            break
-    if reasons:
-        raise InvalidValue.of(reasons)
-    return found
 
+    def validate(value: Any, context: Context) -> Any:
+        if not isinstance(value, dict):
+            raise InvalidValue(f"expected a mapping such as {example}, found {kind(value)}")
+        found: dict[str, Any] = {}
+        reasons: list[InvalidValue] = []
+        for key, part in value.items():
+            line = line_of(value, key)
+            if key not in keys:
+                from venue_access.inventory.suggestions import did_you_mean
 
-def _object(keys: Mapping[str, Type[Any]], *required: str) -> dict[str, Any]:
+                hint = did_you_mean(str(key), keys)
+                reasons.append(InvalidValue(f"unknown key {key!r}{hint} (it has {', '.join(keys)})", line))
+            elif part is not None:
+                try:
+                    found[key] = keys[key].read(part, context)
+                except InvalidValue as error:
+                    reasons += error.within(key, line)
+            if len(reasons) >= _MAX_REASONS:
+                break
+        if reasons:
+            raise InvalidValue.of(reasons)
+        return build(found, context)
+
     properties = {key: or_null(each.schema) for key, each in keys.items()}
-    schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
-    return {**schema, "required": list(required)} if required else schema
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return Type("mapping", {**schema, **({"required": list(required)} if required else {})}, validate, contextual=True)
 
 
 def or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a JSON Schema that allows null too, which counts as not given."""
-    return (
-        {**schema, "type": [schema["type"], "null"]} if "enum" not in schema else {"anyOf": [schema, {"type": "null"}]}
-    )
+    if "enum" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return {**schema, "type": [schema["type"], "null"]}
 
 
-def _string(name: str, matching: Matching) -> Type[str]:
-    return Type(name, {"type": "string", "pattern": f"^(?:{matching.pattern})$"}, matching)
-
-
-def _arn(name: str, validate: Callable[..., str], pattern: str) -> Type[str]:
-    return Type(name, {"type": "string", "pattern": pattern}, validate, contextual=True)
-
-
-BOOLEAN = Type("true or false", {"type": "boolean"}, validators.boolean)
-NAME = _string("string", validators.segment)
-ROLE_PREFIX = Type("string", NAME.schema, validators.role_prefix)
-FOLDER_NAME = _string("string", validators.folder_name)
-PROFILE = _string("string", validators.profile_name)
-EMAIL = _string("email address", validators.email)
-ORG_ID = _string("string", validators.org_id)
-ROLE_PATH = _string("string", validators.role_path)
-ACCOUNT_ID = Type("string of 12 digits", {"type": "string", "pattern": "^[0-9]{12}$"}, validators.account_id)
-PARTITION = Type("string", {"type": "string", "enum": list(DNS_SUFFIXES)}, validators.partition)
-REGION = Type(
-    "string", {"type": "string", "pattern": "^[a-z]{2,}(-[a-z]+)+-[0-9]+$"}, validators.region, contextual=True
-)
+_STRING = {"type": "string", "minLength": 1}
+REGION = Type("string", {"type": "string", "pattern": "^[a-z]{2,}(-[a-z]+)+-[0-9]+$"}, arns.region, contextual=True)
 BUCKET = Type("string", {"type": "string", "pattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"}, validators.bucket)
-ECR_PREFIX = _string("string", validators.ecr_prefix)
-CIDR = Type("address range", {"type": "string", "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$"}, validators.cidr)
-ENDPOINT = Type("URL", {"type": "string", "pattern": "^https?://"}, validators.endpoint_url)
-SESSION_SECONDS = Type("seconds", {"type": "integer", "minimum": 3600, "maximum": 43200}, validators.session_seconds)
-TRUST_POLICY_LIMIT = Type(
-    "characters", {"type": "integer", "minimum": 2048, "maximum": 8192}, validators.trust_policy_limit
-)
-_TAGS = {"type": "object", "additionalProperties": {"type": "string", "maxLength": 256}}
-SESSION_TAGS = Type("mapping of strings", {**_TAGS, "maxProperties": 50}, validators.tags)
-RESOURCE_TAGS = Type(
-    "mapping of strings", {**_TAGS, "maxProperties": 50 - validators.CONVENTIONAL_TAGS}, validators.resource_tags
-)
-PRINCIPAL = _arn("ARN", arns.principal, "^arn:[^*?$]+$")
-ROLE_ARN = _arn("role ARN", arns.operator_role, "^arn:[a-z-]+:iam::[0-9]{12}:role/.+$")
-BOUNDARY = _arn("policy name or ARN, or `ssm:` and a parameter's name", arns.permissions_boundary, r"^\S+$")
-KMS_KEY_ARN = _arn("key ARN", arns.kms_key, "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$")
-KMS_KEY_ID = _string("key ID, alias or ARN", validators.kms_key_id)
-PARAMETER_KEY = Type(KMS_KEY_ID.name, KMS_KEY_ID.schema, arns.parameter_key, contextual=True)
-_KEY_PREFIX = _string("string", validators.key_prefix)
+EMAIL = string(validators.email, "email address")
+KMS_KEY_ID = string(validators.kms_key_id, "key ID, alias or ARN")
+_KEY_PREFIX = string(validators.key_prefix)
 
 
-# -- mappings
+# -- state, ledger, emulator_seed
 
 
 @dataclass(frozen=True)
@@ -170,24 +136,8 @@ class StateBackend:
         return "local" if self.bucket is None else f"s3://{self.bucket}/{self.key_prefix}"
 
 
-def _backend(value: Any) -> str:
-    if value not in ("local", "s3"):
-        raise InvalidValue(f"must be local or s3, found {value!r}")
-    return str(value)
-
-
-_STATE = {
-    "backend": Type("string", {"type": "string", "enum": ["local", "s3"]}, _backend),
-    "bucket": BUCKET,
-    "key_prefix": _KEY_PREFIX,
-    "region": REGION,
-    "kms_key_id": KMS_KEY_ID,
-}
-
-
-def _state(value: Any, context: Context) -> StateBackend:
-    """Read ``state``; the bucket's region is the venue's by default."""
-    given = read_mapping(value, _STATE, "{backend: s3, bucket: <name>}", context)
+def _state(given: dict[str, Any], context: Context) -> StateBackend:
+    """Build ``state``; the bucket's region is the venue's by default."""
     backend = given.pop("backend", None)
     if backend is None:
         raise InvalidValue("backend is required: local or s3")
@@ -198,15 +148,25 @@ def _state(value: Any, context: Context) -> StateBackend:
     if "bucket" not in given:
         raise InvalidValue("bucket is required for the s3 backend")
     given["key_prefix"] = _with_slash(given.get("key_prefix"))
-    given.setdefault("region", context.region)
-    return StateBackend(backend="s3", **given)
+    return StateBackend(backend, **{"region": context.region, **given})
 
 
 def _with_slash(prefix: str | None) -> str:
     return f"{prefix.rstrip('/')}/" if prefix else ""
 
 
-STATE = Type("mapping", _object(_STATE, "backend"), _state, contextual=True)
+STATE = mapping(
+    {
+        "backend": Type("string", {"type": "string", "enum": ["local", "s3"]}, validators.state_backend),
+        "bucket": BUCKET,
+        "key_prefix": _KEY_PREFIX,
+        "region": REGION,
+        "kms_key_id": KMS_KEY_ID,
+    },
+    "{backend: s3, bucket: <name>}",
+    _state,
+    "backend",
+)
 
 
 @dataclass(frozen=True)
@@ -221,33 +181,32 @@ class LedgerBucket:
     """The key that records are encrypted with; None leaves it to the bucket."""
 
 
-_LEDGER = {"bucket": BUCKET, "prefix": _KEY_PREFIX, "region": REGION, "kms_key_id": KMS_KEY_ID}
-_LEDGER_EXAMPLE = "{s3: {bucket: <name>, prefix: <path>}}"
-
-
-def _ledger(value: Any, context: Context) -> LedgerBucket:
-    """Read ``ledger``; the bucket's region is the venue's by default."""
-    if not isinstance(value, dict) or list(value) != ["s3"] or not isinstance(value["s3"], dict):
-        found = f"the keys {', '.join(map(str, value))}" if isinstance(value, dict) else kind(value)
-        raise InvalidValue(f"expected {_LEDGER_EXAMPLE}, found {found}")
-    given = read_mapping(value["s3"], _LEDGER, _LEDGER_EXAMPLE, context)
+def _ledger_bucket(given: dict[str, Any], context: Context) -> LedgerBucket:
     if "bucket" not in given:
         raise InvalidValue("bucket is required")
     region = given.get("region") or context.region or ""
     return LedgerBucket(given["bucket"], _with_slash(given.get("prefix")), region, given.get("kms_key_id"))
 
 
-LEDGER = Type(
-    "mapping",
-    {
-        "type": "object",
-        "properties": {"s3": _object(_LEDGER, "bucket")},
-        "required": ["s3"],
-        "additionalProperties": False,
-    },
-    _ledger,
-    contextual=True,
+_LEDGER_EXAMPLE = "{s3: {bucket: <name>, prefix: <path>}}"
+_LEDGER_BUCKET = mapping(
+    {"bucket": BUCKET, "prefix": _KEY_PREFIX, "region": REGION, "kms_key_id": KMS_KEY_ID},
+    _LEDGER_EXAMPLE,
+    _ledger_bucket,
+    "bucket",
 )
+
+
+def _ledger(value: Any, context: Context) -> Any:
+    """Read ``ledger``; the bucket's region is the venue's by default."""
+    if not isinstance(value, dict) or list(value) != ["s3"] or not isinstance(value["s3"], dict):
+        found = f"the keys {', '.join(map(str, value))}" if isinstance(value, dict) else kind(value)
+        raise InvalidValue(f"expected {_LEDGER_EXAMPLE}, found {found}")
+    return _LEDGER_BUCKET.read(value["s3"], context)
+
+
+_LEDGER_SCHEMA = {"properties": {"s3": _LEDGER_BUCKET.schema}, "required": ["s3"], "additionalProperties": False}
+LEDGER = Type("mapping", {"type": "object", **_LEDGER_SCHEMA}, _ledger, contextual=True)
 
 
 @dataclass(frozen=True)
@@ -258,11 +217,82 @@ class EmulatorSeed:
     """Names or ARNs of policies in the venue's account."""
 
 
-_SEED = {"permissions_boundaries": list_of(_arn("policy", arns.seed_boundary, r"^\S+$"), "list of names")}
+_SEED_POLICY = Type("policy", {"type": "string", "pattern": r"^\S+$"}, arns.seed_boundary, contextual=True)
+EMULATOR_SEED = mapping(
+    {"permissions_boundaries": list_of(_SEED_POLICY, "list of names")},
+    "{permissions_boundaries: [<name>]}",
+    lambda given, _: EmulatorSeed(**given),
+)
 
 
-def _seed(value: Any, context: Context) -> EmulatorSeed:
-    return EmulatorSeed(**read_mapping(value, _SEED, "{permissions_boundaries: [<name>]}", context))
+# -- users
 
 
-EMULATOR_SEED = Type("mapping", _object(_SEED), _seed, contextual=True)
+@dataclass(frozen=True)
+class Recipient:
+    """A person or program that receives tokens and has no AWS account."""
+
+    name: str
+    email: str | None = None
+    keys: tuple[str, ...] = ()
+    """Public keys that a token may be encrypted to, or the names of files with them, relative to the inventory."""
+    venues: tuple[str, ...] | None = None
+    """Inventory names of the venues they may use; None is every venue that lists them."""
+    timezone: str | None = None
+    """Of the IANA database, such as ``America/Los_Angeles``."""
+
+
+_USER = mapping(
+    {
+        "email": EMAIL,
+        "keys": list_of(Type("key", _STRING, validators.public_key), "list of keys"),
+        "timezone": Type("time zone", _STRING, validators.timezone),
+        "venues": list_of(Type("venue", _STRING, validators.venue_name, contextual=True), "list of venues"),
+    },
+    "{email: <address>}",
+    lambda given, _: given,
+)
+
+
+def _users(value: Any, context: Context) -> dict[str, Recipient]:
+    """Read ``users``, a mapping of names to null or a mapping."""
+    if not isinstance(value, dict):
+        raise InvalidValue(f"expected a mapping of names, found {kind(value)}")
+    users: dict[str, Recipient] = {}
+    names: dict[str, str] = {}
+    emails: dict[str, str] = {}
+    reasons: list[InvalidValue] = []
+    for name, about in value.items():
+        line = line_of(value, name)
+        try:
+            user = Recipient(validators.recipient_name(name))
+        except InvalidValue as error:
+            reasons.append(InvalidValue(str(error), line))
+            continue
+        try:
+            user = Recipient(user.name, **_USER.read(about or {}, context))
+        except InvalidValue as error:
+            reasons += error.within(name, line)
+        other = names.setdefault(user.name.casefold(), user.name)
+        if other != user.name:
+            reasons.append(InvalidValue(f"{other!r} and {user.name!r} differ only in case", line))
+        if user.email:
+            other = user.email if user.email in users else emails.setdefault(user.email.casefold(), user.name)
+            if other != user.name:
+                reasons.append(InvalidValue(f"{other!r} and {user.name!r} have the same email", line))
+        users[user.name] = user
+    if reasons:
+        raise InvalidValue.of(reasons)
+    return users
+
+
+USERS = Type(
+    "mapping of names",
+    {
+        "type": "object",
+        "propertyNames": {"pattern": f"^(?:{validators.recipient_name.pattern})$"},
+        "additionalProperties": or_null(_USER.schema),
+    },
+    _users,
+    contextual=True,
+)

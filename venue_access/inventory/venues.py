@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from venue_access.errors import InventoryError, Problem
-from venue_access.inventory.cross_validation import conflicts, register_uses
-from venue_access.inventory.groups import Inventory
+from venue_access.inventory.arns import partition_by_name
+from venue_access.inventory.cross_validation import conflicts
+from venue_access.inventory.groups import Inventory, SourcedValue, UnsafeText, Vaulted
 from venue_access.inventory.model import BucketUses, Venue, emulator_operator_arn
-from venue_access.inventory.regions import partition_by_name
 from venue_access.inventory.schema import FIELDS, VARIABLES, default_of
-from venue_access.inventory.suggestions import misspelt
 from venue_access.inventory.validators import Context, InvalidValue, ecr_prefix, has_private_key, segment
-from venue_access.inventory.values import SourcedValue, Vaulted, is_template, parts
 
 _WORDS = "contacts contract ledgers partitions projects regions slack stacks stage stages states tag user uses venues"
 ORDINARY_WORDS = frozenset(_WORDS.split())
@@ -43,7 +41,6 @@ def build_venues(inventory: Inventory) -> dict[str, Venue]:
             break
         if venue is not None:
             venues[host] = venue
-            register_uses(venue)
     problems += conflicts(inventory, list(venues.values()))
     if problems:
         raise InventoryError(_merged(problems))
@@ -91,6 +88,8 @@ def _misspelt_variables(host: str, settings: dict[str, SourcedValue]) -> Iterabl
     for name, setting in settings.items():
         if name in FIELDS or name in ORDINARY_WORDS or name.startswith("ansible_"):
             continue
+        from venue_access.inventory.suggestions import misspelt
+
         meant = misspelt(name, VARIABLES)
         if meant:
             message = f"unknown variable {name!r} (did you mean {meant!r}?)"
@@ -244,13 +243,20 @@ def _with_sessions(principals: Iterable[str]) -> tuple[str, ...]:
 
 def _check_plain(value: Any) -> None:
     """Refuse what only Ansible evaluates, Jinja and vaulted values, and a private key, which no message may repeat."""
-    for part in parts(value):
-        if isinstance(part, Vaulted):
-            raise InvalidValue("is vaulted (!vault), and vaulted values are not decrypted here; write it in the clear")
-        if is_template(part):
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _check_plain(key)
+            _check_plain(part)
+    elif isinstance(value, (list, tuple, set)):
+        for part in value:
+            _check_plain(part)
+    elif isinstance(value, Vaulted):
+        raise InvalidValue("is vaulted (!vault), and vaulted values are not decrypted here; write it in the clear")
+    elif isinstance(value, str):
+        if not isinstance(value, UnsafeText) and any(mark in value for mark in ("{{", "{%", "{#")):
             raise InvalidValue(
                 "has a Jinja expression, and those are not evaluated here; write the value out,"
                 " or tag it !unsafe if the braces are meant literally"
             )
-        if isinstance(part, str) and has_private_key(part):
+        if has_private_key(value):
             raise InvalidValue("has a private key; write the public one, and replace that key pair")

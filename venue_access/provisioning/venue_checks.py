@@ -14,7 +14,7 @@ from venue_access.aws.client import AwsClient, CallerIdentity
 from venue_access.aws.identity import why_not_trusted
 from venue_access.deadline import RetryPolicy
 from venue_access.errors import AccessDenied, CheckFailed, UsageError
-from venue_access.inventory.arn_validators import FROM_PARAMETER, permissions_boundary
+from venue_access.inventory.arns import FROM_PARAMETER, permissions_boundary
 from venue_access.inventory.model import Venue
 from venue_access.inventory.validators import Context, InvalidValue
 from venue_access.provisioning.render import OrphanedVenue

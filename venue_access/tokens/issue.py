@@ -14,8 +14,7 @@ from typing import Any
 from venue_access import console
 from venue_access.aws.client import AwsClient
 from venue_access.errors import NO_ANSWER, AwsError, DeliveryError, Interrupted, UsageError, VenueAccessError
-from venue_access.inventory.model import Recipient, Venue
-from venue_access.inventory.recipients import find_recipient
+from venue_access.inventory.model import Recipient, Venue, find_recipient
 from venue_access.ledger.book import Ledger, OpenLedger
 from venue_access.ledger.chain import Kind
 from venue_access.times import to_minute

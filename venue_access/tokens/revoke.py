@@ -12,8 +12,7 @@ from venue_access.aws.client import AwsClient
 from venue_access.aws.identity import LONGEST_USER, is_of_a_token, role_session_name, user_part
 from venue_access.errors import AccessDenied, DeliveryError, UsageError, VenueAccessError
 from venue_access.inventory import validators
-from venue_access.inventory.model import Venue
-from venue_access.inventory.recipients import name_of, similar_user, unknown_user
+from venue_access.inventory.model import Venue, name_of, similar_user, unknown_user
 from venue_access.inventory.suggestions import misspelt
 from venue_access.ledger.book import Ledger, OpenLedger, ProofSessions
 from venue_access.ledger.chain import Kind, Record

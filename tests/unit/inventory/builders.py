@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from venue_access.errors import InventoryError, Problem
-from venue_access.inventory.groups import Group, Host, Inventory
+from venue_access.inventory.groups import Group, Host, Inventory, SourcedValue
 from venue_access.inventory.model import Venue
-from venue_access.inventory.values import SourcedValue
 from venue_access.inventory.venues import build_venues
 
 FILE = Path("hosts.yml")

@@ -13,11 +13,10 @@ from tests.unit.inventory.builders import inventory_of
 from venue_access.errors import InventoryError, UsageError
 from venue_access.inventory.documents import parse
 from venue_access.inventory.group_builder import expand_range
-from venue_access.inventory.model import Venue
+from venue_access.inventory.groups import UnsafeText, Vaulted
+from venue_access.inventory.model import Venue, find_recipient
 from venue_access.inventory.patterns import select
-from venue_access.inventory.recipients import find_recipient
 from venue_access.inventory.schema import VARIABLES
-from venue_access.inventory.values import UnsafeText, Vaulted
 from venue_access.inventory.venues import build_venues
 
 EXAMPLES = settings(max_examples=300 * (20 if os.environ.get("VENUE_ACCESS_SOAK") else 1), deadline=None)

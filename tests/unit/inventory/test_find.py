@@ -6,8 +6,7 @@ import pytest
 
 from tests.unit.inventory.builders import inventory_of, venue_with
 from venue_access.errors import UsageError
-from venue_access.inventory.model import Recipient, Venue, find_venue
-from venue_access.inventory.recipients import find_recipient, name_of
+from venue_access.inventory.model import Recipient, Venue, find_recipient, find_venue, name_of
 from venue_access.inventory.venues import build_venues
 
 ALICE = {"alice": {"email": "alice@example.org"}}

@@ -20,6 +20,7 @@ import pytest
 
 from tests import hostile
 from venue_access.errors import VenueAccessError
+from venue_access.inventory.exports import graph, to_list
 from venue_access.inventory.groups import Inventory
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.venues import build_venues
@@ -49,7 +50,7 @@ def read(folder: Path) -> None:
 
 
 def shown(inventory: Inventory) -> str:
-    return inventory.graph() + json.dumps(inventory.to_list())
+    return graph(inventory) + json.dumps(to_list(inventory))
 
 
 def faults(folder: Path) -> Iterator[str]:

@@ -9,9 +9,9 @@ import pytest
 
 from venue_access.errors import InventoryError
 from venue_access.inventory.documents import parse
-from venue_access.inventory.groups import Inventory
+from venue_access.inventory.exports import to_list
+from venue_access.inventory.groups import Inventory, SourcedValue, UnsafeText, Vaulted
 from venue_access.inventory.loader import load_inventory
-from venue_access.inventory.values import SourcedValue, UnsafeText, Vaulted
 
 
 def written(folder: Path, files: dict[str, str]) -> Path:
@@ -220,7 +220,7 @@ def test_json_is_read_as_json_and_not_as_yaml() -> None:
 
 def test_the_list_can_be_written_as_json(tmp_path: Path) -> None:
     hosts = "all: {hosts: {h: {d: 2024-01-02, s: !!set {x: }, k: {1: one}, v: !vault abc, u: !unsafe t}}}"
-    variables = load_inventory(written(tmp_path, {"hosts.yml": hosts})).to_list()["_meta"]["hostvars"]["h"]
+    variables = to_list(load_inventory(written(tmp_path, {"hosts.yml": hosts})))["_meta"]["hostvars"]["h"]
     assert json.loads(json.dumps(variables)) == {
         "d": "2024-01-02",
         "s": ["x"],
@@ -234,4 +234,4 @@ def test_the_list_can_be_written_as_json(tmp_path: Path) -> None:
 def test_a_value_that_json_has_no_form_for_is_an_error_that_names_it(value: str, tmp_path: Path) -> None:
     inventory = load_inventory(written(tmp_path, {"hosts.yml": f"all: {{hosts: {{a-1: {{v: {value}}}}}}}"}))
     with pytest.raises(InventoryError, match=r"hosts\.yml:1: a-1: v: has binary data, or a key that is not a string"):
-        inventory.to_list()
+        to_list(inventory)

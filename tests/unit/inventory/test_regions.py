@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.inventory.builders import KEY, NOT_GIVEN, problem, venue_with
+from venue_access.inventory.arns import DNS_SUFFIXES, PARTITIONS, partition_by_name
 from venue_access.inventory.model import LedgerBucket
-from venue_access.inventory.regions import DNS_SUFFIXES, PARTITIONS, REGIONS, partition_by_name
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,10 +27,12 @@ def test_table_of_regions_is_botocores() -> None:
     assert spec.origin is not None
     partitions = json.loads((Path(spec.origin).parent / "data/partitions.json").read_text())["partitions"]
     theirs = {
-        partition["id"]: sorted(region for region in partition["regions"] if not region.endswith("-global"))
+        region: partition["id"]
         for partition in partitions
+        for region in partition["regions"]
+        if not region.endswith("-global")
     }
-    assert {partition: sorted(regions) for partition, regions in REGIONS.items()} == theirs
+    assert theirs == PARTITIONS
     assert {partition["id"]: partition["outputs"]["dnsSuffix"] for partition in partitions} == DNS_SUFFIXES
     patterns = {partition["id"]: partition["regionRegex"] for partition in partitions}
     for region, partition in PARTITIONS.items():
@@ -69,8 +71,7 @@ def test_region_that_contradicts_the_partition(region: str, partition: object, s
     assert said in problem(region=region, partition=partition).message
 
 
-@pytest.mark.parametrize(("partition", "suffix"), DNS_SUFFIXES.items())
-def test_registry_is_in_the_domain_of_its_partition(partition: str, suffix: str) -> None:
-    region = REGIONS[partition][0]
+@pytest.mark.parametrize(("region", "partition"), PARTITIONS.items())
+def test_registry_is_in_the_domain_of_its_partition(region: str, partition: str) -> None:
     venue = venue_with(region=region, trusted_principals=[f"arn:{partition}:iam::111122223333:root"])
-    assert venue.registry == f"111122223333.dkr.ecr.{region}.{suffix}"
+    assert venue.registry == f"111122223333.dkr.ecr.{region}.{DNS_SUFFIXES[partition]}"

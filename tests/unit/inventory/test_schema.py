@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 
 from tests.unit.inventory.builders import USUAL
+from venue_access.inventory.exports import json_schema
 from venue_access.inventory.loader import load_inventory
-from venue_access.inventory.schema import VARIABLES, json_schema
+from venue_access.inventory.schema import VARIABLES
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads(json.dumps(json_schema()))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.inventory.builders import FILE, KEY, ROLE, problem, venue_with
+from venue_access.inventory.groups import UnsafeText, Vaulted
 from venue_access.inventory.model import Recipient, StateBackend
-from venue_access.inventory.values import UnsafeText, Vaulted
 
 ROOT = Path(__file__).parents[3]
 

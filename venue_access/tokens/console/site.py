@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
 from venue_access.errors import UsageError
+from venue_access.inventory.arns import PARTITIONS
 from venue_access.inventory.model import Venue
-from venue_access.inventory.regions import PARTITIONS
 from venue_access.sensitive import Secret
 
 URL_LASTS = 900

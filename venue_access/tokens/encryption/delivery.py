@@ -11,11 +11,10 @@ from pathlib import Path
 from venue_access import console
 from venue_access.aws.client import AwsClient
 from venue_access.errors import DeliveryError, Problem, UsageError, VenueAccessError
-from venue_access.inventory.groups import Inventory
+from venue_access.inventory.groups import Inventory, line_of
 from venue_access.inventory.model import Recipient, Venue
-from venue_access.inventory.recipients import USERS
 from venue_access.inventory.validators import Context, InvalidValue
-from venue_access.inventory.values import line_of
+from venue_access.inventory.value_types import USERS
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.chain import Kind
 from venue_access.sensitive import ExternalId, Secret

@@ -1,11 +1,39 @@
-"""Validators of ARNs, each against the partition, region and account of its venue."""
+"""Partitions, regions and ARNs: their names, and the validators of those in an inventory."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from venue_access.inventory.validators import Context, InvalidValue, kms_key_id, region, text
+from venue_access.inventory.validators import Context, InvalidValue, kms_key_id, text
+
+_REGIONS = {
+    "aws": (
+        "amazonaws.com",
+        "",
+        "af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2"
+        " ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7"
+        " ca-central-1 ca-west-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2"
+        " eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-west-1"
+        " us-west-2",
+    ),
+    "aws-cn": ("amazonaws.com.cn", "cn-", "cn-north-1 cn-northwest-1"),
+    "aws-eusc": ("amazonaws.eu", "eusc-", "eusc-de-east-1"),
+    "aws-iso": ("c2s.ic.gov", "us-iso-", "us-iso-east-1 us-iso-west-1"),
+    "aws-iso-b": ("sc2s.sgov.gov", "us-isob-", "us-isob-east-1 us-isob-west-1"),
+    "aws-iso-e": ("cloud.adc-e.uk", "eu-isoe-", "eu-isoe-west-1"),
+    "aws-iso-f": ("csp.hci.ic.gov", "us-isof-", "us-isof-east-1 us-isof-south-1"),
+    "aws-us-gov": ("amazonaws.com", "us-gov-", "us-gov-east-1 us-gov-west-1"),
+}
+"""Each partition's domain, prefix of new regions, and regions: botocore's partitions.json, without ``*-global``."""
+
+DNS_SUFFIXES = {partition: suffix for partition, (suffix, _, _) in _REGIONS.items()}
+"""The domain of each partition's service endpoints."""
+
+PARTITIONS = {region: partition for partition, (_, _, regions) in _REGIONS.items() for region in regions.split()}
+"""The partition of each region."""
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", re.ASCII)
 
 FROM_PARAMETER = "ssm:"
 """Begins the name of a parameter that has the value."""
@@ -18,6 +46,48 @@ _POLICY = re.compile("policy/" + _IAM_PATH_AND_NAME % 128, re.ASCII)
 _POLICY_NAME = re.compile("/?" + _IAM_PATH_AND_NAME % 128, re.ASCII)
 _PARAMETER = re.compile(r"(?:/[A-Za-z0-9_.-]{1,256}){1,15}", re.ASCII)
 _KEY = re.compile(r"key/(?:[0-9a-f-]{36}|mrk-[0-9a-f]{32})", re.ASCII)
+
+
+def partition_by_name(region: str) -> str | None:
+    """Return the partition whose naming scheme a region follows, known or not; None if the name is malformed.
+
+    botocore derives the endpoints of a region that it does not list from the name too (``regionRegex`` of its
+    partitions.json), and takes a name of no other scheme for one of the partition ``aws``.
+    """
+    if region in PARTITIONS:
+        return PARTITIONS[region]
+    if not _REGION.fullmatch(region):
+        return None
+    return next((each for each, (_, prefix, _) in _REGIONS.items() if prefix and region.startswith(prefix)), "aws")
+
+
+def partition(value: Any) -> str:
+    """Check the name of a partition."""
+    if text(value) not in DNS_SUFFIXES:
+        from venue_access.inventory.suggestions import did_you_mean
+
+        raise InvalidValue(
+            f"{value!r} is not an AWS partition{did_you_mean(value, DNS_SUFFIXES)} (known: {', '.join(DNS_SUFFIXES)})"
+        )
+    return str(value)
+
+
+def region(value: Any, context: Context) -> str:
+    """Check a region's name; one that is not listed needs the variable ``partition``."""
+    found, named = partition_by_name(text(value)), context.named_partition
+    if value in PARTITIONS:
+        if named not in (None, found):
+            raise InvalidValue(f"{value!r} is a region of the partition {found!r}, and 'partition' is {named!r}")
+    elif named is None or found is None:
+        from venue_access.inventory.suggestions import did_you_mean
+
+        remedy = "" if found is None else "; if it is a new region, set 'partition' too"
+        raise InvalidValue(f"{value!r} is not an AWS region{did_you_mean(value, PARTITIONS)}{remedy}")
+    elif named != found:
+        raise InvalidValue(
+            f"{value!r} is named like the regions of the partition {found!r}, and 'partition' is {named!r}"
+        )
+    return str(value)
 
 
 def principal(value: Any, context: Context) -> str:
@@ -47,12 +117,7 @@ def principal(value: Any, context: Context) -> str:
 
 def operator_role(value: Any, context: Context) -> str:
     """Check the role through which the operator reaches the venue's account: a role of that account."""
-    service, account, resource = _parts(text(value), context)
-    if service != "iam" or not _ROLE.fullmatch(resource):
-        raise InvalidValue(f"{value!r} must be the ARN of a role, arn:aws:iam::<account>:role/<name>")
-    if context.account_id and account != context.account_id:
-        raise InvalidValue(f"{value!r} is a role of account {account}, and the venue is in {context.account_id}")
-    return str(value)
+    return _own(text(value), context, _ROLE, "role", "the ARN of a role, arn:aws:iam::<account>:role/<name>")
 
 
 def permissions_boundary(value: Any, context: Context) -> str:
@@ -68,12 +133,8 @@ def permissions_boundary(value: Any, context: Context) -> str:
         if not _POLICY_NAME.fullmatch(boundary):
             raise InvalidValue(f"{boundary!r} must be the name of a policy: at most 128 letters, digits and '_+=,.@-'")
         return boundary
-    service, account, resource = _parts(boundary, context)
-    if service != "iam" or not _POLICY.fullmatch(resource):
-        raise InvalidValue(f"{boundary!r} must be the name or ARN of a policy, arn:aws:iam::<account>:policy/<name>")
-    if context.account_id and account not in (context.account_id, "aws"):
-        raise InvalidValue(f"{boundary!r} is a policy of account {account}, and the venue is in {context.account_id}")
-    return boundary
+    expected = "the name or ARN of a policy, arn:aws:iam::<account>:policy/<name>"
+    return _own(boundary, context, _POLICY, "policy", expected)
 
 
 def seed_boundary(value: Any, context: Context) -> str:
@@ -111,6 +172,16 @@ def parameter_key(value: Any, context: Context) -> str:
                 f"{key!r} is in {where}, and the venue in {context.region}; SSM takes a key of its own region"
             )
     return key
+
+
+def _own(arn: str, context: Context, resources: re.Pattern[str], what: str, expected: str) -> str:
+    """Check an IAM ARN of the venue's account; ``_parts`` takes AWS's own account for policies alone."""
+    service, account, resource = _parts(arn, context)
+    if service != "iam" or not resources.fullmatch(resource):
+        raise InvalidValue(f"{arn!r} must be {expected}")
+    if context.account_id and account not in (context.account_id, "aws"):
+        raise InvalidValue(f"{arn!r} is a {what} of account {account}, and the venue is in {context.account_id}")
+    return arn
 
 
 def _parts(arn: str, context: Context) -> tuple[str, str, str]:
