@@ -65,6 +65,11 @@ class CredentialCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> CredentialCache:
+        """Return the user's cache."""
+        return cls(cache_folder(environ, Path(environ.get("HOME") or Path.home())))
+
     def _path(self, account: Account, credentials: Credentials) -> Path:
         """Return the file of an account's session, by account, user and long-term access key."""
         parts = [account.partition, account.account_id, account.user, credentials.access_key_id]
