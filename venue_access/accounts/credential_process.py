@@ -93,7 +93,7 @@ def _account_response(name: str) -> str:
 
     account = open_account(os.environ, name)
     name, process = account.account.name, account.account.mfa_process
-    session = account.cached().session
+    session, _ = account.cached()
     if session is None:
         if process is None:
             raise UsageError(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from venue_access.accounts.cache import CachedSession, CredentialCache, Session
+from venue_access.accounts.cache import CredentialCache, Session
 from venue_access.accounts.profiles import MFA_SUFFIX, Account, is_account_name
 from venue_access.accounts.sources import AccountSources
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
@@ -86,8 +86,8 @@ class AccountSession:
         """Return the account's own region, the shell's, or us-east-1."""
         return self.account.region or _region_of_shell(self.environ) or "us-east-1"
 
-    def cached(self) -> CachedSession:
-        """Return the MFA session in the cache."""
+    def cached(self) -> tuple[Session | None, str]:
+        """Return the MFA session in the cache, and a message about it."""
         return self.cache.find(self.account, self.account.read_credentials(), self.now())
 
     def activate(self, session: Session | None) -> ActiveCredentials:
@@ -168,7 +168,7 @@ class AccountSession:
                 )
             credentials = Credentials(access_key, Secret(secret_key), token)
         else:
-            session = self.cached().session
+            session, _ = self.cached()
             credentials = self.account.read_credentials() if session is None else session.credentials
         if role is None and own is not None:
             role, external_id = own.arn, external_id or own.external_id

@@ -65,9 +65,9 @@ def account_use(
     statements(UNSET, format)  # raises on a wrong format before anything is done
     if dry(context, f"print the credentials of {account.account.name}"):
         return
-    cached = account.cached()
-    console.say(cached.message(account.account))
-    print_credentials(account, cached.session, format, legacy)
+    session, message = account.cached()
+    console.say(message)
+    print_credentials(account, session, format, legacy)
 
 
 @command(
@@ -102,8 +102,7 @@ def account_mfa(
     accounts.statements(accounts.UNSET, format)
     if dry(context, f"begin an MFA session of {name}, unless one is cached, and print its credentials"):
         return
-    cached = account.cached()
-    session = cached.session
+    session, message = account.cached()
     if session is None:
         serial = account.mfa_device()
         if given is not None:
@@ -117,9 +116,9 @@ def account_mfa(
             expected, hint = "an MFA code is six digits", "--code - reads the code from standard input"
             digits = Secret(console.ask_until(asked, accounts.is_mfa_code, expected=expected, hint=hint))
         session = account.begin_mfa_session(serial, digits, seconds)
-        console.say(account.cached().message(account.account))
+        console.say(account.cached()[1])
     else:
-        console.say(cached.message(account.account))
+        console.say(message)
         console.say("MFA STS token already cached")
     print_credentials(account, session, format, legacy)
 
