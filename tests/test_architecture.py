@@ -105,7 +105,6 @@ PURE = (
     "policies.compare",
     "provisioning.stack",
     "tokens.console.site",
-    "policies.revocation",
     "policies.session",
     "policies.session_file",
     "tokens.formats",

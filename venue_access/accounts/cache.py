@@ -40,20 +40,6 @@ class Session:
     """UTC."""
 
 
-@dataclass(frozen=True)
-class CachedSession:
-    """The result of a cache lookup: a session, an expired one, or none."""
-
-    session: Session | None = None
-    expired: bool = False
-
-    def message(self, account: Account) -> str:
-        """Return what 42Lines' tools print about the cache."""
-        if self.session is not None:
-            return f"Cache is valid for account {account.name}"
-        return f"Cache {'invalid or ' if self.expired else ''}not present for account {account.name}"
-
-
 def cache_folder(environ: Mapping[str, str], home: Path) -> Path:
     """Return the folder of the cache (XDG Base Directory Specification)."""
     return Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "venue-access"
@@ -65,24 +51,29 @@ class CredentialCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> CredentialCache:
+        """Return the user's cache."""
+        return cls(cache_folder(environ, Path(environ.get("HOME") or Path.home())))
+
     def _path(self, account: Account, credentials: Credentials) -> Path:
         """Return the file of an account's session, by account, user and long-term access key."""
         parts = [account.partition, account.account_id, account.user, credentials.access_key_id]
         return self._folder / f"session-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.json"
 
-    def find(self, account: Account, credentials: Credentials, now: datetime) -> CachedSession:
-        """Return the session that was begun with these long-term credentials.
+    def find(self, account: Account, credentials: Credentials, now: datetime) -> tuple[Session | None, str]:
+        """Return the session that was begun with these long-term credentials, and what 42Lines' tools print about it.
 
         :raises UsageError: others can read it.
         """
         path = self._path(account, credentials)
         if not path.exists():
-            return CachedSession()
+            return None, f"Cache not present for account {account.name}"
         check_private(path)
         session = _parse(read_small(path, what="session", hint="remove it with: invoke account.unset --cache"))
         if session is None or session.expiration - now < MARGIN:
-            return CachedSession(expired=True)
-        return CachedSession(session)
+            return None, f"Cache invalid or not present for account {account.name}"
+        return session, f"Cache is valid for account {account.name}"
 
     def store(self, account: Account, credentials: Credentials, session: Session) -> None:
         """Store a session; it replaces an earlier one."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from venue_access import console, deadline, sensitive
-from venue_access.accounts.cache import RESPONSES_LOCK, CredentialCache, Session, cache_folder, response_text
+from venue_access.accounts.cache import RESPONSES_LOCK, Session, response_text
 from venue_access.accounts.credentials import cached_response
 from venue_access.accounts.sources import unix_user
 from venue_access.app import App
@@ -89,13 +89,11 @@ def _new_response(options: argparse.Namespace, delivering: ExitStack) -> str:
 
 
 def _account_response(name: str) -> str:
-    from venue_access.accounts.session import AccountSession, run_mfa_process
-    from venue_access.accounts.sources import AccountSources
+    from venue_access.accounts.session import open_account, run_mfa_process
 
-    sources = AccountSources(os.environ)
-    account = AccountSession(sources.account(name), CredentialCache(cache_folder(os.environ, sources.home)), os.environ)
+    account = open_account(os.environ, name)
     name, process = account.account.name, account.account.mfa_process
-    session = account.cached().session
+    session, _ = account.cached()
     if session is None:
         if process is None:
             raise UsageError(

@@ -6,11 +6,12 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from venue_access.accounts.cache import CachedSession, CredentialCache, Session
-from venue_access.accounts.profiles import MFA_SUFFIX, Account
+from venue_access.accounts.cache import CredentialCache, Session
+from venue_access.accounts.profiles import MFA_SUFFIX, Account, is_account_name
+from venue_access.accounts.sources import AccountSources
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
 from venue_access.aws.identity import CHAINED, check_duration_for_caller, role_session_name
 from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, UsageError
@@ -85,8 +86,8 @@ class AccountSession:
         """Return the account's own region, the shell's, or us-east-1."""
         return self.account.region or _region_of_shell(self.environ) or "us-east-1"
 
-    def cached(self) -> CachedSession:
-        """Return the MFA session in the cache."""
+    def cached(self) -> tuple[Session | None, str]:
+        """Return the MFA session in the cache, and a message about it."""
         return self.cache.find(self.account, self.account.read_credentials(), self.now())
 
     def activate(self, session: Session | None) -> ActiveCredentials:
@@ -167,7 +168,7 @@ class AccountSession:
                 )
             credentials = Credentials(access_key, Secret(secret_key), token)
         else:
-            session = self.cached().session
+            session, _ = self.cached()
             credentials = self.account.read_credentials() if session is None else session.credentials
         if role is None and own is not None:
             role, external_id = own.arn, external_id or own.external_id
@@ -189,6 +190,27 @@ class AccountSession:
 
     def _aws(self, credentials: Credentials) -> AwsClient:
         return AwsClient(region=self.region, credentials=credentials)
+
+
+def open_account(
+    environ: Mapping[str, str],
+    name: str,
+    credentials_dir: str | None = None,
+    account_file: str | None = None,
+    *,
+    user: str | None = None,
+) -> AccountSession:
+    """Return the account of a name, with the cache of its MFA sessions.
+
+    :param user: the IAM user, if it is not the account's.
+    :raises UsageError: there is no such account, or the user's name is invalid.
+    """
+    account = AccountSources(environ, credentials_dir, account_file).account(name)
+    if user is not None:
+        if not is_account_name(user):
+            raise UsageError(f"--user {user!r} cannot be an IAM user's name")
+        account = replace(account, user=user)
+    return AccountSession(account, CredentialCache.of(environ), environ)
 
 
 def session_seconds(text: str) -> int:

@@ -86,13 +86,13 @@ class AccountSources:
         if not path.exists() and self._account_file is None:
             return {}
         hint = 'expected JSON such as {"work": "arn:aws:iam::012123456789:"}'
+        entries = {}
         try:
             document = json.loads(read_small(path, what="account", hint=hint))
-        except ValueError as error:
-            raise UsageError(f"the account file {path} is not JSON", hint=hint) from error
+        except ValueError:
+            document = None
         if not isinstance(document, dict):
             raise UsageError(f"the account file {path} is not a JSON object", hint=hint)
-        entries = {}
         for name, arn in document.items():
             match = _ARN.fullmatch(arn) if isinstance(arn, str) else None
             if match is None or not is_account_name(name):

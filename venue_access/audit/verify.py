@@ -66,12 +66,11 @@ def _boundary(aws: AwsClient, venue: Venue, role: LiveRole) -> Check:
 
 def _trust(venue: Venue, live: VenueSnapshot, role: LiveRole) -> Iterator[Check]:
     state = rotation_state(live)
-    found = state.reason or state.stage.value
-    if state.stage is Stage.STABLE:
-        found = _ACCEPTED
-    elif state.stage.rotating:
-        found = f"{_ACCEPTED}; a rotation is under way ({state.stage.value})"
-    yield Check("external ID of the parameter", _ACCEPTED, found, found.startswith(_ACCEPTED))
+    sound = state.stage is Stage.STABLE or state.stage.rotating
+    found = _ACCEPTED if sound else state.reason or state.stage.value
+    if state.stage.rotating:
+        found += f"; a rotation is under way ({state.stage.value})"
+    yield Check("external ID of the parameter", _ACCEPTED, found, sound)
     hidden = ExternalId(REDACTED)
     ids = ExternalIds(hidden, hidden if state.stage.rotating else None)
     there = without_external_ids(role.trust_policy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -24,22 +23,6 @@ SHELL = {
     "format": "print statements for this shell: env (bash, zsh, dash; default), fish, powershell, windows-cmd",
     "legacy": "also set the variables of the old EC2 tools",
 }
-
-
-def open_account(name: str, credentials_dir: str | None, config: str | None, user: str | None = None) -> AccountSession:
-    """Return an account with the cache of its MFA sessions."""
-    from venue_access.accounts.cache import CredentialCache, cache_folder
-    from venue_access.accounts.profiles import is_account_name
-    from venue_access.accounts.session import AccountSession
-    from venue_access.accounts.sources import AccountSources
-
-    sources = AccountSources(os.environ, credentials_dir, config)
-    account = sources.account(name)
-    if user is not None:
-        if not is_account_name(user):
-            raise UsageError(f"--user {user!r} cannot be an IAM user's name")
-        account = replace(account, user=user)
-    return AccountSession(account, CredentialCache(cache_folder(os.environ, sources.home)), os.environ)
 
 
 def print_credentials(account: AccountSession, session: Session | None, format: str, legacy: bool) -> None:
@@ -76,15 +59,15 @@ def account_use(
     config: str | None = None,
 ) -> None:
     """Print statements that set an account's credentials in a shell; a cached MFA session is used if there is one."""
-    from venue_access.accounts.session import UNSET, statements
+    from venue_access.accounts.session import UNSET, open_account, statements
 
-    account = open_account(name, credentials_dir, config)
+    account = open_account(os.environ, name, credentials_dir, config)
     statements(UNSET, format)  # raises on a wrong format before anything is done
     if dry(context, f"print the credentials of {account.account.name}"):
         return
-    cached = account.cached()
-    console.say(cached.message(account.account))
-    print_credentials(account, cached.session, format, legacy)
+    session, message = account.cached()
+    console.say(message)
+    print_credentials(account, session, format, legacy)
 
 
 @command(
@@ -107,41 +90,34 @@ def account_mfa(
     config: str | None = None,
 ) -> None:
     """Begin an MFA session, cache it, and print statements that set its credentials in a shell."""
-    from venue_access.accounts.session import (
-        UNSET,
-        active_account,
-        is_mfa_code,
-        run_mfa_process,
-        session_seconds,
-        statements,
-    )
+    from venue_access.accounts import session as accounts
     from venue_access.sensitive import Secret
 
     given = console.confidential(code, "MFA code")
-    seconds = session_seconds(duration)
-    account = open_account(name or active_account(os.environ), credentials_dir, config, user)
-    named, process = account.account.name, account.account.mfa_process
-    statements(UNSET, format)
-    if dry(context, f"begin an MFA session of {named}, unless one is cached, and print its credentials"):
+    seconds = accounts.session_seconds(duration)
+    name = name or accounts.active_account(os.environ)
+    account = accounts.open_account(os.environ, name, credentials_dir, config, user=user)
+    name, process = account.account.name, account.account.mfa_process
+    accounts.statements(accounts.UNSET, format)
+    if dry(context, f"begin an MFA session of {name}, unless one is cached, and print its credentials"):
         return
-    cached = account.cached()
-    session = cached.session
+    session, message = account.cached()
     if session is None:
         serial = account.mfa_device()
         if given is not None:
-            if not is_mfa_code(given.strip()):
+            if not accounts.is_mfa_code(given.strip()):
                 raise UsageError("invalid MFA code: expected six digits")
             digits = Secret(given.strip())
         elif process is not None:
-            digits = run_mfa_process(process)
+            digits = accounts.run_mfa_process(process)
         else:
-            asked = f"Enter token for user {account.account.user or named}: "
-            hint = "--code - reads the code from standard input"
-            digits = Secret(console.ask_until(asked, is_mfa_code, expected="an MFA code is six digits", hint=hint))
+            asked = f"Enter token for user {account.account.user or name}: "
+            expected, hint = "an MFA code is six digits", "--code - reads the code from standard input"
+            digits = Secret(console.ask_until(asked, accounts.is_mfa_code, expected=expected, hint=hint))
         session = account.begin_mfa_session(serial, digits, seconds)
-        console.say(account.cached().message(account.account))
+        console.say(account.cached()[1])
     else:
-        console.say(cached.message(account.account))
+        console.say(message)
         console.say("MFA STS token already cached")
     print_credentials(account, session, format, legacy)
 
@@ -175,6 +151,7 @@ def account_role_token(
     config: str | None = None,
 ) -> None:
     """Print a token of a role, for scripts; a cached MFA session is used if there is one."""
+    from venue_access.accounts.session import open_account
     from venue_access.sensitive import Secret
     from venue_access.times import parse_token_duration
     from venue_access.tokens.formats import FormatOptions, find_format
@@ -185,7 +162,7 @@ def account_role_token(
         raise UsageError("--token - and --external-id - cannot both read standard input")
     session_token = console.confidential(token, "session token")
     supplied = console.confidential(external_id, "external ID")
-    opened = open_account(account, credentials_dir, config)
+    opened = open_account(os.environ, account, credentials_dir, config)
     external = None if supplied is None else supplied_external_id(supplied)
     if dry(context, f"assume {role or 'the role'} of {opened.account.name}, and print a token"):
         return
@@ -210,9 +187,8 @@ def account_unset(
     config: str | None = None,
 ) -> None:
     """Print statements that unset every AWS variable that the kit sets in a shell."""
-    from venue_access.accounts.cache import CredentialCache, cache_folder
-    from venue_access.accounts.session import UNSET, statements
-    from venue_access.accounts.sources import AccountSources
+    from venue_access.accounts.cache import CredentialCache
+    from venue_access.accounts.session import UNSET, open_account, statements
 
     if name is not None and not cache:
         raise UsageError("--name requires --cache", hint="a shell has the credentials of one account: omit --name")
@@ -220,11 +196,10 @@ def account_unset(
     if dry(context, f"{'remove cached credentials, and ' if cache else ''}print statements that unset AWS variables"):
         return
     if name is not None:
-        account = open_account(name, credentials_dir, config)
+        account = open_account(os.environ, name, credentials_dir, config)
         console.say(account.cache.clear_account(account.account, account.account.read_credentials()))
     elif cache:
-        home = AccountSources(os.environ, credentials_dir, config).home
-        console.say(CredentialCache(cache_folder(os.environ, home)).clear())
+        console.say(CredentialCache.of(os.environ).clear())
     console.payload(unsetting)
 
 

@@ -196,11 +196,10 @@ def revoke_token(
 
 def remove_cached(venue: Venue, *, session: str | None, user: str | None) -> None:
     """Remove revoked tokens from the cache of ``venue-access-credentials``; a failure is a warning."""
-    from venue_access.accounts.cache import CredentialCache, cache_folder
+    from venue_access.accounts.cache import CredentialCache
 
-    cache = CredentialCache(cache_folder(os.environ, Path(os.environ.get("HOME") or Path.home())))
     try:
-        count = cache.remove_revoked(venue, session=session, user=user)
+        count = CredentialCache.of(os.environ).remove_revoked(venue, session=session, user=user)
     except UsageError as error:
         console.warn(f"the cache of venue-access-credentials may still have revoked tokens: {error.message}")
         return

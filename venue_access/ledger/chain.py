@@ -86,7 +86,7 @@ class Record:
     proof_session_names: tuple[str, ...] = ()
     """The role session name of each proof session."""
     proof_access_key_ids: tuple[str, ...] = ()
-    """The access key ID of each proof session, in the same order."""
+    """Their access key IDs, in the same order."""
 
     def document(self) -> dict[str, Any]:
         """Return the record as a JSON document; keys that few kinds have are left out unless set."""
@@ -114,8 +114,8 @@ class Record:
 
 
 _OPTIONAL = {
-    *("parameter_version", "error", "policy", "revokes", "issued_before", "stage"),
-    *("command", "proof_session_names", "proof_access_key_ids"),
+    *("parameter_version", "error", "policy", "revokes", "issued_before", "stage", "command"),
+    *("proof_session_names", "proof_access_key_ids"),
 }
 
 
@@ -225,8 +225,7 @@ class End:
         :param before: the entry that it is linked to; if that was changed, the next entry names it.
         :param behind: the entries that take the numbers after it.
         """
-        is_changed = before is not None and not before.intact and before.number == entry.after
-        changed = (before,) if before is not None and is_changed else ()
+        changed = [before] if before is not None and not before.intact and before.number == entry.after else []
         return cls(entry.number, entry.hash, (*changed, *behind), len(behind))
 
 
