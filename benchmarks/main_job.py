@@ -70,8 +70,11 @@ class Bench:
             shutil.rmtree(self.root / ".terraform")
 
     def _kit(self, *arguments: str) -> Side:
+        """Return a side that starts the program, as a shell does; ``Kit.done`` forks one that has imported the kit."""
+        command = [str(Path(sys.executable).with_name("invoke")), *arguments]
+
         def run() -> None:
-            self.kit.done(*arguments)
+            subprocess.run(command, cwd=CHECKOUT, env=self.kit.environment, check=True, capture_output=True)
 
         return run
 

@@ -22,7 +22,7 @@ TOGETHER = {
     **{name: name for name in ("accounts", "bootstrap", "console", "issue_token", "ledger", "mfa", "permissions")},
     **{name: name for name in ("readme", "scoped_tokens", "shell_functions", "status", "terraform_module")},
     **dict.fromkeys(("verify", "verify_by_hand"), "the role"),
-    "proofs": "ledger",
+    **dict.fromkeys(("ledger_tampering", "proofs"), "ledger"),
     **dict.fromkeys(("aws_faults", "ledger_faults", "lagging_iam", "clock_and_credentials"), "the faulty venue"),
     "changes_by_hand": "the faulty venue",
 }

@@ -7,9 +7,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+
+from venue_access.aws.client import AssumedRole, Credentials
+from venue_access.sensitive import Secret
 
 TRAPS = ("*", "a", "'a'", "b;", "\\", "export", "AWS_ACCESS_KEY_ID='a';", "AWS_SESSION_TOKEN='a")
 """Files where the shell stands, for a pattern that should not be one to match."""
@@ -36,6 +40,12 @@ SUBSTITUTION = "source <(cat {file})"
 ALL_EXPORTED = "set -a; . {file}; set +a"
 FISH_SOURCE, FISH_EVAL = "cat {file} | source", "eval (cat {file})"
 """Ways in which people load statements."""
+
+
+def a_token(value: str) -> AssumedRole:
+    """A token all of whose parts that AWS makes up are ``value``."""
+    until = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
+    return AssumedRole("arn", "AROA:a", Credentials(value, Secret(value), Secret(value)), until)
 
 
 def need(shell: str) -> None:
@@ -80,7 +90,7 @@ _SHOW = "printf 'the environment:\\0'; env -0"
 
 
 def _alone(shell: str, step: str) -> str:
-    """A step that leaves nothing for the next: in a subshell, or in fish with the stale variables set anew."""
+    """A step that leaves nothing for the next: in a subshell, or in fish with the stale variables set again."""
     if not shell.startswith("fish"):
         return f"(\n{step}\n)"
     return "\n".join([*(f"set -gx {name} {value}" for name, value in STALE.items()), step])

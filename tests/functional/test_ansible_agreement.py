@@ -69,7 +69,7 @@ def ansible(command: str, *arguments: str | Path, home: Path) -> str:
 
 
 @pytest.mark.parametrize("name", chosen(*INVENTORIES, quick=("several_files", "yaml_types", "example")))
-def test_the_list_is_that_of_ansible_inventory(name: str, tmp_path: Path) -> None:
+def test_list_matches_ansible_inventory(name: str, tmp_path: Path) -> None:
     path = INVENTORIES[name]
     theirs = json.loads(ansible("ansible-inventory", "-i", path, "--list", home=tmp_path))
     ours = to_list(load_inventory(path))
@@ -77,7 +77,7 @@ def test_the_list_is_that_of_ansible_inventory(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", chosen("nested", "several_files", "empty_groups", quick=("several_files",)))
-def test_the_graph_is_that_of_ansible_inventory(name: str, tmp_path: Path) -> None:
+def test_graph_matches_ansible_inventory(name: str, tmp_path: Path) -> None:
     theirs = ansible("ansible-inventory", "-i", INVENTORIES[name], "--graph", home=tmp_path)
     assert graph(load_inventory(INVENTORIES[name])) == theirs.rstrip("\n")
 
@@ -93,7 +93,7 @@ def test_the_graph_is_that_of_ansible_inventory(name: str, tmp_path: Path) -> No
         quick=("govcloud,unity[1:2],&unity", f"@{DATA / 'limit.txt'}"),
     ),
 )
-def test_a_limit_leaves_what_ansible_leaves(pattern: str, tmp_path: Path) -> None:
+def test_limit_matches_ansible(pattern: str, tmp_path: Path) -> None:
     path = INVENTORIES["example"]
     listed = ansible("ansible", "all", "-i", path, "--limit", pattern, "--list-hosts", home=tmp_path)
     _, *hosts = (line.strip() for line in listed.splitlines())

@@ -10,8 +10,8 @@ import pytest
 from tests.functional.faults import PASSING, Fault, always, at_random, first
 from tests.functional.faulty_venue import COMMANDS, VENUE, ends_right, run, through
 from tests.functional.kit import Kit
+from tests.functional.provisioning import REST
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST
 from tests.functional.trust import VenueTrust
 
 TERRAFORMS = ("rotate-external-id", "provision")

@@ -171,7 +171,7 @@ def test_tokens_leave_no_trace_of_a_secret(issuer: Issuer, times: int) -> None:
 
 
 @pytest.mark.soak
-def test_nor_do_all_the_other_commands(issuer: Issuer, tmp_path: Path) -> None:
+def test_other_commands_leave_no_trace_of_a_secret(issuer: Issuer, tmp_path: Path) -> None:
     issuer.run("provision")
     issuer.confidential.add(stored_id(issuer.kit, issuer.venue))
     issuer.run("external-id.send", "--venue", issuer.venue, "--user", "encrypted1", "--out", "encrypted")
@@ -206,14 +206,14 @@ def test_nor_do_all_the_other_commands(issuer: Issuer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
-def test_the_search_finds_what_is_hidden_in_a_text(before: str) -> None:
+def test_search_finds_hidden_texts(before: str) -> None:
     canary = "Zm9v+/YmFy_canary="
     whole = f'{before}"{canary}"}}'.encode()
     for text in (whole, base64.b64encode(whole), whole.hex().encode()):
         assert found([canary, "another-canary"], b"", text) == {canary}
 
 
-def test_the_search_finds_what_is_planted(issuer: Issuer) -> None:
+def test_search_finds_planted_files(issuer: Issuer) -> None:
     issuer.confidential.add(canary := "planted-canary-0123456789")
     nap = [sys.executable, "-c", "import os, subprocess, sys; subprocess.run(sys.argv[1:], env={'TOKEN': sys.argv[3]})"]
     child = [sys.executable, "-c", "import time; time.sleep(0.5)"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.functional.faulty_venue import VENUE, run
-from tests.functional.test_provision import role_of
+from tests.functional.provisioning import role_of
 from tests.functional.trust import FIRST, VenueTrust
 
 

@@ -23,7 +23,7 @@ class TestClock:
         assert "error: this machine's clock is off by more than AWS allows\n  set this machine's clock" in result.err
 
     @pytest.mark.soak
-    def test_terraform_names_it_too(self, kit: Kit, venue: str, proxy: Proxy) -> None:
+    def test_terraform_error_names_skewed_clock(self, kit: Kit, venue: str, proxy: Proxy) -> None:
         kit.write_inventory({venue: through(venue, proxy)})
         proxy.fault_of = always(Fault.SKEWED, "CreateRole")
         result = run(kit, "provision")
@@ -46,7 +46,7 @@ def expire(proxy: Proxy, operation: str) -> None:
 
 
 @pytest.mark.soak
-class TestCredentialsThatExpire:
+class TestExpiringCredentials:
     @pytest.mark.parametrize(
         ("operation", "code"),
         [

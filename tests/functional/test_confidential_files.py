@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import CHECKOUT, Kit, emulated
+from tests.functional.provisioning import live_ids
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import live_ids
 from tests.functional.test_readme import documented, pattern
 from venue_access.config import Settings
 from venue_access.doctor.checks import files
@@ -23,9 +23,7 @@ def holders(folder: Path, external_id: str) -> set[Path]:
 
 
 @pytest.mark.soak
-def test_what_holds_an_external_id_is_documented_and_private_and_the_doctor_looks_at_it(
-    kit: Kit, venue: str, proxy: Proxy
-) -> None:
+def test_confidential_files_are_documented_private_and_checked(kit: Kit, venue: str, proxy: Proxy) -> None:
     kit.done("provision")
     (external_id,) = live_ids(kit, venue)
     folder = kit.work_directory / "stacks" / venue

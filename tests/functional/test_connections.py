@@ -50,7 +50,7 @@ def told(kit: Kit, command: str = "status", **environment: str) -> str:
     ],
 )
 @pytest.mark.parametrize(("command", "call"), [("status", "iam:GetRole"), soak("tokens", "s3:ListObjectsV2")])
-def test_response_that_is_not_from_aws_fails_without_retries(
+def test_foreign_response_fails_without_retries(
     kit: Kit,
     impostor: Impostor,
     command: str,
@@ -68,7 +68,7 @@ def test_response_that_is_not_from_aws_fails_without_retries(
     assert len(impostor.requests) == 1, "it was asked again"
 
 
-def test_response_that_is_not_from_s3_is_not_taken_as_a_state(kit: Kit, impostor: Impostor) -> None:
+def test_foreign_s3_response_is_not_a_state(kit: Kit, impostor: Impostor) -> None:
     away(kit, impostor.url, state={"backend": "s3", "bucket": "the-state", "region": "us-west-2"})
     impostor.answer = (200, PAGE)
     assert "to s3:GetObject is not from AWS" in told(kit, "state.force-unlock --venue away-dev --lock 0")
@@ -83,9 +83,7 @@ def test_response_that_is_not_from_s3_is_not_taken_as_a_state(kit: Kit, impostor
         soak("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it holds no certificate"),
     ],
 )
-def test_a_wrong_ca_file_is_named(
-    kit: Kit, tmp_path: Path, work_directory: Path, content: str | None, said: str
-) -> None:
+def test_wrong_ca_file_is_named(kit: Kit, tmp_path: Path, work_directory: Path, content: str | None, said: str) -> None:
     bundle = tmp_path / "ca.pem"
     if content is not None:
         bundle.write_text(content)
@@ -94,7 +92,7 @@ def test_a_wrong_ca_file_is_named(
     assert f"the CA file {bundle} is not usable: {said}" in message
 
 
-def test_a_certificate_that_nobody_vouches_for_is_told(kit: Kit, work_directory: Path) -> None:
+def test_untrusted_certificate_is_reported(kit: Kit, work_directory: Path) -> None:
     away(kit, aws_emulator(work_directory).endpoint().url)
     kit.environment.pop("REQUESTS_CA_BUNDLE", None)
     message = told(kit)
@@ -114,12 +112,12 @@ def test_certificate_for_another_name_is_refused(kit: Kit, impostor: Impostor, t
     assert "is not trusted for iam:GetRole: hostname '127.0.0.1' doesn't match either of 'localhost'" in message
 
 
-def test_a_server_without_tls_is_told(kit: Kit, impostor: Impostor) -> None:
+def test_server_without_tls_is_reported(kit: Kit, impostor: Impostor) -> None:
     away(kit, impostor.url.replace("http:", "https:"))
     assert f"{impostor.url.replace('http:', 'https:')} does not speak TLS (iam:GetRole)" in told(kit)
 
 
-def test_a_proxy_that_refuses_is_named_without_its_password(kit: Kit, impostor: Impostor) -> None:
+def test_refusing_proxy_is_named_without_password(kit: Kit, impostor: Impostor) -> None:
     away(kit, "https://sts.example.test")
     proxy = impostor.url.replace("http://", "http://alice:hunter22@")
     message = told(kit, HTTPS_PROXY=proxy, NO_PROXY="")
@@ -135,7 +133,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(kit: Kit, impostor: 
         soak("AWS_SESSION_TOKEN", "session token"),
     ],
 )
-def test_a_line_break_in_the_keys_is_told_before_anything_is_sent(
+def test_line_break_in_credentials_is_refused_before_sending(
     kit: Kit, impostor: Impostor, variable: str, part: str
 ) -> None:
     away(kit, impostor.url)
@@ -145,7 +143,7 @@ def test_a_line_break_in_the_keys_is_told_before_anything_is_sent(
     assert impostor.requests == []
 
 
-def test_what_aws_itself_answers_is_none_of_these(kit: Kit, proxy: Proxy) -> None:
+def test_aws_errors_are_not_connection_errors(kit: Kit, proxy: Proxy) -> None:
     proxy.refusals = {"GetRole": ("AccessDenied", "not you")}
     away(kit, proxy.url)
     assert "AWS refused iam:GetRole: not you" in told(kit)

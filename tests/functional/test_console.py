@@ -94,7 +94,7 @@ def across(tmp_path_factory: pytest.TempPathFactory, work_directory: Path) -> Ac
     return Across(kit, Credentials(key["AccessKeyId"], Secret(key["SecretAccessKey"])), endpoint.ca_file)
 
 
-def test_another_accounts_keys_get_a_token_with_the_external_id_and_with_no_other(across: Across) -> None:
+def test_another_account_needs_the_external_id(across: Across) -> None:
     asked = ("issue-token", "--user", "alice", "--external-id", "-")
     token = across.kit(*asked, typed=EXTERNAL_ID, timeout=60, **across.environment())
     assert token.code == 0, token.err
@@ -104,7 +104,7 @@ def test_another_accounts_keys_get_a_token_with_the_external_id_and_with_no_othe
     assert (refused.code, refused.out) == (5, "")
 
 
-def test_another_accounts_keys_sign_in_to_the_venues_console(across: Across, service: SignInService) -> None:
+def test_another_account_signs_in(across: Across, service: SignInService) -> None:
     service.chained = False  # an IAM user's own keys: no chain
     made = across.console(service, "--service", "s3", "--external-id", "-", "--reason", "a look", typed=EXTERNAL_ID)
     assert made.code == 0, made.err
@@ -127,9 +127,7 @@ def test_another_accounts_keys_sign_in_to_the_venues_console(across: Across, ser
         assert secret not in made.out + made.err + (across.kit.work_directory / "ledger.jsonl").read_text()
 
 
-def test_a_token_that_a_roles_session_was_issued_is_chained_and_sent_without_a_duration(
-    across: Across, service: SignInService
-) -> None:
+def test_chained_token_is_sent_without_a_duration(across: Across, service: SignInService) -> None:
     root = across.kit.root(OTHER_ACCOUNT)
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -158,9 +156,7 @@ open("{seen}", "w").write(connection.getresponse().headers["Location"])
 """
 
 
-def test_open_hands_the_url_to_the_browser_and_prints_it_nowhere(
-    across: Across, service: SignInService, tmp_path: Path
-) -> None:
+def test_open_flag_prints_no_url(across: Across, service: SignInService, tmp_path: Path) -> None:
     service.chained = False
     browser, seen = tmp_path / "browser", tmp_path / "seen"
     browser.write_text(BROWSER.format(python=sys.executable, seen=seen))
@@ -172,7 +168,7 @@ def test_open_hands_the_url_to_the_browser_and_prints_it_nowhere(
     assert parse_qs(urlsplit(seen.read_text()).query)["SigninToken"] == [SIGNIN_TOKEN]
 
 
-def test_a_url_that_nobody_could_read_names_the_token_that_is_out(across: Across, service: SignInService) -> None:
+def test_unprintable_url_names_issued_token(across: Across, service: SignInService) -> None:
     service.chained = False
     lost = across.console(service, "--external-id", "-", typed=EXTERNAL_ID, to=">&-")
     name = across.issued()[-1]["role_session_name"]
@@ -182,7 +178,7 @@ def test_a_url_that_nobody_could_read_names_the_token_that_is_out(across: Across
     assert "SigninToken" not in lost.err
 
 
-def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: Across, service: SignInService) -> None:
+def test_refused_sign_in_prints_no_token(across: Across, service: SignInService) -> None:
     service.chained, service.status, service.content = False, 400, HTML
     refused = across.console(service, "--external-id", "-", typed=EXTERNAL_ID)
     assert (refused.code, refused.out) == (6, "")
@@ -196,7 +192,7 @@ def test_a_refused_sign_in_prints_nothing_of_the_token_that_was_issued(across: A
 
 
 @pytest.mark.parametrize("way", ["token", "process", "environment"])
-def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, service: SignInService, way: str) -> None:
+def test_given_credentials_sign_in_without_a_duration(across: Across, service: SignInService, way: str) -> None:
     asked = (
         "issue-token",
         "--user",
@@ -222,7 +218,7 @@ def test_credentials_that_one_has_sign_in_without_a_duration(across: Across, ser
     assert json.loads(service.asked[0]["Session"])["sessionId"] == held["AccessKeyId"]
 
 
-def test_a_users_mfa_session_is_refused_before_anything_is_sent(across: Across, service: SignInService) -> None:
+def test_mfa_session_of_a_user_is_refused_before_sending(across: Across, service: SignInService) -> None:
     given = across.user().call("sts", "get_session_token")["Credentials"]
     keys = Credentials(given["AccessKeyId"], Secret(given["SecretAccessKey"]), Secret(given["SessionToken"]))
     endpoint = aws_emulator(across.kit.work_directory).endpoint().url
@@ -231,7 +227,7 @@ def test_a_users_mfa_session_is_refused_before_anything_is_sent(across: Across, 
     assert ":user/jbrowne cannot sign in to the console" in refused.err
 
 
-def test_credentials_that_end_soon_are_refused_before_anything_is_sent(across: Across, service: SignInService) -> None:
+def test_expiring_credentials_are_refused_before_sending(across: Across, service: SignInService) -> None:
     soon = datetime.now(timezone.utc) + timedelta(minutes=14)
     keys = KEYS.environment() | {"AWS_CREDENTIAL_EXPIRATION": soon.isoformat(), "AWS_SECRET_ACCESS_KEY": "x"}
     refused = across.console(service, "--from-env", **keys)
@@ -239,7 +235,7 @@ def test_credentials_that_end_soon_are_refused_before_anything_is_sent(across: A
     assert "and AWS gives no console session for less than 900 s" in refused.err
 
 
-def test_the_emulator_has_no_console(kit: Kit, venue: str) -> None:
+def test_emulator_console_is_refused(kit: Kit, venue: str) -> None:
     refused = kit("console-url", "--venue", venue)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.startswith(f"error: {venue} is at the AWS emulator, which has no console")
@@ -257,7 +253,7 @@ def test_the_emulator_has_no_console(kit: Kit, venue: str) -> None:
         (("--from-env", "--user", "x"), "are for a token to issue"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused(kit: Kit, venue: str, arguments: tuple[str, ...], said: str) -> None:
+def test_contradicting_flags_are_refused(kit: Kit, venue: str, arguments: tuple[str, ...], said: str) -> None:
     refused = kit("console-url", *arguments, typed="hunter2")
     assert (refused.code, refused.out) == (2, "")
     assert said in refused.err

@@ -37,7 +37,7 @@ def sign_in(service: SignInService, duration: int | None = None, deadline: float
 # -- the exchange ----------------------------------------------------------------------------------------------------
 
 
-def test_credentials_go_in_the_body_of_one_post(service: SignInService) -> None:
+def test_credentials_are_sent_in_one_post_body(service: SignInService) -> None:
     assert sign_in(service).reveal() == SIGNIN_TOKEN
     service.chained = False
     assert sign_in(service, 3599).reveal() == SIGNIN_TOKEN
@@ -73,7 +73,7 @@ ECHO = f"sessionKey={KEYS.secret_access_key.reveal()}".encode()
         ({"content": b"\xff\xfe"}, "is not JSON"),
     ],
 )
-def test_an_answer_that_is_no_token_has_its_own_message_and_nothing_of_the_secret(
+def test_invalid_response_is_reported_without_secrets(
     service: SignInService, answer: dict[str, Any], said: str
 ) -> None:
     for name, value in answer.items():
@@ -87,19 +87,19 @@ def test_an_answer_that_is_no_token_has_its_own_message_and_nothing_of_the_secre
     assert "session+token" not in shown
 
 
-def test_a_service_that_does_not_answer_is_given_up(service: SignInService) -> None:
+def test_unresponsive_service_times_out(service: SignInService) -> None:
     service.pause = 1
     with pytest.raises(ConnectionFailed, match="did not answer in time"):
         sign_in(service, deadline=0.2)
 
 
-def test_an_impostor_gets_nothing(service: SignInService) -> None:
+def test_impostor_receives_no_credentials(service: SignInService) -> None:
     with pytest.raises(ConnectionFailed, match="is not valid"):
         signin_token(service.url, KEYS, session_duration=None)
     assert service.asked == []
 
 
-def test_the_environments_proxy_is_used(service: SignInService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_of_the_environment_is_used(service: SignInService, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
@@ -111,7 +111,7 @@ def test_the_environments_proxy_is_used(service: SignInService, monkeypatch: pyt
 # -- the browser -----------------------------------------------------------------------------------------------------
 
 
-def test_the_browser_gets_the_url_by_a_private_file_and_a_page_for_one_visit(tmp_path: Path) -> None:
+def test_browser_gets_url_by_private_file_and_one_visit_page(tmp_path: Path) -> None:
     url = "https://us-west-2.signin.aws.amazon.com/federation?SigninToken=hunter2"
     seen: dict[str, Any] = {}
 
@@ -142,7 +142,7 @@ def test_the_browser_gets_the_url_by_a_private_file_and_a_page_for_one_visit(tmp
 
 
 @pytest.mark.parametrize("there_is_one", [True, False])
-def test_without_a_browser_that_comes_it_says_so_and_leaves_nothing(tmp_path: Path, there_is_one: bool) -> None:
+def test_missing_browser_is_reported_and_leaves_nothing(tmp_path: Path, there_is_one: bool) -> None:
     with pytest.raises(DeliveryError, match="no browser opened"):
         open_in_browser(Secret("https://x"), tmp_path / "work", show=lambda url: there_is_one, deadline=0.1)
     assert list((tmp_path / "work").iterdir()) == []

@@ -68,7 +68,7 @@ def run(kit: Kit, command: Sequence[str], typed: str = "") -> Result:
 
 
 @pytest.mark.parametrize("all_commands", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_no_debug_switch_shows_a_credential_or_an_external_id(
+def test_debug_switches_show_no_credential_or_external_id(
     loud: Kit, provisioned: tuple[Kit, str], all_commands: bool
 ) -> None:
     """All switches at once, with one command of each kind; in the soak with each way to give an external ID."""

@@ -14,8 +14,8 @@ import pytest
 
 from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, emulated
 from tests.functional.processes import left_in
+from tests.functional.provisioning import REST, parameter_of, role_of
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST, parameter_of, role_of
 
 
 def is_gone(kit: Kit, venue: str) -> bool:
@@ -27,7 +27,7 @@ def is_gone(kit: Kit, venue: str) -> bool:
     )
 
 
-def test_venue_is_destroyed_once_it_is_confirmed_and_its_bucket_stays(provisioned_copy: tuple[Kit, str]) -> None:
+def test_confirmed_venue_is_destroyed_without_its_bucket(provisioned_copy: tuple[Kit, str]) -> None:
     kit, venue = provisioned_copy
     kit.root().call("s3", "put_object", Bucket=f"{venue}-data", Key="kept", Body=b"x")
 
@@ -89,7 +89,7 @@ def test_venue_whose_state_is_lost_is_not_partly_destroyed(provisioned_copy: tup
 
 
 @pytest.mark.soak
-def test_one_that_was_killed_is_completed_by_the_next(kit: Kit, venue: str, proxy: Proxy) -> None:
+def test_killed_deprovision_is_completed_by_the_next(kit: Kit, venue: str, proxy: Proxy) -> None:
     kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url)})
     kit.done("provision")
     proxy.forget()
@@ -103,7 +103,7 @@ def test_one_that_was_killed_is_completed_by_the_next(kit: Kit, venue: str, prox
 
 
 @pytest.mark.soak
-def test_a_state_in_s3_serves_every_command(kit: Kit, venue: str) -> None:
+def test_every_command_uses_s3_state(kit: Kit, venue: str) -> None:
     state: dict[str, Any] = {"backend": "s3", "bucket": f"{venue}-state", "key_prefix": "venues/"}
     kit.write_inventory({venue: emulated(venue, state=state)})
     assert kit.done("provision").out == f"{venue} : ok=9 changed=6 {REST}\n"

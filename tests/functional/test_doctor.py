@@ -104,7 +104,7 @@ def test_failed_check_does_not_stop_the_others(kit: Kit, home: dict[str, str]) -
     assert found["Python"][0]["level"] == "ok"
 
 
-def test_files_that_others_can_read_are_named_with_the_remedy(kit: Kit, venue: str, home: dict[str, str]) -> None:
+def test_world_readable_files_are_reported_with_remedy(kit: Kit, venue: str, home: dict[str, str]) -> None:
     cache = Path(home["XDG_CACHE_HOME"]) / "venue-access"
     cache.mkdir(parents=True, mode=0o755)
     credentials = Path(home["HOME"]) / ".aws" / "credentials"

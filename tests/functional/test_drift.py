@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, emulated, new_venue
 
 
-def test_drift_is_shown_by_attribute_and_ansible_lists_the_provisioned_venues(
+def test_drift_by_attribute_and_provisioned_inventory(
     provisioned_copy: tuple[Kit, str],
 ) -> None:
     kit, there = provisioned_copy

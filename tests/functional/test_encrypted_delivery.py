@@ -80,9 +80,7 @@ def a_key(kind: str, folder: Path) -> tuple[Path, str]:
 
 @needs_age
 @pytest.mark.parametrize("kind", ["age", "ed25519", "rsa"])
-def test_the_stock_age_opens_what_is_encrypted_to_a_key(
-    kind: str, provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_age_decrypts_bundle(kind: str, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit, venue = provisioned
     private, public = a_key(kind, tmp_path)
     result = kit.done(*ENCRYPT, "--recipient", public)
@@ -97,9 +95,7 @@ def test_the_stock_age_opens_what_is_encrypted_to_a_key(
 
 
 @needs_age
-def test_any_of_several_keys_in_a_file_opens_it_and_the_folder_can_be_chosen(
-    provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_any_key_of_a_file_decrypts_and_folder_can_be_chosen(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit, _ = provisioned
     keys = [a_key(kind, tmp_path) for kind in ("age", "ed25519")]
     shown = run("ssh-keygen", "-lf", tmp_path / "key-ed25519.pub").decode().split()[1]
@@ -112,9 +108,7 @@ def test_any_of_several_keys_in_a_file_opens_it_and_the_folder_can_be_chosen(
 
 
 @needs_age
-def test_each_of_several_users_gets_a_file_of_their_own_that_the_others_cannot_open(
-    provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_each_user_gets_a_file_only_they_can_decrypt(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit, venue = provisioned
     shared = Kit(tmp_path, kit.work_directory)
     shared.inventory = tmp_path / "inventory" / "hosts.yml"
@@ -141,7 +135,7 @@ def test_each_of_several_users_gets_a_file_of_their_own_that_the_others_cannot_o
 
 
 @needs_age
-def test_a_passphrase_is_shown_on_the_terminal_alone_and_opens_it(provisioned: tuple[Kit, str]) -> None:
+def test_passphrase_is_shown_only_on_the_terminal(provisioned: tuple[Kit, str]) -> None:
     kit, _ = provisioned
     command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *ENCRYPT, "--passphrase"]
     issued = at_terminal(command, folder=kit.folder, environment=kit.environment)
@@ -156,7 +150,7 @@ def test_a_passphrase_is_shown_on_the_terminal_alone_and_opens_it(provisioned: t
     assert shown[1].encode() not in (kit.work_directory / "ledger.jsonl").read_bytes()
 
 
-def test_without_a_terminal_there_is_no_passphrase_and_no_token(provisioned: tuple[Kit, str]) -> None:
+def test_passphrase_requires_a_terminal(provisioned: tuple[Kit, str]) -> None:
     kit, _ = provisioned
     result = kit(*ENCRYPT, "--passphrase")
     assert (result.code, result.out) == (2, "")
@@ -169,7 +163,7 @@ def test_without_a_terminal_there_is_no_passphrase_and_no_token(provisioned: tup
 @needs_openssl
 @pytest.mark.parametrize("tool", ["cms", "smime"])
 @pytest.mark.parametrize("form", ["pem", "der", "text"])
-def test_openssl_opens_the_message_and_a_mail_program_reads_its_parts(
+def test_openssl_decrypts_message_and_mail_parts_parse(
     tool: str, form: str, provisioned: tuple[Kit, str], tmp_path: Path
 ) -> None:
     kit, venue = provisioned
@@ -198,7 +192,7 @@ def test_openssl_opens_the_message_and_a_mail_program_reads_its_parts(
 
 
 @needs_openssl
-def test_the_fingerprint_is_what_openssl_shows(tmp_path: Path) -> None:
+def test_fingerprint_matches_openssl(tmp_path: Path) -> None:
     card = Card()
     certificate, _ = card.save(tmp_path)
     shown = run("openssl", "x509", "-in", certificate, "-noout", "-fingerprint", "-sha256").decode().strip()
@@ -217,9 +211,7 @@ def shown(heading: str) -> list[str]:
 
 @needs_age
 @needs_openssl
-def test_a_recipient_opens_both_kinds_with_the_commands_of_the_document(
-    provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_documented_commands_decrypt_both_kinds(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit, _ = provisioned
     private, public = a_key("age", tmp_path)
     private.rename(tmp_path / "key.txt")
@@ -238,9 +230,7 @@ def test_a_recipient_opens_both_kinds_with_the_commands_of_the_document(
 
 
 @needs_age
-def test_an_external_id_is_handed_over_encrypted_and_is_the_one_that_tokens_are_issued_with(
-    provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_sent_external_id_issues_tokens(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit, venue = provisioned
     private, public = a_key("age", tmp_path)
     result = kit.done("external-id.send", "--venue", venue, "--user", "alice", "--recipient", public)

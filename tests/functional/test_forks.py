@@ -13,7 +13,7 @@ from tests.functional.proxy import Proxy
 
 
 @pytest.mark.soak
-def test_what_failed_beside_others_can_be_run_again(kit: Kit, proxy: Proxy) -> None:
+def test_failed_venues_can_be_retried(kit: Kit, proxy: Proxy) -> None:
     good, bad = new_venue(), new_venue()
     hosts = {good: emulated(good), bad: emulated(bad, aws_endpoint_url=proxy.url)}
     kit.write_inventory(hosts)
@@ -31,7 +31,7 @@ def test_what_failed_beside_others_can_be_run_again(kit: Kit, proxy: Proxy) -> N
     assert len(result.out.splitlines()) == 1
 
 
-def test_ctrl_c_reaches_every_stack_and_what_had_not_begun_is_said(kit: Kit, proxy: Proxy) -> None:
+def test_ctrl_c_stops_every_stack_and_names_unstarted_ones(kit: Kit, proxy: Proxy) -> None:
     hosts = sorted(new_venue() for _ in range(3))  # as they are written into the inventory
     kit.write_inventory({name: emulated(name, aws_endpoint_url=proxy.url) for name in hosts})
     with kit.start("provision", "--limit", "all", "--forks", "2") as process:

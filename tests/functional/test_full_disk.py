@@ -13,8 +13,8 @@ import pytest
 from tests.functional.disk import Disk, Disks, disks
 from tests.functional.kit import Kit, Result
 from tests.functional.operators import operator
+from tests.functional.provisioning import REST, live_ids
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST, live_ids
 
 ISSUE = ("issue-token", "--user", "alice")
 
@@ -76,7 +76,7 @@ def is_refused(result: Result, saying: str) -> None:
 
 
 @pytest.mark.soak
-def test_a_disk_that_is_full_when_terraform_saves_its_state_costs_no_external_id(issuer: Issuer) -> None:
+def test_full_disk_at_state_save_keeps_external_id(issuer: Issuer) -> None:
     issuer.disk.fill()
     is_refused(issuer.kit("provision"), "no space left on device")
     assert issuer.proxy.writes == []
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_when_terraform_saves_its_state_costs_no_external_id
     assert issuer.ids() == ids
 
 
-def test_no_token_is_issued_that_could_not_be_entered_into_the_ledger(
+def test_unrecordable_token_is_not_issued(
     kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy, small_disks: Disks, tmp_path: Path
 ) -> None:
     issuer = issuer_for(provisioned[1], kit, proxy, small_disks, tmp_path)
@@ -121,7 +121,7 @@ def test_read_only_work_directory_is_refused_first(issuer: Issuer) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("operation", ["CreatePolicy", "PutParameter", "AttachRolePolicy"])
-def test_whenever_the_disk_is_full_in_an_apply_the_next_run_completes(operation: str, issuer: Issuer) -> None:
+def test_run_after_a_full_disk_completes_apply(operation: str, issuer: Issuer) -> None:
     result = issuer.full_after(operation, "provision")
     assert result.code == 4
     ids = issuer.ids()
@@ -130,7 +130,7 @@ def test_whenever_the_disk_is_full_in_an_apply_the_next_run_completes(operation:
 
 
 @pytest.mark.soak
-def test_disk_that_fills_in_a_rotation_is_reported_with_the_rotation_state(issuer: Issuer) -> None:
+def test_full_disk_in_rotation_reports_rotation_state(issuer: Issuer) -> None:
     issuer.kit.done("provision")
     old = issuer.ids()
     result = issuer.full_after("PutParameter", "rotate-external-id")
@@ -146,7 +146,7 @@ def test_disk_that_fills_in_a_rotation_is_reported_with_the_rotation_state(issue
 
 
 @pytest.mark.soak
-def test_a_rotation_that_cannot_be_entered_is_done_and_says_so(issuer: Issuer) -> None:
+def test_unrecordable_rotation_completes_and_warns(issuer: Issuer) -> None:
     issuer.kit.done("provision")
     old = issuer.ids()
     issuer.proxy.before_call = after_the_last_write(issuer)
@@ -170,9 +170,7 @@ def after_the_last_write(issuer: Issuer) -> Callable[[str], None]:
 
 
 @pytest.mark.soak
-def test_facts_that_cannot_be_written_fail_the_venue_and_the_recap_counts_what_was_done(
-    issuer: Issuer, small_disks: Disks
-) -> None:
+def test_unwritable_facts_fail_venue_but_recap_counts(issuer: Issuer, small_disks: Disks) -> None:
     small_disks.mount(issuer.disk.folder / "facts", size="4k").fill()
     result = issuer.kit("provision")
     is_refused(result, f"facts/{issuer.venue}.json: no space left on device")
@@ -185,7 +183,7 @@ def test_facts_that_cannot_be_written_fail_the_venue_and_the_recap_counts_what_w
 
 @pytest.mark.soak
 @pytest.mark.parametrize("length", [0, 1, 300, -2])
-def test_a_state_that_was_cut_off_anywhere_is_set_aside(length: int, issuer: Issuer) -> None:
+def test_truncated_state_is_set_aside(length: int, issuer: Issuer) -> None:
     issuer.kit.done("provision")
     ids = issuer.ids()
     state = issuer.disk.folder / "stacks" / issuer.venue / "terraform.tfstate"

@@ -69,6 +69,6 @@ def check(result: Result, kit: Kit) -> None:
 
 
 @pytest.mark.parametrize(("name", "command"), cases())
-def test_a_command_refuses_a_hostile_inventory_and_does_nothing(name: str, command: tuple[str, ...], here: Kit) -> None:
+def test_hostile_inventory_is_refused_and_changes_nothing(name: str, command: tuple[str, ...], here: Kit) -> None:
     HOSTILE[name](here.folder.parent / "inventory")
     check(here(*command, timeout=60), here)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, emulated
-from tests.functional.test_provision import REST, iam_documents, live_ids, parameter_of, role_of
+from tests.functional.provisioning import REST, iam_documents, live_ids, parameter_of, role_of
 from venue_access.aws.parameters import overwrite_parameter
 from venue_access.sensitive import ExternalId
 
@@ -37,7 +37,7 @@ def make_by_hand(kit: Kit, name: str, *, path: str = "/", boundary: str | None =
     root.call("ssm", "put_parameter", Name=parameter_of(name), Value=BY_HAND, Type="String")
 
 
-def test_venue_made_by_hand_keeps_its_external_id_and_the_policies_of_others(kit: Kit, venue: str) -> None:
+def test_imported_venue_keeps_external_id_and_other_policies(kit: Kit, venue: str) -> None:
     kit.done("local.up")
     make_by_hand(kit, venue)
     was = kit.root().role(role_of(venue))
@@ -59,7 +59,7 @@ def test_venue_made_by_hand_keeps_its_external_id_and_the_policies_of_others(kit
 
 
 @pytest.mark.soak
-def test_venue_made_by_hand_is_checked_imported_once_and_deprovisioned(kit: Kit, venue: str) -> None:
+def test_manual_venue_is_imported_once_and_deprovisioned(kit: Kit, venue: str) -> None:
     kit.done("local.up")
     make_by_hand(kit, venue)
     was = kit.root().role(role_of(venue))
@@ -76,7 +76,7 @@ def test_venue_made_by_hand_is_checked_imported_once_and_deprovisioned(kit: Kit,
 
 
 @pytest.mark.parametrize("is_lost", [True, pytest.param(False, marks=pytest.mark.soak)])
-def test_a_lost_or_cut_off_state_is_replaced_by_what_exists(provisioned_copy: tuple[Kit, str], is_lost: bool) -> None:
+def test_lost_or_truncated_state_is_reimported(provisioned_copy: tuple[Kit, str], is_lost: bool) -> None:
     kit, venue = provisioned_copy
     before = iam_documents(kit, venue)
     folder = kit.work_directory / "stacks" / venue
@@ -97,7 +97,7 @@ def test_a_lost_or_cut_off_state_is_replaced_by_what_exists(provisioned_copy: tu
 
 
 @pytest.mark.soak
-def test_with_the_state_lost_only_what_is_left_is_imported(kit: Kit, venue: str) -> None:
+def test_only_existing_resources_are_imported(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)
     s3 = f"arn:aws:iam::{ACCOUNT}:policy/{role}-s3"
@@ -114,7 +114,7 @@ def test_with_the_state_lost_only_what_is_left_is_imported(kit: Kit, venue: str)
 
 
 @pytest.mark.soak
-def test_deleted_role_or_parameter_is_re_created_with_the_same_external_id(kit: Kit, venue: str) -> None:
+def test_recreated_role_or_parameter_keeps_external_id(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids, root, role = live_ids(kit, venue), kit.root(), role_of(venue)
 
@@ -130,7 +130,7 @@ def test_deleted_role_or_parameter_is_re_created_with_the_same_external_id(kit: 
 
 
 @pytest.mark.parametrize("known", [pytest.param(False, marks=pytest.mark.soak), True])
-def test_an_external_id_edited_by_hand_is_not_guessed_at(kit: Kit, venue: str, known: bool) -> None:
+def test_manually_edited_external_id_is_refused(kit: Kit, venue: str, known: bool) -> None:
     """The role and the parameter disagree: which of them is in use cannot be told."""
     kit.done("local.up")
     make_by_hand(kit, venue)

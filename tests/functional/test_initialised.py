@@ -45,7 +45,7 @@ def stacks(kit: Kit, tmp_path: Path, work_directory: Path) -> Stacks:
     return Stacks(Kit(tmp_path, own))
 
 
-def test_stacks_for_which_it_reads_the_same_are_initialised_once(stacks: Stacks) -> None:
+def test_equal_stacks_are_initialised_once(stacks: Stacks) -> None:
     first, second = stacks.roots
     assert stacks.asked_to_write(first) == ["init"]
     assert stacks.asked_to_write(first) == []
@@ -82,7 +82,7 @@ QUICK = ("the provider", "the text of the backend")
 @pytest.mark.parametrize(
     "lost", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in LOST]
 )
-def test_what_it_made_and_was_lost_is_made_again(stacks: Stacks, lost: str) -> None:
+def test_lost_initialisation_is_repeated(stacks: Stacks, lost: str) -> None:
     first, second = stacks.roots
     stacks.asked_to_write(first)
     LOST[lost](first.folder / ".terraform")

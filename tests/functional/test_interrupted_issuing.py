@@ -14,8 +14,8 @@ import pytest
 
 from tests.functional.faults import Fault
 from tests.functional.kit import CHECKOUT, Kit
+from tests.functional.ledgers import alone, lines, sessions, through
 from tests.functional.proxy import Proxy
-from tests.functional.test_ledger import alone, lines, sessions, through
 
 USERS = [f"person{number:02d}" for number in range(24)]
 
@@ -54,7 +54,7 @@ def check_all_accounted_for(kit: Kit, proxy: Proxy, out: str, err: str) -> None:
 
 
 @pytest.mark.parametrize("users", [["alice"], USERS[:3], USERS], ids=["one", "three", "more than threads"])
-def test_ctrl_c_while_aws_answers(users: list[str], kit: Kit, proxy: Proxy) -> None:
+def test_ctrl_c_during_responses_records_every_token(users: list[str], kit: Kit, proxy: Proxy) -> None:
     with kit.start("issue-token", "--user", ",".join(users)) as process:
         wait_for(proxy, min(len(users), 16))
         os.killpg(process.pid, signal.SIGINT)
@@ -83,7 +83,7 @@ def test_termination_signal_is_handled_like_ctrl_c(number: signal.Signals, kit: 
     assert len(named(err)) == 2
 
 
-def test_closed_pipe_after_the_first_token(kit: Kit, proxy: Proxy) -> None:
+def test_closed_pipe_after_first_token_names_undelivered_tokens(kit: Kit, proxy: Proxy) -> None:
     proxy.slowness = 0.5
     users = [f"person{number:02d}" for number in range(80)]  # far more than there are threads
     with kit.start("issue-token", "--user", ",".join(users)) as process:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import ACCOUNT, REGION, Kit, emulated, new_venue
-from tests.functional.test_provision import REST, role_of
+from tests.functional.provisioning import REST, role_of
 from tests.stacks import a_stack, a_venue
 from tests.unit.ledger.records import a_record
 from venue_access.aws.client import LiveRole
@@ -28,7 +28,7 @@ def names_bucket(kit: Kit, venue: str, bucket: str) -> str:
     return name
 
 
-def test_bucket_from_a_parameter_is_refused_where_it_has_another_use(kit: Kit) -> None:
+def test_bucket_parameter_with_another_use_is_refused(kit: Kit) -> None:
     venue, other = new_venue(), new_venue()
     state = {"backend": "s3", "bucket": f"{other}-state"}
     hosts = {venue: emulated(venue, s3_buckets=None), other: emulated(other, state=state)}
@@ -106,7 +106,7 @@ def test_records_of_a_ledger_are_encrypted_with_its_key(kit: Kit) -> None:
     assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key)
 
 
-def test_a_tag_of_the_platforms_is_not_taken_for_the_place_of_a_state(kit: Kit, tmp_path: Path) -> None:
+def test_platform_tag_is_not_a_state_location(kit: Kit, tmp_path: Path) -> None:
     """A role tagged ``Stack`` by the platform, and a state in S3 under that name that holds the venue."""
     root = kit.root()
     bucket = f"{new_venue()}-state"
@@ -127,7 +127,7 @@ def test_a_tag_of_the_platforms_is_not_taken_for_the_place_of_a_state(kit: Kit, 
 
 
 @pytest.mark.soak
-def test_a_region_that_is_not_listed_is_provisioned_where_its_partition_is_named(kit: Kit, venue: str) -> None:
+def test_unlisted_region_works_with_a_partition(kit: Kit, venue: str) -> None:
     state = {"backend": "s3", "bucket": f"{venue}-state"}
     variables: dict[str, Any] = {"region": "us-west-9", "state": state}
     kit.write_inventory({venue: emulated(venue, **variables)})
@@ -142,7 +142,7 @@ def test_a_region_that_is_not_listed_is_provisioned_where_its_partition_is_named
 
 
 @pytest.mark.soak
-def test_a_boundary_from_a_parameter_holds_through_a_rotation_and_follows_the_parameter(kit: Kit, venue: str) -> None:
+def test_boundary_parameter_is_followed(kit: Kit, venue: str) -> None:
     root, parameter = kit.root(), f"/platform/{venue}"
     bounding = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     kit.write_inventory({venue: emulated(venue, permissions_boundary=f"ssm:{parameter}")})

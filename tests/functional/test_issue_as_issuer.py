@@ -28,7 +28,7 @@ def issuer_venue(tmp_path_factory: pytest.TempPathFactory, work_directory: Path)
     return kit, name, f"arn:aws:iam::{ACCOUNT}:role/unity-issuer-dev-sts"
 
 
-class TestTheIssuer:
+class TestIssuer:
     """An operator with the long-term keys of an IAM user, who may do nothing but assume the role."""
 
     @pytest.fixture
@@ -36,7 +36,7 @@ class TestTheIssuer:
         kit, _, role = issuer_venue
         return iam_user(kit.root(), "issuer", allow={"sts:AssumeRole": role})
 
-    def test_no_right_but_assume_role_is_needed_where_the_id_is_supplied(
+    def test_supplied_id_needs_only_assume_role(
         self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str], proxy: Proxy, tmp_path: Path
     ) -> None:
         kit, venue, _ = issuer_venue
@@ -51,16 +51,14 @@ class TestTheIssuer:
             assert sorted(proxy.calls) == ["AssumeRole", "GetCallerIdentity"]
         assert [line["operator"] for line in ledger(kit)[-2:]] == [user, user]
 
-    def test_the_stored_id_may_not_be_read_and_what_to_do_is_said(
+    def test_unreadable_stored_id_is_reported_with_remedy(
         self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str]
     ) -> None:
         err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
         assert "issuer-dev: cannot read its external ID" in err
         assert "supply it with --external-id" in err
 
-    def test_an_iam_user_gets_as_long_as_the_role_gives(
-        self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str]
-    ) -> None:
+    def test_iam_user_gets_role_maximum(self, issuer_venue: tuple[Kit, str, str], keys: dict[str, str]) -> None:
         kit, venue, _ = issuer_venue
         supplied = ("--external-id", stored_id(kit, venue))
         token = kit.done("issue-token", "--user", "alice", "--duration", "2h", *supplied, **keys).document()
@@ -69,9 +67,7 @@ class TestTheIssuer:
         err = refused(kit, "--user", "alice", "--duration", "2h1m", *supplied, code=2, **keys)
         assert "more than the role's maximum of 7200 s" in err
 
-    def test_the_roles_own_maximum_counts_where_it_may_be_read(
-        self, issuer_venue: tuple[Kit, str, str], tmp_path: Path
-    ) -> None:
+    def test_readable_role_maximum_is_used(self, issuer_venue: tuple[Kit, str, str], tmp_path: Path) -> None:
         kit, venue, role = issuer_venue
         keys = iam_user(kit.root(), "reader", allow={"iam:GetRole": role})
         hosts = json.loads(kit.inventory.read_text())["all"]["hosts"]
@@ -82,19 +78,17 @@ class TestTheIssuer:
         arguments = ("--user", "alice", "--duration", "3h", "--external-id", "any-id")
         assert "maximum of 7200 s" in refused(other, *arguments, code=2, **keys)
 
-    def test_it_works_into_another_account(self, issuer_venue: tuple[Kit, str, str]) -> None:
+    def test_issue_into_another_account(self, issuer_venue: tuple[Kit, str, str]) -> None:
         kit, venue, role = issuer_venue
         keys = iam_user(kit.root(OTHER_ACCOUNT), "abroad", allow={"sts:AssumeRole": role})
         kit.done("issue-token", "--user", "alice", "--external-id", stored_id(kit, venue), **keys)
 
-    def test_keys_of_another_account_are_told_where_the_id_must_be_read(
-        self, issuer_venue: tuple[Kit, str, str]
-    ) -> None:
+    def test_credentials_of_another_account_are_reported(self, issuer_venue: tuple[Kit, str, str]) -> None:
         keys = iam_user(issuer_venue[0].root(OTHER_ACCOUNT), "abroad", allow={"ssm:GetParameter": "*"})
         err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
         assert f"issuer-dev is in account {ACCOUNT}, but your credentials are of account {OTHER_ACCOUNT}" in err
 
-    def test_a_caller_whom_the_role_does_not_trust_is_told_so_at_once(self, issuer_venue: tuple[Kit, str, str]) -> None:
+    def test_untrusted_caller_is_reported_at_once(self, issuer_venue: tuple[Kit, str, str]) -> None:
         kit, venue, role = issuer_venue
         parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/unity/issuer/dev/cs/sts/role/external-id"
         keys = iam_user(kit.root(), "stranger", allow={"sts:AssumeRole": role, "ssm:GetParameter": parameter})
@@ -118,14 +112,14 @@ class TestTheIssuer:
             ),
         ],
     )
-    def test_keys_that_do_not_work_are_told_with_where_to_get_others(
+    def test_invalid_credentials_are_reported_with_remedy(
         self, keys: dict[str, str], said: str, issuer_venue: tuple[Kit, str, str]
     ) -> None:
         err = refused(issuer_venue[0], "--user", "alice", code=5, **keys)
         assert said in err
         assert "your account portal" in err or "~/.aws/config" in err
 
-    def test_an_endpoint_that_does_not_answer_is_told(self, issuer_venue: tuple[Kit, str, str], tmp_path: Path) -> None:
+    def test_unreachable_endpoint_is_reported(self, issuer_venue: tuple[Kit, str, str], tmp_path: Path) -> None:
         kit, venue, _ = issuer_venue
         away = Kit(tmp_path, kit.work_directory)
         hosts = json.loads(kit.inventory.read_text())["all"]["hosts"]

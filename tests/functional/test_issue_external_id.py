@@ -9,16 +9,16 @@ from tests.functional.kit import Kit, emulated
 from tests.functional.proxy import Proxy
 
 
-class TestTheDuration:
+class TestDuration:
     @pytest.mark.parametrize("duration", ["899", "43201", "-5", ""])
-    def test_what_aws_gives_to_nobody_is_refused_before_the_call(
+    def test_duration_outside_aws_limits_is_refused_before_the_call(
         self, duration: str, provisioned: tuple[Kit, str]
     ) -> None:
         err = refused(provisioned[0], "--user", "alice", f"--duration={duration}", code=2)
         assert "900 s (15m) to 43200 s (12h)" in err or "write 7d, 24h, 90m, 1h30m or 3600" in err
 
     @pytest.mark.parametrize("duration", ["3601", "1h30m"])
-    def test_a_role_session_is_told_of_role_chaining(
+    def test_role_session_error_explains_role_chaining(
         self, duration: str, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy
     ) -> None:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
@@ -27,28 +27,26 @@ class TestTheDuration:
         assert proxy.calls == ["AssumeRole", "GetCallerIdentity"]  # the first is the emulator's operator's own
 
 
-class TestTheExternalId:
-    def test_one_that_is_supplied_is_passed_on_with_one_call(
-        self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy
-    ) -> None:
+class TestExternalId:
+    def test_supplied_id_takes_one_call(self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy) -> None:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
         supplied = stored_id(*provisioned)
         kit.done("issue-token", "--user", "alice", "--external-id", supplied)
         assert proxy.calls == ["AssumeRole", "AssumeRole"]  # the first is the emulator's operator's own
 
-    def test_the_stored_one_takes_one_call_more(self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy) -> None:
+    def test_stored_id_takes_one_more_call(self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy) -> None:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
         kit.done("issue-token", "--user", "alice")
         assert proxy.calls == ["AssumeRole", "GetParameter", "AssumeRole"]
 
     @pytest.mark.parametrize("end", ["\r\n", ""])
-    def test_a_hyphen_takes_it_from_standard_input(self, end: str, provisioned: tuple[Kit, str]) -> None:
+    def test_hyphen_reads_standard_input(self, end: str, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
         result = kit("issue-token", "--user", "alice", "--external-id", "-", typed=stored_id(kit, venue) + end)
         assert result.code == 0, result.err
 
     @pytest.mark.parametrize("given", ["no-such-id", "va." + "x" * 40])
-    def test_a_wrong_one_is_told_without_showing_the_stored_one(self, given: str, provisioned: tuple[Kit, str]) -> None:
+    def test_wrong_id_error_hides_stored_id(self, given: str, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
         err = refused(kit, "--user", "alice", "--external-id", given, code=5)
         assert "the external ID that was supplied does not match" in err
@@ -56,26 +54,26 @@ class TestTheExternalId:
         assert given not in err
 
     @pytest.mark.parametrize("given", ["with space", "x" * 1225, "ümlaut"])
-    def test_a_malformed_one_is_refused_before_the_call(self, given: str, provisioned: tuple[Kit, str]) -> None:
+    def test_malformed_id_is_refused_before_the_call(self, given: str, provisioned: tuple[Kit, str]) -> None:
         err = refused(provisioned[0], "--user", "alice", "--external-id", "-", typed=f"{given}\n", code=2)
         assert "is not one that AWS accepts" in err
         assert len(given) < 3 or given not in err
 
-    def test_nothing_on_standard_input_is_a_malformed_one(self, provisioned: tuple[Kit, str]) -> None:
+    def test_empty_standard_input_is_malformed(self, provisioned: tuple[Kit, str]) -> None:
         assert "(0 characters)" in refused(provisioned[0], "--user", "alice", "--external-id", "-", code=2)
 
-    def test_another_venues_does_not_open_this_one(self, provisioned: tuple[Kit, str]) -> None:
+    def test_id_of_another_venue_is_refused(self, provisioned: tuple[Kit, str]) -> None:
         kit, _ = provisioned
         refused(kit, "--user", "alice", "--external-id", stored_id(kit, "scope-one"), code=5)
 
 
-class TestTheVenue:
-    def test_one_that_is_not_provisioned_is_told_with_what_provisions_it(self, kit: Kit, venue: str) -> None:
+class TestVenue:
+    def test_unprovisioned_venue_is_reported_with_remedy(self, kit: Kit, venue: str) -> None:
         err = refused(kit, "--user", "alice", code=2)
         assert f"{venue} is not provisioned" in err
         assert f"invoke provision --venue {venue}" in err
 
-    def test_a_role_that_is_gone_is_told(self, kit: Kit) -> None:
+    def test_deleted_role_is_reported(self, kit: Kit) -> None:
         venue = "deleted-dev"
         kit.write_inventory({venue: emulated(venue)})
         role, root = f"unity-{venue}-sts", kit.root()

@@ -30,7 +30,7 @@ def whose(kit: Kit, access_key: str, secret_key: str, token: str) -> str:
 
 
 @pytest.mark.parametrize(("form", "shell", "way"), [("env", "dash", UNQUOTED), ("fish", "fish", "source {file}")])
-def test_a_shell_that_loaded_a_token_is_its_recipient(
+def test_shell_with_token_is_its_recipient(
     provisioned: tuple[Kit, str], form: str, shell: str, way: str, tmp_path: Path
 ) -> None:
     kit, name = provisioned
@@ -43,7 +43,7 @@ def test_a_shell_that_loaded_a_token_is_its_recipient(
 
 
 @pytest.mark.parametrize("form", ["json", "process", "legacy-json"])
-def test_sts2env_loads_what_a_recipient_is_sent(provisioned: tuple[Kit, str], form: str, tmp_path: Path) -> None:
+def test_sts2env_loads_delivered_token(provisioned: tuple[Kit, str], form: str, tmp_path: Path) -> None:
     kit, name = provisioned
     script = [sys.executable, str(CHECKOUT / "scripts" / "sts2env")]
     text = subprocess.run(script, input=issued(kit, name, form), capture_output=True, text=True, check=True).stdout
@@ -58,7 +58,7 @@ def profile_of(file: Path, profile: str) -> botocore.session.Session:
     return botocore.session.Session(session_vars=files, profile=profile)
 
 
-def test_the_command_is_a_credential_process_of_the_aws_sdk(
+def test_process_format_works_in_aws_sdk(
     provisioned: tuple[Kit, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit, name = provisioned
@@ -78,7 +78,7 @@ def test_the_command_is_a_credential_process_of_the_aws_sdk(
     assert "/alice-" in whose(kit, keys.access_key, keys.secret_key, keys.token)
 
 
-def test_a_profile_is_found_by_the_aws_sdk(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
+def test_ini_format_works_in_aws_sdk(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit, name = provisioned
     file = tmp_path / "credentials"
     file.write_text(issued(kit, name, "ini") + "\n" + issued(kit, name, "ini", "--profile-name", "mine"))
@@ -101,7 +101,7 @@ def test_a_profile_is_found_by_the_aws_sdk(provisioned: tuple[Kit, str], tmp_pat
     ],
 )
 @pytest.mark.parametrize("dry", [(), ("--dry",)])
-def test_a_format_that_will_not_do_is_refused_before_a_token_is_issued(
+def test_unsuitable_format_is_refused_before_the_issue(
     provisioned: tuple[Kit, str], flags: tuple[str, ...], message: str, dry: tuple[str, ...]
 ) -> None:
     kit, name = provisioned
@@ -114,7 +114,7 @@ def test_a_format_that_will_not_do_is_refused_before_a_token_is_issued(
 
 
 @pytest.mark.parametrize("form", ["json", "ansible"])
-def test_several_tokens_are_a_document_a_line(provisioned: tuple[Kit, str], form: str) -> None:
+def test_several_tokens_are_one_document_per_line(provisioned: tuple[Kit, str], form: str) -> None:
     kit, name = provisioned
     result = kit.done("issue-token", "--user", "alice,bob", "--venue", name, "--format", form)
     lines = [json.dumps(json.loads(line)) for line in result.out.splitlines()]

@@ -30,8 +30,8 @@ UNIX_USER = pwd.getpwuid(os.getuid()).pw_name
 EXPIRATION = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
-class TestTheToken:
-    def test_it_is_what_the_aws_cli_prints_field_by_field(self, provisioned: tuple[Kit, str]) -> None:
+class TestToken:
+    def test_token_matches_aws_cli_output(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
         result = kit.done("issue-token", "--user", "alice", "--duration", "30m")
 
@@ -71,7 +71,7 @@ class TestTheToken:
         assert shape(result.out) == shape(json.dumps({key: theirs[key] for key in FIELDS}, indent=4) + "\n")
         assert len(ours["Credentials"]["AccessKeyId"]) == len(theirs["Credentials"]["AccessKeyId"])
 
-    def test_it_opens_the_venue_and_carries_the_recipients_name(self, provisioned: tuple[Kit, str]) -> None:
+    def test_token_works_and_names_recipient(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
         token = kit.done("issue-token", "--user", "alice", "--venue", venue).document()
         session = kit.session(token)
@@ -81,9 +81,7 @@ class TestTheToken:
         assert re.fullmatch(r"alice-\d{8}T\d{6}Z-[0-9a-f]{8}", name)
         assert token["AssumedRoleUser"]["AssumedRoleId"].endswith(f":{name}")
 
-    def test_it_says_for_whom_where_which_role_and_until_when_in_utc_and_here(
-        self, provisioned: tuple[Kit, str]
-    ) -> None:
+    def test_message_names_recipient_venue_role_and_expiry(self, provisioned: tuple[Kit, str]) -> None:
         kit, _ = provisioned
         result = kit.done("issue-token", "--user", "alice@EXAMPLE.org", "--duration", "20m", TZ="Asia/Kolkata")
         until = datetime.strptime(result.document()["Credentials"]["Expiration"], "%Y-%m-%dT%H:%M:%S%z")
@@ -94,7 +92,7 @@ class TestTheToken:
         lasts = until - datetime.now(timezone.utc)
         assert timedelta(minutes=19) < lasts <= timedelta(minutes=20)
 
-    def test_a_long_name_is_cut_and_two_tokens_of_the_same_moment_differ(self, provisioned: tuple[Kit, str]) -> None:
+    def test_long_name_is_cut_and_session_names_differ(self, provisioned: tuple[Kit, str]) -> None:
         kit, _ = provisioned
         users = ",".join(["a" * 64, "a" * 63, "a" * 40])
         lines = kit.done("issue-token", "--user", users).out.splitlines()
@@ -102,7 +100,7 @@ class TestTheToken:
         assert len(names) == 3
         assert all(re.fullmatch(r"a{38}-\d{8}T\d{6}Z-[0-9a-f]{8}", name) for name in names)
 
-    def test_it_names_the_recipient_as_source_and_in_tags_where_the_venue_wants_that(self, kit: Kit) -> None:
+    def test_source_identity_and_tags_name_recipient(self, kit: Kit) -> None:
         venue = "tagging-dev"
         kit.write_inventory({venue: emulated(venue, **TAGGING_VARIABLES)})
         token = kit.done("issue-token", "--user", "carol").document()
@@ -122,21 +120,21 @@ class TestTheToken:
 
 
 class TestSeveralUsers:
-    def test_each_gets_a_document_on_a_line_of_its_own(self, provisioned: tuple[Kit, str]) -> None:
+    def test_each_user_gets_one_line(self, provisioned: tuple[Kit, str]) -> None:
         kit, _ = provisioned
         result = kit.done("issue-token", "--user", "bob, alice@example.org,carol")
         arns = [json.loads(line)["AssumedRoleUser"]["Arn"] for line in result.out.splitlines()]
         assert [arn.rsplit("/", 1)[1].split("-")[0] for arn in arns] == ["bob", "alice", "carol"]
         assert [line.split()[2] for line in result.err.splitlines()] == ["bob", "alice", "carol"]
 
-    def test_those_who_are_refused_do_not_stop_the_others(self, provisioned: tuple[Kit, str]) -> None:
+    def test_refused_users_do_not_stop_others(self, provisioned: tuple[Kit, str]) -> None:
         kit, _ = provisioned
         result = kit("issue-token", "--user", "alice,x,bob")
         assert result.code == 2
         assert len(result.out.splitlines()) == 2
         assert "error: x: the user name 'x' must be 2 to 64 ASCII letters" in result.err
 
-    def test_a_venue_that_is_inferred_is_the_one_of_them_all(self, kit: Kit) -> None:
+    def test_inferred_venue_serves_all_users(self, kit: Kit) -> None:
         one, other = new_venue(), new_venue()
         users = {"users": {"alice": None}}, {"users": {"bob": None}}
         kit.write_inventory({one: emulated(one, **users[0]), other: emulated(other, **users[1])})
@@ -146,17 +144,13 @@ class TestSeveralUsers:
         assert "which venue?" in refused(kit, "--user", "carol", code=2)
 
 
-class TestTheUser:
+class TestUser:
     @pytest.mark.parametrize("user", ["x", "alice\n", "a٣", "$(id)", "", "--help=1"])
-    def test_a_name_that_aws_would_refuse_is_refused_with_the_rule(
-        self, user: str, provisioned: tuple[Kit, str]
-    ) -> None:
+    def test_invalid_name_is_refused_with_the_rule(self, user: str, provisioned: tuple[Kit, str]) -> None:
         err = refused(provisioned[0], f"--user={user}", code=2)
         assert re.search("must be 2 to 64 ASCII letters|has a control character|is empty", err)
 
-    def test_a_venue_that_keeps_to_its_users_gives_nobody_else_a_token(
-        self, provisioned: tuple[Kit, str], tmp_path: Path
-    ) -> None:
+    def test_restricted_venue_refuses_other_users(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit, venue = provisioned
         strict = same_venue(kit, tmp_path, venue, users_only=True, users={"alice": {"email": "alice@example.org"}})
         strict.done("issue-token", "--user", "alice@example.org")
@@ -167,8 +161,8 @@ class TestTheUser:
         assert (result.code, len(result.out.splitlines())) == (2, 1)
 
 
-class TestTheLedger:
-    def test_it_has_a_line_for_each_token_with_the_reason_and_no_secret(self, provisioned: tuple[Kit, str]) -> None:
+class TestLedger:
+    def test_each_token_is_recorded_with_reason_without_secret(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
         token = kit.done("issue-token", "--user", "bob", "--reason", "case 42: ünïcode; it's").document()
         line = ledger(kit)[-1]
@@ -198,9 +192,7 @@ class TestTheLedger:
         ):
             assert secret not in path.read_text()
 
-    def test_where_it_cannot_be_written_no_token_is_issued(
-        self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy
-    ) -> None:
+    def test_unwritable_ledger_issues_no_token(self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy) -> None:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
         path = kit.work_directory / "ledger.jsonl"
         kept = path.with_name("kept") if path.exists() else None
@@ -217,7 +209,7 @@ class TestTheLedger:
         assert "ledger.jsonl: is a directory" in result.err
         assert proxy.calls == []
 
-    def test_a_dry_run_issues_nothing(self, provisioned: tuple[Kit, str]) -> None:
+    def test_dry_run_issues_nothing(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
         before = len(ledger(kit))
         result = kit.done("--dry", "issue-token", "--user", "alice,bob")
@@ -226,8 +218,8 @@ class TestTheLedger:
         assert len(ledger(kit)) == before
 
 
-class TestTheTerminal:
-    def test_a_reader_who_goes_away_is_no_error(self, provisioned: tuple[Kit, str]) -> None:
+class TestTerminal:
+    def test_closed_pipe_is_not_an_error(self, provisioned: tuple[Kit, str]) -> None:
         kit, _ = provisioned
         script = f'"{sys.executable}" -m invoke --search-root "{CHECKOUT}" issue-token --user alice,bob,carol | true'
         result = subprocess.run(
@@ -242,7 +234,7 @@ class TestTheTerminal:
         assert "Traceback" not in result.stderr
         assert "Exception" not in result.stderr
 
-    def test_ctrl_c_ends_it_with_130(self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy) -> None:
+    def test_ctrl_c_is_exit_130(self, kit: Kit, provisioned: tuple[Kit, str], proxy: Proxy) -> None:
         same_venue(provisioned[0], kit.folder, provisioned[1], aws_endpoint_url=proxy.url)
         with kit.start("issue-token", "--user", "alice", "--external-id", "-") as process:
             os.killpg(process.pid, signal.SIGCONT)

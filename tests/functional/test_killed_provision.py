@@ -12,8 +12,8 @@ import pytest
 
 from tests.functional.kit import Kit, Result, emulated
 from tests.functional.processes import left_in, working_in
+from tests.functional.provisioning import REST, live_ids
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST, live_ids
 
 WRITES = range(1, 7)
 """Of a fresh provision: the role, two policies, the parameter in changing order; then two attachments."""
@@ -63,18 +63,14 @@ def kill_terraform(folder_of: Kit, venue: str) -> None:
 
 
 @at(5)
-def test_a_kit_killed_at_a_write_leaves_no_terraform_and_the_next_run_completes(
-    kit: Kit, venue: str, proxy: Proxy, number: int
-) -> None:
+def test_killed_kit_leaves_no_terraform_and_next_run_completes(kit: Kit, venue: str, proxy: Proxy, number: int) -> None:
     killed = cut_short(kit, venue, proxy, number, lambda process: process.kill())
     assert killed.code == -signal.SIGKILL
     completes(kit, venue)
 
 
 @at()
-def test_terraform_killed_at_a_write_is_reported_and_the_next_run_completes(
-    kit: Kit, venue: str, proxy: Proxy, number: int
-) -> None:
+def test_killed_terraform_is_reported_and_next_run_completes(kit: Kit, venue: str, proxy: Proxy, number: int) -> None:
     killed = cut_short(kit, venue, proxy, number, lambda process: kill_terraform(kit, venue))
     assert killed.code == 4
     assert killed.err.endswith("terraform apply was killed (signal 9)\n  run the command again\n")
@@ -82,9 +78,7 @@ def test_terraform_killed_at_a_write_is_reported_and_the_next_run_completes(
 
 
 @at()
-def test_the_kit_and_terraform_killed_together_leave_no_provider(
-    kit: Kit, venue: str, proxy: Proxy, number: int
-) -> None:
+def test_killed_kit_and_terraform_leave_no_provider(kit: Kit, venue: str, proxy: Proxy, number: int) -> None:
     def kill_both(process: subprocess.Popen[str]) -> None:
         kill_terraform(kit, venue)
         process.kill()
@@ -94,7 +88,7 @@ def test_the_kit_and_terraform_killed_together_leave_no_provider(
 
 
 @at()
-def test_ctrl_c_lets_terraform_save_what_it_did_and_shows_it(kit: Kit, venue: str, proxy: Proxy, number: int) -> None:
+def test_ctrl_c_lets_terraform_save_its_state(kit: Kit, venue: str, proxy: Proxy, number: int) -> None:
     stopped = cut_short(kit, venue, proxy, number, lambda process: os.killpg(process.pid, signal.SIGINT))
     assert stopped.code == 130
     assert f"error: stack {venue}: interrupted\n  run the command again" in stopped.err

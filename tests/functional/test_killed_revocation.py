@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import Kit
+from tests.functional.ledgers import alone, lines, through
 from tests.functional.proxy import Proxy
-from tests.functional.test_ledger import alone, lines, through
 from venue_access.errors import AccessDenied
 from venue_access.policies.revocation import inline_names, remove_inline
 
@@ -129,7 +129,7 @@ def test_killed_undo_is_recorded_by_the_next_run(provisioned: tuple[Kit, str], k
     assert kit("revoke-token", "--undo", name).code == 2
 
 
-def test_unknown_and_misspelt_users(provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy) -> None:
+def test_unknown_or_misspelt_user_is_refused(provisioned: tuple[Kit, str], kit: Kit, proxy: Proxy) -> None:
     session = kit.done("issue-token", "--user", "stranger").document()["AssumedRoleUser"]["Arn"].rsplit("/", 1)[1]
     proxy.forget()
     for flags, meant in (

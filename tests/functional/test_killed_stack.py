@@ -13,8 +13,8 @@ import pytest
 
 from tests.functional.kit import Kit, emulated, new_venue
 from tests.functional.processes import left_in, working_in
+from tests.functional.provisioning import REST, live_ids
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST, live_ids
 
 pytestmark = [
     pytest.mark.soak,
@@ -88,14 +88,14 @@ def trio(kit: Kit, proxy: Proxy) -> Trio:
 
 @KILLS
 @pytest.mark.parametrize("number", range(1, 19))
-def test_a_fresh_stack(trio: Trio, number: int, kill: Kill) -> None:
+def test_fresh_stack_is_completed_after_a_kill(trio: Trio, number: int, kill: Kill) -> None:
     assert trio.killed_at(number, kill)
     trio.completes()
 
 
 @KILLS
 @pytest.mark.parametrize("number", range(1, 13))
-def test_a_changed_stack(trio: Trio, number: int, kill: Kill) -> None:
+def test_changed_stack_is_completed_after_a_kill(trio: Trio, number: int, kill: Kill) -> None:
     trio.kit.done("provision", "--limit", "all")
     ids = live_ids(trio.kit, *trio.names)
     trio.write(tags={"Team": "ops"})

@@ -9,8 +9,8 @@ import pytest
 from tests.functional.faulty_venue import VENUE, ends_right, run, through
 from tests.functional.kit import Kit
 from tests.functional.lagging_iam import LaggingIam
+from tests.functional.provisioning import REST
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST
 from tests.functional.trust import FIRST, VenueTrust
 
 

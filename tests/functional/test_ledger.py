@@ -4,71 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.functional.issuing import iam_user, stored_id
 from tests.functional.kit import ACCOUNT, Kit, emulated
+from tests.functional.ledgers import AGE, alone, for_eve, lines, sessions, through
 from tests.functional.proxy import Proxy
 from tests.functional.template import SHARED
 from venue_access.config import Settings
-from venue_access.emulator.server import aws_emulator
 from venue_access.ledger.chain import Record
 from venue_access.ledger.local import LocalLedger
 from venue_access.policies.revocation import remove_inline, write_inline
 
 WRITERS = 20
-AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
-def alone(provisioned: tuple[Kit, str], folder: Path) -> Kit:
-    """The provisioned venue from a work directory that has no ledger yet, through the same AWS emulator."""
-    kit, name = provisioned
-    other = Kit(folder, folder / "work")
-    endpoint = aws_emulator(kit.work_directory).endpoint()
-    variables = json.loads(kit.inventory.read_text())["all"]["hosts"][name]
-    real = {**variables, "emulator": False, "aws_endpoint_url": endpoint.url}
-    other.write_inventory({name: {**real, "trusted_principals": [f"arn:aws:iam::{ACCOUNT}:root"]}})
-    operator = kit.root().assume_role(f"arn:aws:iam::{ACCOUNT}:role/venue-access-operator", "anna").credentials
-    other.environment |= {**operator.environment(), "AWS_CA_BUNDLE": str(endpoint.ca_file)}
-    return other
-
-
-def through(proxy: Proxy, kit: Kit) -> Kit:
-    """The same, by way of a proxy."""
-    [(name, variables)] = json.loads(kit.inventory.read_text())["all"]["hosts"].items()
-    kit.write_inventory({name: {**variables, "aws_endpoint_url": proxy.url}})
-    return kit
-
-
-def lines(kit: Kit) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (kit.work_directory / "ledger.jsonl").read_text().splitlines()]
-
-
-def sessions(text: str) -> set[str]:
-    """The role session names of the tokens that were shown whole."""
-    found = set()
-    for line in text.splitlines():
-        try:
-            found.add(json.loads(line)["AssumedRoleUser"]["Arn"].rsplit("/", 1)[1])
-        except ValueError:
-            continue  # the writer was killed in the middle of it
-    return found
-
-
-def for_eve(record: str) -> str:
-    """A record whose recipient was changed; of several users any may be the second that AWS answered."""
-    return re.sub(r'"recipient":"\w+"', '"recipient":"eve"', record)
-
-
-class TestManyWriters:
+class TestConcurrency:
     @pytest.mark.soak
     def test_killed_commands_lose_no_printed_token(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
@@ -94,7 +51,7 @@ class TestManyWriters:
         assert [line["number"] for line in entered] == list(range(1, len(entered) + 1))
 
 
-class TestWhatIsEntered:
+class TestRecords:
     def test_issue_and_refusal_are_recorded_with_operator(self, provisioned: tuple[Kit, str], tmp_path: Path) -> None:
         kit = alone(provisioned, tmp_path)
         shared, name = provisioned
@@ -205,60 +162,6 @@ class TestListing:
         assert names("--since", "2099-01-01") == []
         assert names("--venue", provisioned[1]) == names()
         assert kit("tokens", "--since", "soon").code == 2
-
-
-class TestMeddling:
-    @pytest.fixture
-    def kit(self, provisioned: tuple[Kit, str], tmp_path: Path) -> Kit:
-        kit = alone(provisioned, tmp_path)
-        kit.done("issue-token", "--user", "alice,bob,carol,dave")
-        return kit
-
-    def rewrite(self, kit: Kit, lines: list[str]) -> None:
-        (kit.work_directory / "ledger.jsonl").write_text("".join(lines))
-
-    def test_tampering_is_reported(self, kit: Kit) -> None:
-        head = kit.done("ledger.head").out.strip()
-        text = (kit.work_directory / "ledger.jsonl").read_text()
-        assert kit.done("ledger.verify", "--head", head).out
-        one, two, three, four = text.splitlines(keepends=True)
-        for meddled, said in (
-            ([one, for_eve(two), three, four], "line 2 (record 2: issue, "),
-            ([one, two, four], "record 3 was removed, between line 2 (record 2:"),
-            ([one, three, two, four], "line 3 (record 2:"),
-            ([one, two, three], "the end was truncated"),
-        ):
-            self.rewrite(kit, meddled)
-            result = kit("ledger.verify", "--head", head)
-            assert (result.code, result.out) == (7, "")
-            assert said in result.err
-            assert f"by arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/anna" in result.err
-        assert kit("ledger.verify", "--head", "no-hash").code == 2
-
-    def test_damaged_end_is_reported_and_named_by_next_record(self, kit: Kit) -> None:
-        *before, last = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
-        self.rewrite(kit, [*before, for_eve(last)])
-        issued = kit.done("issue-token", "--user", "frank")
-        assert "warning: the ledger " in issued.err
-        assert "line 4 (record 4: issue, " in issued.err
-        entry = lines(kit)[-1]
-        assert (entry["recipient"], entry["skipped"], len(entry["found"])) == ("frank", 1, 1)
-        assert "warning" not in kit.done("issue-token", "--user", "grace").err
-        result = kit("ledger.verify")
-        assert result.code == 7
-        assert "line 4 (record 4: issue, " in result.err
-        assert result.err.count("ledger.jsonl: line") == 1
-
-    def test_commands_warn_of_damage_and_mark_tokens(self, kit: Kit) -> None:
-        one, two, *rest = (kit.work_directory / "ledger.jsonl").read_text().splitlines(keepends=True)
-        self.rewrite(kit, [one, for_eve(two), *rest])
-        listed = kit.done("tokens", "--live")
-        assert "warning: the ledger " in listed.err
-        assert "is damaged: line 2 (record 2: issue, " in listed.err
-        states = {row.split()[6]: row.split()[4] for row in listed.out.splitlines()[1:]}
-        others = {"alice", "bob", "carol", "dave"} - {json.loads(two)["recipient"]}
-        assert states == {"eve": "unverified", **dict.fromkeys(others, "live")}
-        assert "is damaged: line 2" in kit.done("status").err
 
 
 @pytest.fixture(scope="module")

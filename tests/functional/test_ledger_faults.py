@@ -38,9 +38,7 @@ def test_call_that_fails_once_is_retried_and_recorded_once(
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(50, marks=pytest.mark.soak)])
-def test_record_that_is_cut_off_is_read_again_but_not_for_ever(
-    shared_ledger: VenueTrust, proxy: Proxy, times: int
-) -> None:
+def test_truncated_record_is_reread_a_limited_time(shared_ledger: VenueTrust, proxy: Proxy, times: int) -> None:
     reads: list[str] = []
 
     def fault_of(operation: str) -> Fault | None:

@@ -11,7 +11,7 @@ from tests.functional.kit import ACCOUNT, Kit
 from tests.functional.ledgers import alone, for_eve, lines
 
 
-class TestMeddling:
+class TestTampering:
     @pytest.fixture
     def kit(self, provisioned: tuple[Kit, str], tmp_path: Path) -> Kit:
         kit = alone(provisioned, tmp_path)

@@ -101,7 +101,7 @@ def impostor() -> Iterator[Impostor]:
 @pytest.mark.parametrize(
     "answer", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in ANSWERS]
 )
-def test_no_command_takes_it_for_aws(kit: Kit, impostor: Impostor, answer: str) -> None:
+def test_commands_refuse_a_foreign_endpoint(kit: Kit, impostor: Impostor, answer: str) -> None:
     away(kit, impostor.url, ledger=LEDGER)
     impostor.answer = ANSWERS[answer]
     for command in COMMANDS:
@@ -111,7 +111,7 @@ def test_no_command_takes_it_for_aws(kit: Kit, impostor: Impostor, answer: str) 
         assert "error: " in result.err
 
 
-def test_a_venue_behind_it_does_not_hold_up_the_others(kit: Kit, impostor: Impostor) -> None:
+def test_foreign_endpoint_does_not_stop_others(kit: Kit, impostor: Impostor) -> None:
     there = new_venue()
     impostor.answer = (403, PAGE)
     kit.write_inventory({there: emulated(there), "zz-dev": emulated("zz-dev", aws_endpoint_url=impostor.url)})

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import ACCOUNT, Kit, emulated
+from tests.functional.ledgers import AGE
+from tests.functional.provisioning import emulated_as_if_real, environment, role_of
 from tests.functional.proxy import Proxy
 from tests.functional.test_import import make_by_hand
-from tests.functional.test_ledger import AGE
-from tests.functional.test_provision import emulated_as_if_real, environment, role_of
 
 
 def actions(policy: dict[str, Any]) -> set[str]:
@@ -19,9 +19,7 @@ def actions(policy: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.soak
-def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_policy(
-    kit: Kit, venue: str, proxy: Proxy
-) -> None:
+def test_provisioner_policy_matches_calls(kit: Kit, venue: str, proxy: Proxy) -> None:
     """The emulator's operator may do just what the policy says, so that an action that is missing fails a command."""
     plain = {"aws_endpoint_url": proxy.url, "s3_buckets": [f"{venue}-data"]}
     changed = {**plain, "tags": {"Team": "ops"}, "max_session_duration": 7200, "s3_allow_delete": True}
@@ -50,7 +48,7 @@ def test_the_calls_of_a_venues_whole_life_are_the_actions_of_the_provisioners_po
     assert set(proxy.calls) - asked_of_everybody - asked_with_a_token == actions(policy)
 
 
-def test_the_issuers_policy_is_enough_to_issue_and_not_to_provision(kit: Kit) -> None:
+def test_issuer_policy_allows_only_issuing(kit: Kit) -> None:
     venue, root = "open-dev", kit.root()
     kit.write_inventory({venue: emulated_as_if_real(kit, venue, users={"alice": None})})
     policy = kit.done("operator-policy", "--venue", venue, "--issue-only").document()

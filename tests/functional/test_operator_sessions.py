@@ -64,7 +64,7 @@ def portal_session(kit: Kit, name: str) -> Credentials:
 
 
 @pytest.mark.parametrize(("keys_of", "name"), [(iam_user, "alice"), (portal_session, "bob@example.org")])
-def test_a_session_is_named_after_the_person(
+def test_session_is_named_after_operator(
     seeded: Kit, proxy: Proxy, keys_of: Callable[[Kit, str], Credentials], name: str
 ) -> None:
     venue = new_venue()
@@ -73,7 +73,7 @@ def test_a_session_is_named_after_the_person(
     assert operator_of(seeded) == f"arn:aws:sts::{ACCOUNT}:assumed-role/venue-access-operator/{name}"
 
 
-def test_a_role_that_cannot_be_assumed_is_tried_and_told_once(seeded: Kit, proxy: Proxy) -> None:
+def test_unassumable_role_is_tried_and_reported_once(seeded: Kit, proxy: Proxy) -> None:
     use(seeded, iam_user(seeded, "carol"))
     gone = f"arn:aws:iam::{ACCOUNT}:role/gone"
     names = [new_venue() for _ in range(5)]
@@ -85,7 +85,7 @@ def test_a_role_that_cannot_be_assumed_is_tried_and_told_once(seeded: Kit, proxy
     assert proxy.calls.count("AssumeRole") == 1
 
 
-def test_accounts_do_not_wait_for_one_another(seeded: Kit, proxy: Proxy, tmp_path: Any) -> None:
+def test_accounts_run_concurrently(seeded: Kit, proxy: Proxy, tmp_path: Any) -> None:
     accounts = (ACCOUNT, OTHER_ACCOUNT)
     config = tmp_path / "config"
     config.write_text(
@@ -131,7 +131,7 @@ class ShortSessions(LaggingIam):
 
 
 @pytest.mark.soak
-def test_a_long_run_takes_a_new_session_for_each_start_of_terraform(seeded: Kit, proxy: Proxy) -> None:
+def test_each_terraform_start_has_a_new_session(seeded: Kit, proxy: Proxy) -> None:
     venue = new_venue()
     use(seeded, iam_user(seeded, "dora"))
     seeded.write_inventory({venue: emulated(venue)})

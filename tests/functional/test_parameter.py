@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import Kit, emulated
-from tests.functional.test_provision import REST, live_ids, parameter_of
+from tests.functional.provisioning import REST, live_ids, parameter_of
 
 KEY, OTHER_KEY = "alias/the-platforms", "alias/another"
 KEPT = {"Description": "made by the platform", "AllowedPattern": "^[a-z].*"}
@@ -37,7 +37,7 @@ def state_of_the_parameter(kit: Kit, venue: str) -> dict[str, Any]:
 
 
 @pytest.mark.soak
-def test_a_customers_key_is_kept_until_the_inventory_names_another(kit: Kit, venue: str) -> None:
+def test_customer_key_is_kept_until_the_inventory_changes_it(kit: Kit, venue: str) -> None:
     was = make_parameter(kit, venue, Type="SecureString", KeyId=KEY)
     checked = kit.done("provision", "--check", "--diff")
     planned = (
@@ -66,7 +66,7 @@ def test_a_customers_key_is_kept_until_the_inventory_names_another(kit: Kit, ven
 
 
 @pytest.mark.soak
-def test_a_string_stays_one_until_a_person_replaces_it(kit: Kit, venue: str) -> None:
+def test_string_parameter_keeps_its_type(kit: Kit, venue: str) -> None:
     was = make_parameter(kit, venue, Type="String")
     kit.write_inventory({venue: emulated(venue, external_id_kms_key=KEY)})
     made = kit.done("provision")
@@ -97,7 +97,7 @@ def test_a_string_stays_one_until_a_person_replaces_it(kit: Kit, venue: str) -> 
 
 
 @pytest.mark.soak
-def test_a_changed_description_is_no_reason_to_write_the_external_id(kit: Kit, venue: str) -> None:
+def test_changed_description_does_not_rewrite_external_id(kit: Kit, venue: str) -> None:
     """Terraform would send the value of its state, which may be an earlier one."""
     kit.done("provision")
     (external_id,) = live_ids(kit, venue)

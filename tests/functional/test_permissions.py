@@ -120,24 +120,24 @@ def _make_surroundings(root: Session) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_a_token_may_do_what_the_matrix_says(row: Row, venue_token_clients: dict[str, Any]) -> None:
+def test_token_permissions_match_matrix(row: Row, venue_token_clients: dict[str, Any]) -> None:
     if row.expected == "allowed" and row.action in EMULATOR_MISJUDGES:
         pytest.skip("the AWS emulator holds this action against *, not against the repository")
     assert probe(row, venue_token_clients, ARNS) == row.expected
 
 
 @pytest.mark.parametrize("external_id", [{"ExternalId": "unity-dev:current"}, {"ExternalId": "unity-dev:pending"}])
-def test_during_a_rotation_either_external_id_is_accepted(operator: Session, external_id: dict[str, str]) -> None:
+def test_either_external_id_is_accepted_during_a_rotation(operator: Session, external_id: dict[str, str]) -> None:
     operator.assume(VENUE.role_arn, **external_id)
 
 
 @pytest.mark.parametrize("external_id", [{}, {"ExternalId": "unity-ops:current"}, {"ExternalId": "unity-dev:*"}])
-def test_no_other_external_id_is_accepted_nor_none(operator: Session, external_id: dict[str, str]) -> None:
+def test_other_or_missing_external_id_is_refused(operator: Session, external_id: dict[str, str]) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         operator.assume(VENUE.role_arn, **external_id)
 
 
-def test_nobody_else_in_the_account_is_trusted(root: Session, operator: Session) -> None:
+def test_other_principals_of_the_account_are_refused(root: Session, operator: Session) -> None:
     somebody_else = root.assume(ARNS["other_role"])
     with pytest.raises(ClientError, match="AccessDenied"):
         somebody_else.assume(VENUE.role_arn, ExternalId=IDS.current.reveal())

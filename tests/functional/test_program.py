@@ -119,7 +119,7 @@ def test_invokes_own_usage_errors_are_one_line(arguments: str, kit: Kit) -> None
 
 
 @pytest.mark.parametrize("program", [INVOKE, VENUE_ACCESS], ids=["invoke", "venue-access"])
-def test_without_a_command_the_commands_are_listed(program: list[str], kit: Kit) -> None:
+def test_no_command_lists_the_commands(program: list[str], kit: Kit) -> None:
     listed = run(kit, program)
     assert (listed.code, listed.err) == (0, "")
     for name in tasks.namespace.task_names:
@@ -127,14 +127,14 @@ def test_without_a_command_the_commands_are_listed(program: list[str], kit: Kit)
     assert f"{Path(program[0]).name} --help NAME" in listed.out
 
 
-def test_venue_access_has_the_commands_from_any_folder(kit: Kit) -> None:
+def test_venue_access_works_from_any_folder(kit: Kit) -> None:
     named = run(kit, [*VENUE_ACCESS, "inventory.names", "inventory.names"])
     assert (named.code, named.out) == (0, "unity-dev\nunity-test\n" * 2)
     del kit.environment["INVOKE_INVENTORY"]
     assert "sounder-dev" in run(kit, [*VENUE_ACCESS, "inventory.names"]).out  # the checkout's own inventory
 
 
-def test_installed_without_a_checkout_it_reads_no_configuration_of_the_current_folder(kit: Kit) -> None:
+def test_installed_program_ignores_configuration_of_current_folder(kit: Kit) -> None:
     shutil.copytree(CHECKOUT / "venue_access", kit.folder / "site" / "venue_access")
     (kit.folder / "invoke.py").write_text("raise SystemExit('this was run')")
     program = kit.folder / "site" / "program"
@@ -145,7 +145,7 @@ def test_installed_without_a_checkout_it_reads_no_configuration_of_the_current_f
     is_one_message(run(kit, [*installed, "inventory.names"]), 2, f"{kit.folder}/inventory/local: no such file")
 
 
-def test_a_result_gives_no_orders_to_the_terminal(kit: Kit) -> None:
+def test_control_characters_in_results_are_escaped(kit: Kit) -> None:
     shell = {"AWS_DEFAULT_REGION": "us\u202e\x1b[2J\x9b1A", "AWS_ACCESS_KEY_ID": "AKIA\x07", "AWS_ACCOUNT": "work\r"}
     shown = run(kit, [*INVOKE, "account.whoami"], **shell)
     assert shown.code == 0, shown.err
@@ -159,25 +159,25 @@ PRINTING = ["--list", "--help", "--help provision", "--version", "", "inventory.
 
 
 @pytest.mark.parametrize("arguments", PRINTING)
-def test_what_nobody_could_read_is_no_success(arguments: str, kit: Kit) -> None:
+def test_closed_standard_output_is_exit_6(arguments: str, kit: Kit) -> None:
     command = [*INVOKE, *arguments.split()]
     is_one_message(run(kit, command, ">&-"), 6, "the result cannot be written to standard output: it is closed")
 
 
 @pytest.mark.parametrize("arguments", ["--list", "inventory.names"])
-def test_nor_where_it_cannot_even_be_said(arguments: str, kit: Kit) -> None:
+def test_closed_output_and_stderr_are_exit_6(arguments: str, kit: Kit) -> None:
     for redirections in (">&- 2>&-", ">&- 2>&- <&-"):
         assert run(kit, [*INVOKE, arguments], redirections) == Result(6, "", "")
 
 
 @NEEDS_FULL
 @pytest.mark.parametrize("arguments", ["--list", "--help", ""])
-def test_a_full_disk_behind_standard_output_is_one_message(arguments: str, kit: Kit) -> None:
+def test_full_disk_behind_standard_output_is_one_message(arguments: str, kit: Kit) -> None:
     is_one_message(run(kit, [*INVOKE, *arguments.split()], ">/dev/full"), 6, "standard output: no space left on device")
 
 
 @pytest.mark.parametrize("arguments", ["--list", "--help"])
-def test_a_reader_that_closes_the_pipe_is_no_error(arguments: str, kit: Kit) -> None:
+def test_closed_pipe_is_not_an_error(arguments: str, kit: Kit) -> None:
     for reader in ("true", "head -1 >/dev/null"):
         assert run(kit, [*INVOKE, *arguments.split()], f"| {reader}") == Result(0, "", "")
 

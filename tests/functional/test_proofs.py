@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 from tests.functional.kit import Kit
+from tests.functional.ledgers import alone, lines, through
 from tests.functional.proxy import Proxy
-from tests.functional.test_ledger import alone, lines, through
 
 
 class TestProofs:

@@ -10,51 +10,24 @@ from typing import Any
 
 import pytest
 
-from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, emulated, new_venue
+from tests.functional.kit import ACCOUNT, Kit, emulated, new_venue
+from tests.functional.provisioning import (
+    REST,
+    emulated_as_if_real,
+    environment,
+    iam_documents,
+    live_ids,
+    operator_keys,
+    parameter_of,
+    role_of,
+    serial,
+)
 from tests.functional.proxy import Proxy
-from venue_access.aws.client import Credentials
 from venue_access.emulator.server import aws_emulator
-from venue_access.inventory.model import emulator_operator_arn
 from venue_access.policies.documents import listed
 
-REST = "unreachable=0 failed=0 skipped=0 rescued=0 ignored=0"
-BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/venue-boundary"
 
-
-def role_of(name: str) -> str:
-    return f"unity-{name}-sts"
-
-
-def parameter_of(name: str) -> str:
-    return f"/unity/{name.replace('-', '/')}/cs/sts/role/external-id"
-
-
-def live_ids(kit: Kit, *names: str) -> set[str]:
-    found = [kit.root().parameter(parameter_of(name)) for name in names]
-    return {each.value.reveal() for each in found if each is not None}
-
-
-def serial(kit: Kit, stack: str) -> int:
-    state = json.loads((kit.work_directory / "stacks" / stack / "terraform.tfstate").read_text())
-    return int(state["serial"])
-
-
-def iam_documents(kit: Kit, name: str) -> dict[str, Any]:
-    """Everything of a venue that IAM and SSM hold."""
-    root, role = kit.root(), role_of(name)
-    policies = {
-        arn: root.call("iam", "list_policy_versions", PolicyArn=arn)["Versions"]
-        for arn in sorted(root.attached_policies(role))
-    }
-    tags = root.call("iam", "list_role_tags", RoleName=role)["Tags"]
-    parameter = root.parameter(parameter_of(name))
-    assert parameter is not None
-    return {"role": root.role(role), "policies": policies, "tags": tags, "version": parameter.version}
-
-
-def test_a_fresh_venue_is_made_and_a_second_run_changes_nothing_and_writes_nothing(
-    kit: Kit, venue: str, proxy: Proxy
-) -> None:
+def test_second_run_changes_and_writes_nothing(kit: Kit, venue: str, proxy: Proxy) -> None:
     kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url)})
 
     first = kit.done("provision", "--venue", venue)
@@ -72,7 +45,7 @@ def test_a_fresh_venue_is_made_and_a_second_run_changes_nothing_and_writes_nothi
     assert_work_directory_is_private(kit, venue)
 
 
-def test_policies_that_are_only_written_differently_are_not_changed(kit: Kit, venue: str) -> None:
+def test_equivalent_policies_are_not_changed(kit: Kit, venue: str) -> None:
     kit.done("provision")
     root, role = kit.root(), role_of(venue)
     live = root.role(role)
@@ -110,7 +83,7 @@ def assert_work_directory_is_private(kit: Kit, venue: str) -> None:
 
 
 @pytest.mark.soak
-def test_no_key_of_the_operator_reaches_a_file_of_the_work_directory(kit: Kit, venue: str) -> None:
+def test_work_directory_has_no_operator_credentials(kit: Kit, venue: str) -> None:
     """The keys come from the environment here, so that they are known."""
     kit.write_inventory({venue: emulated_as_if_real(kit, venue)})
     keys = operator_keys(kit)
@@ -136,9 +109,7 @@ def test_check_and_dry_run_of_a_new_venue_only_plan(kit: Kit, venue: str, proxy:
     assert not (kit.work_directory / "stacks" / venue / "terraform.tfstate").exists()
 
 
-def test_check_only_plans_and_diff_shows_attributes_and_no_external_id(
-    provisioned_copy: tuple[Kit, str], proxy_of_copy: Proxy
-) -> None:
+def test_check_plans_and_diff_hides_external_id(provisioned_copy: tuple[Kit, str], proxy_of_copy: Proxy) -> None:
     (kit, venue), proxy = provisioned_copy, proxy_of_copy
     variables = {"aws_endpoint_url": proxy.url}
     (external_id,) = live_ids(kit, venue)
@@ -177,9 +148,7 @@ def test_check_only_plans_and_diff_shows_attributes_and_no_external_id(
     assert live_ids(kit, venue) == {external_id}
 
 
-def test_a_plan_that_destroys_is_refused_unless_it_is_allowed(
-    provisioned_copy: tuple[Kit, str], proxy_of_copy: Proxy
-) -> None:
+def test_destructive_plan_is_refused(provisioned_copy: tuple[Kit, str], proxy_of_copy: Proxy) -> None:
     (kit, venue), proxy = provisioned_copy, proxy_of_copy
     kit.write_inventory({venue: emulated(venue, aws_endpoint_url=proxy.url, role_path="/venues/")})
     proxy.forget()
@@ -193,7 +162,7 @@ def test_a_plan_that_destroys_is_refused_unless_it_is_allowed(
 
 
 @pytest.mark.soak
-def test_a_plan_that_destroys_is_applied_where_it_is_allowed(kit: Kit, venue: str) -> None:
+def test_destructive_plan_is_applied_if_allowed(kit: Kit, venue: str) -> None:
     kit.done("provision")
     ids = live_ids(kit, venue)
     kit.write_inventory({venue: emulated(venue, role_path="/venues/")})
@@ -205,7 +174,7 @@ def test_a_plan_that_destroys_is_applied_where_it_is_allowed(kit: Kit, venue: st
     assert live_ids(kit, venue) == ids
 
 
-def test_venues_and_limits_that_cannot_be_are_refused_before_anything_is_run(kit: Kit) -> None:
+def test_invalid_venues_and_limits_are_refused_first(kit: Kit) -> None:
     dev, test = new_venue(), new_venue()
     kit.write_inventory({name: emulated(name) for name in (dev, test)})
     for arguments, told in (
@@ -221,7 +190,7 @@ def test_venues_and_limits_that_cannot_be_are_refused_before_anything_is_run(kit
         assert "Traceback" not in refused.err
 
 
-def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_on(kit: Kit, proxy: Proxy) -> None:
+def test_failed_prerequisites_stop_only_their_venue(kit: Kit, proxy: Proxy) -> None:
     good, bucketless, unbounded, listed, bounded, unread, garbled, taken = (new_venue() for _ in range(8))
     shared: dict[str, Any] = {"stack": f"stack-{good}", "aws_endpoint_url": proxy.url}
     kit.write_inventory(
@@ -271,7 +240,7 @@ def test_what_must_be_so_is_seen_to_before_anything_changes_and_other_venues_go_
     assert kit.root().role(role_of(bucketless)) is None
 
 
-def test_trust_policy_that_the_caller_cannot_verify_is_skipped_with_a_warning(template: Path) -> None:
+def test_unverifiable_trust_policy_is_a_warning(template: Path) -> None:
     """The template's own run has two such venues."""
     out, err = (template.parent / "out").read_text(), (template.parent / "err").read_text()
     assert out.count("ok=6 changed=6 unreachable=0 failed=0 skipped=1") == 2
@@ -280,87 +249,8 @@ def test_trust_policy_that_the_caller_cannot_verify_is_skipped_with_a_warning(te
     assert "warning: mfa-dev: the trust policy was not verified: the role requires MFA" in err
 
 
-def emulated_as_if_real(kit: Kit, name: str, **variables: Any) -> dict[str, Any]:
-    """A venue that the kit takes for one on real AWS: the operator brings the keys."""
-    made = emulated(name, **variables)
-    kit.write_inventory({name: made})
-    kit.done("local.up")  # makes the bucket, and the operator's role and its rights
-    del made["emulator"]
-    made["aws_endpoint_url"] = aws_emulator(kit.work_directory).endpoint().url
-    # MiniStack's aws:PrincipalArn is a session's own ARN, which a role named here would not match.
-    made["trusted_principals"] = [f"arn:aws:iam::{made['account_id']}:root"]
-    return made
-
-
-def operator_keys(kit: Kit, account: str = ACCOUNT) -> Credentials:
-    return kit.root(account).assume_role(emulator_operator_arn(account), "operator").credentials
-
-
-def environment(kit: Kit, keys: Credentials | None) -> dict[str, str]:
-    ca_file = str(aws_emulator(kit.work_directory).endpoint().ca_file)
-    return {"AWS_CA_BUNDLE": ca_file, **({} if keys is None else keys.environment())}
-
-
-def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_do(kit: Kit, proxy: Proxy) -> None:
-    real = new_venue()
-    made = emulated_as_if_real(kit, real)
-    elsewhere, keys = operator_keys_of_another_account(kit), operator_keys(kit)
-    expired = {"GetCallerIdentity": ("ExpiredToken", "The security token included in the request is expired")}
-    for url, given, told, remedy in (
-        (
-            made["aws_endpoint_url"],
-            Credentials("ASIAINVALID", keys.secret_access_key),
-            "does not accept your credentials",
-            "new credentials",
-        ),
-        (made["aws_endpoint_url"], elsewhere, f"but your credentials are of account {OTHER_ACCOUNT}", "aws_profile"),
-        (proxy.url, keys, "your AWS credentials have expired", "get new credentials from your account portal"),
-        ("http://127.0.0.1:9", keys, "http://127.0.0.1:9 could not be reached", "check the network"),
-    ):
-        kit.write_inventory({real: {**made, "aws_endpoint_url": url}})
-        proxy.refusals = expired
-        result = kit("provision", typed="", timeout=300, **environment(kit, given))
-        assert result.code == 5, result.err
-        assert told in result.err
-        assert remedy in result.err
-        assert result.out == f"{real} : ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0\n"
-    assert kit.root().role(role_of(real)) is None
-
-
-def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> None:
-    real, fake = new_venue(), new_venue()
-    kit.write_inventory({real: emulated_as_if_real(kit, real), fake: emulated(fake)})
-    result = kit("provision", "--limit", "all", "--json", "--check")
-    assert result.code == 5
-    assert "no AWS credentials found" in result.err
-    venues = result.document()["venues"]
-    assert (venues[real]["unreachable"], venues[real]["failed"]) == (True, False)
-    assert venues[real]["error"].startswith("no AWS credentials found\n  get new credentials from your account portal")
-    assert (venues[fake]["unreachable"], venues[fake]["add"]) == (False, 6)
-
-
-def test_an_operators_role_that_cannot_be_assumed_makes_the_account_unreachable(kit: Kit) -> None:
-    real = new_venue()
-    role = f"arn:aws:iam::{ACCOUNT}:role/not-there"
-    kit.write_inventory({real: {**emulated_as_if_real(kit, real), "operator_role_arn": role}})
-    result = kit("provision", typed="", timeout=300, **environment(kit, operator_keys(kit)))
-    assert result.code == 5
-    assert "unreachable=1 failed=0" in result.out
-    assert f"operator_role_arn: cannot assume {role} with your credentials" in result.err
-
-
-def operator_keys_of_another_account(kit: Kit) -> Credentials:
-    name = new_venue()
-    there = Kit(kit.folder, kit.work_directory)
-    there.inventory = kit.folder / "elsewhere.yml"
-    there.environment["INVOKE_INVENTORY"] = str(there.inventory)
-    there.write_inventory({name: emulated(name, account_id=OTHER_ACCOUNT)})
-    there.done("local.up")
-    return operator_keys(kit, OTHER_ACCOUNT)
-
-
 @pytest.mark.soak
-def test_a_reader_that_goes_away_is_no_error(kit: Kit, venue: str) -> None:
+def test_closed_pipe_is_not_an_error(kit: Kit, venue: str) -> None:
     with kit.start("provision") as process:
         assert process.stdout is not None
         process.stdout.close()

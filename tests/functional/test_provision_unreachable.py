@@ -8,7 +8,7 @@ from tests.functional.proxy import Proxy
 from venue_access.aws.client import Credentials
 
 
-def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_do(kit: Kit, proxy: Proxy) -> None:
+def test_wrong_credentials_are_unreachable_with_remedy(kit: Kit, proxy: Proxy) -> None:
     real = new_venue()
     made = emulated_as_if_real(kit, real)
     elsewhere, keys = operator_keys_of_another_account(kit), operator_keys(kit)
@@ -34,7 +34,7 @@ def test_keys_that_do_not_reach_the_account_make_it_unreachable_and_say_what_to_
     assert kit.root().role(role_of(real)) is None
 
 
-def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> None:
+def test_unreachable_venue_does_not_stop_others(kit: Kit) -> None:
     real, fake = new_venue(), new_venue()
     kit.write_inventory({real: emulated_as_if_real(kit, real), fake: emulated(fake)})
     result = kit("provision", "--limit", "all", "--json", "--check")
@@ -46,7 +46,7 @@ def test_a_venue_that_cannot_be_reached_does_not_stop_the_others(kit: Kit) -> No
     assert (venues[fake]["unreachable"], venues[fake]["add"]) == (False, 6)
 
 
-def test_an_operators_role_that_cannot_be_assumed_makes_the_account_unreachable(kit: Kit) -> None:
+def test_unassumable_operator_role_is_unreachable(kit: Kit) -> None:
     real = new_venue()
     role = f"arn:aws:iam::{ACCOUNT}:role/not-there"
     kit.write_inventory({real: {**emulated_as_if_real(kit, real), "operator_role_arn": role}})

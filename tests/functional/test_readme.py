@@ -169,7 +169,7 @@ def test_pruned_example_inventory_is_valid_up_to_the_credentials(reader: Reader,
     assert "unreachable=1" in output
 
 
-def test_the_least_inventory_of_getting_started_is_enough(reader: Reader, tmp_path: Path) -> None:
+def test_minimal_inventory_of_getting_started_works(reader: Reader, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(least_inventory(), encoding="utf-8")
     inventory = f"INVOKE_INVENTORY={shlex.quote(str(tmp_path / 'hosts.yml'))}"
     for example in examples("docs/getting-started.md", "## 3. Your permissions"):

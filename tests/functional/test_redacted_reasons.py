@@ -6,15 +6,13 @@ from pathlib import Path
 
 from tests.functional.issuing import iam_user, stored_id
 from tests.functional.kit import ACCOUNT, Kit
-from tests.functional.test_ledger import alone, lines
+from tests.functional.ledgers import alone, lines
 from venue_access.inventory.model import emulator_operator_arn
 
 OPERATOR = emulator_operator_arn(ACCOUNT)
 
 
-def test_a_reason_is_redacted_of_the_stored_id_and_of_the_operators_credentials(
-    provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_stored_id_and_credentials_are_redacted(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     shared, name = provisioned
     kit = alone(provisioned, tmp_path)
     held = [kit.environment["AWS_SECRET_ACCESS_KEY"], kit.environment["AWS_SESSION_TOKEN"], stored_id(shared, name)]
@@ -33,9 +31,7 @@ def test_a_reason_is_redacted_of_the_stored_id_and_of_the_operators_credentials(
     assert lines(kit)[-1]["reason"] == "found again: ****"
 
 
-def test_nor_does_it_hold_the_keys_with_which_the_operators_role_was_assumed(
-    provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_source_credentials_are_redacted(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit = alone(provisioned, tmp_path)
     user = iam_user(provisioned[0].root(), "reasons", allow={"sts:AssumeRole": OPERATOR})
     kit.environment.pop("AWS_SESSION_TOKEN")
@@ -47,9 +43,7 @@ def test_nor_does_it_hold_the_keys_with_which_the_operators_role_was_assumed(
     assert lines(kit)[-1]["reason"] == "my key is ****"
 
 
-def test_a_reason_that_is_too_long_or_not_plain_is_refused_before_aws_is_asked(
-    provisioned: tuple[Kit, str], tmp_path: Path
-) -> None:
+def test_invalid_reason_is_refused_before_any_call(provisioned: tuple[Kit, str], tmp_path: Path) -> None:
     kit = alone(provisioned, tmp_path)
     for command in (("issue-token", "--user", "alice"), ("revoke-token", "--all"), ("console-url",)):
         for reason in ("x" * 1_001, "two\nlines"):

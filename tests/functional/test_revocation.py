@@ -82,8 +82,8 @@ def revoke(kit: Kit, *flags: str) -> Result:
     return kit.done("revoke-token", "--venue", VENUE, *flags)
 
 
-class TestWhatIsDenied:
-    def test_one_of_a_users_tokens(self, issuer: Kit, kit: Kit) -> None:
+class TestScope:
+    def test_one_token_is_revoked(self, issuer: Kit, kit: Kit) -> None:
         one, other = issue(issuer, "alice") + issue(issuer, "alice")
         result = revoke(kit, "--session", name_of(one))
         assert f"the session {name_of(one)}" in result.out
@@ -93,14 +93,14 @@ class TestWhatIsDenied:
         assert [works(issuer, token) for token in (one, other, *issue(issuer, "alice"))] == [False, True, True]
         assert issuer.session(one).caller().arn.endswith(name_of(one))  # AWS answers that as well
 
-    def test_all_tokens_of_a_user_and_nobody_elses(self, issuer: Kit, kit: Kit) -> None:
+    def test_all_tokens_of_one_user_are_revoked(self, issuer: Kit, kit: Kit) -> None:
         tokens = issue(issuer, "alice", "alice-b", "alice-20", "bob") + issue(issuer, "alice")
         document = json.loads(revoke(kit, "--user", "alice", "--json").out)
         assert (document["revoked"]["user"], document["proved"]) == ("alice", True)
         assert [works(issuer, token) for token in tokens] == [False, True, True, True, False]
         assert all(works(issuer, token) for token in issue(issuer, "alice", "bob"))
 
-    def test_all_tokens_so_far(self, issuer: Kit, kit: Kit) -> None:
+    def test_all_tokens_so_far_are_revoked(self, issuer: Kit, kit: Kit) -> None:
         tokens = issue(issuer, "alice", "bob")
         revoke(kit, "--all")
         assert not any(works(issuer, token) for token in tokens)
@@ -113,7 +113,7 @@ class TestWhatIsDenied:
         assert f"everybody whose name begins with {'a' * 38}" in result.err
         assert [works(issuer, one), works(issuer, neighbour)] == [False, True]
 
-    def test_session_made_by_hand(self, issuer: Kit, kit: Kit) -> None:
+    def test_manual_session_is_revoked(self, issuer: Kit, kit: Kit) -> None:
         project, name = VENUE.split("-")
         stored = issuer.root().parameter(f"/unity/{project}/{name}/cs/sts/role/external-id")
         assert stored is not None
@@ -139,7 +139,7 @@ class TestWhatIsDenied:
         assert "it has none" in again.err
 
 
-class TestOnTheRole:
+class TestRolePolicies:
     def test_revocations_are_listed_and_concurrent_ones_are_kept_apart(self, issuer: Kit, kit: Kit) -> None:
         tokens = issue(issuer, "alice", "bob", "alice-b", "alice-20")
         names = [name_of(token) for token in tokens]
@@ -171,7 +171,7 @@ class TestOnTheRole:
         assert not works(issuer, token)
         issuer.done("provision")
 
-    def test_expired_revocations_are_removed_and_other_policies_never(self, issuer: Kit, kit: Kit) -> None:
+    def test_only_expired_revocations_are_removed(self, issuer: Kit, kit: Kit) -> None:
         past = datetime.now(timezone.utc) - timedelta(minutes=1)
         old, soon = (f"{REVOCATION_PREFIX}{when:%Y%m%dT%H%M%SZ}-00000000" for when in (past, past + timedelta(hours=1)))
         for name in (old, soon, "foreign", f"{REVOCATION_PREFIX}of-a-colleague"):
@@ -213,7 +213,7 @@ class TestOnTheRole:
         revoke(kit, "--all")
 
 
-class TestTheRun:
+class TestCommand:
     def test_revocation_is_recorded(self, issuer: Kit, kit: Kit) -> None:
         [token] = issue(issuer, "bob")
         issuer.done("revoke-token", "--venue", VENUE, "--session", name_of(token), "--reason", "laptop lost")
@@ -275,7 +275,7 @@ class TestTheRun:
         assert kit.done("--dry", "revoke-token", "--venue", VENUE, "--all").err == "would revoke everybody's tokens\n"
         assert on_the_role(issuer) == []
 
-    def test_venue_that_is_not_provisioned(self, kit: Kit, venue: str, issuer: Kit) -> None:
+    def test_unprovisioned_venue_is_reported(self, kit: Kit, venue: str, issuer: Kit) -> None:
         bare = Kit(kit.folder, issuer.work_directory)
         bare.write_inventory({venue: emulated(venue)})
         result = bare("revoke-token", "--venue", venue, "--all")

@@ -35,7 +35,7 @@ def refused(kit: Kit, *arguments: str, code: int = 2) -> str:
     return result.err
 
 
-class TestEveryRow:
+class TestStates:
     def test_stable_becomes_stable_with_another_id(self, trust: VenueTrust) -> None:
         result = rotate(trust.kit)
         assert result.out == f"{trust.venue}: the external ID was rotated\n"
@@ -62,7 +62,7 @@ class TestEveryRow:
         }
         assert trust.check_stable(first) == second
 
-    def test_a_grace_period_is_seen_by_every_machine_and_ended_early_only_by_finish(self, trust: VenueTrust) -> None:
+    def test_grace_period_is_shared_and_ended_only_by_finish(self, trust: VenueTrust) -> None:
         first, second, _ = KNOWN
         trust.write_trust(trust.statement("Current", first), trust.statement("Pending", second))
         trust.put(second)
@@ -87,7 +87,7 @@ class TestEveryRow:
         assert trust.kit.done("status", "--json").document()["venues"][trust.venue]["grace_until"] is None
 
     @pytest.mark.soak
-    def test_a_grace_period_stops_at_published_and_provision_leaves_it_until_finish(self, trust: VenueTrust) -> None:
+    def test_provision_keeps_grace_period_until_finish(self, trust: VenueTrust) -> None:
         first = KNOWN[0]
         assert "--finish" in rotate(trust.kit, "--grace", "24h").out
         second = trust.published()
@@ -125,7 +125,7 @@ class TestEveryRow:
         rotate(trust.kit)
         assert trust.check_stable(KNOWN[0]) == KNOWN[1]
 
-    def test_a_venue_that_is_not_provisioned_has_nothing_to_rotate(self, kit: Kit, venue: str) -> None:
+    def test_unprovisioned_venue_is_refused(self, kit: Kit, venue: str) -> None:
         assert f"{venue} is not provisioned" in refused(kit)
 
 
@@ -194,8 +194,8 @@ class TestRepair:
         trust.check_stable(*KNOWN)
 
 
-class TestItRefuses:
-    def test_to_carry_a_change_of_the_inventory_along(self, trust: VenueTrust) -> None:
+class TestRefusals:
+    def test_inventory_change_is_refused(self, trust: VenueTrust) -> None:
         others = [emulator_operator_arn(ACCOUNT), f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
         changed = {"tags": {"Owner": "somebody else"}, "trusted_principals": others}
         trust.kit.write_inventory({trust.venue: emulated(trust.venue, **changed)})
@@ -204,7 +204,7 @@ class TestItRefuses:
         assert trust.accepted() == {"Current": KNOWN[0]}
 
     @pytest.mark.soak
-    def test_a_caller_who_cannot_verify_without_the_flag(self, trust: VenueTrust) -> None:
+    def test_caller_that_cannot_verify_needs_the_flag(self, trust: VenueTrust) -> None:
         kit = trust.kit
         stranger = [f"arn:aws:iam::{OTHER_ACCOUNT}:root"]
         kit.write_inventory({trust.venue: emulated(trust.venue, trusted_principals=stranger)})
@@ -218,21 +218,19 @@ class TestItRefuses:
         assert trust.published() != KNOWN[0]
 
     @pytest.mark.parametrize("arguments", [("--finish", "--repair"), ("--finish", "--grace=1h"), ("--grace=soon",)])
-    def test_what_makes_no_sense(self, arguments: tuple[str, ...], provisioned: tuple[Kit, str]) -> None:
+    def test_contradicting_flags_are_refused(self, arguments: tuple[str, ...], provisioned: tuple[Kit, str]) -> None:
         refused(provisioned[0], *arguments)
 
-    def test_to_begin_in_a_dry_run(self, provisioned: tuple[Kit, str]) -> None:
+    def test_dry_run_does_not_rotate(self, provisioned: tuple[Kit, str]) -> None:
         kit, venue = provisioned
         before = VenueTrust(kit, venue).published()
         assert kit.done("--dry", "rotate-external-id").err == f"would rotate the external ID of {venue}\n"
         assert VenueTrust(kit, venue).published() == before
 
 
-class TestSomebodyElse:
+class TestConcurrency:
     @pytest.mark.soak
-    def test_who_changes_the_ids_while_a_plan_is_made_has_the_plan_thrown_away(
-        self, trust: VenueTrust, proxy: Proxy
-    ) -> None:
+    def test_concurrent_id_change_discards_plan(self, trust: VenueTrust, proxy: Proxy) -> None:
         trust.kit.write_inventory({trust.venue: emulated(trust.venue, aws_endpoint_url=proxy.url)})
         meddled: list[str] = []
 
@@ -250,7 +248,7 @@ class TestSomebodyElse:
         assert trust.accepted() == {"Current": KNOWN[1], "Pending": trust.published()}
 
     @pytest.mark.soak
-    def test_who_rotates_at_the_same_time_on_this_machine_is_waited_for(self, trust: VenueTrust) -> None:
+    def test_concurrent_rotation_is_awaited(self, trust: VenueTrust) -> None:
         running = [trust.kit.start("rotate-external-id", "--venue", trust.venue) for _ in range(2)]
         errors = []
         for process in running:

@@ -160,11 +160,11 @@ def what_works(aws: AwsClient) -> set[str]:
 
 
 @pytest.mark.parametrize("flags", CASES, ids=lambda flags: " ".join(flags) or "none")
-def test_what_is_inside_works_and_what_is_outside_is_denied(furnished: Kit, flags: tuple[str, ...]) -> None:
+def test_scope_allows_inside_and_denies_outside(furnished: Kit, flags: tuple[str, ...]) -> None:
     assert what_works(token(furnished, *flags)) == set(CASES[flags])
 
 
-def test_several_prefixes_and_repositories_are_each_inside(furnished: Kit) -> None:
+def test_several_prefixes_and_repositories_are_allowed(furnished: Kit) -> None:
     flags = ("--s3-prefix", "incoming,private/", "--ecr-repository", f"{VENUE}/one, {VENUE}/two")
     found = what_works(token(furnished, *flags))
     assert found == set(ALL) - {
@@ -173,7 +173,7 @@ def test_several_prefixes_and_repositories_are_each_inside(furnished: Kit) -> No
     }
 
 
-def test_a_token_of_one_venue_is_scoped_by_its_own_names(furnished: Kit, tmp_path: Path) -> None:
+def test_scope_uses_names_of_its_venue(furnished: Kit, tmp_path: Path) -> None:
     kit = Kit(tmp_path, furnished.work_directory)
     names = ("scope-one", "scope-two")
     kit.write_inventory({name: emulated(name) for name in names})
@@ -193,7 +193,7 @@ def test_a_token_of_one_venue_is_scoped_by_its_own_names(furnished: Kit, tmp_pat
         )
 
 
-def test_a_policy_of_the_operators_own_is_what_the_token_is_scoped_to(furnished: Kit, tmp_path: Path) -> None:
+def test_policy_file_scopes_token(furnished: Kit, tmp_path: Path) -> None:
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/incoming/*"}
     file = tmp_path / "mine.json"
     file.write_text(json.dumps({"Version": "2012-10-17", "Statement": statement}, indent=4))
@@ -203,7 +203,7 @@ def test_a_policy_of_the_operators_own_is_what_the_token_is_scoped_to(furnished:
     assert what_works(token(furnished, "--policy", str(file), "--source-ip", ELSEWHERE)) == set()
 
 
-def test_what_the_token_was_scoped_to_is_told_and_entered(furnished: Kit) -> None:
+def test_scope_is_reported_and_recorded(furnished: Kit) -> None:
     result = furnished.done("issue-token", "--user", "alice", "--venue", VENUE, "--read-only", *PREFIX)
     assert "scoped to: read-only; S3 incoming/, packed policy size 0%" in result.err
     assert result.document()["PackedPolicySize"] == 0
@@ -247,9 +247,7 @@ def test_invalid_scope_is_refused_before_the_issue(
     assert len(ledger(furnished)) == before
 
 
-def test_aws_is_asked_for_the_bucket_only_where_the_policy_names_it(
-    furnished: Kit, proxy: Proxy, tmp_path: Path
-) -> None:
+def test_bucket_is_read_only_if_policy_names_it(furnished: Kit, proxy: Proxy, tmp_path: Path) -> None:
     """The inventory leaves the bucket to the platform's parameter."""
     parameter = "/unity/shared/dev/ds/datastore-bucket"
     root = furnished.root()

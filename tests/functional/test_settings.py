@@ -24,7 +24,7 @@ def kit(tmp_path: Path) -> Kit:
 
 
 @pytest.mark.parametrize("command", ["provision", "issue-token --user alice", "rotate-external-id", "local.up"])
-def test_a_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> None:
+def test_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> None:
     kit.work_directory.write_text("mine", encoding="utf-8")
     kit.write_inventory({"unity-dev": emulated("unity-dev")})
     result = kit(*command.split())
@@ -36,7 +36,7 @@ def test_a_work_directory_that_is_a_file_is_refused(kit: Kit, command: str) -> N
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; read-only mounts are in test_full_disk.py")
-def test_a_work_directory_that_cannot_be_made_is_refused(kit: Kit) -> None:
+def test_uncreatable_work_directory_is_refused(kit: Kit) -> None:
     locked = kit.folder / "locked"
     locked.mkdir(mode=0o500)
     result = kit("local.up", INVOKE_WORKDIR=str(locked / "work"))
@@ -44,14 +44,14 @@ def test_a_work_directory_that_cannot_be_made_is_refused(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("name", ["INVOKE_WORKDIR", "INVOKE_INVENTORY", "INVOKE_TERRAFORM"])
-def test_a_setting_that_is_empty_is_refused(kit: Kit, name: str) -> None:
+def test_empty_setting_is_refused(kit: Kit, name: str) -> None:
     kit.environment[name] = ""
     result = kit("status")
     assert_one_error(result, 2, saying=f"{name} is empty")
     assert is_untouched(kit)
 
 
-def test_a_terraform_that_is_not_there_is_refused(tmp_path: Path, work_directory: Path) -> None:
+def test_missing_terraform_is_refused(tmp_path: Path, work_directory: Path) -> None:
     kit = Kit(tmp_path, work_directory)
     kit.write_inventory({"noterraform-dev": emulated("noterraform-dev")})
     result = kit("provision", INVOKE_TERRAFORM="nonexistent")
@@ -64,7 +64,7 @@ def test_a_terraform_that_is_not_there_is_refused(tmp_path: Path, work_directory
 # -- paths -----------------------------------------------------------------------------------------------------------
 
 
-def test_settings_of_the_environment_are_relative_to_where_one_stands(kit: Kit) -> None:
+def test_environment_paths_are_relative_to_the_current_folder(kit: Kit) -> None:
     inner = kit.folder / "inner"
     inner.mkdir()
     (inner / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"inner-dev": emulated("inner-dev")}}}))
@@ -74,7 +74,7 @@ def test_settings_of_the_environment_are_relative_to_where_one_stands(kit: Kit) 
     assert "the AWS emulator is down" in status.stdout
 
 
-def test_the_inventory_flag_wins_over_the_environment(kit: Kit) -> None:
+def test_inventory_flag_overrides_environment(kit: Kit) -> None:
     other = kit.folder / "other.yml"
     other.write_text(json.dumps({"all": {"hosts": {"other-dev": emulated("other-dev")}}}))
     assert "--other-dev" in kit.done("inventory.graph", "--inventory", "other.yml").out
@@ -84,7 +84,7 @@ def test_the_inventory_flag_wins_over_the_environment(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("flag", ["--search-root", "-r"])
-def test_the_default_inventory_is_the_checkouts_from_any_folder(kit: Kit, flag: str) -> None:
+def test_default_inventory_is_the_checkouts(kit: Kit, flag: str) -> None:
     environment = {key: value for key, value in kit.environment.items() if key != "INVOKE_INVENTORY"}
     command = [sys.executable, "-m", "invoke", flag, str(CHECKOUT), "inventory.graph"]
     done = subprocess.run(command, cwd=kit.folder, env=environment, capture_output=True, text=True, check=True)

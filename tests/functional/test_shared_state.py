@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import Kit, emulated
-from tests.functional.test_provision import REST, live_ids
+from tests.functional.provisioning import REST, live_ids
 
 HELD = {
     "ID": "5f1c88aa-0000-1111-2222-333344445555",
@@ -58,7 +58,7 @@ def test_state_moves_to_s3(provisioned_copy: tuple[Kit, str]) -> None:
 
 
 @pytest.mark.soak
-def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue: str) -> None:
+def test_state_moves_both_ways_without_overwriting(kit: Kit, venue: str) -> None:
     made = kit.done("provision")
     assert made.out.startswith(f"{venue} : ok=9 changed=6")
     ids, at_home = live_ids(kit, venue), kit.inventory.read_text()
@@ -106,7 +106,7 @@ def test_a_state_moves_to_s3_and_back_and_nothing_is_overwritten(kit: Kit, venue
     assert live_ids(kit, venue) == ids
 
 
-def test_a_lock_is_waited_for_with_its_holder_named_and_a_stale_one_is_freed(kit: Kit, venue: str, held: None) -> None:
+def test_lock_is_awaited_and_stale_lock_is_removed(kit: Kit, venue: str, held: None) -> None:
     locked = kit("provision", "--check", "--lock-timeout", "4s")
     assert locked.code == 4
     who = f"{venue}: the Terraform state is locked by ana@issuer since 2026-11-20 22:15 UTC (apply)"
@@ -124,7 +124,7 @@ def test_a_lock_is_waited_for_with_its_holder_named_and_a_stale_one_is_freed(kit
 
 
 @pytest.mark.soak
-def test_a_bucket_that_is_not_fit_for_a_state_is_named_with_the_remedy(kit: Kit, venue: str) -> None:
+def test_unsuitable_state_bucket_is_reported_with_remedy(kit: Kit, venue: str) -> None:
     in_s3(kit, venue)
     assert "the state's bucket" not in kit.done("provision", "--check").err
     root, bucket = kit.root(), bucket_of(venue)
@@ -144,7 +144,7 @@ def test_a_bucket_that_is_not_fit_for_a_state_is_named_with_the_remedy(kit: Kit,
         json.dumps({"ID": "?", "Who": "\x1b[2Jevil"}).encode(),
     ],
 )
-def test_unreadable_lock_is_reported_and_freed(kit: Kit, venue: str, body: bytes) -> None:
+def test_unreadable_lock_is_reported_and_removed(kit: Kit, venue: str, body: bytes) -> None:
     in_s3(kit, venue)
     kit.done("status")
     root, lock = kit.root(), {**bucket_of(venue), "Key": f"{key(venue)}.tflock"}
@@ -159,7 +159,7 @@ def test_unreadable_lock_is_reported_and_freed(kit: Kit, venue: str, body: bytes
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"resources": [{}]}', b"\xff"])
-def test_a_state_that_no_terraform_wrote_is_not_moved(kit: Kit, venue: str, body: bytes) -> None:
+def test_invalid_state_is_not_moved(kit: Kit, venue: str, body: bytes) -> None:
     in_s3(kit, venue)
     kit.done("status")
     kit.root().call("s3", "put_object", **bucket_of(venue), Key=key(venue), Body=body)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -27,13 +24,12 @@ from tests.functional.shells import (
     STALE,
     SUBSTITUTION,
     UNQUOTED,
+    a_token,
     environments,
-    need,
 )
 from tests.stacks import a_venue
 from venue_access.accounts.session import UNSET, statements
-from venue_access.aws.client import AssumedRole, Credentials, Endpoint
-from venue_access.sensitive import Secret
+from venue_access.aws.client import Endpoint
 from venue_access.tokens.formats import FormatOptions, aws_json, find_format, token_formatter
 from venue_access.tokens.shell_formats import ENDPOINT_VARIABLES, SHELLS
 
@@ -100,12 +96,6 @@ UNQUOTING = (
     "bash -eu",
 )
 """Shells with the options that make most of words which nobody quoted."""
-
-
-def a_token(value: str) -> AssumedRole:
-    """A token all of whose parts that AWS makes up are ``value``."""
-    until = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
-    return AssumedRole("arn", "AROA:a", Credentials(value, Secret(value), Secret(value)), until)
 
 
 def loaded(value: str, region: str | None = "us-west-2") -> dict[str, str]:
@@ -285,41 +275,3 @@ def test_own_endpoint_and_ca_bundle_are_restored(shell: str, way: str, name: str
 def _told(found: dict[str, str]) -> dict[str, str]:
     """Without what is empty, which fish saves of a variable that is not there."""
     return {name: value for name, value in found.items() if value}
-
-
-# -- the documented one-liners ---------------------------------------------------------------------------------------
-
-
-def one_liners() -> list[tuple[str, str]]:
-    """The lines of docs/formats.md that load a token into a shell, each with the shell."""
-    text = (CHECKOUT / "docs" / "formats.md").read_text(encoding="utf-8")
-    shells = {"bash": ("bash", "zsh"), "sh": ("dash", "bash", "zsh"), "fish": ("fish",)}
-    return [
-        (shell, line)
-        for language, block in re.findall(r"^```(bash|sh|fish)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-        for line in block.splitlines()
-        for shell in shells[language]
-        if "token.json" in line
-    ]
-
-
-def test_documentation_covers_each_shell() -> None:
-    assert {shell for shell, _ in one_liners()} == {"bash", "zsh", "dash", "fish"}
-
-
-@pytest.mark.parametrize(("shell", "line"), one_liners())
-def test_documented_one_liner_loads_a_token(shell: str, line: str, tmp_path: Path) -> None:
-    need(shell)
-    token: dict[str, Any] = aws_json(a_token("a  *$(touch pwned)"))
-    (tmp_path / "token.json").write_text(json.dumps(token), encoding="utf-8")
-    python = Path(sys.executable).parent
-    done = subprocess.run(
-        [shell, "-c", f'{line}\nprintf "<%s>" "$AWS_SECRET_ACCESS_KEY" "$AWS_CREDENTIAL_EXPIRATION"'],
-        cwd=tmp_path,
-        env={"PATH": f"{STS2ENV.parent}:{python}:/usr/bin:/bin", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    assert (done.stdout, done.stderr) == ("<a  *$(touch pwned)><2026-11-20T22:15:00Z>", "")
-    assert not (tmp_path / "pwned").exists()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.functional.kit import Kit
+from tests.functional.ledgers import alone, through
 from tests.functional.proxy import Proxy
-from tests.functional.test_ledger import alone, through
 
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
@@ -25,9 +25,7 @@ def kit(provisioned: tuple[Kit, str], proxy: Proxy, tmp_path: Path) -> Kit:
     "command",
     [("issue-token",), ("external-id.send", "--recipient", AGE), ("account.profile", "--profile-name", "other")],
 )
-def test_a_slip_is_refused_before_aws_is_asked_and_accepted_with_yes(
-    command: tuple[str, ...], kit: Kit, proxy: Proxy
-) -> None:
+def test_similar_user_is_refused_unless_yes(command: tuple[str, ...], kit: Kit, proxy: Proxy) -> None:
     kit.environment["AWS_CONFIG_FILE"] = str(kit.folder / "config")
     result = kit(*command, "--user", "bbo")
     assert (result.code, result.out, proxy.calls) == (2, "", [])
@@ -37,7 +35,7 @@ def test_a_slip_is_refused_before_aws_is_asked_and_accepted_with_yes(
     kit.done(*command, "--user", "bbo", "--yes")
 
 
-def test_credential_process_refuses_a_slip_too(kit: Kit, proxy: Proxy) -> None:
+def test_credential_process_refuses_similar_user(kit: Kit, proxy: Proxy) -> None:
     program = [str(Path(sys.executable).with_name("venue-access-credentials")), "--venue", "shared-dev", "--user"]
 
     def ask(*more: str) -> subprocess.CompletedProcess[str]:

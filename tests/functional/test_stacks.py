@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import Kit, emulated, new_venue
-from tests.functional.test_provision import REST, iam_documents, live_ids
+from tests.functional.provisioning import REST, iam_documents, live_ids
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def write(kit: Kit, names: list[str], **variables: Any) -> None:
 
 
 @pytest.mark.soak
-def test_part_of_a_stack_leaves_the_others_alone_and_says_what_changed_of_them(kit: Kit, trio: list[str]) -> None:
+def test_partial_run_leaves_others_and_reports_their_changes(kit: Kit, trio: list[str]) -> None:
     one, other, gone = trio
     before, ids = iam_documents(kit, other), live_ids(kit, *trio)
     write(kit, [one, other], tags={"Team": "ops"}, max_session_duration=7200)
@@ -66,7 +66,7 @@ def test_venue_in_the_state_of_another_stack_is_refused(provisioned_copy: tuple[
 
 
 @pytest.mark.soak
-def test_a_venue_whose_stack_changed_is_refused_with_the_way_to_move_it(kit: Kit, trio: list[str]) -> None:
+def test_changed_stack_is_refused_with_remedy(kit: Kit, trio: list[str]) -> None:
     mover, shared = trio[0], stack_of(trio[0])
     ids = live_ids(kit, *trio)
     hosts = {name: emulated(name, stack=mover if name == mover else shared) for name in trio}

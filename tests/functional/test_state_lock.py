@@ -43,7 +43,7 @@ def first_delete(proxy: Proxy, act: Callable[[], None]) -> None:
     proxy.before_call = before
 
 
-def test_a_lock_that_was_taken_meanwhile_is_left(kit: Kit, proxy: Proxy, bucket: str) -> None:
+def test_concurrently_taken_lock_is_kept(kit: Kit, proxy: Proxy, bucket: str) -> None:
     name = new_venue()
     state = {"backend": "s3", "bucket": bucket, "region": kit.root().region}
     kit.write_inventory({name: emulated(name, aws_endpoint_url=proxy.url, state=state)})
@@ -61,7 +61,7 @@ def test_a_lock_that_was_taken_meanwhile_is_left(kit: Kit, proxy: Proxy, bucket:
     )
 
 
-def test_the_kits_own_lock_is_freed_and_no_other(kit: Kit, bucket: str) -> None:
+def test_only_own_lock_is_released(kit: Kit, bucket: str) -> None:
     aws = kit.root()
     place = StateLocation(bucket, "a.tfstate", aws.region)
     state = StateObject(Stack("unity-dev", (a_venue(),)), place, aws)
@@ -75,7 +75,7 @@ def test_the_kits_own_lock_is_freed_and_no_other(kit: Kit, bucket: str) -> None:
     assert held.who == "bob@there"
 
 
-def test_a_write_whose_answer_was_lost_is_the_kits_own(kit: Kit, proxy: Proxy, bucket: str) -> None:
+def test_lost_response_of_a_write_is_recognized(kit: Kit, proxy: Proxy, bucket: str) -> None:
     lost: dict[str, int] = {}
 
     def first_put(operation: str) -> Fault | None:  # botocore sends it again, and S3 then says that it exists
@@ -96,7 +96,7 @@ def test_a_write_whose_answer_was_lost_is_the_kits_own(kit: Kit, proxy: Proxy, b
     assert state.read()["serial"] == 1
 
 
-def test_a_state_that_was_written_since_it_was_read_is_not_removed(kit: Kit, bucket: str) -> None:
+def test_concurrently_written_state_is_not_removed(kit: Kit, bucket: str) -> None:
     aws = kit.root()
     state = StateObject(Stack("unity-dev", (a_venue(),)), StateLocation(bucket, "b.tfstate", aws.region), aws)
     state.create({"version": 4, "serial": 1, "resources": []})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import ACCOUNT, OTHER_ACCOUNT, Kit, emulated, new_venue
-from tests.functional.test_ledger import AGE
+from tests.functional.ledgers import AGE
 from tests.functional.trust import FIRST, KNOWN, SECOND, VenueTrust
 from venue_access.emulator.server import aws_emulator
 from venue_access.policies.revocation import remove_inline, write_inline
@@ -42,7 +42,7 @@ def test_each_rotation_state_is_one_line(trust: VenueTrust) -> None:
     assert line(trust.kit) == f"{plain}\n"
 
 
-def test_a_document_has_every_venue(trust: VenueTrust) -> None:
+def test_document_has_every_venue(trust: VenueTrust) -> None:
     other = new_venue()
     hosts = {trust.venue: emulated(trust.venue), other: emulated(other, account_id=OTHER_ACCOUNT)}
     kit = Kit(trust.kit.folder, trust.kit.work_directory)
@@ -104,7 +104,7 @@ def test_holders_of_an_old_external_id_are_listed(trust: VenueTrust, tmp_path: P
     assert (document["outdated_external_id"], document["unknown_external_id"]) == ([], [])
 
 
-def test_an_account_that_cannot_be_reached_does_not_hide_the_others(trust: VenueTrust, tmp_path: Path) -> None:
+def test_unreachable_account_does_not_hide_others(trust: VenueTrust, tmp_path: Path) -> None:
     kit = Kit(tmp_path, trust.kit.work_directory)
     endpoint = aws_emulator(kit.work_directory).endpoint()
     away = emulated("away-dev", emulator=False, aws_endpoint_url=endpoint.url, account_id=OTHER_ACCOUNT)
@@ -129,7 +129,7 @@ def test_an_account_that_cannot_be_reached_does_not_hide_the_others(trust: Venue
 
 
 @pytest.mark.soak
-def test_fifty_venues_are_looked_at_side_by_side(kit: Kit) -> None:
+def test_fifty_venues_are_read_concurrently(kit: Kit) -> None:
     names = [f"fifty-v{number:02}" for number in range(50)]
     kit.write_inventory(
         {name: emulated(name, account_id=(ACCOUNT, OTHER_ACCOUNT)[number % 2]) for number, name in enumerate(names)}

@@ -20,7 +20,7 @@ def kit(tmp_path: Path) -> Kit:
 
 
 @pytest.mark.parametrize("command", ["inventory.list", "inventory.graph", "operator-policy --venue unity-dev"])
-def test_a_closed_pipe_is_no_error(kit: Kit, command: str) -> None:
+def test_closed_pipe_is_not_an_error(kit: Kit, command: str) -> None:
     process = kit.start(*command.split())
     assert process.stdout is not None
     process.stdout.close()
@@ -29,7 +29,7 @@ def test_a_closed_pipe_is_no_error(kit: Kit, command: str) -> None:
     assert (process.wait(60), said) == (0, "")
 
 
-def test_a_pipe_that_is_closed_at_the_other_end_of_standard_error_keeps_the_exit_code(kit: Kit) -> None:
+def test_closed_stderr_pipe_keeps_exit_code(kit: Kit) -> None:
     process = kit.start("operator-policy", "--venue", "unity-dve")
     assert process.stderr is not None
     process.stderr.close()
@@ -38,7 +38,7 @@ def test_a_pipe_that_is_closed_at_the_other_end_of_standard_error_keeps_the_exit
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_result_that_cannot_be_written_is_exit_6(kit: Kit) -> None:
+def test_unwritable_result_is_exit_6(kit: Kit) -> None:
     command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), "inventory.list"]
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
@@ -52,7 +52,7 @@ def test_a_result_that_cannot_be_written_is_exit_6(kit: Kit) -> None:
     ("redirection", "words"),
     [("<&-", "the external ID given (0 characters)"), ("</dev/null", "the external ID given (0 characters)")],
 )
-def test_an_external_id_that_nobody_types_is_refused(kit: Kit, redirection: str, words: str) -> None:
+def test_empty_typed_external_id_is_refused(kit: Kit, redirection: str, words: str) -> None:
     command = f"issue-token --user alice --venue unity-dev --external-id - {redirection}"
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$0" -m invoke --search-root "$1" {command}', sys.executable, str(CHECKOUT)],
@@ -61,7 +61,7 @@ def test_an_external_id_that_nobody_types_is_refused(kit: Kit, redirection: str,
     assert_one_error(Result(done.returncode, done.stdout, done.stderr), 2, saying=words)
 
 
-def test_ctrl_c_at_a_prompt_is_exit_130_and_one_word(kit: Kit) -> None:
+def test_ctrl_c_at_a_prompt_is_exit_130(kit: Kit) -> None:
     command = ["issue-token", "--user", "alice", "--venue", "unity-dev", "--external-id", "-"]
     spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
     with subprocess.Popen(
@@ -82,7 +82,7 @@ def test_ctrl_c_at_a_prompt_is_exit_130_and_one_word(kit: Kit) -> None:
     assert rest.split() == [b"error:", b"interrupted"]
 
 
-def test_a_run_goes_on_to_its_end_when_nobody_reads_what_it_says(tmp_path: Path, work_directory: Path) -> None:
+def test_provision_completes_without_a_reader(tmp_path: Path, work_directory: Path) -> None:
     kit = Kit(tmp_path, work_directory)
     kit.write_inventory({"unread-dev": emulated("unread-dev")})
     process = kit.start("provision")

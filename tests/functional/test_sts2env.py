@@ -39,7 +39,7 @@ def sts2env(*flags: str, given: str | bytes = TOKEN, **more: Any) -> subprocess.
     ],
 )
 @pytest.mark.parametrize("shell", ["sh", "fish", "powershell", "cmd"])
-def test_bad_input_is_one_message_exit_2_and_nothing_on_standard_output(given: str | bytes, shell: str) -> None:
+def test_bad_input_is_one_message_and_exit_2(given: str | bytes, shell: str) -> None:
     done = sts2env("--shell", shell, given=given)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.startswith(b"sts2env: ")
@@ -48,7 +48,7 @@ def test_bad_input_is_one_message_exit_2_and_nothing_on_standard_output(given: s
 
 
 @pytest.mark.parametrize("flags", [("--shell", "tcsh"), ("--sh", "fish"), ("token.json",)])
-def test_a_wrong_flag_is_exit_2_and_nothing_on_standard_output(flags: tuple[str, ...]) -> None:
+def test_wrong_flag_is_exit_2(flags: tuple[str, ...]) -> None:
     done = sts2env(*flags)
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"usage: sts2env" in done.stderr
@@ -61,13 +61,13 @@ def test_unset_reads_nothing() -> None:
     assert b"unset AWS_SESSION_TOKEN;\n" in done.stdout
 
 
-def test_a_closed_standard_input_is_bad_input() -> None:
+def test_closed_standard_input_is_bad_input() -> None:
     done = sts2env(given=b"", preexec_fn=lambda: os.close(0))
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"standard input is closed" in done.stderr
 
 
-def test_a_reader_who_has_gone_away_is_no_failure_and_a_full_disk_is_one() -> None:
+def test_closed_pipe_succeeds_and_full_disk_fails() -> None:
     gone = subprocess.run(["sh", "-c", f"{sys.executable} {SCRIPT} | true"], input=TOKEN.encode(), capture_output=True)
     assert gone.stderr == b""
     with open("/dev/full", "wb") as full:
@@ -76,7 +76,7 @@ def test_a_reader_who_has_gone_away_is_no_failure_and_a_full_disk_is_one() -> No
     assert done.stderr == b"sts2env: standard output cannot be written: No space left on device\n"
 
 
-def test_it_writes_utf_8_whatever_the_locale() -> None:
+def test_output_is_utf_8_in_any_locale() -> None:
     token = TOKEN.replace('"b"', '"\u00e9\u4e2d"')
     done = sts2env("--shell", "fish", given=token, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "PYTHONUTF8": "0"})
     assert "set -gx AWS_SECRET_ACCESS_KEY '\u00e9\u4e2d';\n".encode() in done.stdout

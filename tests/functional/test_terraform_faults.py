@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.functional.kit import ACCOUNT, CHECKOUT, Kit, emulated, new_venue
+from tests.functional.provisioning import REST
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST
 from venue_access.app import App as OurKit
 from venue_access.config import Settings
 from venue_access.errors import TerraformError
@@ -35,7 +35,7 @@ def the_root(kit: Kit, name: str) -> RootModule:
     return RootModule(settings, stack, ours.aws(ours.venues[name]), lock_timeout=0)
 
 
-def test_a_lock_says_who_holds_it_since_when_and_how_to_break_it(kit: Kit, venue: str) -> None:
+def test_lock_error_names_holder_time_and_remedy(kit: Kit, venue: str) -> None:
     kit.done("provision", "--check")
     root = the_root(kit, venue)
     (root.folder / ".terraform.tfstate.lock.info").write_text(json.dumps(HELD))
@@ -50,7 +50,7 @@ def test_a_lock_says_who_holds_it_since_when_and_how_to_break_it(kit: Kit, venue
 
 
 @pytest.mark.soak
-def test_a_lock_in_s3_says_who_holds_it_too(kit: Kit, venue: str) -> None:
+def test_s3_lock_error_names_holder(kit: Kit, venue: str) -> None:
     kit.write_inventory({venue: emulated(venue, state={"backend": "s3", "bucket": f"{venue}-state"})})
     kit.done("provision", "--check")
     key = f"{venue}/terraform.tfstate.tflock"
@@ -61,7 +61,7 @@ def test_a_lock_in_s3_says_who_holds_it_too(kit: Kit, venue: str) -> None:
     assert HELD["ID"] in str(told.value)
 
 
-def test_a_state_in_s3_that_may_not_be_read_says_so_without_colours(kit: Kit, venue: str) -> None:
+def test_unreadable_s3_state_error_has_no_colours(kit: Kit, venue: str) -> None:
     state = {"backend": "s3", "bucket": f"{venue}-state"}
     kit.write_inventory({venue: emulated(venue, state=state)})
     kit.done("provision", "--check")
@@ -77,7 +77,7 @@ def test_a_state_in_s3_that_may_not_be_read_says_so_without_colours(kit: Kit, ve
 
 
 @pytest.mark.soak
-def test_a_venue_that_aws_refuses_is_named_and_its_sibling_is_completed(kit: Kit, proxy: Proxy) -> None:
+def test_refused_venue_is_named_and_sibling_completes(kit: Kit, proxy: Proxy) -> None:
     """The sibling's attachments are made before the proxy begins to refuse."""
     one, other = new_venue(), new_venue()
     shared = {"stack": f"stack-{one}", "aws_endpoint_url": proxy.url}
@@ -96,7 +96,7 @@ def test_a_venue_that_aws_refuses_is_named_and_its_sibling_is_completed(kit: Kit
     assert result.err.count("LimitExceeded") == 1
 
 
-def test_a_right_that_is_missing_is_named_with_the_policy_to_look_at(kit: Kit, venue: str) -> None:
+def test_missing_permission_is_named_with_policy(kit: Kit, venue: str) -> None:
     kit.done("local.up")
     operator = "venue-access-operator"
     document = {

@@ -93,12 +93,12 @@ def planned(root: Path) -> dict[str, Any]:
     }
 
 
-def test_init_leaves_the_lock_file_as_it_is_committed(root: Path) -> None:
+def test_init_keeps_committed_lock_file(root: Path) -> None:
     committed = (assets("terraform") / ".terraform.lock.hcl").read_text(encoding="utf-8")
     assert (root / ".terraform.lock.hcl").read_text(encoding="utf-8") == committed
 
 
-def test_a_rendered_root_is_valid_and_formatted(root: Path, tmp_path: Path) -> None:
+def test_rendered_root_is_valid_and_formatted(root: Path, tmp_path: Path) -> None:
     assert json.loads(terraform(root, "validate", "-json"))["diagnostics"] == []
     terraform(root, "fmt", "-check", "-recursive", "-diff")
     state = StateBackend("s3", bucket="tf-state", kms_key_id="alias/state")
@@ -107,16 +107,16 @@ def test_a_rendered_root_is_valid_and_formatted(root: Path, tmp_path: Path) -> N
     terraform(tmp_path, "fmt", "-check", "-recursive", "-diff")
 
 
-def test_the_module_and_its_tests_are_formatted() -> None:
+def test_module_and_tests_are_formatted() -> None:
     terraform(assets("terraform"), "fmt", "-check", "-recursive", "-diff")
 
 
-def test_the_addresses_are_the_ones_that_import_uses(planned: dict[str, Any]) -> None:
+def test_addresses_match_import(planned: dict[str, Any]) -> None:
     assert set(planned) == {resource.address for venue in VENUES for resource in managed_resources(venue)}
 
 
 @pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.name)
-def test_planned_policies_are_the_documents(planned: dict[str, Any], venue: Venue) -> None:
+def test_planned_policies_match_documents(planned: dict[str, Any], venue: Venue) -> None:
     module = f'module.venue["{venue.name}"]'
     ids = some_ids(venue, rotating=bool(venue.session_tags))
     rendered = {
@@ -129,7 +129,7 @@ def test_planned_policies_are_the_documents(planned: dict[str, Any], venue: Venu
 
 
 @pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.name)
-def test_the_names_are_the_ones_of_the_venue(planned: dict[str, Any], venue: Venue) -> None:
+def test_names_match_venue(planned: dict[str, Any], venue: Venue) -> None:
     module = f'module.venue["{venue.name}"]'
     role = planned[f"{module}.aws_iam_role.this"]
     assert (role["name"], role["path"]) == (venue.role_name, venue.role_path)
@@ -163,7 +163,7 @@ def test_hostile_values_reach_terraform_unchanged(tmp_path: Path) -> None:
     assert came_out["venues"]["value"] == {"unity-dev": expected}
 
 
-def test_the_modules_own_tests_pass(root: Path, tmp_path: Path) -> None:
+def test_module_tests_pass(root: Path, tmp_path: Path) -> None:
     terraform_folder = assets("terraform")
     folder = shutil.copytree(terraform_folder / "modules" / "venue_access", tmp_path / "module")
     shutil.copy(terraform_folder / ".terraform.lock.hcl", folder)

@@ -40,7 +40,7 @@ def dripping(impostor: Impostor) -> Impostor:
 @pytest.mark.parametrize(
     "command", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in COMMANDS]
 )
-def test_a_server_that_drips_is_given_up(kit: Kit, dripping: Impostor, command: str) -> None:
+def test_slow_server_times_out(kit: Kit, dripping: Impostor, command: str) -> None:
     state = {"backend": "s3", "bucket": "the-state", "region": "us-west-2"}
     away(kit, dripping.url, state=state, **({} if "external-id" in command else {"ledger": LEDGER}))
     result = kit(*command.split(), "--timeout", "2s", timeout=60)
@@ -50,7 +50,7 @@ def test_a_server_that_drips_is_given_up(kit: Kit, dripping: Impostor, command: 
     assert "Traceback" not in result.err
 
 
-def test_the_process_of_a_profile_has_a_limit_too(kit: Kit, dripping: Impostor) -> None:
+def test_process_of_a_profile_times_out(kit: Kit, dripping: Impostor) -> None:
     away(kit, dripping.url)
     program = Path(sys.executable).with_name("venue-access-credentials")
     command = [str(program), "--venue", "away-dev", "--timeout", "2s", "--inventory", str(kit.inventory)]
@@ -60,7 +60,7 @@ def test_the_process_of_a_profile_has_a_limit_too(kit: Kit, dripping: Impostor) 
     assert "within the command's time limit of 2s" in done.stderr
 
 
-def test_doctor_says_whom_it_could_not_reach(kit: Kit, dripping: Impostor) -> None:
+def test_doctor_names_unreachable_endpoint(kit: Kit, dripping: Impostor) -> None:
     away(kit, dripping.url)
     result = kit("doctor", "--json", "--timeout", "2s", timeout=60)
     assert result.code == 7
@@ -68,7 +68,7 @@ def test_doctor_says_whom_it_could_not_reach(kit: Kit, dripping: Impostor) -> No
 
 
 @pytest.mark.parametrize("given", ["0", "0m", "", "soon", "-5m", "5 m", "1.5h", "5m30"])
-def test_a_limit_that_is_none_is_refused_before_anything_is_asked(kit: Kit, impostor: Impostor, given: str) -> None:
+def test_invalid_timeout_is_refused_before_any_call(kit: Kit, impostor: Impostor, given: str) -> None:
     away(kit, impostor.url)
     result = kit("status", f"--timeout={given}")
     assert (result.code, result.out) == (2, "")
@@ -76,9 +76,7 @@ def test_a_limit_that_is_none_is_refused_before_anything_is_asked(kit: Kit, impo
     assert impostor.requests == []
 
 
-def test_a_token_that_aws_gave_is_recorded_though_the_time_is_up_meanwhile(
-    provisioned: tuple[Kit, str], tmp_path: Path, proxy: Proxy
-) -> None:
+def test_issued_token_is_recorded_after_timeout(provisioned: tuple[Kit, str], tmp_path: Path, proxy: Proxy) -> None:
     shared, venue = provisioned
     kit = Kit(tmp_path, shared.work_directory)
     ledger = {"s3": {"bucket": "late-ledger"}}

@@ -21,7 +21,7 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("has_record", [True, pytest.param(False, marks=pytest.mark.soak)])
-def test_no_command_uses_the_folder_of_the_others_stack(
+def test_commands_refuse_the_stack_folder_of_another_inventory(
     kit: Kit, provisioned: tuple[Kit, str], has_record: bool
 ) -> None:
     """An earlier release made folders without a record; there the state tells."""

@@ -15,8 +15,8 @@ import pytest
 
 from tests.functional.kit import Kit, Result, new_venue
 from tests.functional.operators import operator, remote
+from tests.functional.provisioning import REST
 from tests.functional.proxy import Proxy
-from tests.functional.test_provision import REST
 from tests.functional.trust import VenueTrust
 
 TOLD_TO_RUN_AGAIN = (
@@ -81,14 +81,14 @@ def two(kit: Kit, proxy: Proxy, tmp_path: Path) -> Two:
 
 
 @pytest.mark.soak
-def test_the_second_operator_changes_nothing(two: Two) -> None:
+def test_second_operator_changes_nothing(two: Two) -> None:
     second = two.ben.done("provision")
     assert second.out == f"{two.venue} : ok=9 changed=0 {REST}\n"
     assert "importing" not in second.err
 
 
 @pytest.mark.soak
-def test_two_runs_at_once_end_right(two: Two) -> None:
+def test_concurrent_runs_succeed(two: Two) -> None:
     published = two.trust.published()
     for kit in (two.ana, two.ben):
         two.want(kit, tags={"Team": "both"})
@@ -100,7 +100,7 @@ def test_two_runs_at_once_end_right(two: Two) -> None:
 
 
 @pytest.mark.soak
-def test_two_first_runs_at_once_make_one_venue(kit: Kit, proxy: Proxy, tmp_path: Path) -> None:
+def test_concurrent_first_runs_create_one_venue(kit: Kit, proxy: Proxy, tmp_path: Path) -> None:
     two = Two.of(kit, proxy, tmp_path, new_venue())
     side_by_side(*(lambda kit=kit: until_done(kit, "provision") for kit in (two.ana, two.ben)))
     two.trust.check_stable()
@@ -109,7 +109,7 @@ def test_two_first_runs_at_once_make_one_venue(kit: Kit, proxy: Proxy, tmp_path:
 
 
 @pytest.mark.soak
-def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away(two: Two) -> None:
+def test_another_operator_finishes_rotation_and_deprovisions(two: Two) -> None:
     old = two.trust.published()
     assert old is not None
     two.ana.done("rotate-external-id", "--grace", "24h")
@@ -128,7 +128,7 @@ def test_one_finishes_the_rotation_that_the_other_began_and_takes_the_venue_away
 
 
 @pytest.mark.soak
-def test_one_rotates_while_the_other_provisions_and_every_token_works(two: Two) -> None:
+def test_concurrent_rotation_and_provision_keep_tokens_working(two: Two) -> None:
     done, old = threading.Event(), two.trust.published()
     assert old is not None
 

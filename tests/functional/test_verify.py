@@ -14,7 +14,7 @@ from tests.functional.live_role import BUCKET, EXTRA, NEAR, PARAMETER, ROLE, VEN
 from venue_access.inventory.model import emulator_operator_arn
 
 
-class TestTheRole:
+class TestRole:
     def test_provisioned_venue_has_no_differences(self, role: Role) -> None:
         role.holds()
 
@@ -113,7 +113,7 @@ class TestTheRole:
         assert "pending-id" not in result.out
 
 
-class TestTheProbes:
+class TestProbes:
     def test_each_line_has_expected_and_found(self, role: Role) -> None:
         lines = role.verify().out.splitlines()
         summary = lines.pop()

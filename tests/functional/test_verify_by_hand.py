@@ -91,7 +91,7 @@ QUICK = ("more on buckets", "objects elsewhere", "plain text", "no keys", "one r
 @pytest.mark.parametrize(
     "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.soak) for each in [*WIDENED, *SCOPED]]
 )
-def test_a_statement_that_was_widened_or_scoped_is_named(role: Role, name: str) -> None:
+def test_changed_statement_is_named(role: Role, name: str) -> None:
     policy, sid, change = {**WIDENED, **SCOPED}[name]
     role.change(policy, sid, change)
     assert any(f"policy {ROLE}-{policy}, statement {sid}: " in line for line in role.differs())
@@ -159,7 +159,7 @@ def test_added_statement_is_reported(role: Role) -> None:
     assert any("iam:ListRoles: expected refused, found allowed" in line for line in lines)
 
 
-def test_the_order_of_lists_and_the_sids_of_policies_are_no_difference(role: Role) -> None:
+def test_order_and_sids_are_not_differences(role: Role) -> None:
     def turned(statement: Statement) -> Statement:
         return {**statement, "Sid": "Turned", "Action": sorted(values(statement["Action"]))}
 

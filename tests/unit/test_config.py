@@ -15,14 +15,14 @@ DEFAULTS = {"inventory": "inventory/local", "workdir": ".venue-access", "terrafo
 ROOT = Path("/checkout")
 
 
-def test_the_paths_of_invoke_yaml_are_relative_to_its_folder() -> None:
+def test_invoke_yaml_paths_are_relative_to_its_folder() -> None:
     made = settings(DEFAULTS, root=ROOT, environ={})
     assert made.inventory == ROOT / "inventory" / "local"
     assert made.work_directory == ROOT / ".venue-access"
 
 
 @pytest.mark.parametrize("key", ["inventory", "workdir"])
-def test_a_path_of_the_environment_is_relative_to_where_one_stands(
+def test_environment_path_is_relative_to_the_current_folder(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -30,14 +30,14 @@ def test_a_path_of_the_environment_is_relative_to_where_one_stands(
     assert {"inventory": made.inventory, "workdir": made.work_directory}[key] == tmp_path / "mine"
 
 
-def test_the_flag_wins_and_is_relative_to_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_overrides_and_is_relative_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given = {**DEFAULTS, "inventory": "theirs"}
     made = settings(given, root=ROOT, inventory="mine", environ={"INVOKE_INVENTORY": "theirs"})
     assert made.inventory == tmp_path / "mine"
 
 
-def test_a_tilde_is_the_home_wherever_a_path_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_is_expanded_in_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell leaves it as it is in ``--inventory=~/x``, and a file always."""
     monkeypatch.setenv("HOME", str(tmp_path))
     theirs = settings({"inventory": "~/a", "workdir": "~/b", "terraform": "~/bin/tofu"}, root=ROOT, environ={})
@@ -50,19 +50,17 @@ def test_a_tilde_is_the_home_wherever_a_path_comes_from(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("key", DEFAULTS)
-def test_an_empty_setting_is_refused_rather_than_taken_for_the_folder_one_stands_in(key: str) -> None:
+def test_empty_setting_is_refused(key: str) -> None:
     with pytest.raises(UsageError, match=f"INVOKE_{key.upper()} is empty"):
         settings({**DEFAULTS, key: ""}, root=ROOT, environ={f"INVOKE_{key.upper()}": ""})
 
 
-def test_an_empty_flag_is_refused() -> None:
+def test_empty_flag_is_refused() -> None:
     with pytest.raises(UsageError, match="--inventory is empty"):
         settings(DEFAULTS, root=ROOT, inventory="", environ={})
 
 
-def test_a_program_without_invoke_has_the_defaults_of_invoke_yaml(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_settings_match_invoke_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout = Path(__file__).resolve().parents[2]
     written = yaml.safe_load((checkout / "invoke.yaml").read_text(encoding="utf-8"))
     assert default_settings({}) == settings(written, root=checkout, environ={})

@@ -31,7 +31,7 @@ def test_call_returns_what_the_function_returns_and_raises_what_it_raises() -> N
         limit.call("sts:AssumeRole", "AWS", lambda: os.environ["LOST"])
 
 
-def test_a_call_that_never_ends_is_given_up_in_any_thread() -> None:
+def test_endless_call_times_out_in_any_thread() -> None:
     limit, never, abandoned = Deadline(0.05, "50ms"), threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -51,7 +51,7 @@ def test_a_call_that_never_ends_is_given_up_in_any_thread() -> None:
     assert abandoned.wait(5)  # so that botocore does not send it again
 
 
-def test_nothing_is_asked_when_the_time_is_up() -> None:
+def test_no_call_after_the_deadline() -> None:
     clock, asked = Clock(), threading.Event()
     limit = Deadline(5, "5s", clock=clock)
     clock.now += 5
@@ -60,7 +60,7 @@ def test_nothing_is_asked_when_the_time_is_up() -> None:
     assert not asked.is_set()
 
 
-def test_what_aws_gave_is_recorded_after_the_deadline_too_but_only_by_its_own_thread() -> None:
+def test_only_own_thread_records_after_the_deadline() -> None:
     clock = Clock()
     limit = Deadline(5, "5s", clock=clock)
     clock.now += 600
@@ -71,7 +71,7 @@ def test_what_aws_gave_is_recorded_after_the_deadline_too_but_only_by_its_own_th
     assert limit.remaining() < 0
 
 
-def test_without_a_limit_each_call_has_its_own() -> None:
+def test_each_call_has_a_limit_without_a_deadline() -> None:
     assert deadline.current().remaining() == deadline.CALL_LIMIT
     with deadline.time_limit(3600, "1h"):
         assert deadline.current().remaining() == deadline.CALL_LIMIT
@@ -80,7 +80,7 @@ def test_without_a_limit_each_call_has_its_own() -> None:
     assert deadline.current().remaining() == deadline.CALL_LIMIT
 
 
-def test_a_limit_that_leaves_no_time_is_refused() -> None:
+def test_zero_limit_is_refused() -> None:
     with pytest.raises(UsageError, match="--timeout 0m is too short"), deadline.time_limit(0, "0m"):
         pass
 
@@ -95,6 +95,6 @@ NO_AWS = {
 
 
 @pytest.mark.parametrize("name", sorted(namespace.task_names))
-def test_every_command_that_asks_aws_takes_a_timeout(name: str) -> None:
+def test_aws_commands_have_a_timeout(name: str) -> None:
     has_one = any(argument.name == "timeout" for argument in arguments_of(name))
     assert has_one is (name not in TERRAFORM | NO_AWS)

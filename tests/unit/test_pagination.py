@@ -47,16 +47,16 @@ def paginated() -> frozenset[str]:
 
 
 @pytest.mark.parametrize("module", [each for each in PACKAGE if each.name not in ONE_PAGE], ids=lambda each: each.name)
-def test_what_comes_in_pages_is_read_to_its_end(module: Module, paginated: frozenset[str]) -> None:
+def test_all_pages_are_read(module: Module, paginated: frozenset[str]) -> None:
     assert list(listings_of_one_page(module.tree, paginated)) == []
 
 
-def test_a_listing_of_one_page_is_noticed(paginated: frozenset[str]) -> None:
+def test_missing_pagination_is_noticed(paginated: frozenset[str]) -> None:
     assert {"list_role_policies", "list_attached_role_policies", "list_objects_v2", "describe_images"} <= paginated
     written = "aws.call('iam', 'list_role_policies'); client.list_users(); aws.pages('iam', 'list_roles')"
     found = list(listings_of_one_page(ast.parse(written), paginated))
     assert found == ["line 1: list_role_policies", "line 1: list_users"]
 
 
-def test_the_exceptions_exist() -> None:
+def test_exceptions_exist() -> None:
     assert {module.name for module in PACKAGE} >= ONE_PAGE.keys()

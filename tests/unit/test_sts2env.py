@@ -63,19 +63,17 @@ SET = {
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("form", ["json", "process", "legacy-json"])
-def test_the_forms_that_the_kit_writes_are_taken_in_any_encoding_of_windows(
-    sts2env: Any, form: str, encoding: str
-) -> None:
+def test_formats_of_the_kit_load_in_windows_encodings(sts2env: Any, form: str, encoding: str) -> None:
     assert sts2env.loading(written(form).encode(encoding)) == {**SET, **dict.fromkeys(CONFLICTING)}
 
 
-def test_the_region_is_set_where_one_is_given(sts2env: Any) -> None:
+def test_given_region_is_set(sts2env: Any) -> None:
     regions = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
     assert sts2env.loading(written("json").encode(), "eu-west-1") == {**SET, **regions, **dict.fromkeys(CONFLICTING)}
 
 
 @pytest.mark.parametrize("region", ["", "us west", "$(x)", "us-west-2\n", "US-WEST-2", "a" * 41])
-def test_a_region_that_is_none_is_refused(sts2env: Any, region: str) -> None:
+def test_invalid_region_is_refused(sts2env: Any, region: str) -> None:
     with pytest.raises(sts2env.BadInput, match="--region is not the name of an AWS region"):
         sts2env.loading(written("json").encode(), region)
 
@@ -116,19 +114,19 @@ def test_long_term_keys_of_a_credential_process_take_a_session_token_away(sts2en
         (json.dumps({"Credentials": credentials(SessionToken="hunter2\ud800")}), "no environment variable holds"),
     ],
 )
-def test_what_is_no_token_is_refused_and_not_quoted(sts2env: Any, text: str, message: str) -> None:
+def test_invalid_token_is_refused_and_not_quoted(sts2env: Any, text: str, message: str) -> None:
     with pytest.raises(sts2env.BadInput, match=message) as raised:
         sts2env.loading(text.encode())
     assert "hunter2" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_bytes_that_are_no_text_are_refused(sts2env: Any) -> None:
+def test_undecodable_bytes_are_refused(sts2env: Any) -> None:
     with pytest.raises(sts2env.BadInput, match="not JSON"):
         sts2env.loading(b'{"access_key": "\xff\xfe"}')
 
 
-def test_unset_names_what_the_environment_has_of_aws_and_nothing_that_a_shell_would_run(sts2env: Any) -> None:
+def test_unset_names_only_safe_aws_variables(sts2env: Any) -> None:
     found = sts2env.unloading(["AWS_PAGER", "AWS_$(touch x)", "AWS_X;ls", "AWS_X\nls", "MY_AWS_X", "AWS_", "PATH"])
     assert set(found) == {*SET, *CONFLICTING, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PAGER"}
     assert set(found.values()) == {None}
@@ -140,7 +138,7 @@ any_value = st.text(st.characters(blacklist_categories=["Cs"], blacklist_charact
 
 
 @given(value=any_value)
-def test_nothing_that_a_posix_shell_would_split_or_match_is_in_what_it_reads_unquoted(sts2env: Any, value: str) -> None:
+def test_output_is_safe_unquoted_in_posix_shells(sts2env: Any, value: str) -> None:
     text = sts2env.posix({"AWS_X": value, "AWS_Y": None})
     assert re.fullmatch(r"""[\w+/=.:,@%'"`${}; \n-]*""", text, re.ASCII)
     assert "  " not in text
@@ -160,7 +158,7 @@ def test_of_what_aws_issues_it_makes_what_the_kit_does_but_for_the_endpoint(
 
 @pytest.mark.parametrize("form", ["fish", "powershell"])
 @given(value=any_value)
-def test_it_quotes_as_the_kit_does(sts2env: Any, form: str, value: str) -> None:
+def test_quoting_matches_the_kit(sts2env: Any, form: str, value: str) -> None:
     own = written(form, a_token(secret=value)).split("\n")
     assert sts2env.SHELLS[form]({"AWS_SECRET_ACCESS_KEY": value}) in own
 
@@ -176,14 +174,14 @@ def test_for_cmd_it_refuses_what_the_kit_refuses_and_writes_the_rest_as_it_does(
         assert sts2env.cmd({"AWS_SECRET_ACCESS_KEY": value}) in own
 
 
-def test_it_takes_away_what_the_kit_takes_away(sts2env: Any) -> None:
+def test_unset_variables_match_the_kit(sts2env: Any) -> None:
     assert sts2env.IN_THE_WAY == CONFLICTING
 
 
 # -- one file, for anybody -------------------------------------------------------------------------------------------
 
 
-def test_it_is_one_file_for_python_3_8_that_needs_nothing_else() -> None:
+def test_script_is_one_file_for_python_3_8() -> None:
     tree = ast.parse(SCRIPT.read_text(encoding="utf-8"), feature_version=(3, 8))
     imports = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     imports += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
