@@ -67,10 +67,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "invoke operator-policy --venue {venue} prints what an operator needs; many accounts allow this only with"
         " their permissions_boundary",
     ),
-    (
-        r"PoliciesPerRole|policies attached",
-        "the role has too many policies: detach one, or raise the quota",
-    ),
+    (r"PoliciesPerRole|policies attached", "the role has too many policies: detach one, or raise the quota"),
     (r"LimitExceeded|ServiceQuotaExceeded", "a quota of the account is used up: raise it in Service Quotas"),
     (r"DeleteConflict", "another policy or resource depends on it: detach that first"),
     (r"already exists|EntityAlreadyExists|ParameterAlreadyExists", "run the command again: it imports what exists"),
@@ -101,11 +98,8 @@ _NOT_AUTHORIZED = re.compile(
     r"User: (?P<who>\S+) is not authorized to perform: (?P<action>\S+)"
     r"(?: on resource: (?P<resource>\S+))?(?:,? (?:because|with) (?P<why>.*))?"
 )
-# Without it the lock is not held: it could not be written.
-_LOCKED = "Lock Info:"
 _LOCK = re.compile(r"^\W*(ID|Who|Created|Operation):\s*(.+?)\W*$", re.MULTILINE)
 _LONGEST = 400
-_STALE = timedelta(hours=1)
 
 
 def failure(
@@ -133,7 +127,7 @@ def failure(
     venues = [venue_of(each.address or "")[0] for each in errors]
     everything = "\n".join(f"{each.summary}\n{each.detail}" for each in errors)
     message = redact(_message(stack, errors), *hide)
-    if _LOCKED in everything:
+    if "Lock Info:" in everything:  # otherwise the lock is not held: it could not be written
         return StateLocked(message, hint=_unlocking(everything, venue, now or datetime.now(timezone.utc)))
     remedy = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, everything)), None)
     return TerraformError(
@@ -150,18 +144,9 @@ def _unlocking(message: str, venue: str, now: datetime) -> str:
         since = datetime.fromisoformat(f"{facts.get('Created', '')[:19]}+00:00")
     except ValueError:
         since = now
-    if now - since > _STALE:
+    if now - since > timedelta(hours=1):
         return f"no run takes that long: a killed run left the lock; remove it with: {remove}"
     return f"wait for it to end (--lock-timeout); if that run is gone: {remove}"
-
-
-def overdue(command: str, deadline: float, *, stack: str) -> TerraformError:
-    """Return the error of a Terraform that was stopped after ``deadline`` seconds."""
-    return TerraformError(
-        f"{stack}: terraform {command} did not end within {deadline / 60:.0f} minutes and was stopped",
-        hint="AWS or the network does not answer: check with invoke doctor, then run the command again: it imports what"
-        " was created",
-    )
 
 
 def _message(stack: str, errors: Sequence[Diagnostic]) -> str:
@@ -169,7 +154,7 @@ def _message(stack: str, errors: Sequence[Diagnostic]) -> str:
     where: dict[tuple[str, str], list[str]] = {}
     for each in errors:
         venue, resource = venue_of(each.address or "")
-        where.setdefault((venue or stack, _what(each)), []).append(resource)
+        where.setdefault((venue or stack, _short(_what(each))), []).append(resource)
     lines = [
         ": ".join(filter(None, [venue, ", ".join(filter(None, resources)), what]))
         for (venue, what), resources in where.items()
@@ -189,21 +174,21 @@ def _what(problem: Diagnostic) -> str:
         text = text.partition("\n")[0]  # what follows is of the lock that is not there
     broken = _BROKEN.search(text) if _BROKEN_BY.search(text) else None
     if broken is not None:
-        return _short(f"the connection to AWS broke at {_called(broken)} ({broken['why']})")
+        return f"the connection to AWS broke at {_called(broken)} ({broken['why']})"
     refusal = _REFUSAL.search(text)
     if refusal is None:
-        return _short(text)
+        return text
     said = " ".join(refusal["said"].split())
     denied = _NOT_AUTHORIZED.search(said)
     if denied is not None:
         on = f" on {denied['resource']}" if denied["resource"] else ""
         why = f": {denied['why']}" if denied["why"] else ""
-        return _short(f"AWS does not allow {denied['action']}{on} to {denied['who']}{why}")
+        return f"AWS does not allow {denied['action']}{on} to {denied['who']}{why}"
     fails = (refusal["status"] or "").startswith("5")
     # The SDK calls a response in no protocol of AWS's UnknownError.
     code = f"HTTP {refusal['status']}" if refusal["code"] == "UnknownError" else refusal["code"]
     details = f": {said}" if said and said != refusal["code"] else ""
-    return _short(f"AWS {'fails at' if fails else 'refused'} {_called(refusal)} ({code}){details}")
+    return f"AWS {'fails at' if fails else 'refused'} {_called(refusal)} ({code}){details}"
 
 
 def _called(call: re.Match[str]) -> str:

@@ -131,11 +131,13 @@ class StateObject:
         :raises UsageError: another lock is held, or was taken concurrently.
         """
         held = self.lock()
-        if held is not None and held.id != lock_id:
+        if held is None:
+            return None
+        if held.id != lock_id:
             raise UsageError(
                 f"{self._stack.name}: its state is locked by {held}, with another lock ID", hint=self._unlocking(held)
             )
-        if held is not None and not self._delete(self._lock_key):
+        if not self._delete(self._lock_key):
             raise UsageError(
                 f"{self._stack.name}: the lock of {held} was removed concurrently, and the state was locked again",
                 hint="run the command again to see by whom",
@@ -143,8 +145,8 @@ class StateObject:
         return held
 
     def _unlocking(self, held: Lock) -> str:
-        free = f"invoke state.force-unlock --venue {self._stack.venues[0].name} --lock {held.id}"
-        return f"wait for it to end; if that run is gone: {free}"
+        name = self._stack.venues[0].name
+        return f"wait for it to end; if that run is gone: invoke state.force-unlock --venue {name} --lock {held.id}"
 
     def _get(self, key: str) -> str | None:
         try:

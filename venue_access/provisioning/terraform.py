@@ -19,7 +19,7 @@ from typing import Any
 import python_terraform
 from python_terraform import IsFlagged
 
-from venue_access.errors import StateLocked, UsageError
+from venue_access.errors import StateLocked, TerraformError, UsageError
 from venue_access.files import write_private_if_changed
 from venue_access.provisioning.process import Process, pause
 from venue_access.provisioning.render import DATA_FILE, EXTERNAL_IDS_FILE, IMPORTS_FILE
@@ -111,14 +111,10 @@ class Terraform:
         """
         options = {"out": PLAN_FILE, "destroy": IsFlagged if destroy else None, "target": list(targets)}
         events = self._run_with_lock("plan", json=IsFlagged, input=False, **options)
-        changes = [event["change"] for event in events if event.get("type") == "planned_change"]
-        return Plan(
-            self.folder / PLAN_FILE,
-            tuple(
-                Change(each["resource"]["addr"], "replace" if each["action"] == "remove" else each["action"])
-                for each in changes
-            ),
-        )
+        planned = (event["change"] for event in events if event.get("type") == "planned_change")
+        actions = ((each["resource"]["addr"], each["action"]) for each in planned)
+        changes = tuple(Change(address, "replace" if action == "remove" else action) for address, action in actions)
+        return Plan(self.folder / PLAN_FILE, changes)
 
     def apply(self, plan: Plan) -> None:
         """Apply a saved plan, and remove its file: it holds the external ID.
@@ -184,11 +180,15 @@ class Terraform:
                     self.on_event(event)
             code = process.wait()
         if code != 0:
-            from venue_access.provisioning.diagnostics import Diagnostic, failure, overdue
+            from venue_access.provisioning.diagnostics import Diagnostic, failure  # only for an error
 
             stack = self.folder.name
             if process.overdue:
-                raise overdue(command, self.deadline, stack=stack)
+                raise TerraformError(
+                    f"{stack}: terraform {command} did not end within {self.deadline / 60:.0f} minutes and was stopped",
+                    hint="AWS or the network does not answer: check with invoke doctor, then run the command again:"
+                    " it imports what was created",
+                )
             problems = [Diagnostic.of(event["diagnostic"]) for event in found if event.get("type") == "diagnostic"]
             raise failure(command, code, problems, "".join(text), stack=stack, venue=self.venue, hide=self.hide)
         return found, "".join(text)
