@@ -65,6 +65,7 @@ def test_manual_venue_is_imported_once_and_deprovisioned(kit: Kit, venue: str) -
     was = kit.root().role(role_of(venue))
     checked = kit.done("provision", "--check", "--diff")
     assert f"{venue}: importing aws_iam_role.this, which exists already" in checked.err
+    assert f"{venue}: {checked.err.count('importing')} to import, " in checked.err
     assert BY_HAND not in checked.err + checked.out
     assert kit.root().role(role_of(venue)) == was
     kit.done("provision")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from venue_access.errors import (
     AwsError,
@@ -43,8 +43,7 @@ class Reporter:
     done: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """A resource that Terraform has created, changed or destroyed."""
 
     venue: str
@@ -58,19 +57,15 @@ def report_event(reporter: Reporter, event: Event) -> Applied | None:
     kind = event.get("type")
     if kind not in ("refresh_start", "apply_start", "apply_progress", "apply_complete"):
         return None
-    hook = event["hook"]
-    action = "read" if kind == "refresh_start" else hook.get("action", "read")
-    address = hook["resource"]["addr"]
+    action, address = event["hook"].get("action", "read"), event["hook"]["resource"]["addr"]
     venue, resource = venue_of(address)
-    if venue is None:
-        return None
-    if kind != "apply_complete":
-        reporter.detail(f"{venue}: {_STARTED.get(action, 'reading')} {resource}")
-        return None
-    if action not in _FINISHED:
-        return None
-    reporter.line(f"{venue}: {_FINISHED[action]} {resource}")
-    return Applied(venue, action, address)
+    if venue is not None and kind != "apply_complete":
+        started = "reading" if kind == "refresh_start" else _STARTED.get(action, "reading")
+        reporter.detail(f"{venue}: {started} {resource}")
+    elif venue is not None and action in _FINISHED:
+        reporter.line(f"{venue}: {_FINISHED[action]} {resource}")
+        return Applied(venue, action, address)
+    return None
 
 
 def venue_of(address: str) -> tuple[str | None, str]:
@@ -142,9 +137,10 @@ class StackResults(dict[str, VenueResult]):
         :raises CredentialsError, ConnectionFailed: as ``step`` did: the account is the same for every venue.
         """
         active = self.active()
+        in_threads = min(at_once, len(active)) > 1
         done: dict[str, T] = {}
         with ThreadPoolExecutor(at_once) as pool:
-            calls = [pool.submit(step, venue).result if at_once > 1 else partial(step, venue) for venue in active]
+            calls = [pool.submit(step, venue).result if in_threads else partial(step, venue) for venue in active]
             for venue, call in zip(active, calls, strict=True):
                 try:
                     done[venue.name] = call()
@@ -232,20 +228,18 @@ def plan_summary(results: Sequence[VenueResult]) -> list[str]:
 
     A venue without a plan, as its error says, has no line.
     """
-    planned = [result for result in results if result.error is None or result.changed]
-    lines = [f"{result.venue.name}: {_planned([result])}" for result in planned]
+
+    def planned(counts: Counter[str]) -> str:
+        imported = f"{counts['import']} to import, " if counts["import"] else ""
+        return f"{imported}{counts['create']} to add, {counts['update']} to change, {counts['delete']} to destroy"
+
+    with_plan = [result for result in results if result.error is None or result.changed]
+    lines = [f"{result.venue.name}: {planned(result.counts)}" for result in with_plan]
     if len(results) > 1:
-        missing = len(results) - len(planned)
-        lines.append(f"total: {_planned(planned)}{f'; {missing} without a plan' if missing else ''}")
+        missing = len(results) - len(with_plan)
+        total = sum((result.counts for result in with_plan), Counter[str]())
+        lines.append(f"total: {planned(total)}{f'; {missing} without a plan' if missing else ''}")
     return lines
-
-
-def _planned(results: Sequence[VenueResult]) -> str:
-    total: Counter[str] = Counter()
-    for result in results:
-        total += result.counts
-    imported = f"{total['import']} to import, " if total["import"] else ""
-    return f"{imported}{total['create']} to add, {total['update']} to change, {total['delete']} to destroy"
 
 
 def drift_lines(results: Sequence[VenueResult]) -> list[str]:
@@ -256,23 +250,21 @@ def drift_lines(results: Sequence[VenueResult]) -> list[str]:
         state = "differs" if result.changed else "in sync"
         if result.error is not None:
             state = f"unknown: {result.error.message}"
-        lines.append(f"{result.venue.name:<{width}}  {state}")
-        lines += [f"    {line}" for line in result.differences]
+        lines += [f"{result.venue.name:<{width}}  {state}", *(f"    {line}" for line in result.differences)]
     return lines
 
 
 def drift_document(results: Sequence[VenueResult]) -> dict[str, Any]:
     """Return the same as one document."""
-    return {
-        "venues": {
-            result.venue.name: {
-                "in_sync": None if result.error is not None else not result.changed,
-                "differences": result.differences,
-                "error": None if result.error is None else str(result.error),
-            }
-            for result in results
+    venues = {
+        result.venue.name: {
+            "in_sync": None if result.error is not None else not result.changed,
+            "differences": result.differences,
+            "error": None if result.error is None else str(result.error),
         }
+        for result in results
     }
+    return {"venues": venues}
 
 
 def exit_code(results: Sequence[VenueResult], *, fail_on_change: bool = False) -> int:

@@ -160,10 +160,8 @@ class StackProvisioner:
                 if not all(again[name].has_same_ids(snapshots[name]) for name in again):
                     discarded += 1
                     if discarded == _ATTEMPTS:
-                        raise TerraformError(
-                            f"stack {self.stack.name}: the external ID changed {_ATTEMPTS} times during planning",
-                            hint="wait until the rotation is over, and run the command again",
-                        )
+                        message = f"stack {self.stack.name}: the external ID changed {_ATTEMPTS} times during planning"
+                        raise TerraformError(message, hint="wait until the rotation is over, and run the command again")
                     self.reporter.line(f"{self.stack.name}: the external ID changed concurrently, planning again")
                     continue
                 try:
@@ -274,10 +272,9 @@ class StackProvisioner:
         write_facts(self.settings, venue, buckets)
         with ProofSessions("provision", self.aws, venue).recorded(self.open_ledger, self.reporter.warn) as sessions:
             skipped = verify_trust_policy(sessions, ids.current, caller=caller, retry_policy=retry_policy)
-        if skipped is None:
-            self.results[venue.name].proofs = PROOFS
-        else:
-            self.results[venue.name].skipped = 1
+        result = self.results[venue.name]
+        result.proofs, result.skipped = (PROOFS, 0) if skipped is None else (0, 1)
+        if skipped is not None:
             self.reporter.warn(f"{venue.name}: the trust policy was not verified: {skipped}")
 
     def _on_event(self, event: Event) -> None:

@@ -51,6 +51,7 @@ class VenueSnapshot:
 
     @property
     def accepted_ids(self) -> frozenset[ExternalId]:
+        """Return each ID that the trust policy accepts."""
         return frozenset(each for ids in self.accepted.values() for each in ids)
 
     @property
@@ -133,7 +134,7 @@ def ids_for_provisioning(snapshots: Mapping[str, VenueSnapshot], venue: Venue) -
     if state.ids is not None:
         return state.ids
     if is_importable(snapshot):
-        return ExternalIds(*accepted if stored is None else (stored,))
+        return ExternalIds(next(iter(accepted)) if stored is None else stored)
     if stored is not None:
         raise UsageError(
             f"{venue.name}: {state.reason or 'the trust policy does not accept the external ID of the parameter'}",
