@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -81,8 +81,7 @@ class TokenFormatter:
     def text(self, token: AssumedRole) -> str:
         """Return a token as text, for use at the venue's endpoint: the emulator chooses its port when it starts."""
         endpoint = None if self.accounts is None else self.accounts.endpoint(self.venue)
-        options = FormatOptions(self.options.region, self.options.profile_name, self.options.compact, endpoint)
-        return self.format.write(token, options)
+        return self.format.write(token, replace(self.options, endpoint=endpoint))
 
 
 def token_formatter(
