@@ -80,7 +80,7 @@ def inventory_provisioned(context: Context, host: str | None = None, inventory: 
 def inventory_check(context: Context, inventory: str | None = None) -> None:
     """Validate the inventory, recipients' keys included, and report every problem."""
     from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
-    from venue_access.tokens.encryption.delivery import key_problems
+    from venue_access.tokens.encryption.keys import key_problems
 
     settings = configured(context, inventory)
     problems: list[Problem] = []

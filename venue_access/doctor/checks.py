@@ -40,8 +40,7 @@ from venue_access.provisioning.cli_config import (
     terraform_version,
 )
 from venue_access.times import to_minute
-from venue_access.tokens.encryption.delivery import encrypt_to_keys
-from venue_access.tokens.encryption.keys import find_keys
+from venue_access.tokens.encryption.keys import find_encryptor
 
 
 class Level(Enum):
@@ -138,8 +137,8 @@ def recipients(venues: Iterable[Venue], keys_folder: Path, now: datetime) -> Ite
     for recipient, venue in found.items():
         for key in recipient.keys:
             try:
-                given = find_keys(replace(recipient, keys=(key,)), None, folder=keys_folder)
-                encrypt_to_keys(recipient, given, sender=venue.contact, now=now)
+                one_key = replace(recipient, keys=(key,))
+                find_encryptor(one_key, None, folder=keys_folder, now=now, sender=venue.contact)
             except UsageError as error:
                 bad += 1
                 yield failed(f"keys of {recipient.name}", error)

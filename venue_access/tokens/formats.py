@@ -1,11 +1,11 @@
-"""Token formats: a token as text. The JSON formats are here; the others load when they are used."""
+"""Token formats: a token as text. Those of shells are in ``shell_formats``, which loads when it is used."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -62,12 +62,8 @@ def find_format(name: str) -> Format:
         raise UsageError(
             f"unknown format {name!r}{did_you_mean(name, FORMATS)}", hint=f"the formats are: {', '.join(FORMATS)}"
         )
-    if name in _JSON:
-        return _JSON[name]
-    if name == "ini":
-        from venue_access.tokens.formats import INI
-
-        return INI
+    if name in _DOCUMENTS:
+        return _DOCUMENTS[name]
     from venue_access.tokens.shell_formats import shell_format
 
     return shell_format(name)
@@ -85,8 +81,7 @@ class TokenFormatter:
     def text(self, token: AssumedRole) -> str:
         """Return a token as text, for use at the venue's endpoint: the emulator chooses its port when it starts."""
         endpoint = None if self.accounts is None else self.accounts.endpoint(self.venue)
-        options = FormatOptions(self.options.region, self.options.profile_name, self.options.compact, endpoint)
-        return self.format.write(token, options)
+        return self.format.write(token, replace(self.options, endpoint=endpoint))
 
 
 def token_formatter(
@@ -190,14 +185,6 @@ def _dumped(document: dict[str, Any], options: FormatOptions) -> str:
     return json.dumps(document, indent=None if options.compact else 4)
 
 
-_JSON = {
-    "json": Format(_json, multiple=True),
-    "ansible": Format(_ansible, multiple=True),
-    "legacy-json": Format(_legacy_json),
-    "process": Format(_process),
-}
-
-
 _PROFILE_NAME = re.compile(r"(?!DEFAULT$)[\w./%@:+][\w./%@:+-]{0,127}", re.ASCII)
 # There is no quoting: a line break would begin another setting, spaces at the ends are dropped, and for some SDKs a
 # comment begins at a # or ; after a space.
@@ -227,7 +214,7 @@ def check_profile_name(name: str) -> None:
         )
 
 
-def _write(token: AssumedRole, options: FormatOptions) -> str:
+def _ini(token: AssumedRole, options: FormatOptions) -> str:
     keys = token.credentials
     settings = {
         "aws_access_key_id": keys.access_key_id,
@@ -243,4 +230,10 @@ def _write(token: AssumedRole, options: FormatOptions) -> str:
     return "\n".join([f"[{options.profile_name}]", f"# until {iso(token.expiration)}", *lines])
 
 
-INI = Format(_write, check_profile_name=check_profile_name)
+_DOCUMENTS = {
+    "json": Format(_json, multiple=True),
+    "ansible": Format(_ansible, multiple=True),
+    "legacy-json": Format(_legacy_json),
+    "process": Format(_process),
+    "ini": Format(_ini, check_profile_name=check_profile_name),
+}

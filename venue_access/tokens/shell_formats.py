@@ -38,10 +38,10 @@ class Shell:
 
     statement: Callable[[str, str | None], str]
     """Set a variable, or unset it if the value is None."""
-    copy_unless: Callable[[str, str, str], str] | None = None
-    """Copy a variable to another, unless it equals a third: ``copy_unless(source, target, third)``."""
-    restore_if: Callable[[str, str, str], str] | None = None
-    """If a variable equals a third, set it to the value of another, or unset it if that is empty."""
+    save: str | None = None
+    """Copy the variable ``{name}`` to ``{own}``, unless it equals ``{kit}``."""
+    restore: str | None = None
+    """If ``{name}`` equals ``{kit}``, set it to the value of ``{own}``, or unset it if that is empty."""
 
 
 def shell_format(name: str) -> Format:
@@ -90,11 +90,11 @@ def statements(shell: Shell, values: Mapping[str, str | None], endpoint: Endpoin
     for name in ENDPOINT_VARIABLES:
         kit, own = f"VENUE_ACCESS_{name}", f"VENUE_ACCESS_OWN_{name}"
         if name in endpoint_values:
-            if shell.copy_unless is not None:
-                lines.append(shell.copy_unless(name, own, kit))
+            if shell.save is not None:
+                lines.append(shell.save.format(name=name, own=own, kit=kit))
             lines += [shell.statement(each, endpoint_values[name]) for each in (name, kit)]
-        elif shell.restore_if is not None:
-            lines.append(shell.restore_if(name, own, kit))
+        elif shell.restore is not None:
+            lines.append(shell.restore.format(name=name, own=own, kit=kit))
             lines += [shell.statement(each, None) for each in (kit, own)]
     return "\n".join(lines)
 
@@ -130,15 +130,6 @@ def _posix_statement(name: str, value: str | None) -> str:
     return f"unset {name};" if value is None else f"export {name}={_posix_quoted(value)};"
 
 
-def _posix_copy_unless(source: str, target: str, third: str) -> str:
-    return f'test "${{{source}-}}" = "${{{third}-}}" || export {target}="${{{source}-}}";'
-
-
-def _posix_restore_if(name: str, value: str, third: str) -> str:
-    restored = f'test "${{{name}-}}" != "${{{third}-}}" || export {name}="${{{value}-}}";'
-    return f'{restored} test -n "${{{name}-}}" || unset {name};'
-
-
 # -- fish (its documentation, "The fish language", Quotes and Escaping Characters) -------------------------------------
 
 
@@ -156,14 +147,6 @@ def _fish_statement(name: str, value: str | None) -> str:
     return f"set -eg {name};" if value is None else f"set -gx {name} {_fish_quoted(value)};"
 
 
-def _fish_copy_unless(source: str, target: str, third: str) -> str:
-    return f'test "${source}" = "${third}"; or set -gx {target} "${source}";'
-
-
-def _fish_restore_if(name: str, value: str, third: str) -> str:
-    return f'test "${name}" != "${third}"; or set -gx {name} "${value}"; test -n "${name}"; or set -eg {name};'
-
-
 # -- PowerShell (Microsoft, about_Quoting_Rules) -----------------------------------------------------------------------
 
 
@@ -178,14 +161,6 @@ def _powershell_quoted(value: str) -> str:
 
 def _powershell_statement(name: str, value: str | None) -> str:
     return f"$env:{name} = {'$null' if value is None else _powershell_quoted(value)}"
-
-
-def _powershell_copy_unless(source: str, target: str, third: str) -> str:
-    return f"if ($env:{source} -cne $env:{third}) {{ $env:{target} = $env:{source} }}"
-
-
-def _powershell_restore_if(name: str, value: str, third: str) -> str:
-    return f"if ($env:{name} -ceq $env:{third}) {{ $env:{name} = $env:{value} }}"  # an empty value unsets
 
 
 # -- cmd.exe, as a batch file (Microsoft, Windows commands, "set" and "Using batch parameters") ------------------------
@@ -205,9 +180,22 @@ def _cmd_statement(name: str, value: str | None) -> str:
 
 
 SHELLS: dict[str, Shell] = {
-    "env": Shell(_posix_statement, _posix_copy_unless, _posix_restore_if),
-    "fish": Shell(_fish_statement, _fish_copy_unless, _fish_restore_if),
-    "powershell": Shell(_powershell_statement, _powershell_copy_unless, _powershell_restore_if),
+    "env": Shell(
+        _posix_statement,
+        save='test "${{{name}-}}" = "${{{kit}-}}" || export {own}="${{{name}-}}";',
+        restore='test "${{{name}-}}" != "${{{kit}-}}" || export {name}="${{{own}-}}";'
+        ' test -n "${{{name}-}}" || unset {name};',
+    ),
+    "fish": Shell(
+        _fish_statement,
+        save='test "${name}" = "${kit}"; or set -gx {own} "${name}";',
+        restore='test "${name}" != "${kit}"; or set -gx {name} "${own}"; test -n "${name}"; or set -eg {name};',
+    ),
+    "powershell": Shell(
+        _powershell_statement,
+        save="if ($env:{name} -cne $env:{kit}) {{ $env:{own} = $env:{name} }}",
+        restore="if ($env:{name} -ceq $env:{kit}) {{ $env:{name} = $env:{own} }}",  # an empty value unsets
+    ),
     "windows-cmd": Shell(_cmd_statement),  # for /f neither runs an "if" nor expands a %NAME%
 }
 

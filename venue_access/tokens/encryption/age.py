@@ -45,34 +45,26 @@ def read_key(line: str) -> AgeKey:
 
 
 def encryptor_to_keys(keys: Sequence[AgeKey]) -> Encryptor:
-    """Return the encryptor of a tar archive to an age file, which any of the keys decrypts.
-
-    ``encrypt`` raises ``DeliveryError`` if pyrage fails.
-    """
+    """Return the encryptor of a tar archive to an age file, which any of the keys decrypts."""
     recipients = [_recipient(key.text) for key in keys]
-
-    def encrypt(bundle: Bundle) -> bytes:
-        try:
-            return bytes(pyrage.encrypt(bundle.tar(), recipients))
-        except pyrage.EncryptError as error:
-            raise DeliveryError(f"age cannot encrypt the bundle: {error}") from error
-
+    encrypt = _encryption(lambda content: pyrage.encrypt(content, recipients))
     return Encryptor("age", ".age", encrypt, tuple(key.fingerprint for key in keys))
 
 
 def encryptor_by_passphrase(passphrase: Secret) -> Encryptor:
-    """Return the encryptor by a passphrase; deriving the key from it (scrypt) takes a second or two by design.
+    """Return the encryptor by a passphrase; deriving the key from it (scrypt) takes a second or two by design."""
+    encrypt = _encryption(lambda content: pyrage.passphrase.encrypt(content, passphrase.reveal()))
+    return Encryptor("age-passphrase", ".age", encrypt, passphrase=passphrase)
 
-    ``encrypt`` raises ``DeliveryError`` if pyrage fails.
-    """
 
+def _encryption(by_pyrage: Callable[[bytes], bytes]) -> Callable[[Bundle], bytes]:
     def encrypt(bundle: Bundle) -> bytes:
         try:
-            return bytes(pyrage.passphrase.encrypt(bundle.tar(), passphrase.reveal()))
+            return bytes(by_pyrage(bundle.tar()))
         except pyrage.EncryptError as error:
             raise DeliveryError(f"age cannot encrypt the bundle: {error}") from error
 
-    return Encryptor("age-passphrase", ".age", encrypt, passphrase=passphrase)
+    return encrypt
 
 
 def generate_passphrase(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Secret:

@@ -72,7 +72,7 @@ class Encryptor:
     suffix: str
     """Of the file's name, with its dot."""
     encrypt: Callable[[Bundle], bytes]
-    """Returns the content of the file."""
+    """Returns the content of the file; raises ``DeliveryError`` if the library fails."""
     fingerprints: tuple[str, ...] = ()
     """Of the recipient keys."""
     passphrase: Secret | None = None

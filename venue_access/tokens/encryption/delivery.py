@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
 from venue_access import console
 from venue_access.aws.client import AwsClient
-from venue_access.errors import DeliveryError, Problem, UsageError, VenueAccessError
-from venue_access.inventory.groups import Inventory, line_of
+from venue_access.errors import DeliveryError, UsageError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
-from venue_access.inventory.validators import Context, InvalidValue
-from venue_access.inventory.value_types import USERS
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.chain import Kind
 from venue_access.sensitive import ExternalId, Secret
 from venue_access.tokens.delivery import Delivery, DeliveryOptions, OutputTarget
 from venue_access.tokens.encryption.bundle import Bundle, Encryptor, external_id_instructions, token_instructions
-from venue_access.tokens.encryption.keys import RecipientKey, find_keys
+from venue_access.tokens.encryption.keys import find_encryptor
 from venue_access.tokens.formats import aws_json
 from venue_access.tokens.issuer import Issued, read_stored_id
 
@@ -66,8 +63,9 @@ class Encrypted:
 
             encryptor = encryptor_by_passphrase(generate_passphrase())
         else:
-            keys = find_keys(recipient, self.recipient, folder=self.keys_folder)
-            encryptor = encrypt_to_keys(recipient, keys, sender=self.venue.contact, now=self.now())
+            encryptor = find_encryptor(
+                recipient, self.recipient, folder=self.keys_folder, sender=self.venue.contact, now=self.now()
+            )
         self._encryptors[recipient] = encryptor
         return Delivery(encryptor.method, encryptor.fingerprints)
 
@@ -138,53 +136,3 @@ def deliver_external_id(
             hint="remove that file, repair the ledger, and run the command again",
         ) from error
     return path
-
-
-def encrypt_to_keys(
-    recipient: Recipient, keys: Sequence[RecipientKey], *, sender: str | None, now: datetime
-) -> Encryptor:
-    """Return the encryptor for a recipient's keys, which are all for age or all certificates.
-
-    It imports the package for this kind of key only.
-
-    :raises UsageError: a key cannot be encrypted to.
-    """
-    if not keys[0].is_certificate:
-        from venue_access.tokens.encryption.age import encryptor_to_keys, read_key
-
-        return encryptor_to_keys([read_key(key.content.decode()) for key in keys])
-    from venue_access.tokens.encryption.smime import encryptor_to_certificates
-
-    return encryptor_to_certificates(recipient, keys, sender=sender, now=now)
-
-
-def key_problems(inventory: Inventory, folder: Path, now: datetime) -> list[Problem]:
-    """Return a problem for each key that is missing, damaged, private, expired or another person's.
-
-    Venues that are wrong otherwise are checked too, but not a ``users`` that is wrong itself.
-
-    :param folder: the files of keys are relative to it.
-    """
-    problems: dict[tuple[object, ...], Problem] = {}
-    seen: set[int] = set()
-    for host in inventory.hosts:
-        setting = inventory.settings(host).get("users")
-        if setting is None or id(setting) in seen:
-            continue
-        seen.add(id(setting))
-        try:
-            users = USERS.read(setting.value or {}, Context(hosts=inventory.entries))
-        except InvalidValue:
-            continue
-        for recipient in users.values():
-            written = setting.value[recipient.name]
-            line = line_of(written, "keys") if recipient.keys else None
-            for key in recipient.keys:
-                try:
-                    given = find_keys(replace(recipient, keys=(key,)), None, folder=folder)
-                    encrypt_to_keys(recipient, given, sender=None, now=now)
-                except UsageError as error:
-                    message = f"{recipient.name}: keys: {error.message}"
-                    problem = Problem(message, setting.file, host, "users", line or setting.line)
-                    problems.setdefault((message, setting.file, problem.line), problem)
-    return list(problems.values())

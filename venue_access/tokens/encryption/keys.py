@@ -1,16 +1,20 @@
-"""Find the keys to encrypt to: those in the inventory or in ``--recipient``, as text or in files."""
+"""Find the keys to encrypt to, in the inventory or in ``--recipient``, as text or in files, and check them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
-from venue_access.errors import UsageError
+from venue_access.errors import Problem, UsageError
 from venue_access.files import read_small
+from venue_access.inventory.groups import Inventory, line_of
 from venue_access.inventory.model import Recipient
-from venue_access.inventory.validators import has_private_key
+from venue_access.inventory.validators import Context, InvalidValue, has_private_key
+from venue_access.inventory.value_types import USERS
+from venue_access.tokens.encryption.bundle import Encryptor
 
 _PEM = "-----BEGIN"
 _KEY_PREFIXES = ("age1", "ssh-", "ecdsa-", "sk-")
@@ -53,6 +57,56 @@ def find_keys(recipient: Recipient, given: str | None, *, folder: Path) -> tuple
             "--recipient has keys for age and certificates, which need different files", hint="give one kind"
         )
     return tuple(found)
+
+
+def find_encryptor(
+    recipient: Recipient, given: str | None, *, folder: Path, now: datetime, sender: str | None = None
+) -> Encryptor:
+    """Return the encryptor to a recipient's keys; it imports the package for their kind only.
+
+    :param given: as for ``find_keys``, and so is ``folder``.
+    :param sender: the email address that an S/MIME message is from.
+    :raises UsageError: there is no key, or one cannot be encrypted to.
+    """
+    keys = find_keys(recipient, given, folder=folder)
+    if keys[0].is_certificate:
+        from venue_access.tokens.encryption.smime import encryptor_to_certificates
+
+        return encryptor_to_certificates(recipient, keys, sender=sender, now=now)
+    from venue_access.tokens.encryption.age import encryptor_to_keys, read_key
+
+    return encryptor_to_keys([read_key(key.content.decode()) for key in keys])
+
+
+def key_problems(inventory: Inventory, folder: Path, now: datetime) -> list[Problem]:
+    """Return a problem for each key that is missing, damaged, private, expired or another person's.
+
+    Venues that are wrong otherwise are checked too, but not a ``users`` that is wrong itself.
+
+    :param folder: the files of keys are relative to it.
+    """
+    problems: dict[tuple[object, ...], Problem] = {}
+    seen: set[int] = set()
+    for host in inventory.hosts:
+        setting = inventory.settings(host).get("users")
+        if setting is None or id(setting) in seen:
+            continue
+        seen.add(id(setting))
+        try:
+            users = USERS.read(setting.value or {}, Context(hosts=inventory.entries))
+        except InvalidValue:
+            continue
+        for recipient in users.values():
+            written = setting.value[recipient.name]
+            line = line_of(written, "keys") if recipient.keys else None
+            for key in recipient.keys:
+                try:
+                    find_encryptor(replace(recipient, keys=(key,)), None, folder=folder, now=now)
+                except UsageError as error:
+                    message = f"{recipient.name}: keys: {error.message}"
+                    problem = Problem(message, setting.file, host, "users", line or setting.line)
+                    problems.setdefault((message, setting.file, problem.line), problem)
+    return list(problems.values())
 
 
 def _split(given: str) -> list[str]:
