@@ -240,10 +240,10 @@ def ansible_outcome(manager: InventoryManager, pattern: str) -> Sequence[str] | 
 def is_orderly(inventory: Inventory) -> bool:
     """Whether Ansible's order of hosts is determined: it walks the groups of a level as a Python set."""
     for name in inventory.groups:
-        level = inventory.groups[name].children
+        level = list(inventory.groups[name].children)
         while level:
             below = [inventory.groups[child].children for child in dict.fromkeys(level)]
             if sum(map(bool, below)) > 1:
                 return False
-            level = tuple(child for children in below for child in children)
+            level = [child for children in below for child in children]
     return True

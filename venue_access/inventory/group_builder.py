@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from string import ascii_letters
@@ -33,22 +32,6 @@ _MAX_ANCESTORS = 2 * MAX_GROUP_DEPTH  # a group may be in several at each depth
 _RANGE = re.compile(r"\[([^\[\]]*)\]")
 
 
-@dataclass
-class _Group:
-    hosts: dict[str, None] = field(default_factory=dict)
-    children: dict[str, None] = field(default_factory=dict)
-    parents: dict[str, None] = field(default_factory=dict)
-    inline: dict[str, SourcedValue] = field(default_factory=dict)
-    priority: int = 1
-
-
-@dataclass
-class _Host:
-    file: Path
-    line: int | None
-    inline: dict[str, SourcedValue] = field(default_factory=dict)
-
-
 class GroupBuilder:
     """Take documents one by one, then build groups and hosts.
 
@@ -57,8 +40,9 @@ class GroupBuilder:
 
     def __init__(self, problems: list[Problem]) -> None:
         self._problems = problems
-        self.groups = {"all": _Group(), "ungrouped": _Group()}
-        self.hosts: dict[str, _Host] = {}
+        self.groups = {"all": Group("all"), "ungrouped": Group("ungrouped")}
+        self.hosts: dict[str, Host] = {}
+        self._parents: dict[str, dict[str, None]] = {"all": {}, "ungrouped": {}}
         self._file = Path()
         self._add_child("all", "ungrouped", None)
 
@@ -75,41 +59,25 @@ class GroupBuilder:
 
     def finish(self) -> None:
         """Put parentless groups below ``all``, and into ``ungrouped`` just the hosts that no other group has."""
-        for name, group in self.groups.items():
-            if name != "all" and not group.parents:
+        for name in self.groups:
+            if name != "all" and not self._parents[name]:
                 self._add_child("all", name, None)
         grouped = {
-            host
+            each
             for name, group in self.groups.items()
-            if name not in ("all", "ungrouped") or group.parents.keys() - {"all"}
-            for host in group.hosts
+            if name not in ("all", "ungrouped") or self._parents[name].keys() - {"all"}
+            for each in group.hosts
         }
         ungrouped = self.groups["ungrouped"].hosts
-        for host in self.hosts:
-            if host in grouped:
-                ungrouped.pop(host, None)
+        for name in self.hosts:
+            if name in grouped:
+                ungrouped.pop(name, None)
             else:
-                ungrouped.setdefault(host)
+                ungrouped.setdefault(name)
         for name in self.hosts.keys() & self.groups.keys():
-            host_entry = self.hosts[name]
+            host = self.hosts[name]
             message = f"{name!r} is both a host and a group; Ansible would give the host's variables to the group"
-            self._problems.append(Problem(message, host_entry.file, line=host_entry.line))
-
-    def build(
-        self, group_vars: Mapping[str, dict[str, SourcedValue]], host_vars: Mapping[str, dict[str, SourcedValue]]
-    ) -> tuple[dict[str, Group], dict[str, Host]]:
-        """Return the groups and the hosts, given the variables of ``group_vars/`` and ``host_vars/`` by name."""
-        groups = {
-            name: Group(
-                name, tuple(each.hosts), tuple(each.children), each.inline, group_vars.get(name, {}), each.priority
-            )
-            for name, each in self.groups.items()
-        }
-        hosts = {
-            name: Host(name, host.inline, host_vars.get(name, {}), host.file, host.line)
-            for name, host in self.hosts.items()
-        }
-        return groups, hosts
+            self._problems.append(Problem(message, host.file, line=host.line))
 
     def _problem(self, message: str, key: str | None = None, line: int | None = None) -> None:
         self._problems.append(Problem(message, self._file, key=key, line=line))
@@ -119,7 +87,8 @@ class GroupBuilder:
         if not self._check_name(name, "group", line):
             return None
         name = str(name)
-        group = self.groups.setdefault(name, _Group())
+        group = self.groups.setdefault(name, Group(name))
+        self._parents.setdefault(name, {})
         if content is None:
             return name
         if not isinstance(content, Mapping):
@@ -135,42 +104,39 @@ class GroupBuilder:
                 hint = did_you_mean(str(key), SECTIONS)
                 self._problem(f"a group has 'hosts:', 'children:' and 'vars:', not {key!r}{hint}", name, at)
             elif isinstance(entries, str):
-                self._section(name, group, key, {entries: None}, at)
+                self._section(group, key, {entries: None}, at)
             elif isinstance(entries, Mapping):
-                self._section(name, group, key, entries, at)
+                self._section(group, key, entries, at)
             elif entries is not None:
                 message = f"expected a mapping, each name followed by a colon, found {kind(entries)}"
                 self._problem(message, f"{name}.{key}", at)
         return name
 
-    def _section(self, name: str, group: _Group, key: str, entries: Mapping[Any, Any], line: int | None) -> None:
+    def _section(self, group: Group, key: str, entries: Mapping[Any, Any], line: int | None) -> None:
         """Add the hosts, the child groups or the variables of a group; ``line`` is that of the whole section."""
         if key == "vars":
-            self._group_variables(name, group, entries)
+            for variable, setting in self._settings(entries, f"{group.name}.vars").items():
+                if variable != "ansible_group_priority":
+                    group.inline[variable] = setting
+                elif _is_whole_number(setting.value):
+                    group.priority = int(setting.value)
+                else:
+                    message = f"expected a whole number, found {setting.value!r}"
+                    self._problem(message, f"{group.name}.{variable}", setting.line)
             return
         for entry, content in entries.items():
             at = line_of(entries, entry) or line
             if key == "hosts":
-                self._host(name, group, entry, content, at)
+                self._host(group, entry, content, at)
             else:
                 child = self._group(entry, content, at)
                 if child is not None:
-                    self._add_child(name, child, at)
+                    self._add_child(group.name, child, at)
 
-    def _group_variables(self, name: str, group: _Group, variables: Mapping[Any, Any]) -> None:
-        for variable, setting in self._settings(variables, f"{name}.vars").items():
-            if variable != "ansible_group_priority":
-                group.inline[variable] = setting
-            elif _is_whole_number(setting.value):
-                group.priority = int(setting.value)
-            else:
-                message = f"expected a whole number, found {setting.value!r}"
-                self._problem(message, f"{name}.{variable}", setting.line)
-
-    def _host(self, group_name: str, group: _Group, entry: object, variables: object, line: int | None) -> None:
+    def _host(self, group: Group, entry: object, variables: object, line: int | None) -> None:
         if not self._check_name(entry, "host", line):
             return
-        where = f"{group_name}.hosts.{entry}"
+        where = f"{group.name}.hosts.{entry}"
         try:
             names = expand_range(str(entry))
         except ValueError as error:
@@ -186,7 +152,7 @@ class GroupBuilder:
         if len(self.hosts) + len(names) > MAX_HOSTS:
             raise LimitExceeded(f"the inventory has more than {MAX_HOSTS} hosts")
         for name in names:
-            host = self.hosts.setdefault(name, _Host(self._file, line))
+            host = self.hosts.setdefault(name, Host(name, file=self._file, line=line))
             host.inline.update(settings)
             group.hosts.setdefault(name)
 
@@ -222,14 +188,14 @@ class GroupBuilder:
             raise LimitExceeded(f"the group {parent!r} is nested too deep, in more than {_MAX_ANCESTORS} others")
         else:
             self.groups[parent].children.setdefault(child)
-            self.groups[child].parents.setdefault(parent)
+            self._parents[child].setdefault(parent)
 
     def _ancestors(self, name: str) -> set[str]:
         """Return the groups that contain a group; the search stops above the limit."""
         found: set[str] = set()
         waiting = [name]
         while waiting and len(found) <= _MAX_ANCESTORS:
-            parents = self.groups[waiting.pop()].parents.keys() - found
+            parents = self._parents[waiting.pop()].keys() - found
             found |= parents
             waiting.extend(parents)
         return found

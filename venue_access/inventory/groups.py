@@ -20,9 +20,7 @@ MAX_VALUES = 100_000
 MAX_HOSTS = 10_000
 MAX_DEPTH = 50  # of values within values
 MAX_GROUP_DEPTH = 100
-MAX_WEIGHT = (
-    20_000_000  # characters in the variables of all hosts together; those of a group count for each of its hosts
-)
+MAX_WEIGHT = 20_000_000  # characters in the variables of all hosts together; a group's count for each of its hosts
 MAX_DIGITS = 100  # of a number: Python's time to convert one grows with the square of its digits
 MAX_NAME = 255  # characters of a host's or group's name, which is also the name of a file
 
@@ -123,29 +121,28 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Group:
     """A group: its own hosts and child groups by name, its variables inline and from ``group_vars/``."""
 
     name: str
-    hosts: tuple[str, ...] = ()
-    children: tuple[str, ...] = ()
-    inline: Mapping[str, SourcedValue] = field(default_factory=dict)
-    filed: Mapping[str, SourcedValue] = field(default_factory=dict)
+    hosts: dict[str, None] = field(default_factory=dict)
+    children: dict[str, None] = field(default_factory=dict)
+    inline: dict[str, SourcedValue] = field(default_factory=dict)
+    filed: dict[str, SourcedValue] = field(default_factory=dict)
     priority: int = 1
     """``ansible_group_priority``: of two groups equally deep the higher wins."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Host:
-    """A host: its variables inline and from ``host_vars/``."""
+    """A host: its variables inline and from ``host_vars/``, and where it is first declared."""
 
     name: str
-    inline: Mapping[str, SourcedValue] = field(default_factory=dict)
-    filed: Mapping[str, SourcedValue] = field(default_factory=dict)
+    inline: dict[str, SourcedValue] = field(default_factory=dict)
+    filed: dict[str, SourcedValue] = field(default_factory=dict)
     file: Path | None = None
     line: int | None = None
-    """Where the host is first declared."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +175,7 @@ class Inventory:
         while level:
             below: list[str] = []
             for group in level:
-                found.update(dict.fromkeys(self.groups[group].hosts))
+                found.update(self.groups[group].hosts)
                 below.extend(child for child in self.groups[group].children if child not in seen)
             level = list(dict.fromkeys(below))
             seen.update(level)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from venue_access.inventory.documents import MalformedDocument, parse
 from venue_access.inventory.group_builder import GroupBuilder
 from venue_access.inventory.groups import (
     MAX_FILE_BYTES,
+    Group,
+    Host,
     Inventory,
     LimitExceeded,
     Limits,
@@ -84,10 +86,9 @@ class _Reader:
         if not os.path.isdir(path):
             folder = path.parent
             self._warn_of_misnamed_folders(folder)
-        group_vars = self._variables(folder / "group_vars", builder.groups)
-        host_vars = self._variables(folder / "host_vars", builder.hosts)
-        groups, hosts = builder.build(group_vars, host_vars)
-        return Inventory(path, groups, hosts, warnings=tuple(self.warnings))
+        self._read_variables(folder / "group_vars", builder.groups)
+        self._read_variables(folder / "host_vars", builder.hosts)
+        return Inventory(path, builder.groups, builder.hosts, warnings=tuple(self.warnings))
 
     def _problem(self, message: str, file: Path, line: int | None = None) -> None:
         self.problems.append(Problem(message, file, line=line))
@@ -186,25 +187,22 @@ class _Reader:
 
     # -- group_vars/ and host_vars/
 
-    def _variables(self, folder: Path, owners: Iterable[str]) -> dict[str, dict[str, SourcedValue]]:
-        """Return the variables of each group or host that has a file in ``group_vars/`` or ``host_vars/``.
+    def _read_variables(self, folder: Path, owners: Mapping[str, Group] | Mapping[str, Host]) -> None:
+        """Read the variables of each group or host that has a file in ``group_vars/`` or ``host_vars/``.
 
         Each has one file, or a folder whose files are read in the order of names. A file that names none of the
         ``owners`` is a warning.
         """
         if not os.path.isdir(folder):
-            return {}
-        owners = dict.fromkeys(owners)
+            return
         listed = dict(self._entries(folder, ()))
         unused = dict.fromkeys(listed)
-        found: dict[str, dict[str, SourcedValue]] = {}
-        for owner in owners:
-            name = next((owner + ending for ending in _ENDINGS if owner + ending in listed), None)
+        for owner in owners.values():
+            name = next((owner.name + ending for ending in _ENDINGS if owner.name + ending in listed), None)
             if name is not None:
                 unused.pop(name, None)
-                variables = found[owner] = {}
                 for file in self._variable_files(folder / name, listed[name]):
-                    variables.update(self._variables_in(file))
+                    owner.filed.update(self._variables_in(file))
         for name in unused:
             self._warn_of_ending(folder / name)
             if not _IGNORED.search(name) and not self.problems:  # which may hide a group
@@ -213,7 +211,6 @@ class _Reader:
                 stem = name.split(".", 1)[0]
                 message = f"names no group or host of the inventory{did_you_mean(stem, owners)}"
                 self.warnings.append(Problem(message, folder / name))
-        return found
 
     def _variable_files(self, path: Path, above: _Folders) -> Iterator[Path]:
         if not os.path.isdir(path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from venue_access.errors import UsageError
@@ -113,10 +113,10 @@ def emulator_operator_arn(account_id: str, partition: str = "aws") -> str:
     return f"arn:{partition}:iam::{account_id}:role/{EMULATOR_OPERATOR_ROLE}"
 
 
-def names_of(venues: Sequence[Venue]) -> str:
-    """Return the names of venues for a message: three at most, and how many more."""
-    more = f" and {len(venues) - 3} more" if len(venues) > 3 else ""
-    return ", ".join(venue.name for venue in venues[:3]) + more
+def names_of(venues: Iterable[Venue], most: int = 3) -> str:
+    """Return the names of venues for a message: a few, and how many more."""
+    names = [venue.name for venue in venues]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | None = None) -> Venue:
@@ -133,7 +133,7 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
         if len(candidates) > 1 and user is not None:
             candidates = [venue for venue in candidates if _serves(venue, user)] or candidates
         if len(candidates) > 1:
-            raise UsageError("which venue?", hint=f"choose one with --venue: {_names(candidates)}")
+            raise UsageError("which venue?", hint=f"choose one with --venue: {names_of(candidates, 20)}")
         return candidates[0]
     if wanted in venues:
         return venues[wanted]
@@ -141,12 +141,13 @@ def find_venue(venues: Mapping[str, Venue], wanted: str | None, *, user: str | N
     if len(bare) == 1:
         return bare[0]
     if bare:
-        raise UsageError(f"several projects have a venue {wanted!r}", hint=f"choose one of: {_names(bare)}")
+        raise UsageError(f"several projects have a venue {wanted!r}", hint=f"choose one of: {names_of(bare, 20)}")
     from venue_access.inventory.suggestions import did_you_mean
 
     names = [*venues, *(venue.venue for venue in venues.values())]
     raise UsageError(
-        f"the inventory has no venue {wanted!r}{did_you_mean(wanted, names)}", hint=f"it has: {_names(venues.values())}"
+        f"the inventory has no venue {wanted!r}{did_you_mean(wanted, names)}",
+        hint=f"it has: {names_of(venues.values(), 20)}",
     )
 
 
@@ -157,17 +158,14 @@ def find_venue_of(venues: Mapping[str, Venue], wanted: str | None, users: Iterab
     """
     found = {venue.name: venue for venue in (find_venue(venues, wanted, user=user) for user in users)}
     if len(found) > 1:
-        raise UsageError("these users are of several venues", hint=f"choose one with --venue: {_names(found.values())}")
+        raise UsageError(
+            "these users are of several venues", hint=f"choose one with --venue: {names_of(found.values(), 20)}"
+        )
     return next(iter(found.values()))
 
 
 def _serves(venue: Venue, user: str) -> bool:
     return any(is_called(recipient, user) and may_use(recipient, venue) for recipient in venue.users.values())
-
-
-def _names(venues: Iterable[Venue], most: int = 20) -> str:
-    names = [venue.name for venue in venues]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 # -- recipients

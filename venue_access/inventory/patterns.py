@@ -109,17 +109,26 @@ def _shown(names: Iterable[str], most: int = 20) -> str:
 
 
 def _pieces(pattern: str | Sequence[str]) -> list[str]:
-    """Return the parts of a pattern in the order in which they apply.
+    """Return the parts of a pattern, those of files included: unions, then intersections, then exclusions.
+
+    Without a union it begins with all hosts.
 
     :raises UsageError: a piece is empty or too long, or there are too many wildcards.
     """
-    pieces = _ordered(dict.fromkeys(_from_files(_split(pattern))))
+    pieces: dict[str, None] = {}
+    for piece in _split(pattern):
+        pieces.update(dict.fromkeys(_lines(user_path(piece[1:])) if piece.startswith("@") else [piece]))
     for piece in pieces:
+        if piece in ("&", "!"):
+            raise UsageError(f"the limit has a {piece!r} with no name after it")
+        if piece.lstrip("&!") == "~":
+            raise UsageError("the limit has a '~' with no regular expression after it", hint="write 'all' for all")
         if len(piece) > _LONGEST_PIECE:
             raise UsageError(f"the limit has a piece of {len(piece)} characters: {piece[:20]!r}...")
     if sum(map(_is_wildcard, pieces)) > _MOST_WILDCARDS:
         raise UsageError(f"the limit has more than {_MOST_WILDCARDS} wildcards", hint="name groups or hosts instead")
-    return pieces
+    unions = [piece for piece in pieces if piece[0] not in "&!"] or ["all"]
+    return [*unions, *(piece for mark in "&!" for piece in pieces if piece[0] == mark)]
 
 
 def _is_wildcard(piece: str) -> bool:
@@ -150,44 +159,15 @@ def _split(pattern: str | Sequence[str]) -> list[str]:
     return [piece.strip() for piece in pieces if piece.strip()]
 
 
-def _from_files(pieces: Sequence[str]) -> list[str]:
-    """Return the parts with each ``@file`` replaced by its lines."""
-    found: list[str] = []
-    for piece in pieces:
-        if piece.startswith("@"):
-            found.extend(_lines(user_path(piece[1:])))
-        else:
-            found.append(piece)
-    return found
-
-
 def _lines(file: Path) -> list[str]:
     try:
         text = read_regular(file, most=_LARGEST_FILE).decode("utf-8")
     except (OSError, ValueError) as error:
-        reason = (
-            "it is not text"
-            if isinstance(error, UnicodeDecodeError)
-            else getattr(error, "strerror", None) or str(error)
-        )
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is not text"
         raise UsageError(f"the limit file {str(file)!r} cannot be read: {reason.lower()}") from error
     return [line.strip() for line in text.split("\n") if line.strip()]
-
-
-def _ordered(pieces: Iterable[str]) -> list[str]:
-    """Return unions, then intersections, then exclusions; without a union it begins with all hosts."""
-    pieces = list(pieces)
-    for piece in pieces:
-        if piece in ("&", "!"):
-            raise UsageError(f"the limit has a {piece!r} with no name after it")
-        if piece.lstrip("&!") == "~":
-            raise UsageError("the limit has a '~' with no regular expression after it", hint="write 'all' for all")
-    unions = [piece for piece in pieces if piece[0] not in "&!"] or ["all"]
-    return [
-        *unions,
-        *(piece for piece in pieces if piece[0] == "&"),
-        *(piece for piece in pieces if piece[0] == "!"),
-    ]
 
 
 class _Patterns:
@@ -202,10 +182,8 @@ class _Patterns:
         """Return the hosts that a part matches, or None if it matches no host and no group."""
         if piece in self._inventory.entries:
             return [piece]
-        name, subscript = piece, None
-        if not piece.startswith("~"):
-            subscript = _SUBSCRIPT.fullmatch(piece)
-            name = subscript[1] if subscript else piece
+        subscript = None if piece.startswith("~") else _SUBSCRIPT.fullmatch(piece)
+        name = subscript[1] if subscript else piece
         hosts = self._named(name)
         if not subscript or not hosts:
             return hosts

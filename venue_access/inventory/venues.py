@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from venue_access.errors import InventoryError, Problem
@@ -97,7 +98,7 @@ def _misspelt_variables(host: str, settings: dict[str, SourcedValue]) -> Iterabl
 
 
 def _is_strict(settings: dict[str, SourcedValue]) -> bool:
-    return settings["strict_variables"].value is True if "strict_variables" in settings else False
+    return "strict_variables" in settings and settings["strict_variables"].value is True
 
 
 def _identity(problem: Problem) -> tuple[object, ...]:
@@ -111,13 +112,7 @@ def _merged(problems: Iterable[Problem]) -> list[Problem]:
     for problem in problems:
         venues.setdefault(_identity(problem), []).append(problem)
     return [
-        Problem(
-            first.message,
-            first.file,
-            f"{first.venue} and {len(others)} more" if others else first.venue,
-            first.key,
-            first.line,
-        )
+        replace(first, venue=f"{first.venue} and {len(others)} more") if others else first
         for first, *others in venues.values()
     ]
 
@@ -137,19 +132,27 @@ class _VenueReader:
         if _is_strict(self._settings):
             self.problems += _misspelt_variables(self._host, self._settings)
         named = self._value("partition")
-        self._context = Context(named_partition=named, hosts=self._inventory.entries)
+        self._context = replace(self._context, named_partition=named)
         account_id, region = self._required("account_id"), self._required("region")
         partition = partition_by_name(region) if region else None
-        self._context = Context(partition, named, region, account_id, self._inventory.entries)
+        self._context = replace(self._context, partition=partition, region=region, account_id=account_id)
         project = self._required("project")
         read_already = ("account_id", "partition", "project", "region", "venue")
         venue = self._venue_name(project)
         values = {name: self._value(name) for name in VARIABLES if name not in read_already}
         values["stack"] = values["stack"] or self._host
-        principals = values["trusted_principals"] or self._default_principals(values["emulator"])
-        values["trusted_principals"] = _with_sessions(principals) if values["emulator"] else principals
-        values["ecr_repository_prefixes"] = values["ecr_repository_prefixes"] or self._default_prefixes(project, venue)
-        if values["emulator_seed"] and values["emulator_seed"].permissions_boundaries and not values["emulator"]:
+        principals, emulator = values["trusted_principals"] or (), values["emulator"]
+        if not emulator and not self._is_given("trusted_principals"):
+            self._problem("is required: the ARNs that may assume the role", "trusted_principals")
+        elif emulator and not self._is_given("trusted_principals") and account_id and partition:
+            principals = (emulator_operator_arn(account_id, partition),)
+        values["trusted_principals"] = _with_sessions(principals) if emulator else principals
+        if project and venue and not self._is_given("ecr_repository_prefixes"):
+            try:
+                values["ecr_repository_prefixes"] = (ecr_prefix(f"{project}-{venue}/".lower()),)
+            except InvalidValue as error:
+                self._problem(f"is required, as the default is not valid: {error}", "ecr_repository_prefixes")
+        if values["emulator_seed"] and values["emulator_seed"].permissions_boundaries and not emulator:
             self._problem("is only for venues with 'emulator: true'; nothing is created on AWS itself", "emulator_seed")
         if self.problems or not (account_id and region and partition and project and venue):
             return None
@@ -207,23 +210,6 @@ class _VenueReader:
             except InvalidValue as error:
                 self._problem(f"the venue in the host name: {error}")
         return None
-
-    def _default_principals(self, emulator: bool) -> tuple[str, ...]:
-        account_id, partition = self._context.account_id, self._context.partition
-        if emulator and account_id and partition and not self._is_given("trusted_principals"):
-            return (emulator_operator_arn(account_id, partition),)
-        if not emulator and not self._is_given("trusted_principals"):
-            self._problem("is required: the ARNs that may assume the role", "trusted_principals")
-        return ()
-
-    def _default_prefixes(self, project: str | None, venue: str | None) -> tuple[str, ...]:
-        if not project or not venue or self._is_given("ecr_repository_prefixes"):
-            return ()
-        try:
-            return (ecr_prefix(f"{project}-{venue}/".lower()),)
-        except InvalidValue as error:
-            self._problem(f"is required, as the default is not valid: {error}", "ecr_repository_prefixes")
-            return ()
 
 
 def _with_sessions(principals: Iterable[str]) -> tuple[str, ...]:

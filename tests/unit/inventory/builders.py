@@ -32,7 +32,10 @@ def inventory_of(**hosts: Mapping[str, Any]) -> Inventory:
         variables = {key: value for key, value in {**USUAL, **given}.items() if value is not NOT_GIVEN}
         host = name.replace("_", "-")
         entries[host] = Host(host, {key: SourcedValue(value, FILE) for key, value in variables.items()}, file=FILE)
-    groups = {"all": Group("all", children=("ungrouped",)), "ungrouped": Group("ungrouped", hosts=tuple(entries))}
+    groups = {
+        "all": Group("all", children={"ungrouped": None}),
+        "ungrouped": Group("ungrouped", hosts=dict.fromkeys(entries)),
+    }
     return Inventory(FILE, groups, entries)
 
 

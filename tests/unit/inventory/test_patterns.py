@@ -14,10 +14,10 @@ HOSTS = ("unity-dev", "unity-test", "unity-prod", "sounder-dev")
 
 def inventory() -> Inventory:
     groups = {
-        "all": Group("all", children=("ungrouped", "unity", "sounder")),
+        "all": Group("all", children=dict.fromkeys(("ungrouped", "unity", "sounder"))),
         "ungrouped": Group("ungrouped"),
-        "unity": Group("unity", hosts=HOSTS[:3]),
-        "sounder": Group("sounder", hosts=HOSTS[3:]),
+        "unity": Group("unity", hosts=dict.fromkeys(HOSTS[:3])),
+        "sounder": Group("sounder", hosts=dict.fromkeys(HOSTS[3:])),
         "empty": Group("empty"),
     }
     return Inventory(Path("hosts.yml"), groups, {name: Host(name) for name in HOSTS})
@@ -95,7 +95,7 @@ def test_a_pattern_that_makes_no_sense_is_an_error(pattern: str, message: str) -
 def test_an_expression_that_backtracks_for_ever_is_given_up(pattern: str) -> None:
     long = "x" * 200
     hosts = {name: Host(name) for name in (*HOSTS, long)}
-    known = Inventory(Path("hosts.yml"), {**inventory().groups, "all": Group("all", hosts=tuple(hosts))}, hosts)
+    known = Inventory(Path("hosts.yml"), {**inventory().groups, "all": Group("all", hosts=dict.fromkeys(hosts))}, hosts)
     with pytest.raises(UsageError, match=r"takes too long: more than 2 s"):
         select(known, pattern + ",")
 

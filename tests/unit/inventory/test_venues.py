@@ -69,6 +69,11 @@ def test_emulator_venue_trusts_the_emulators_operator_by_default() -> None:
     assert venue_with(trusted_principals=[with_path, user]).trusted_principals == (with_path, user)
 
 
+def test_emulator_venue_without_account_or_valid_principals_has_one_problem() -> None:
+    assert problem(emulator=True, account_id=NOT_GIVEN, trusted_principals=NOT_GIVEN).key == "account_id"
+    assert problem(emulator=True, trusted_principals="operator").key == "trusted_principals"
+
+
 def test_null_is_not_given() -> None:
     assert venue_with(permissions_boundary=None, tags=None, s3_buckets=None, users=None) == venue_with()
 
