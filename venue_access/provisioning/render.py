@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from venue_access.aws.types import SECURE_STRING
+from venue_access.aws.identity import SECURE_STRING
 from venue_access.config import assets
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue

@@ -9,7 +9,7 @@ import pytest
 from tests.stacks import a_venue
 from venue_access import sensitive as masked
 from venue_access.aws.client import AwsClient, Credentials
-from venue_access.aws.types import CallerIdentity, LiveRole
+from venue_access.aws.identity import CallerIdentity, LiveRole
 from venue_access.config import Settings
 from venue_access.ledger.book import Ledger
 from venue_access.ledger.chain import Kind
