@@ -13,11 +13,9 @@ from venue_access.errors import UsageError, VenueAccessError
 from venue_access.inventory.groups import Inventory
 from venue_access.inventory.loader import load_inventory
 from venue_access.inventory.model import LedgerBucket, Venue, find_venue
-from venue_access.inventory.patterns import limit as limited
 from venue_access.inventory.venues import build_venues, inventory_warnings, venue_warnings
 from venue_access.ledger.book import Ledger, StoredLedger, open_ledger, stores_of
 from venue_access.ledger.chain import Record
-from venue_access.ledger.verify import read_ledgers
 
 _MAX_WARNINGS = 10
 
@@ -46,12 +44,8 @@ class App:
         if len(warnings) > _MAX_WARNINGS:
             console.warn(f"and {len(warnings) - _MAX_WARNINGS} more; see: invoke inventory.check")
         venues = build_venues(inventory)
-        return cls(
-            settings,
-            inventory,
-            venues,
-            Accounts(venues.values(), settings.work_directory, console.say, dry=settings.dry),
-        )
+        accounts = Accounts(venues.values(), settings.work_directory, console.say, dry=settings.dry)
+        return cls(settings, inventory, venues, accounts)
 
     def venue(self, name: str | None, *, user: str | None = None) -> Venue:
         """Return the venue of ``--venue``, or the only one of the inventory or of the user."""
@@ -64,6 +58,8 @@ class App:
         elif venue is not None:
             raise UsageError("--venue and --limit exclude each other", hint="--limit takes the names of venues too")
         else:
+            from venue_access.inventory.patterns import limit as limited
+
             selection = limited(self.inventory, limit)
             for piece in selection.unmatched:
                 console.warn(f"the limit's {piece!r} matches nothing")
@@ -104,6 +100,8 @@ class App:
 
         :param otherwise: what is unknown without it, for the warning.
         """
+        from venue_access.ledger.verify import read_ledgers
+
         found: list[Record] = []
         for kept in stores_of(self.settings, venues, self.aws):
             try:

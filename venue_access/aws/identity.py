@@ -24,11 +24,10 @@ _INSTANCE = re.compile(r"/i-([0-9a-f]{8}|[0-9a-f]{17})$", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
 CHAINED = 3_600
 """The maximum seconds of a session that a role session assumes (IAM User Guide, "Role chaining")."""
-_LONGEST = 64
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)  # AWS STS API reference, AssumeRole, RoleSessionName
 _WITH_HASH = re.compile(r".*-[0-9a-f]{12}", re.ASCII)
 _OF_A_TOKEN = re.compile(r".+-20\d{6}T\d{6}Z-[0-9a-z]{8}", re.ASCII)
-LONGEST_USER = _LONGEST - len("-20261120T221500Z-3f9c21ab")
+LONGEST_USER = 64 - len("-20261120T221500Z-3f9c21ab")
 """The characters that a token's role session name has for the user's name; a longer name is cut."""
 _OTHER_ACCOUNT = "export credentials of that account, or set aws_profile or operator_role_arn in the inventory"
 
@@ -216,10 +215,8 @@ def why_not_trusted(venue: Venue, caller: CallerIdentity) -> str | None:
 
 def _covers(principal: str, caller: CallerIdentity) -> bool:
     account, resource = principal.split(":", 5)[4:]
-    if account != caller.account_id:
-        return False
-    if resource == "root":
-        return True
+    if account != caller.account_id or resource == "root":
+        return account == caller.account_id
     kind, _, name = resource.partition("/")
     if kind == "role":  # a session's ARN has the role's name without its path
         return f":assumed-role/{name.rpartition('/')[2]}/" in caller.arn

@@ -50,13 +50,10 @@ def examine(
         checks = []
         try:
             app: App | None = App.open(settings)
-        except InventoryError as error:
-            app = None
-            checks = [Check("inventory", str(problem), Level.ERROR) for problem in error.problems]
-            checks = checks or [failed("inventory", error)]
         except VenueAccessError as error:
             app = None
-            checks = [failed("inventory", error)]
+            problems = error.problems if isinstance(error, InventoryError) else ()
+            checks = [Check("inventory", str(each), Level.ERROR) for each in problems] or [failed("inventory", error)]
         if app is not None:
             venues = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
             checks = _inventory(app, venues, now())

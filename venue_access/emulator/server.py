@@ -72,9 +72,8 @@ class AwsEmulator:
 
     def root(self, account_id: str, region: str, url: str | None = None) -> AwsClient:
         """Return the client of an account's root user: MiniStack accepts the account's number as its access key."""
-        return AwsClient(
-            region=region, credentials=Credentials(account_id, Secret("test")), endpoint=self.endpoint(url)
-        )
+        credentials = Credentials(account_id, Secret("test"))
+        return AwsClient(region=region, credentials=credentials, endpoint=self.endpoint(url))
 
     def is_seeded(self, venues: Sequence[Venue]) -> bool:
         """Return whether it was seeded for these venues since the server started."""
