@@ -44,12 +44,8 @@ class App:
         if len(warnings) > _MAX_WARNINGS:
             console.warn(f"and {len(warnings) - _MAX_WARNINGS} more; see: invoke inventory.check")
         venues = build_venues(inventory)
-        return cls(
-            settings,
-            inventory,
-            venues,
-            Accounts(venues.values(), settings.work_directory, console.say, dry=settings.dry),
-        )
+        accounts = Accounts(venues.values(), settings.work_directory, console.say, dry=settings.dry)
+        return cls(settings, inventory, venues, accounts)
 
     def venue(self, name: str | None, *, user: str | None = None) -> Venue:
         """Return the venue of ``--venue``, or the only one of the inventory or of the user."""

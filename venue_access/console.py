@@ -33,7 +33,8 @@ def result(text: str) -> None:
 
     :raises DeliveryError: standard output is closed or cannot be written. A pipe closed by its reader is not an error.
     """
-    payload(_encodable(_escaped(text), sys.stdout))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    payload(_escaped(text).encode(encoding, "backslashreplace").decode(encoding))  # it may lack characters
 
 
 def payload(text: str) -> None:
@@ -89,8 +90,7 @@ def ask_until(question: str, is_valid: Callable[[str], bool], *, expected: str, 
     :param hint: how to run the command without a terminal.
     :raises UsageError: standard input is not a terminal, or the answer is empty.
     """
-    if not _at_a_terminal():
-        raise UsageError("standard input is not a terminal", hint=hint)
+    _check_input(hint)
     while not is_valid(answer := ask(question)):
         if not answer:
             raise UsageError("empty answer; nothing was done")
@@ -103,11 +103,15 @@ def confirm(what: str, answer: str) -> None:
 
     :raises UsageError: they type something else, or standard input is not a terminal.
     """
-    if not _at_a_terminal():
-        raise UsageError("standard input is not a terminal", hint="pass --yes")
+    _check_input("pass --yes")
     say(what)
     if ask(f"Type {answer} to confirm: ") != answer:
         raise UsageError("not confirmed; nothing was done")
+
+
+def _check_input(hint: str) -> None:
+    if not _at_a_terminal():
+        raise UsageError("standard input is not a terminal", hint=hint)
 
 
 def confidential(given: str | None, prompt: str) -> str | None:
@@ -163,7 +167,8 @@ class Board:
     """
 
     def __init__(self, *, side_by_side: bool = False) -> None:
-        self.live = sys.stderr is not None and sys.stderr.isatty() and _moves_cursor()
+        moves_cursor = os.environ.get("TERM", "") not in ("", "dumb")
+        self.live = sys.stderr is not None and sys.stderr.isatty() and moves_cursor
         self.gathers = side_by_side and not self.live
         self.rows: list[Row] = []
         self._drawn = 0
@@ -252,16 +257,6 @@ def _print(text: str) -> None:
 
 def _output_error(reason: str, *, hint: str | None = None) -> DeliveryError:
     return DeliveryError(f"the result cannot be written to standard output: {reason}", hint=hint)
-
-
-def _encodable(text: str, stream: TextIO | None) -> str:
-    """Return a text with the characters escaped that a stream's encoding lacks."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _moves_cursor() -> bool:
-    return os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def _terminal() -> int:

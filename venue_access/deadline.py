@@ -70,13 +70,10 @@ class Deadline:
             return call.outcome.result()
         call.abandoned = True
         if left < CALL_LIMIT:
-            message = f"{where} did not answer {what} within the command's time limit of {self._text}"
-            raise ConnectionFailed(
-                message, hint="check the network and the endpoint's URL; --timeout sets another limit"
-            )
-        raise ConnectionFailed(
-            f"{where} did not answer {what} within {CALL_LIMIT:.0f} s", hint="check the network and the endpoint's URL"
-        )
+            limit, remedy = f"the command's time limit of {self._text}", f"{_REMEDY}; --timeout sets another limit"
+        else:
+            limit, remedy = f"{CALL_LIMIT:.0f} s", _REMEDY
+        raise ConnectionFailed(f"{where} did not answer {what} within {limit}", hint=remedy)
 
 
 class _Call(threading.Thread, Generic[_T]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import secrets
@@ -49,18 +48,23 @@ def write_private(path: Path, text: str) -> None:
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        _create(beside, text.encode(), lambda: os.replace(beside, path))
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def _create(path: Path, content: bytes, finish: Callable[[], None]) -> None:
+    """Create a file with mode 0600 and write it to the disk, then call ``finish``; if that fails, remove the file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        finish()
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def write_private_if_changed(path: Path, text: str) -> bool:
@@ -80,16 +84,7 @@ def create_private(path: Path, content: bytes) -> None:
     :raises UsageError: something exists there, or it cannot be written; then nothing is left of it.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            flush_folder(path.parent)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        _create(path, content, lambda: flush_folder(path.parent))
     except OSError as error:
         raise _not_made(path, error) from error
 
@@ -100,14 +95,13 @@ def check_creatable(path: Path) -> None:
     :raises UsageError: something exists there, or no file can be created in its folder.
     """
     try:
-        try:
-            os.lstat(path)
-        except FileNotFoundError:
-            check_takes_files(path.parent)
-        else:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        os.lstat(path)
+    except FileNotFoundError:
+        check_takes_files(path.parent)
     except OSError as error:
         raise _not_made(path, error) from error
+    else:
+        raise _not_made(path, FileExistsError())
 
 
 def check_takes_files(folder: Path, *, size: int = 65_536) -> None:
@@ -254,7 +248,7 @@ def _lock_holder(descriptor: int) -> int | None:
 
 
 def _held(path: Path, holder: int | None, timeout: float) -> UsageError:
-    """Return the error of a lock timeout. It shows no process arguments: they may contain a credential."""
+    """Return the error of a lock timeout, without process arguments: they may contain a credential."""
     named = holder is not None and holder != os.getpid()
     who = f"process {holder}" if named else "another process" if holder is None else "another thread of this process"
     look = f"ps -o pid,stat,etime,comm -p {holder}" if named else f"lsof {shlex.quote(str(path))}"

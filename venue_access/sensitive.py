@@ -149,8 +149,6 @@ def redact_debug_log(logger: str, flags: Iterable[str], arguments: Iterable[str]
     """
     import logging
 
-    from venue_access.sensitive import REDACTED, redact_all
-
     names, values, words = {f"--{flag}" for flag in flags}, set[str](), list(arguments)
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, separator, value = word.partition("=")

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from venue_access import deadline
-from venue_access.aws.botocore_sessions import ATTEMPTS, RoleSession, new_client, new_session
-from venue_access.aws.errors import ABSENT, PRESENT, AwsResponse, no_credentials, translated
-from venue_access.aws.types import AssumedRole, CallerIdentity, Credentials, Endpoint, LiveRole, Parameter
+from venue_access.aws.botocore_adapter import AwsResponse, new_session, no_credentials, translated
+from venue_access.aws.identity import AssumedRole, CallerIdentity, Credentials, Endpoint, LiveRole, Parameter
 from venue_access.errors import AwsError, ConnectionFailed
 from venue_access.sensitive import ExternalId, Secret, SensitiveStr
 
+if TYPE_CHECKING:
+    from venue_access.aws.sessions import RoleSession
+
 __all__ = ["AssumedRole", "AwsClient", "CallerIdentity", "Credentials", "Endpoint", "LiveRole", "Parameter"]
 
+ATTEMPTS = 5
+"""Attempts for each call, with up to 1, 2, 4 and 8 s in between (botocore's adaptive mode, like its standard one)."""
+_ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"}
+_PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
 _T = TypeVar("_T")
+_Hidden = tuple[SensitiveStr | None, ...]
 
 
 class AwsClient:
@@ -42,6 +50,7 @@ class AwsClient:
     ) -> None:
         self.region = region
         self.endpoint = endpoint
+        self._where = "AWS" if endpoint is None else endpoint.url
         self._given = credentials
         self._role = role
         self._profile = profile
@@ -65,18 +74,12 @@ class AwsClient:
         other.known_caller = session.caller
         return other
 
-    def as_role(self, role: RoleSession) -> AwsClient:
-        """Return a client with the credentials of a role session that renews itself."""
-        return AwsClient(region=self.region, endpoint=self.endpoint, role=role)
-
     def in_region(self, region: str) -> AwsClient:
         """Return a client with the same credentials in another region."""
         if region == self.region:
             return self
-        other = AwsClient(
-            region=region, credentials=self._given, profile=self._profile, endpoint=self.endpoint, role=self._role
-        )
-        other._boto3, other._botocore, other.known_caller = self._boto3, self._botocore, self.known_caller
+        other = copy(self)
+        other.region, other._clients = region, {}
         return other
 
     def credentials(self, lasting: float = 0) -> Credentials:
@@ -89,10 +92,7 @@ class AwsClient:
             return self._given
         if self._role is not None:
             return self._role.lasting(lasting).credentials
-        found = self._ask("find your AWS credentials", partial(self._find_credentials, lasting))
-        if found is None:
-            raise no_credentials()
-        return found
+        return self._ask("find your AWS credentials", partial(self._find_credentials, lasting))
 
     def credentials_expiry(self) -> datetime | None:
         """Return when the credentials expire, if botocore fetched them or AWS_CREDENTIAL_EXPIRATION is set."""
@@ -101,13 +101,11 @@ class AwsClient:
         expiry = getattr(None if self._given else self._session().get_credentials(), "_expiry_time", None)
         return expiry if isinstance(expiry, datetime) else None
 
-    # -- typed calls ---------------------------------------------------------------------------------------------------
-
     def caller(self) -> CallerIdentity:
         """Return the caller's identity (GetCallerIdentity, which needs no permission)."""
         answer = self.call("sts", "get_caller_identity")
-        has_session = self.credentials().session_token is not None
-        self.known_caller = CallerIdentity(answer["Account"], answer["Arn"], has_session)
+        token = self.credentials().session_token
+        self.known_caller = CallerIdentity(answer["Account"], answer["Arn"], has_session=token is not None)
         return self.known_caller
 
     def assume_role(
@@ -128,18 +126,17 @@ class AwsClient:
         :raises AccessDenied: the role does not exist, does not trust the caller, or requires another external ID:
             AWS does not tell which.
         """
-        request: dict[str, Any] = {"RoleArn": role_arn, "RoleSessionName": session_name}
-        if external_id is not None:
-            request["ExternalId"] = external_id.reveal()
-        if duration is not None:
-            request["DurationSeconds"] = duration
-        if source_identity is not None:
-            request["SourceIdentity"] = source_identity
-        if tags:
-            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-        if policy is not None:
-            request["Policy"] = policy
-        answer = self.call("sts", "assume_role", hide=(external_id,), **request)
+        request = {
+            "RoleArn": role_arn,
+            "RoleSessionName": session_name,
+            "ExternalId": None if external_id is None else external_id.reveal(),
+            "DurationSeconds": duration,
+            "SourceIdentity": source_identity,
+            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()] if tags else None,
+            "Policy": policy,
+        }
+        given = {name: value for name, value in request.items() if value is not None}
+        answer = self.call("sts", "assume_role", hide=(external_id,), **given)
         return AssumedRole.of(answer, packed=bool(tags or policy))
 
     def parameter(self, name: str) -> Parameter | None:
@@ -186,14 +183,12 @@ class AwsClient:
             return self.object_with_etag(bucket, key, most=most, attempts=attempts - 1)
         return content, answer["ETag"]
 
-    # -- any call ------------------------------------------------------------------------------------------------------
-
     def find(self, service: str, operation: str, **request: Any) -> dict[str, Any] | None:
         """Make a call; return None if AWS says that the thing does not exist."""
         try:
             return self.call(service, operation, **request)
         except AwsError as error:
-            if error.code in ABSENT:
+            if error.code in _ABSENT:
                 return None
             raise
 
@@ -202,12 +197,10 @@ class AwsClient:
         try:
             self.call(service, operation, **request)
         except AwsError as error:
-            if error.code not in PRESENT:
+            if error.code not in _PRESENT:
                 raise
 
-    def call(
-        self, service: str, operation: str, *, hide: tuple[SensitiveStr | None, ...] = (), **request: Any
-    ) -> dict[str, Any]:
+    def call(self, service: str, operation: str, *, hide: _Hidden = (), **request: Any) -> dict[str, Any]:
         """Make a call by its boto3 name; ``hide`` is redacted in AWS's messages.
 
         :raises CredentialsError: no credentials, or AWS does not accept them.
@@ -215,46 +208,40 @@ class AwsClient:
         :raises AccessDenied: AWS does not allow the call.
         :raises AwsError: AWS refuses it for another reason; its ``code`` says which.
         """
-        what = _name(service, operation)
-        answer = self._ask(what, lambda: getattr(self._client(service), operation)(**request), hide)
-        return AwsResponse(answer, what, self._where)
+        return self._responses(service, operation, lambda client: [getattr(client, operation)(**request)], hide)[0]
 
     def pages(self, service: str, operation: str, **request: Any) -> list[dict[str, Any]]:
         """Return all pages of a list call, by boto3's paginator; raises as ``call`` does."""
-        what = _name(service, operation)
-        pages = self._ask(what, lambda: list(self._client(service).get_paginator(operation).paginate(**request)))
-        return [AwsResponse(page, what, self._where) for page in pages]
+        return self._responses(service, operation, lambda client: client.get_paginator(operation).paginate(**request))
 
-    def _ask(self, what: str, function: Callable[[], _T], hide: tuple[SensitiveStr | None, ...] = ()) -> _T:
+    def _responses(
+        self, service: str, operation: str, send: Callable[[Any], Iterable[Any]], hide: _Hidden = ()
+    ) -> list[dict[str, Any]]:
+        what = f"{service}:{operation.replace('_', ' ').title().replace(' ', '')}"
+        found = self._ask(what, lambda: list(send(self._client(service))), hide)
+        return [AwsResponse(each, what, self._where) for each in found]
+
+    def _ask(self, what: str, function: Callable[[], _T], hide: _Hidden = ()) -> _T:
         """Run a function that calls AWS, within the command's time limit."""
         with translated(what, hide, self._where, self._ca_file):
-            if self._asks_for_mfa():
-                self._find_credentials()  # here: a thread that may be abandoned must not read the terminal
+            if self._given is None and self._role is None:
+                self._session()
+                profiles = self._botocore.full_config.get("profiles", {}).values()
+                if any("mfa_serial" in profile for profile in profiles):  # then botocore may prompt for an MFA code
+                    self._find_credentials()  # here: a thread that may be abandoned must not read the terminal
             return deadline.current().call(what, self._where, function)
-
-    @property
-    def _where(self) -> str:
-        return self.endpoint.url if self.endpoint else "AWS"
 
     def _ca_file(self) -> str | None:
         """Return the CA file in use; None for the CAs of the machine."""
-        if self.endpoint is not None and self.endpoint.ca_file is not None:
-            return str(self.endpoint.ca_file)
-        found = self._botocore.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-        return None if found is None else str(found)
+        of_endpoint = None if self.endpoint is None else self.endpoint.ca_file
+        found = of_endpoint or self._botocore.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        return str(found) if found else None
 
-    def _asks_for_mfa(self) -> bool:
-        """Return whether botocore may prompt for an MFA code."""
-        if self._given is not None or self._role is not None:
-            return False
-        self._session()
-        return any("mfa_serial" in profile for profile in self._botocore.full_config.get("profiles", {}).values())
-
-    def _find_credentials(self, lasting: float = 0) -> Credentials | None:
+    def _find_credentials(self, lasting: float = 0) -> Credentials:
         """Return the credentials that botocore finds."""
         found = self._session().get_credentials()
         if found is None:
-            return None
+            raise no_credentials()
         # Only credentials that botocore renews have refresh_needed(), which knows their end once they are frozen.
         renewable = lasting and found.get_frozen_credentials() and hasattr(found, "refresh_needed")
         if renewable and found.refresh_needed(lasting):
@@ -271,8 +258,37 @@ class AwsClient:
             if service not in self._clients:
                 if self._given is None and self._role is None:
                     self._find_credentials()
-                self._clients[service] = new_client(self._session(), service, self.region, self._given, self.endpoint)
+                try:
+                    self._clients[service] = self._session().client(service, **self._options())
+                except ValueError as error:
+                    text, _, url = str(error).partition(": ")
+                    if not text.startswith("Invalid endpoint"):
+                        raise
+                    raise ConnectionFailed(
+                        f"{url!r} is not the URL of an endpoint", hint="check AWS_ENDPOINT_URL and aws_endpoint_url"
+                    ) from None
             return self._clients[service]
+
+    def _options(self) -> dict[str, Any]:
+        from botocore.config import Config
+
+        given = {} if self._given is None else self._given.environment()
+        options: dict[str, Any] = {"region_name": self.region} | {name.lower(): given[name] for name in given}
+        config: dict[str, Any] = {}
+        if self.endpoint is not None:
+            ca_file = self.endpoint.ca_file
+            options |= {"endpoint_url": self.endpoint.url, "verify": None if ca_file is None else str(ca_file)}
+            config = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}  # variants of AWS's own endpoints
+            config |= {"proxies": {}} if self.endpoint.is_local else {}
+        options["config"] = Config(
+            connect_timeout=5,
+            read_timeout=10,  # seconds; with the retries, an endpoint that does not respond is reported after a minute
+            max_pool_connections=16,  # as many as the threads that issue tokens
+            retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},  # slows down where AWS throttles
+            user_agent_extra="venue-access",
+            **config,
+        )
+        return options
 
     def _session(self) -> Any:
         with self._session_lock:
@@ -282,7 +298,3 @@ class AwsClient:
                 self._botocore = new_session(has_credentials=self._given is not None, role=self._role)
                 self._boto3 = boto3.Session(botocore_session=self._botocore, profile_name=self._profile)
             return self._boto3
-
-
-def _name(service: str, operation: str) -> str:
-    return f"{service}:{operation.replace('_', ' ').title().replace(' ', '')}"

@@ -1,4 +1,4 @@
-"""Checks that call AWS: the credentials for each account, data buckets, and this machine's clock."""
+"""The checks: this machine's programs, files and clock, recipients' keys, credentials and data buckets."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def conclude(checks: Sequence[Check]) -> None:
         raise CheckFailed("1 check failed" if count == 1 else f"{count} checks failed")
 
 
-OLDEST_PYTHON = (3, 10)
+_OLDEST_PYTHON = (3, 10)
 _SETUP = "install it with: scripts/bootstrap"
 _MOST_FILES = 5  # lines about files that others can read
 
 
 def python() -> Check:
     """Check the version of Python."""
-    if sys.version_info[:2] < OLDEST_PYTHON:
+    if sys.version_info[:2] < _OLDEST_PYTHON:
         return Check("Python", platform.python_version(), Level.ERROR, _SETUP)
     return Check("Python", platform.python_version())
 
@@ -179,8 +179,8 @@ def _confidential(work: Path, environ: Mapping[str, str], home: Path) -> Iterato
         yield from folder.glob("*_key")
 
 
-SKEW_WARNING, SKEW_ERROR = timedelta(minutes=1), timedelta(minutes=5)
-"""AWS refuses requests that are five minutes old (AWS General Reference, Signature Version 4)."""
+# AWS refuses requests that are five minutes old (AWS General Reference, Signature Version 4).
+_SKEW_WARNING, _SKEW_ERROR = timedelta(minutes=1), timedelta(minutes=5)
 _SOON = timedelta(minutes=10)
 _TIMEOUT = 10.0  # seconds
 
@@ -234,20 +234,19 @@ def skew(off: timedelta) -> Check:
     seconds = round(off.total_seconds())
     # AWS sends whole seconds, and the response takes a moment.
     found = "correct" if abs(seconds) <= 1 else f"{abs(seconds)} s {'fast' if seconds > 0 else 'slow'}"
-    if abs(off) > SKEW_ERROR:
+    if abs(off) > _SKEW_ERROR:
         return Check("clock", f"{found}; AWS refuses requests", Level.ERROR, "set this machine's clock")
-    if abs(off) > SKEW_WARNING:
+    if abs(off) > _SKEW_WARNING:
         return Check("clock", found, Level.WARNING, "set this machine's clock: AWS refuses more than 5 minutes")
     return Check("clock", found)
 
 
 def _date(url: str, endpoint: Endpoint | None) -> datetime:
-    handlers: list[urllib.request.BaseHandler] = []
+    ca_file = None if endpoint is None or endpoint.ca_file is None else str(endpoint.ca_file)
+    trust = ssl.create_default_context(cafile=ca_file)
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=trust)]
     if endpoint is not None and endpoint.is_local:
         handlers.append(urllib.request.ProxyHandler({}))
-    if endpoint is not None and endpoint.ca_file is not None:
-        trust = ssl.create_default_context(cafile=str(endpoint.ca_file))
-        handlers.append(urllib.request.HTTPSHandler(context=trust))
     request = urllib.request.Request(url, method="HEAD")
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT) as response:

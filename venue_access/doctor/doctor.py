@@ -50,13 +50,10 @@ def examine(
         checks = []
         try:
             app: App | None = App.open(settings)
-        except InventoryError as error:
-            app = None
-            checks = [Check("inventory", str(problem), Level.ERROR) for problem in error.problems]
-            checks = checks or [failed("inventory", error)]
         except VenueAccessError as error:
             app = None
-            checks = [failed("inventory", error)]
+            problems = error.problems if isinstance(error, InventoryError) else ()
+            checks = [Check("inventory", str(each), Level.ERROR) for each in problems] or [failed("inventory", error)]
         if app is not None:
             venues = list(app.venues.values()) if venue is None and limit is None else app.chosen(venue, limit)
             checks = _inventory(app, venues, now())
@@ -74,8 +71,9 @@ def _inventory(app: App, venues: Sequence[Venue], now: datetime) -> list[Check]:
 
 def _aws(accounts: Accounts, venues: Sequence[Venue], pool: ThreadPoolExecutor, now: Clock) -> list[Check]:
     """Check the accounts of the venues, except those on an emulator that is down."""
-    emulated = [venue for venue in venues if accounts.is_on_this_machine(venue)]
-    is_up = accounts.is_emulator_running()
+    endpoints = {venue.name: accounts.endpoint(venue) for venue in venues}
+    emulated = [venue for venue in venues if (found := endpoints[venue.name]) is not None and found.is_local]
+    is_up = accounts.emulator.is_running()
     reachable = [venue for venue in venues if is_up or venue not in emulated]
     groups: dict[tuple[str | None, ...], list[Venue]] = {}
     for venue in reachable:
@@ -85,7 +83,7 @@ def _aws(accounts: Accounts, venues: Sequence[Venue], pool: ThreadPoolExecutor, 
     times = []
     if reachable:  # rather from AWS, as the emulator has the clock of this machine
         remote = next((venue for venue in reachable if venue not in emulated), reachable[0])
-        times = [pool.submit(clock, remote, accounts.endpoint(remote), now)]
+        times = [pool.submit(clock, remote, endpoints[remote.name], now)]
     checks = [future.result() for future in running]
     usable = [group for group, check in zip(groups.values(), checks, strict=True) if check.level is not Level.ERROR]
     # The inventory's validation has compared the buckets that it names.

@@ -1,4 +1,4 @@
 """The AWS emulator: MiniStack on this machine, with the resources that accounts at AWS already have.
 
-Read ``seed`` first: ``EmulatedAccounts`` gives ``aws.sessions`` an endpoint and credentials; ``server`` is the process.
+Read ``server`` first: ``aws.sessions`` starts it and gets its endpoint and credentials; ``seed`` creates the resources.
 """

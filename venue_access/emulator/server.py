@@ -7,6 +7,7 @@ mistaken for it.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib.util
 import os
 import shlex
@@ -15,23 +16,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from venue_access.aws.client import Endpoint
+from venue_access.aws.client import AwsClient, Credentials, Endpoint
+from venue_access.config import assets
 from venue_access.errors import AwsError, UsageError
 from venue_access.files import locked, private_directory, unwritable, write_private
+from venue_access.inventory.model import Venue
+from venue_access.sensitive import Secret
 
 HOST = "127.0.0.1"
 START_TIMEOUT = 60.0
 CERTIFICATE_RENEWED_AFTER = 795 * 86_400.0
 """Seconds: a month before its end (``certificate.VALIDITY``, which is slow to import)."""
 STOP_TIMEOUT = 60.0  # a client with an open connection can delay the end by 30 s
-MISJUDGED_ACTIONS = frozenset({"ecr:DescribeRepositories"})
-"""Actions that MiniStack 1.5.33 authorizes against ``*``, not against the resources that are named."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,37 @@ class AwsEmulator:
 
     @property
     def seeded(self) -> Path:
-        """Return the file with the fingerprint of what was seeded since the server started; missing if nothing was."""
+        """Return the file with the ``fingerprint`` of what was seeded; missing if the server started since."""
         return self.folder / "seeded"
 
     @property
     def _certificate(self) -> Path:
         return self.folder / "server.pem"
 
-    def endpoint(self) -> Endpoint:
-        """Return its endpoint, also while it is down: it has the same port after a stop."""
+    def endpoint(self, url: str | None = None) -> Endpoint:
+        """Return its endpoint, also while it is down: it has the same port after a stop.
+
+        :param url: the URL of a proxy in front of it.
+        """
         return Endpoint(
-            f"https://{HOST}:{self._port()}",
+            url or f"https://{HOST}:{self._port()}",
             self.folder / "ca.pem",
             is_local=True,
-            misjudged_actions=MISJUDGED_ACTIONS,
+            # MiniStack 1.5.33 authorizes it against ``*``, not against the resources that are named.
+            misjudged_actions=frozenset({"ecr:DescribeRepositories"}),
         )
+
+    def root(self, account_id: str, region: str, url: str | None = None) -> AwsClient:
+        """Return the client of an account's root user: MiniStack accepts the account's number as its access key."""
+        credentials = Credentials(account_id, Secret("test"))
+        return AwsClient(region=region, credentials=credentials, endpoint=self.endpoint(url))
+
+    def is_seeded(self, venues: Sequence[Venue]) -> bool:
+        """Return whether it was seeded for these venues since the server started."""
+        try:
+            return self.seeded.read_bytes() == fingerprint(venues).encode()
+        except OSError:
+            return False
 
     def is_running(self) -> bool:
         """Return whether the server process runs; it may still be starting."""
@@ -71,12 +89,9 @@ class AwsEmulator:
         except (FileNotFoundError, NotADirectoryError):
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
-        return False
 
     def up(self) -> bool:
         """Start the server unless it runs, wait until it responds, and return whether this call started it.
@@ -97,8 +112,11 @@ class AwsEmulator:
                 self._start()
             _wait(lambda: _responds(self._port()) or not self.is_running(), START_TIMEOUT)
             if not (self.is_running() and _responds(self._port())):
+                end = ""
+                with suppress(OSError):
+                    end = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
                 raise AwsError(
-                    f"the AWS emulator does not start; the end of {self.log}:\n{_tail(self.log)}",
+                    f"the AWS emulator does not start; the end of {self.log}:\n{end}",
                     hint="invoke local.down, then run the command again",
                 )
         return started
@@ -163,7 +181,7 @@ class AwsEmulator:
         now = datetime.fromtimestamp(self.now(), timezone.utc)
         if self._is_renewal_due() or not is_valid(ca, self._certificate, host=HOST, now=now):
             write_certificate(ca, self._certificate, host=HOST, now=now)
-        port = self._port() if _is_free(self._port()) else _free_port()
+        port = _free_port(self._port())
         write_private(self.folder / "port", str(port))
         self.seeded.unlink(missing_ok=True)  # a killed server has lost its state
         try:
@@ -173,7 +191,7 @@ class AwsEmulator:
         except OSError as error:
             raise unwritable(self.folder, error) from error
         try:
-            _wait(lambda: _locked(lock), START_TIMEOUT)  # is_running() holds it for a moment
+            _wait(lambda: _lock(lock, fcntl.LOCK_EX), START_TIMEOUT)  # is_running() holds it for a moment
             subprocess.Popen(
                 # The shell writes its own process ID and becomes the server: the file is never missing while it runs.
                 ["/bin/sh", "-c", 'umask 077 && echo $$ >"$0" && exec "$@"', str(self.folder / "pid")]
@@ -235,14 +253,22 @@ class AwsEmulator:
         return port if 0 < port < 65_536 else 0
 
 
+def fingerprint(venues: Sequence[Venue]) -> str:
+    """Return a digest of what the accounts of these venues are seeded from: the venues, and the kit's own policies."""
+    folders = (Path(__file__).parent, Path(__file__).parents[1] / "policies", assets("templates") / "policies")
+    sources = sorted(file for folder in folders for file in folder.iterdir() if file.is_file())
+    return hashlib.sha256(repr([venues, *(file.stat().st_mtime_ns for file in sources)]).encode()).hexdigest()
+
+
 def aws_emulator(work_directory: Path) -> AwsEmulator:
     """Return the AWS emulator of a work directory."""
     return AwsEmulator(work_directory / "local-aws")
 
 
-def _locked(lock: int) -> bool:
+def _lock(descriptor: int, kind: int) -> bool:
+    """Lock an open file unless another process has; return whether it is locked."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -254,21 +280,14 @@ def _responds(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _is_free(port: int) -> bool:
-    if port == 0:
-        return False
+def _free_port(preferred: int) -> int:
+    """Return ``preferred`` if that port is free and not 0, else another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((HOST, preferred))
         except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
+            probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
@@ -276,10 +295,3 @@ def _wait(done: Callable[[], bool], timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while not done() and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def _tail(path: Path, lines: int = 5) -> str:
-    try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-    except OSError:
-        return ""

@@ -10,8 +10,8 @@ from botocore import exceptions as fault
 from botocore.parsers import ResponseParserError
 from botocore.retries.standard import ThrottledRetryableChecker
 
+from venue_access.aws.botocore_adapter import NotAwsError, translated
 from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Credentials, Endpoint
-from venue_access.aws.errors import NotAwsError, translated
 from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, ServiceUnavailable
 from venue_access.sensitive import ExternalId, Secret
 

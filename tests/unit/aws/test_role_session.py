@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.stacks import a_venue
-from venue_access.aws.botocore_sessions import RoleSession
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
+from venue_access.aws.sessions import RoleSession
 from venue_access.config import Settings
 from venue_access.errors import ServiceUnavailable
 from venue_access.provisioning.root_module import RootModule
@@ -89,7 +89,7 @@ def test_a_renewal_that_fails_is_tried_once_a_minute_and_the_old_session_used_wh
 
 
 def test_boto3s_credentials_are_renewed_with_it(sts: Sts) -> None:
-    aws = AwsClient(region="us-west-2").as_role(sts.session())
+    aws = AwsClient(region="us-west-2", role=sts.session())
     assert aws.known_caller is not None
     assert aws.known_caller.arn == ARN
     found = aws.in_region("us-east-1")._session().get_credentials()
@@ -100,7 +100,7 @@ def test_boto3s_credentials_are_renewed_with_it(sts: Sts) -> None:
 
 
 def test_terraform_is_given_keys_that_last_as_long_as_it_may_run_at_each_start(sts: Sts, tmp_path: Path) -> None:
-    aws = AwsClient(region="us-west-2").as_role(sts.session())
+    aws = AwsClient(region="us-west-2", role=sts.session())
     settings = Settings(inventory=tmp_path, work_directory=tmp_path / "work", root=tmp_path, terraform=sys.executable)
     terraform = RootModule(settings, Stack("unity-dev", (a_venue(),)), aws).terraform()
     assert terraform.environment()["AWS_ACCESS_KEY_ID"] == "ASIA0001"

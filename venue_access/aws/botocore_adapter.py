@@ -1,15 +1,16 @@
-"""Translate botocore's exceptions, AWS's error codes and responses that are not from AWS into the kit's errors.
+"""The adapter to botocore: its sessions, and its exceptions and AWS's error codes as the kit's errors.
 
 Functions import botocore when they need it, so that importing this module costs nothing.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from venue_access.deadline import is_abandoned
@@ -24,33 +25,54 @@ from venue_access.errors import (
 )
 from venue_access.sensitive import SensitiveStr, redact
 
-ABSENT = {"NoSuchEntity", "ParameterNotFound", "NoSuchBucket", "NoSuchKey", "404"}
-"""Error codes of something that does not exist."""
-PRESENT = {"EntityAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"}
-"""Error codes of creating something that exists."""
+if TYPE_CHECKING:
+    from venue_access.aws.sessions import RoleSession
+
+# The services that the kit and its tests call, and that botocore calls to find an operator's credentials.
+_SERVICES = ("ecr", "iam", "kms", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 _INVALID = {
-    "AuthFailure",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "InvalidToken",
-    "MissingAuthenticationToken",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
+    *("AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException"),
+    *("InvalidToken", "MissingAuthenticationToken", "SignatureDoesNotMatch", "UnrecognizedClientException"),
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedOperation"}
 _SKEWED = {"RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"}
 # Most services report it with the code of a wrong signature (IAM User Guide, "Troubleshoot AWS Signature V4").
 _SKEWED_SIGNATURE = re.compile(r"Signature (expired|not yet current)")
-_TOO_LARGE = "PackedPolicyTooLarge"  # only AWS can tell: it compresses the session policy and the tags
-_CHAINED = "session limit for roles assumed by role chaining"
-
 _NETWORK = "check the network and the endpoint's URL"
-_HTML = (b"<html", b"<!doctype html", b"<head", b"<body")
 # TLS that ends in the middle may work the next time; any other TLS fault persists.
 _PASSING_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
+
+def new_session(*, has_credentials: bool, role: RoleSession | None) -> Any:
+    """Return a botocore session.
+
+    :param has_credentials: whether its clients are given credentials: a profile or a file that the environment names
+        is then not read, since it may be broken.
+    :param role: the role session whose credentials its clients use.
+    """
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
+    class KnownServices(Loader):
+        """A loader that does not search four hundred folders for services at each start."""
+
+        def list_available_services(self, type_name: str) -> list[str]:
+            return list(_SERVICES)
+
+    no_file = (None, None, os.devnull, None)
+    no_profile = {"profile": (None,) * 4, "config_file": no_file, "credentials_file": no_file}
+    session: Any = Session(session_vars=no_profile if has_credentials or role is not None else None)
+    session.register_component("data_loader", KnownServices())
+    for event, check in (
+        ("before-send", _check_awaited),  # documented in botocore's "Event list", as the others are
+        ("before-parse", _check_response),
+        ("needs-retry", _check_retry),
+    ):
+        session.register(event, check)
+    if role is not None:
+        session.register_component("credential_provider", role.credential_resolver())
+    return session
 
 
 class AwsResponse(dict[str, Any]):
@@ -67,30 +89,15 @@ class AwsResponse(dict[str, Any]):
         raise _not_aws(*self._from, f"without {key}")
 
 
+# -- botocore's events -------------------------------------------------------------------------------------------------
+
+
 class NotAwsError(Exception):
     """A response is not from AWS; the message says how that shows."""
 
 
 class AbandonedError(Exception):
     """The caller no longer waits for the call."""
-
-
-def no_credentials() -> CredentialsError:
-    """Return the error for an operator without credentials."""
-    return CredentialsError("no AWS credentials found", hint=f"{NEW_CREDENTIALS}, or name a profile with aws_profile")
-
-
-# -- botocore's events -------------------------------------------------------------------------------------------------
-
-
-def register(events: Any) -> None:
-    """Register the checks below with a botocore session.
-
-    The events are documented: "before-send", "before-parse" and "needs-retry" (botocore, "Event list").
-    """
-    events.register("before-send", _check_awaited)
-    events.register("before-parse", check_response)
-    events.register("needs-retry", _check_retry)
 
 
 def _check_awaited(**event: Any) -> None:
@@ -102,19 +109,17 @@ def _check_retry(caught_exception: Exception | None = None, **event: Any) -> Non
     """Raise an exception again that another attempt cannot avoid."""
     from botocore import exceptions
 
-    if caught_exception is None:
-        return
-    proxy_refuses = isinstance(caught_exception, exceptions.ProxyConnectionError) and "failed: 4" in str(
-        caught_exception.kwargs.get("error")
-    )
-    broken_tls = isinstance(caught_exception, exceptions.SSLError) and not _caused_by(caught_exception, _PASSING_TLS)
-    # botocore's own name for "anything else", such as a header that cannot be sent
-    never_sent = type(caught_exception) is exceptions.HTTPClientError
-    if proxy_refuses or broken_tls or never_sent:
+    if isinstance(caught_exception, exceptions.ProxyConnectionError):
+        persists = "failed: 4" in str(caught_exception.kwargs.get("error"))
+    elif isinstance(caught_exception, exceptions.SSLError):
+        persists = not _caused_by(caught_exception, _PASSING_TLS)
+    else:  # botocore's own name for "anything else", such as a header that cannot be sent
+        persists = type(caught_exception) is exceptions.HTTPClientError
+    if caught_exception is not None and persists:
         raise caught_exception
 
 
-def check_response(operation_model: Any, response_dict: Mapping[str, Any], **event: Any) -> None:
+def _check_response(operation_model: Any, response_dict: Mapping[str, Any], **event: Any) -> None:
     """Raise NotAwsError for a response that no AWS service gives.
 
     botocore retries server errors (HTTP 500 and above), so these pass: AWS's own load balancers send some as HTML.
@@ -126,25 +131,20 @@ def check_response(operation_model: Any, response_dict: Mapping[str, Any], **eve
         if "x-amz-request-id" not in headers:  # Amazon S3 API reference, "Common Response Headers"
             raise NotAwsError(f"HTTP {status} without a request ID")
         return
-    if body.lstrip()[:20].lower().startswith(_HTML):
-        raise NotAwsError(f"HTTP {status}, {_redirect(headers) or 'an HTML page'}")
-    if status < 300:
-        return
     is_json = "json" in operation_model.service_model.resolved_protocol
-    names = (b'"__type"', b'"code"', b'"Code"') if is_json else (b"<Code>",)
-    if "x-amzn-errortype" not in headers and not any(name in body for name in names):
+    codes = (b'"__type"', b'"code"', b'"Code"') if is_json else (b"<Code>",)
+    if body.lstrip()[:20].lower().startswith((b"<html", b"<!doctype html", b"<head", b"<body")):
+        kind = "an HTML page"
+    elif status < 300 or "x-amzn-errortype" in headers or any(name in body for name in codes):
+        return
+    else:
         kind = "a response without an error code" if body.strip() else "an empty response"
-        raise NotAwsError(f"HTTP {status}, {_redirect(headers) or kind}")
-
-
-def _redirect(headers: Mapping[str, str]) -> str | None:
-    location = headers.get("location")
-    if location is None:
-        return None
-    try:
-        return f"a redirect to {urlsplit(location).hostname or 'another path'}"
-    except ValueError:
-        return "a redirect"
+    if "location" in headers:
+        try:
+            kind = f"a redirect to {urlsplit(headers['location']).hostname or 'another path'}"
+        except ValueError:
+            kind = "a redirect"
+    raise NotAwsError(f"HTTP {status}, {kind}")
 
 
 # -- exceptions --------------------------------------------------------------------------------------------------------
@@ -195,6 +195,19 @@ def translated(
         raise _not_aws(what, where, type(error).__name__) from None
 
 
+def no_credentials() -> CredentialsError:
+    """Return the error for an operator without credentials."""
+    return CredentialsError("no AWS credentials found", hint=f"{NEW_CREDENTIALS}, or name a profile with aws_profile")
+
+
+def _not_aws(what: str, where: str, kind: str) -> ConnectionFailed:
+    """Return the error for a response that is not from AWS, such as a proxy's page; ``kind`` says how that shows."""
+    return ConnectionFailed(
+        f"the response of {where} to {what} is not from AWS ({kind})",
+        hint="check what responds instead: a proxy, a network's sign-in page, another service at the endpoint's URL",
+    )
+
+
 def _from_response(
     what: str, where: str, response: Mapping[str, Any], hide: tuple[SensitiveStr | None, ...]
 ) -> AwsError:
@@ -216,56 +229,23 @@ def _from_response(
         return AccessDenied(f"AWS refused {what}: {message}", code=code)
     throttling: Any = ThrottledRetryableChecker()
     if throttling.is_retryable(RetryContext(attempt_number=1, parsed_response=response)):
-        return ServiceUnavailable(
-            f"AWS is throttling {what}, also after retries", hint="wait a minute, then run the command again", code=code
-        )
+        said, hint = f"AWS is throttling {what}, also after retries", "wait a minute, then run the command again"
+        return ServiceUnavailable(said, hint=hint, code=code)
     if status >= 500:
-        said = ": ".join(filter(None, [code, message]))
-        return ServiceUnavailable(
-            f"AWS fails at {what} ({said}), also after retries", hint="run the command again in some minutes", code=code
-        )
-    hint = None
-    if code == _TOO_LARGE:
-        hint = "scope the token less: fewer prefixes or repositories, a shorter policy"
-    elif _CHAINED in message:
-        hint = "your credentials are a role session: ask for 1h or less, or issue with those of an IAM user"
-    return AwsError(f"AWS refused {what} ({code}): {message}", hint=hint, code=code)
-
-
-def _not_aws(what: str, where: str, kind: str) -> ConnectionFailed:
-    """Return the error for a response that is not from AWS, such as a proxy's page; ``kind`` says how that shows."""
-    return ConnectionFailed(
-        f"the response of {where} to {what} is not from AWS ({kind})",
-        hint="check what responds instead: a proxy, a network's sign-in page, another service at the endpoint's URL",
-    )
+        said = f"AWS fails at {what} ({': '.join(filter(None, [code, message]))}), also after retries"
+        return ServiceUnavailable(said, hint="run the command again in some minutes", code=code)
+    remedy = None
+    if code == "PackedPolicyTooLarge":  # only AWS can tell: it compresses the session policy and the tags
+        remedy = "scope the token less: fewer prefixes or repositories, a shorter policy"
+    elif "session limit for roles assumed by role chaining" in message:
+        remedy = "your credentials are a role session: ask for 1h or less, or issue with those of an IAM user"
+    return AwsError(f"AWS refused {what} ({code}): {message}", hint=remedy, code=code)
 
 
 def _from_connection(error: Exception, what: str, where: str, ca_file: str | None) -> ConnectionFailed:
     """Return the error for a failed connection, without the request, which may hold credentials."""
     from botocore import exceptions
 
-    # Python's own error of a certificate, and urllib3's of a host name, are both of this kind.
-    refused = _caused_by(error, (ValueError,)) if isinstance(error, exceptions.SSLError) else None
-    if refused is not None:
-        reason = getattr(refused, "verify_message", None) or str(refused)
-        return ConnectionFailed(
-            f"the TLS certificate of {where} is not trusted for {what}: {reason.rstrip('.')}",
-            hint="check the endpoint's URL; AWS_CA_BUNDLE names the CA file of a proxy that inspects TLS",
-        )
-    if isinstance(error, exceptions.SSLError):
-        unusable = None if ca_file is None else _unusable(ca_file)
-        if unusable is not None:
-            return ConnectionFailed(
-                f"the CA file {ca_file} is not usable: {unusable}",
-                hint="AWS_CA_BUNDLE, or ca_bundle in ~/.aws/config, names a file of certificates in PEM; unset it to"
-                " use the CAs of this machine",
-            )
-        reason = getattr(_caused_by(error, (ssl.SSLError,)), "reason", None)
-        if reason == "WRONG_VERSION_NUMBER":
-            return ConnectionFailed(
-                f"{where} does not speak TLS ({what})", hint="check the endpoint's URL, and HTTPS_PROXY"
-            )
-        return ConnectionFailed(f"no TLS with {where} for {what} ({reason or type(error).__name__})", hint=_NETWORK)
     if isinstance(error, exceptions.ProxyConnectionError):
         status = str(error.kwargs.get("error")).partition("Tunnel connection failed: ")[2][:3]
         how = f"refuses the connection (HTTP {status})" if status else "could not be reached"
@@ -273,17 +253,32 @@ def _from_connection(error: Exception, what: str, where: str, ca_file: str | Non
         return ConnectionFailed(
             f"the proxy {proxy} {how} for {what}", hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
         )
-    return ConnectionFailed(f"{where} could not be reached for {what} ({type(error).__name__})", hint=_NETWORK)
-
-
-def _unusable(ca_file: str) -> str | None:
+    if not isinstance(error, exceptions.SSLError):
+        return ConnectionFailed(f"{where} could not be reached for {what} ({type(error).__name__})", hint=_NETWORK)
+    # Python's own error of a certificate, and urllib3's of a host name, are both of this kind.
+    refused = _caused_by(error, (ValueError,))
+    if refused is not None:
+        reason = getattr(refused, "verify_message", None) or str(refused)
+        return ConnectionFailed(
+            f"the TLS certificate of {where} is not trusted for {what}: {reason.rstrip('.')}",
+            hint="check the endpoint's URL; AWS_CA_BUNDLE names the CA file of a proxy that inspects TLS",
+        )
     try:
         ssl.create_default_context(cafile=ca_file)
-    except ssl.SSLError:
-        return "it holds no certificate"
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
-    return None
+    except OSError as unusable:
+        no_pem = isinstance(unusable, ssl.SSLError)
+        reason = "it holds no certificate" if no_pem else (unusable.strerror or str(unusable)).lower()
+        return ConnectionFailed(
+            f"the CA file {ca_file} is not usable: {reason}",
+            hint="AWS_CA_BUNDLE, or ca_bundle in ~/.aws/config, names a file of certificates in PEM; unset it to"
+            " use the CAs of this machine",
+        )
+    reason = getattr(_caused_by(error, (ssl.SSLError,)), "reason", None)
+    if reason == "WRONG_VERSION_NUMBER":
+        return ConnectionFailed(
+            f"{where} does not speak TLS ({what})", hint="check the endpoint's URL, and HTTPS_PROXY"
+        )
+    return ConnectionFailed(f"no TLS with {where} for {what} ({reason or type(error).__name__})", hint=_NETWORK)
 
 
 def _caused_by(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
