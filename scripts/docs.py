@@ -66,6 +66,7 @@ STDOUT = {
     "inventory.host": "the JSON of `ansible-inventory --host`.",
     "inventory.check": "nothing: problems and warnings go to standard error, and so does the line that says that the "
     "inventory is valid.",
+    "inventory.init": "the path of the new folder.",
     "inventory.schema": "a JSON Schema (draft 2020-12) of the variables in a file of `group_vars/` or `host_vars/`; "
     "`#/$defs/venue` adds what all variables of a venue together need.",
     "inventory.graph": "the tree of `ansible-inventory --graph`.",

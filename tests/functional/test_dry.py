@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "inventory.check": ((),),
     "inventory.graph": ((),),
     "inventory.host": ((VENUE,),),
+    "inventory.init": (("--folder", "new"),),
     "inventory.list": ((),),
     "inventory.names": ((),),
     "inventory.provisioned": ((),),

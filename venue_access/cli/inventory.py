@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from venue_access import console
-from venue_access.cli.command import command, configured, open_app
+from venue_access.cli.command import command, configured, dry, open_app
+from venue_access.config import checkout
 from venue_access.errors import InventoryError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -107,3 +109,23 @@ def inventory_schema(context: Context) -> None:
     from venue_access.inventory.exports import json_schema
 
     console.result_json(json_schema())
+
+
+@command(
+    timeout=None,
+    positional=[],
+    folder="create this folder (default: inventory)",
+    emulator="write a venue on the AWS emulator, which needs no account",
+)
+def inventory_init(context: Context, folder: str = "inventory", emulator: bool = False) -> None:
+    """Write a small commented inventory to start with, and a schema by which editors complete it."""
+    from venue_access.files import user_path
+    from venue_access.inventory.starter import write_starter
+
+    path = user_path(folder)
+    program = "venue-access" if checkout() is None else "invoke"
+    if dry(context, f"write an inventory into {path}"):
+        return
+    write_starter(path, emulator=emulator, program=program)
+    console.say(f"next: {program} inventory.check --inventory {shlex.quote(str(path))}")
+    console.result(str(path))

@@ -15,8 +15,8 @@ COMMANDS = {
     ),
     "console_url": ("console-url",),
     "inventory": (
-        *("inventory.check", "inventory.graph", "inventory.host", "inventory.list"),
-        *("inventory.names", "inventory.provisioned", "inventory.schema"),
+        *("inventory.check", "inventory.graph", "inventory.host", "inventory.init"),
+        *("inventory.list", "inventory.names", "inventory.provisioned", "inventory.schema"),
     ),
     "ledger": ("ledger.head", "ledger.verify", "tokens"),
     "maintenance": (
