@@ -1,4 +1,4 @@
-"""Write an inventory to start with: one venue, with comments, and the schema by which editors complete its variables."""
+"""Write an inventory to start with: one venue, comments, and the schema by which editors complete its variables."""
 
 from __future__ import annotations
 
