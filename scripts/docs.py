@@ -41,6 +41,7 @@ STDOUT = {
     "document on each line; a refused user is reported on standard error, and the others get their tokens. With "
     "`--encrypt` or `--out`, the path of each file, one on each line, and nothing confidential.",
     "console-url": "the URL, which is a secret for 15 minutes; nothing with `--open`.",
+    "exec": "what the command prints; the exit code is the command's.",
     "external-id.send": "the path of the encrypted file.",
     "doctor": "a line for each check: `ok`, `warning` or `error`, and below it the remedy. With `--json` one "
     "document: `{checks: [{what, level, found, remedy}]}`.",

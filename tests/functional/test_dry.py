@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "deprovision": (AT, (*AT, "--yes")),
     "doctor": (AT,),
     "drift": (AT,),
+    "exec": ((*AT, "--user", "alice", "--", "touch", "new"),),
     "external-id.send": (
         (*AT, "--user", "alice", "--recipient", AGE),
         (*AT, "--user", "alice", "--recipient", AGE, "--out", "id"),

@@ -90,6 +90,7 @@ TERRAFORM = {"provision", "drift", "deprovision", "rotate-external-id", "state.m
 NO_AWS = {
     *("account.list", "account.whoami", "account.unset", "account.profile", "operator-policy"),
     *("inventory.list", "inventory.host", "inventory.graph", "inventory.names", "inventory.check", "inventory.schema"),
+    "inventory.init",
     *("local.up", "local.down", "local.status"),
 }
 

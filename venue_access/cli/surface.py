@@ -23,7 +23,7 @@ COMMANDS = {
         *("doctor", "local.down", "local.status", "local.up"),
         *("state.force-unlock", "state.migrate", "state.rm"),
     ),
-    "tokens": ("external-id.send", "issue-token", "revoke-token"),
+    "tokens": ("exec", "external-id.send", "issue-token", "revoke-token"),
     "venues": ("deprovision", "drift", "operator-policy", "provision", "rotate-external-id", "status", "verify"),
 }
 """The commands, by module of this package: ``account.role-token`` is the function ``account_role_token`` there."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +101,68 @@ def issue_token(
     )
     request = TokenRequest(found, users, seconds, given_id, token_scope, accept_similar=yes)
     return issue_tokens(request, method, app.aws, app.ledger, reason, dry=context.config.run.dry)
+
+
+@command(
+    user="issue the token for this recipient (default: the Unix user)",
+    external_id="use the external ID that the requester supplied; - reads it from standard input",
+    duration="set how long the token lasts: 1h (default), 90m, 3600",
+    reason="record this reason in the ledger",
+    yes=SIMILAR_USER,
+)
+def exec(
+    context: Context,
+    venue: str | None = None,
+    user: str | None = None,
+    external_id: str | None = None,
+    duration: str = "1h",
+    reason: str | None = None,
+    yes: bool = False,
+    inventory: str | None = None,
+) -> None:
+    """Issue a token and run a command with it, as in: exec --venue unity-dev -- aws s3 ls.
+
+    The token is only in the command's environment. The command replaces this process, so that signals reach it and its
+    exit code is returned.
+    """
+    from venue_access.accounts.sources import unix_user
+    from venue_access.times import parse_token_duration
+    from venue_access.tokens.delivery import Delivery
+    from venue_access.tokens.issue import issued_for_one
+    from venue_access.tokens.issuer import TokenRequest, supplied_external_id
+    from venue_access.tokens.shell_formats import child_environment
+
+    arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    if not arguments:
+        raise UsageError("no command to run", hint="write it after --, as in: exec --venue unity-dev -- aws s3 ls")
+    program = shutil.which(arguments[0])
+    if program is None:
+        raise UsageError(f"cannot run {arguments[0]!r}: it is not an executable file, and not on the PATH")
+    seconds = parse_token_duration(duration)
+    supplied = console.confidential(external_id, "external ID")
+    app = open_app(context, inventory)
+    found = app.venue(venue, user=user)
+    request = TokenRequest(
+        found,
+        (user or unix_user(os.environ),),
+        seconds,
+        None if supplied is None else supplied_external_id(supplied),
+        accept_similar=yes or user is None,
+    )
+    if dry(context, f"issue a token for {request.users[0]} at {found.name} and run {arguments[0]}"):
+        return
+    with issued_for_one(app.aws(found), app.ledger(found), request, Delivery("exec"), reason) as issued:
+        console.say(issued.summary())
+        environment = child_environment(os.environ, issued.token, found.region, app.accounts.endpoint(found))
+    console.finish()
+    try:
+        os.execve(program, arguments, environment)
+    except OSError as error:
+        raise DeliveryError(
+            f"cannot run {arguments[0]!r}: {(error.strerror or str(error)).lower()}",
+            hint=f"the token is not in use; revoke it with: invoke revoke-token --venue {found.name}"
+            f" --session {issued.role_session_name}",
+        ) from error
 
 
 @command(

@@ -34,7 +34,7 @@ class Delivery:
     """How something is delivered, for the ledger."""
 
     method: str
-    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime`` or ``console``."""
+    """``printed``, ``file``, ``age``, ``age-passphrase``, ``smime``, ``console`` or ``exec``."""
     fingerprints: tuple[str, ...] = ()
     """Of the recipient keys."""
 

@@ -99,6 +99,14 @@ def statements(shell: Shell, values: Mapping[str, str | None], endpoint: Endpoin
     return "\n".join(lines)
 
 
+def child_environment(
+    environ: Mapping[str, str], token: AssumedRole, region: str, endpoint: Endpoint | None
+) -> dict[str, str]:
+    """Return the environment of a child process that uses a token, from that of this process."""
+    kept = {name: value for name, value in environ.items() if name not in CONFLICTING}
+    return kept | _assignments(token, FormatOptions(region, "", endpoint=endpoint))
+
+
 def _assignments(token: AssumedRole, options: FormatOptions) -> dict[str, str]:
     """Return the variables that a file sets, which cannot unset any."""
     found = {name: value for name, value in variables(token, options.region).items() if value is not None}
