@@ -273,8 +273,9 @@ def read(line: Line, after: int) -> Entry:
     try:
         document = json.loads(line.text)
         own, number, previous = document["hash"], document["number"], document["previous"]
-        skipped = document.get("skipped", 0)
-        valid = isinstance(own, str) and isinstance(previous, str) and type(number) is int and type(skipped) is int
+        skipped, found = document.get("skipped", 0), document.get("found", [])
+        valid = all(isinstance(each, str) for each in (own, previous)) and isinstance(found, list)
+        valid = valid and type(number) is int and type(skipped) is int
         if valid and 0 <= skipped < number and line.number in (None, number):
             rest = {key: value for key, value in document.items() if key != "hash"}
             # The text must be canonical as well: a duplicate key would be invisible in the document.

@@ -164,6 +164,7 @@ def test_unlinked_entry_is_not_the_head() -> None:
         planted(End(5, last.hash), number=7),
         planted(End(5, last.hash), skipped=-1),
         planted(End(5, last.hash), skipped="1"),
+        planted(End(5, last.hash), found=5),
         Line("", "{}"),
     ):
         end = end_of(read_all([*FIVE, line]))
