@@ -147,19 +147,19 @@ class Terraform:
 
     def _run_with_lock(self, command: str, *arguments: str, **options: Any) -> list[Event]:
         """Run a command that takes the state's lock, and retry while it is held: Terraform's own wait is silent."""
-        deadline = self.clock() + self.lock_timeout
-        waited = False
+        end: float | None = None
         while True:
             try:
                 return self._run(command, *arguments, lock_timeout="0s", **options)[0]
             except StateLocked as error:
-                left = deadline - self.clock()
-                if left <= 0:
+                now = self.clock()
+                if end is None:
+                    end = now + self.lock_timeout
+                    if now < end:
+                        self.on_wait(f"{error.message}; waiting")
+                if now >= end:
                     raise
-                if not waited:
-                    self.on_wait(f"{error.message}; waiting")
-                    waited = True
-                pause(min(_BETWEEN_ATTEMPTS, left))
+                pause(min(_BETWEEN_ATTEMPTS, end - now))
 
     def _run(self, command: str, *arguments: str, events: bool = True, **options: Any) -> tuple[list[Event], str]:
         """Run a command; return its events, unless it prints none, and the rest of its output.
