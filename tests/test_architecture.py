@@ -89,6 +89,7 @@ PURE = (
     "inventory.arns",
     "inventory.validators",
     "inventory.cross_validation",
+    "inventory.exports",
     "inventory.model",
     "inventory.schema",
     "inventory.value_types",

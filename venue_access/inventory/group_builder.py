@@ -30,6 +30,8 @@ from venue_access.inventory.groups import (
 SECTIONS = ("hosts", "children", "vars")
 _MAX_ANCESTORS = 2 * MAX_GROUP_DEPTH  # a group may be in several at each depth
 _RANGE = re.compile(r"\[([^\[\]]*)\]")
+_NUMBERS = re.compile(r"([0-9]{0,9}):([0-9]{1,9})(?::([0-9]{1,9}))?")
+_LETTERS = re.compile(r"([a-zA-Z]):([a-zA-Z])(?::([0-9]{1,9}))?")
 
 
 class GroupBuilder:
@@ -234,10 +236,14 @@ def expand_range(name: str) -> list[str]:
 
 
 def _members(bounds: str) -> Sequence[str]:
-    begin, end, step = _bounds(bounds)
+    found = _NUMBERS.fullmatch(bounds) or _LETTERS.fullmatch(bounds)
+    if not found:
+        raise ValueError(f"the range [{bounds}] must be [begin:end] or [begin:end:step], of numbers or of letters")
+    begin, end, step = found[1] or "0", found[2], int(found[3] or 1)
+    if step == 0:
+        raise ValueError(f"the step of the range [{bounds}] is 0")
     if begin.isalpha():
-        first, last = ascii_letters.index(begin), ascii_letters.index(end)
-        members: Sequence[str] = ascii_letters[first : last + 1 : step]
+        members: Sequence[str] = ascii_letters[ascii_letters.index(begin) : ascii_letters.index(end) + 1 : step]
     else:
         width = len(begin) if begin.startswith("0") and len(begin) > 1 else 0
         if width and width != len(end):
@@ -249,15 +255,3 @@ def _members(bounds: str) -> Sequence[str]:
     if not members:
         raise ValueError(f"the range [{bounds}] is empty")
     return members
-
-
-def _bounds(bounds: str) -> tuple[str, str, int]:
-    found = re.fullmatch(r"([0-9]{0,9}):([0-9]{1,9})(?::([0-9]{1,9}))?", bounds) or re.fullmatch(
-        r"([a-zA-Z]):([a-zA-Z])(?::([0-9]{1,9}))?", bounds
-    )
-    if not found:
-        raise ValueError(f"the range [{bounds}] must be [begin:end] or [begin:end:step], of numbers or of letters")
-    begin, end, step = found.groups()
-    if step is not None and int(step) == 0:
-        raise ValueError(f"the step of the range [{bounds}] is 0")
-    return begin or "0", end, int(step or 1)

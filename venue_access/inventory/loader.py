@@ -133,7 +133,8 @@ class _Reader:
             self._problem("Ansible inventories are read as YAML only (.yml, .yaml, .json); rename the file", path)
 
     def _sources_in(self, folder: Path, above: _Folders) -> Iterator[Path]:
-        for name, within in self._entries(folder, above):
+        names, within = self._entries(folder, above)
+        for name in names:
             file = folder / name
             self._warn_of_ending(file)
             if _IGNORED.search(name):
@@ -150,24 +151,23 @@ class _Reader:
                 message = "Ansible would read this file as inventory, and only YAML (.yml, .yaml, .json) is read here"
                 self._problem(f"{message}; move it out of the inventory folder", file)
 
-    def _entries(self, folder: Path, above: _Folders) -> list[tuple[str, _Folders]]:
-        """Return the names in a folder, sorted, each with the folders that it is in.
+    def _entries(self, folder: Path, above: _Folders) -> tuple[list[str], _Folders]:
+        """Return the names in a folder, sorted, and the folders that they are in.
 
-        Empty, after a problem, for a folder that cannot be read or that a link leads back to.
+        There is none, after a problem, in a folder that cannot be read or that a link leads back to.
         """
         try:
             about = os.stat(folder)
             names = os.listdir(folder)
         except OSError as error:
             self._problem(f"cannot be read: {(error.strerror or str(error)).lower()}", folder)
-            return []
+            return [], above
         self._limits.take(files=len(names))
         identity = (about.st_dev, about.st_ino)
         if identity in above:
             self._problem("is a symbolic link to a folder that it is in itself", folder)
-            return []
-        within = (*above, identity)
-        return [(name, within) for name in sorted(names)]
+            return [], above
+        return sorted(names), (*above, identity)
 
     def _warn_of_ending(self, file: Path) -> None:
         meant = _WRONG_ENDING.fullmatch(file.name)
@@ -195,13 +195,14 @@ class _Reader:
         """
         if not os.path.isdir(folder):
             return
-        listed = dict(self._entries(folder, ()))
-        unused = dict.fromkeys(listed)
+        names, within = self._entries(folder, ())
+        unused = dict.fromkeys(names)
+        listed = set(names)
         for owner in owners.values():
             name = next((owner.name + ending for ending in _ENDINGS if owner.name + ending in listed), None)
             if name is not None:
                 unused.pop(name, None)
-                for file in self._variable_files(folder / name, listed[name]):
+                for file in self._variable_files(folder / name, within):
                     owner.filed.update(self._variables_in(file))
         for name in unused:
             self._warn_of_ending(folder / name)
@@ -216,7 +217,8 @@ class _Reader:
         if not os.path.isdir(path):
             yield path
             return
-        for name, within in self._entries(path, above):
+        names, within = self._entries(path, above)
+        for name in names:
             file = path / name
             ending = os.path.splitext(name)[1]
             self._warn_of_ending(file)
