@@ -39,11 +39,6 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _shortened(text: str) -> str:
-    """Return ``text`` without its middle if it is long: the end has the remedy."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 200]} ... {text[-200:]}"
-
-
 class VenueAccessError(Exception):
     """An error for the user: ``message`` has the problem and the place, ``hint`` the remedy."""
 
@@ -79,7 +74,10 @@ class Problem:
     def __str__(self) -> str:
         file = str(self.file) if self.file else ""
         where = [f"{file}:{self.line}" if file and self.line else file, self.venue or "", self.key or ""]
-        return ": ".join(printable(_shortened(part)) for part in [*filter(None, where), self.message])
+        parts = [*filter(None, where), self.message]
+        # A long part loses its middle: its end has the remedy.
+        short = [part if len(part) <= _LONGEST else f"{part[: _LONGEST - 200]} ... {part[-200:]}" for part in parts]
+        return ": ".join(map(printable, short))
 
 
 class InventoryError(UsageError):

@@ -133,13 +133,21 @@ class AwsEmulator:
         return True
 
     def _stop(self) -> None:
-        if self.is_running():
-            with suppress(ProcessLookupError):  # it ended just now
-                os.kill(self._pid(), signal.SIGTERM)
-            _wait(lambda: not self.is_running(), STOP_TIMEOUT)
+        if not self.is_running():
+            return
+        path = self.folder / "pid"  # written by the holder of the lock
+        try:
+            process = int(path.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise AwsError(
+                f"the AWS emulator runs, but {path} does not hold its process ID", hint=f"find it: fuser {self.log}"
+            ) from error
+        with suppress(ProcessLookupError):  # it ended just now
+            os.kill(process, signal.SIGTERM)
+        _wait(lambda: not self.is_running(), STOP_TIMEOUT)
         if self.is_running():
             raise AwsError(
-                f"the AWS emulator (process {self._pid()}) does not stop", hint=f"look at {self.log}, or kill it"
+                f"the AWS emulator (process {process}) does not stop", hint=f"look at {self.log}, or kill it"
             )
 
     def _is_renewal_due(self) -> bool:
@@ -231,19 +239,6 @@ class AwsEmulator:
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
         }
-
-    def _pid(self) -> int:
-        """Return the server's process ID, which the holder of the lock has written.
-
-        :raises AwsError: the file is missing or damaged.
-        """
-        path = self.folder / "pid"
-        try:
-            return int(path.read_text(encoding="ascii"))
-        except (OSError, ValueError) as error:
-            raise AwsError(
-                f"the AWS emulator runs, but {path} does not hold its process ID", hint=f"find it: fuser {self.log}"
-            ) from error
 
     def _port(self) -> int:
         try:
