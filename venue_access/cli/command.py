@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -40,8 +39,6 @@ _LONG_TEXTS = {
 """Flags that may be longer than ``_LONGEST``; the code that reads one checks it."""
 SIMILAR_USER = "accept a --user whose name is similar to a known user's"
 LOCK_TIMEOUT = "limit the wait for another run on the stack: 5m, 0"
-
-sensitive.redact_debug_log("invoke", ("code", "external-id", "reason", "token"), sys.argv)
 
 
 def command(

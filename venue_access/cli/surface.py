@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from invoke.collection import Collection
+
+from venue_access import sensitive
 
 COMMANDS = {
     "account": (
@@ -27,6 +30,10 @@ COMMANDS = {
     "venues": ("deprovision", "drift", "operator-policy", "provision", "rotate-external-id", "status", "verify"),
 }
 """The commands, by module of this package: ``account.role-token`` is the function ``account_role_token`` there."""
+
+sensitive.redact_debug_log("invoke", ("code", "external-id", "reason", "token"), sys.argv)
+# Here, and not in the modules of the commands: Invoke logs the command line before they are loaded.
+
 _LISTING = re.compile(r"--(complete|list)|-[^-]*l")  # -l also as one of several: -el
 
 
