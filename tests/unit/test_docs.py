@@ -61,11 +61,11 @@ def bare(cell: str) -> str:
 # -- commands --------------------------------------------------------------------------------------------------------
 
 
-def test_the_command_reference_is_what_the_program_says() -> None:
+def test_command_reference_matches_the_program() -> None:
     assert text("docs/commands.md") == docs.reference(), "run: scripts/docs > docs/commands.md"
 
 
-def test_the_reference_says_of_every_command_what_it_prints() -> None:
+def test_reference_describes_output_of_every_command() -> None:
     assert set(docs.STDOUT) == set(tasks.namespace.task_names)
 
 
@@ -78,7 +78,7 @@ def test_the_reference_says_of_every_command_what_it_prints() -> None:
         ("verify", Report(a_venue(), ()).document()),
     ],
 )
-def test_the_reference_lists_the_keys_of_a_json_document(command: str, document: dict[str, Any]) -> None:
+def test_reference_lists_json_keys(command: str, document: dict[str, Any]) -> None:
     written = re.search(r"one document: `([^`]+)`", docs.STDOUT[command])
     assert written
     assert written[1] == _keys(document)
@@ -96,7 +96,7 @@ def commands() -> Iterator[tuple[str, str]]:
             yield document.name, "".join(line)
 
 
-def test_every_command_that_is_shown_exists_with_its_flags() -> None:
+def test_documented_commands_and_flags_exist() -> None:
     for document, line in commands():
         words = shlex.split(line.split(" | ")[0], comments=True)[1:]
         while words and words[0].startswith("--"):  # Invoke's own: --list, --help, --dry, --search-root
@@ -113,7 +113,7 @@ def test_every_command_that_is_shown_exists_with_its_flags() -> None:
 # -- exit codes ------------------------------------------------------------------------------------------------------
 
 
-def test_the_exit_codes_are_those_of_the_errors() -> None:
+def test_exit_codes_match_the_errors() -> None:
     listed: dict[int, set[str]] = {
         int(code): set(re.findall(r"`(\w+)`", names)) for code, names, *_ in table("docs/exit-codes.md", "# Exit codes")
     }
@@ -158,7 +158,7 @@ def test_table_of_variables_is_generated() -> None:
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_a_variables_default_is_the_programs(name: str, tmp_path: Path) -> None:
+def test_documented_defaults_match_the_program(name: str, tmp_path: Path) -> None:
     default = VARIABLES[name][1]
     if default.startswith("required"):
         with pytest.raises(InventoryError, match=f"{name}: is required"):
@@ -177,7 +177,7 @@ def test_a_variables_default_is_the_programs(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_a_variables_example_is_accepted(name: str, tmp_path: Path) -> None:
+def test_documented_examples_are_valid(name: str, tmp_path: Path) -> None:
     example = parse(f"value: {bare(VARIABLES[name][3])}")["value"]
     others: dict[str, Any] = {}
     if name == "region":  # of another partition
@@ -188,14 +188,14 @@ def test_a_variables_example_is_accepted(name: str, tmp_path: Path) -> None:
     assert getattr(venue, name) is not None
 
 
-def test_the_parts_of_users_and_state_are_accepted(tmp_path: Path) -> None:
+def test_documented_parts_of_users_and_state_are_valid(tmp_path: Path) -> None:
     users, state = (block for block in blocks("docs/inventory.md", "yaml") if block.startswith(("users", "state")))
     venue = read(tmp_path, **parse(users), **parse(state))
     assert set(venue.users) == {"alice", "bob", "carol"}
     assert venue.state.backend == "s3"
 
 
-def test_the_patterns_of_limit_are_taken(tmp_path: Path) -> None:
+def test_documented_limit_patterns_are_valid(tmp_path: Path) -> None:
     groups = {name: {"hosts": dict.fromkeys(hosts)} for name, hosts in {
         "unity": ["unity-dev", "unity-test", "unity-prod", "unity-01", "unity-ada"],
         "sounder": ["sounder-dev"],
@@ -212,7 +212,7 @@ def test_the_patterns_of_limit_are_taken(tmp_path: Path) -> None:
         assert not chosen.unmatched, pattern
 
 
-def test_the_errors_that_are_quoted_are_real(tmp_path: Path) -> None:
+def test_quoted_errors_exist(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(
         "all:\n  vars:\n    region: us-west-2\n  children:\n    unity:\n      hosts:\n        unity-dev:\n"
         "          s3_buckets: unity-dev-data\n        unity-test:\n        unity-prod:\n"
@@ -244,11 +244,11 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_files_that_are_named_exist(document: Path) -> None:
+def test_named_files_exist(document: Path) -> None:
     folders = "docs|inventory|scripts|templates|terraform|tests|venue_access|requirements"
     for name in re.findall(rf"`((?:{folders})/[\w./-]*)`", document.read_text(encoding="utf-8")):
         assert (CHECKOUT / name).exists() or (CHECKOUT / "venue_access" / name).exists(), name
 
 
-def test_the_changelog_tells_of_this_version() -> None:
+def test_changelog_has_this_version() -> None:
     assert f"To become {__version__}." in text("CHANGELOG.md") or f"## [{__version__}]" in text("CHANGELOG.md")

@@ -116,7 +116,7 @@ def test_redact_finds_a_long_value_anywhere_in_any_case_and_url_encoded(written:
 
 
 @pytest.mark.usefixtures("_nothing_held")
-def test_redact_leaves_the_words_that_a_short_value_is_part_of() -> None:
+def test_short_value_is_redacted_only_as_a_word() -> None:
     kept = [ExternalId("ab"), Secret("123456"), Secret("test")]
     assert (
         redact_all("ab: about cab, ab-1, 123456 and 1234567, a test")

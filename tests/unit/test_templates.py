@@ -21,11 +21,11 @@ from venue_access.templates import hcl_literal, render_template
         ("$5, 5 %, Größe", '"$5, 5 %, Größe"'),
     ],
 )
-def test_nothing_in_an_hcl_literal_is_interpolated(text: str, literal: str) -> None:
+def test_hcl_literals_are_not_interpolated(text: str, literal: str) -> None:
     assert hcl_literal(text) == literal
 
 
-def test_value_that_is_not_given_is_an_error_of_the_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_value_is_a_template_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stack").mkdir()
     (tmp_path / "stack" / "main.tf.j2").write_text("{{ stack.nmae }}")
     monkeypatch.setattr(templates, "assets", lambda name: tmp_path)

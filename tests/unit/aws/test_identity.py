@@ -33,7 +33,7 @@ USER = f"arn:aws:iam::{ACCOUNT}:user/ops/me"
         (USER, USER),
     ],
 )
-def test_a_principal_covers(principal: str, caller: str) -> None:
+def test_principal_covers(principal: str, caller: str) -> None:
     assert why_not_trusted(a_venue(trusted_principals=(principal,)), CallerIdentity(ACCOUNT, caller)) is None
 
 
@@ -49,17 +49,17 @@ def test_a_principal_covers(principal: str, caller: str) -> None:
         ("arn:aws:iam::444455556666:role/operator", SESSION),
     ],
 )
-def test_a_principal_does_not_cover(principal: str, caller: str) -> None:
+def test_principal_does_not_cover(principal: str, caller: str) -> None:
     reason = why_not_trusted(a_venue(trusted_principals=(principal,)), CallerIdentity(ACCOUNT, caller))
     assert reason == f"{caller} is not one of the venue's trusted_principals"
 
 
-def test_one_of_several_principals_is_enough() -> None:
+def test_any_of_several_principals_covers() -> None:
     venue = a_venue(trusted_principals=("arn:aws:iam::444455556666:root", USER))
     assert why_not_trusted(venue, CallerIdentity(ACCOUNT, USER)) is None
 
 
-def test_a_role_session_never_carries_the_mfa_that_a_venue_demands() -> None:
+def test_role_session_has_no_mfa() -> None:
     venue = a_venue(trusted_principals=(f"arn:aws:iam::{ACCOUNT}:root",), require_mfa=True)
     assert "requires MFA" in str(why_not_trusted(venue, CallerIdentity(ACCOUNT, SESSION)))
     assert why_not_trusted(venue, CallerIdentity(ACCOUNT, USER)) is None
@@ -79,12 +79,12 @@ def test_long_term_keys_do_not_carry_mfa() -> None:
         (f"arn:aws:iam::{ACCOUNT}:root", f"root@{ACCOUNT}"),
     ],
 )
-def test_a_person_is_named_as_aws_knows_them(arn: str, name: str) -> None:
+def test_operator_is_named_by_arn(arn: str, name: str) -> None:
     assert person(CallerIdentity(ACCOUNT, arn)) == name
     assert session_name(name) == name
 
 
-def test_no_two_people_have_one_session_name() -> None:
+def test_session_names_of_operators_differ() -> None:
     people = [
         "a",
         "b",

@@ -31,7 +31,7 @@ class Paged(AwsClient):
         return self.answers
 
 
-def test_the_attributes_are_found_behind_an_empty_page_and_sent_again() -> None:
+def test_attributes_after_an_empty_page_are_kept() -> None:
     described = {"Name": "/id", "Type": "SecureString", "KeyId": "alias/own", "Tier": "Advanced", "Version": 3}
     aws = Paged({"Parameters": []}, {"Parameters": [described]})
     overwrite_parameter(aws, "/id", ExternalId("new"))
@@ -40,14 +40,14 @@ def test_the_attributes_are_found_behind_an_empty_page_and_sent_again() -> None:
     assert aws.put == {"Name": "/id", "Value": "new", "Overwrite": True, **kept}
 
 
-def test_a_parameter_that_is_gone_is_not_written_with_other_attributes() -> None:
+def test_deleted_parameter_is_not_rewritten() -> None:
     aws = Paged({"Parameters": []}, {"Parameters": []})
     with pytest.raises(AwsError, match="the SSM parameter /id does not exist"):
         overwrite_parameter(aws, "/id", ExternalId("new"))
     assert aws.put == {}
 
 
-def test_the_steps_to_a_secure_string_name_the_region_and_the_endpoint() -> None:
+def test_secure_string_steps_name_region_and_endpoint() -> None:
     venue = a_venue(aws_endpoint_url="https://aws.example.org")
     assert (
         " aws ssm delete-parameter --region us-west-2 --endpoint-url https://aws.example.org"

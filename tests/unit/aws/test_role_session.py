@@ -51,7 +51,7 @@ def sts() -> Sts:
     return Sts()
 
 
-def test_a_session_is_renewed_where_it_would_not_last(sts: Sts) -> None:
+def test_expiring_session_is_renewed(sts: Sts) -> None:
     session = sts.session()
     assert session.lasting(1860).credentials.access_key_id == "ASIA0001"
     sts.time += timedelta(minutes=28)
@@ -61,7 +61,7 @@ def test_a_session_is_renewed_where_it_would_not_last(sts: Sts) -> None:
     assert session.lasting(1860).credentials.access_key_id == "ASIA0002"
 
 
-def test_threads_that_need_a_new_session_take_one(sts: Sts) -> None:
+def test_concurrent_threads_take_one_session(sts: Sts) -> None:
     session = sts.session()
     sts.time += timedelta(minutes=58)
     with ThreadPoolExecutor(8) as pool:
@@ -69,7 +69,7 @@ def test_threads_that_need_a_new_session_take_one(sts: Sts) -> None:
     assert keys == {"ASIA0002"}
 
 
-def test_a_renewal_that_fails_is_tried_once_a_minute_and_the_old_session_used_while_it_lasts(sts: Sts) -> None:
+def test_failed_renewal_keeps_session_and_is_retried_each_minute(sts: Sts) -> None:
     session = sts.session()
     sts.time += timedelta(minutes=50)
     sts.failure = ServiceUnavailable("AWS is throttling sts:AssumeRole, also after retries")
@@ -99,7 +99,7 @@ def test_boto3s_credentials_are_renewed_with_it(sts: Sts) -> None:
     assert found.get_frozen_credentials().access_key == "ASIA0002"
 
 
-def test_terraform_is_given_keys_that_last_as_long_as_it_may_run_at_each_start(sts: Sts, tmp_path: Path) -> None:
+def test_terraform_gets_credentials_for_its_longest_run(sts: Sts, tmp_path: Path) -> None:
     aws = AwsClient(region="us-west-2", role=sts.session())
     settings = Settings(inventory=tmp_path, work_directory=tmp_path / "work", root=tmp_path, terraform=sys.executable)
     terraform = RootModule(settings, Stack("unity-dev", (a_venue(),)), aws).terraform()
@@ -108,9 +108,7 @@ def test_terraform_is_given_keys_that_last_as_long_as_it_may_run_at_each_start(s
     assert terraform.environment()["AWS_ACCESS_KEY_ID"] == "ASIA0002"
 
 
-def test_a_profile_whose_keys_end_too_soon_for_terraform_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_expiring_profile_is_asked_again_for_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "answer.py").write_text(
         "import datetime, json, pathlib\n"
         "count = pathlib.Path(__file__).with_name('count')\n"

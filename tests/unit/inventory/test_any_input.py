@@ -47,7 +47,7 @@ VALUES = st.recursive(
 
 @EXAMPLES
 @given(st.dictionaries(st.sampled_from(VARIABLES) | st.text(max_size=12), VALUES, max_size=4), WORDS)
-def test_any_values_make_venues_or_an_inventory_error(variables: dict[str, Any], user: str) -> None:
+def test_random_values_are_valid_or_an_inventory_error(variables: dict[str, Any], user: str) -> None:
     with suppress(InventoryError):
         for venue in build_venues(inventory_of(unity_dev=variables, unity_test={})).values():
             assert isinstance(venue, Venue)
@@ -57,20 +57,20 @@ def test_any_values_make_venues_or_an_inventory_error(variables: dict[str, Any],
 
 @EXAMPLES
 @given(st.text(st.sampled_from("[]{}:-,&*!<a1 \n\t\"'|>?%#@.~")) | st.text())
-def test_any_text_is_parsed_or_refused(text: str) -> None:
+def test_random_text_is_parsed_or_refused(text: str) -> None:
     with suppress(ValueError):
         parse(text)
 
 
 @EXAMPLES
 @given(st.text(st.sampled_from("[]:ab019z-"), max_size=12))
-def test_any_host_range_is_expanded_or_refused(name: str) -> None:
+def test_random_host_range_is_expanded_or_refused(name: str) -> None:
     with suppress(ValueError):
         assert expand_range(name)
 
 
 @EXAMPLES
 @given(st.text(st.sampled_from("unity-dev*?[]!&:,~(@1|\\ "), max_size=12))
-def test_any_limit_selects_or_is_refused(pattern: str) -> None:
+def test_random_limit_selects_or_is_refused(pattern: str) -> None:
     with suppress(UsageError):
         select(inventory_of(unity_dev={}), pattern)

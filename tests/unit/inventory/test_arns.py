@@ -67,7 +67,7 @@ def test_new_region_is_valid_with_its_partition() -> None:
         ("us-west-2", "aws-gov", "'aws-gov' is not an AWS partition; did you mean 'aws-us-gov'? (known: aws, aws-cn,"),
     ],
 )
-def test_region_that_contradicts_the_partition(region: str, partition: object, said: str) -> None:
+def test_region_of_another_partition_is_refused(region: str, partition: object, said: str) -> None:
     assert said in problem(region=region, partition=partition).message
 
 

@@ -63,7 +63,7 @@ def test_bucket_names_of_another_endpoint_are_other_buckets() -> None:
         "my-org-x-y-bucket",
     ],
 )
-def test_platforms_state_buckets_are_no_data_buckets(bucket: str) -> None:
+def test_platform_state_bucket_is_not_a_data_bucket(bucket: str) -> None:
     others = {"unity_test": {"role_prefix": "MDPS"}, "unity_ops": {"role_prefix": "My_Org"}}
     (found,) = problems(unity_dev={"s3_buckets": [bucket]}, **others)
     assert found.startswith(f"unity-dev: s3_buckets: the bucket {bucket!r} is named ")
@@ -155,7 +155,7 @@ def test_ledgers_and_states_of_one_bucket_have_prefixes_apart(
     assert said in found
 
 
-def test_one_ledger_of_many_venues_and_states_side_by_side_are_taken() -> None:
+def test_venues_may_share_ledger_and_state_bucket() -> None:
     kept = {"ledger": ledger_in("kept", "ledger"), "state": state_in("kept", "state")}
     more = {"ledger": ledger_in("kept", "ledger2"), "state": state_in("kept", "state/inner")}
     assert venues(unity_dev=kept, unity_test={**kept, **OTHER_ACCOUNT}, unity_ops=more)

@@ -13,7 +13,7 @@ from venue_access.inventory.venues import build_venues
 ROOT = Path(__file__).parents[3]
 
 
-def test_two_venues_of_one_role_without_regard_to_case() -> None:
+def test_roles_differing_only_in_case_are_refused() -> None:
     (found,) = problems(unity_dev={}, unity_DEV={"ecr_repository_prefixes": ["other/"], "stack": "other"})
     assert (
         found.message == "'unity-unity-DEV-sts' is also the role of unity-dev, in the same account (IAM ignores case)"
@@ -25,7 +25,7 @@ def test_same_role_name_in_two_accounts_is_valid() -> None:
     assert len(build_venues(inventory_of(unity_dev={"s3_buckets": ["data"]}, unity_DEV=other))) == 2
 
 
-def test_two_venues_of_one_account_with_one_bucket() -> None:
+def test_shared_bucket_of_an_account_is_refused() -> None:
     (found,) = problems(unity_dev={"s3_buckets": ["data"]}, unity_test={"s3_buckets": ["more", "data"]})
     assert str(found) == (
         "hosts.yml: unity-test: s3_buckets: the bucket 'data' is also that of unity-dev, whose data a token would reach"
@@ -52,7 +52,7 @@ def test_repository_prefixes_are_a_list() -> None:
     assert not venue.has_repository("unity/x")
 
 
-def test_every_prefix_is_compared_with_every_other() -> None:
+def test_prefixes_are_compared_pairwise() -> None:
     def of(*prefixes: str, shared: bool = False) -> dict[str, Any]:
         return {"ecr_repository_prefixes": list(prefixes), "ecr_shared": shared}
 
@@ -90,6 +90,6 @@ def test_venues_of_one_stack_disagree(unlike: dict[str, Any]) -> None:
     assert "venues of one stack share it, and in the stack 's' unity-dev has" in found.message
 
 
-def test_stacks_that_differ_only_in_case() -> None:
+def test_stacks_differing_only_in_case_are_refused() -> None:
     (found,) = problems(unity_dev={"stack": "s"}, unity_test={"stack": "S"})
     assert "differs only in case from the stack of unity-dev" in found.message

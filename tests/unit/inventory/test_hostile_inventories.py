@@ -110,25 +110,25 @@ def used_memory() -> int:
     return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def test_no_hostile_document_does_harm(place: Path) -> None:
+def test_hostile_documents_are_harmless(place: Path) -> None:
     assert check(hostile.of_documents(large_ones_everywhere=SOAK), place) > 200
 
 
-def test_no_hostile_name_does_harm(place: Path) -> None:
+def test_hostile_names_are_harmless(place: Path) -> None:
     assert check(hostile.of_names(), place) > 400
 
 
-def test_nothing_that_stands_where_a_file_should_does_harm(place: Path) -> None:
+def test_special_files_are_harmless(place: Path) -> None:
     assert check(hostile.of_files(), place) > 50
 
 
-def test_no_hostile_value_of_any_variable_does_harm(place: Path) -> None:
+def test_hostile_values_are_harmless(place: Path) -> None:
     cases = list(hostile.of_values())
     assert check(cases if SOAK else random.Random(2).sample(cases, 600), place) >= 600
 
 
 @pytest.mark.parametrize("seed", range(20 if SOAK else 1))
-def test_no_inventory_with_some_bytes_changed_does_harm(seed: int, place: Path) -> None:
+def test_corrupted_inventories_are_harmless(seed: int, place: Path) -> None:
     assert check(hostile.mutations(300, seed), place) == 300
 
 
@@ -136,7 +136,7 @@ def test_no_inventory_with_some_bytes_changed_does_harm(seed: int, place: Path) 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 @pytest.mark.parametrize("unreadable", ["hosts.yml", "group_vars", "group_vars/all.yml", "host_vars/unity-dev", "."])
 @pytest.mark.parametrize("mode", [0o000, 0o444])
-def test_what_one_may_not_read_is_refused(unreadable: str, mode: int, place: Path) -> None:
+def test_unreadable_file_is_refused(unreadable: str, mode: int, place: Path) -> None:
     folder = place / "inventory"
     good = hostile.as_json({"unity-dev": hostile.VENUE})
     hostile.write(folder, {"hosts.yml": good, "group_vars/all.yml": "a: 1", "host_vars/unity-dev/x/y.yml": "a: 1"})

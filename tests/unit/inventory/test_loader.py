@@ -45,12 +45,12 @@ def test_group_vars_all_beats_the_inline_variables_of_a_group_and_a_host_beats_b
     assert variables_of(inventory, "h") == {"a": "all", "b": "g", "c": "host"}
 
 
-def test_a_mapping_replaces_a_weaker_one_and_is_not_merged_with_it(tmp_path: Path) -> None:
+def test_stronger_mapping_replaces_weaker_one(tmp_path: Path) -> None:
     hosts = "all: {vars: {m: {a: 1}}, hosts: {h: {m: {b: 2}}}}"
     assert variables_of(load_inventory(written(tmp_path, {"hosts.yml": hosts})), "h") == {"m": {"b": 2}}
 
 
-def test_each_variable_knows_the_file_it_comes_from(tmp_path: Path) -> None:
+def test_variables_have_their_file(tmp_path: Path) -> None:
     files = {
         "hosts.yml": "all:\n  hosts:\n    h: {a: 1}\n",
         "group_vars/all/x.yml": "# a comment\nb: 1",
@@ -62,7 +62,7 @@ def test_each_variable_knows_the_file_it_comes_from(tmp_path: Path) -> None:
     assert settings["c"] == SourcedValue(1, tmp_path / "host_vars/h.json", 3)
 
 
-def test_variable_files_that_name_nothing_are_told(tmp_path: Path) -> None:
+def test_unused_variable_files_are_reported(tmp_path: Path) -> None:
     files = {
         "hosts.yml": "all: {hosts: {h: }}",
         "group_vars/al.yml": "b: 1",
@@ -75,13 +75,13 @@ def test_variable_files_that_name_nothing_are_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_missing_inventory_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_missing_inventory_is_named(tmp_path: Path) -> None:
     with pytest.raises(InventoryError, match="no such file or folder"):
         load_inventory(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}", "null"])
-def test_an_empty_inventory_is_an_error_that_says_what_was_expected(text: str, tmp_path: Path) -> None:
+def test_empty_inventory_error_says_what_is_expected(text: str, tmp_path: Path) -> None:
     assert "is empty; expected groups, such as 'all:'" in refused(tmp_path, text)
 
 
@@ -126,11 +126,11 @@ def test_an_empty_inventory_is_an_error_that_says_what_was_expected(text: str, t
         ("all: {hosts: {a: {x: !vault [1]}}}", "the tag !vault requires a string"),
     ],
 )
-def test_what_ansible_would_not_take_or_only_warn_of_is_an_error(hosts: str, message: str, tmp_path: Path) -> None:
+def test_invalid_for_ansible_is_an_error(hosts: str, message: str, tmp_path: Path) -> None:
     assert message in refused(tmp_path, hosts)
 
 
-def test_all_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
+def test_problems_of_all_files_are_reported_together(tmp_path: Path) -> None:
     written(tmp_path, {"group_vars/all.yml": "a: [", "host_vars/a.yml": "- 1", "other.ini": "[x]"})
     text = refused(tmp_path, "all: {hots: , hosts: {a: }}")
     for expected in (
@@ -157,7 +157,7 @@ def test_all_problems_of_all_files_are_told_together(tmp_path: Path) -> None:
     ],
     ids=["brackets", "dashes", "braces", "brackets, few", "JSON", "indentation", "itself", "merged into itself"],
 )
-def test_a_document_nested_too_deep_is_refused_and_neither_crashes_nor_hangs(text: str) -> None:
+def test_too_deep_document_is_refused(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(ValueError, match="nested too deep, or within itself"):
         parse(text)
@@ -173,7 +173,7 @@ def bomb(line: str) -> str:
 @pytest.mark.parametrize(
     "line", ["{one}: &{one} [*{two}, *{two}, *{two}]", "{one}: &{one} {{<<: [*{two}, *{two}, *{two}]}}"]
 )
-def test_aliases_and_merges_that_multiply_are_refused(line: str) -> None:
+def test_multiplying_aliases_are_refused(line: str) -> None:
     began = time.monotonic()
     with pytest.raises(ValueError, match="multiply it"):
         parse(bomb(line))
@@ -189,24 +189,24 @@ def test_aliases_and_merges_that_multiply_are_refused(line: str) -> None:
         (b"#" * (8 * 1024 * 1024 + 1), "it is larger than 8 MiB"),
     ],
 )
-def test_bytes_that_are_no_text_are_an_error(content: bytes, message: str, tmp_path: Path) -> None:
+def test_undecodable_bytes_are_an_error(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_bytes(content)
     with pytest.raises(InventoryError) as caught:
         load_inventory(tmp_path)
     assert message in str(caught.value)
 
 
-def test_a_byte_order_mark_does_not_matter() -> None:
+def test_byte_order_mark_is_ignored() -> None:
     assert parse("\ufeffa: 1".encode().decode("utf-8-sig")) == {"a": 1}
 
 
-def test_a_key_that_overrides_a_merged_one_is_no_duplicate() -> None:
+def test_override_of_a_merged_key_is_not_a_duplicate() -> None:
     document = parse("base: &b {x: 1, y: 1}\nown: &o {<<: *b, x: 2}\nagain: {<<: *o, x: 3}")
     assert document["own"] == {"x": 2, "y": 1}
     assert document["again"] == {"x": 3, "y": 1}
 
 
-def test_unsafe_and_vaulted_texts_are_told_from_plain_ones() -> None:
+def test_unsafe_and_vaulted_texts_are_distinguished() -> None:
     document = parse("u: !unsafe '{{ x }}'\nn: !unsafe 5\nv: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  61\n")
     assert isinstance(document["u"], UnsafeText)
     assert document["n"] == 5
@@ -218,7 +218,7 @@ def test_json_is_read_as_json_and_not_as_yaml() -> None:
     assert parse("{a: 1e3}") == {"a": "1e3"}
 
 
-def test_the_list_can_be_written_as_json(tmp_path: Path) -> None:
+def test_list_is_valid_json(tmp_path: Path) -> None:
     hosts = "all: {hosts: {h: {d: 2024-01-02, s: !!set {x: }, k: {1: one}, v: !vault abc, u: !unsafe t}}}"
     variables = to_list(load_inventory(written(tmp_path, {"hosts.yml": hosts})))["_meta"]["hostvars"]["h"]
     assert json.loads(json.dumps(variables)) == {
@@ -231,7 +231,7 @@ def test_the_list_can_be_written_as_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["!!binary aGVsbG8=", "[{a: !!binary aGVsbG8=}]", "{2026-11-20: 1}"])
-def test_a_value_that_json_has_no_form_for_is_an_error_that_names_it(value: str, tmp_path: Path) -> None:
+def test_value_without_json_form_is_named(value: str, tmp_path: Path) -> None:
     inventory = load_inventory(written(tmp_path, {"hosts.yml": f"all: {{hosts: {{a-1: {{v: {value}}}}}}}"}))
     with pytest.raises(InventoryError, match=r"hosts\.yml:1: a-1: v: has binary data, or a key that is not a string"):
         to_list(inventory)

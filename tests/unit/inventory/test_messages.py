@@ -88,12 +88,12 @@ def test_malformed_file(text: str, message: str, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_value_or_file_that_is_wrong_or_probably_so(files: dict[str, str], message: str, tmp_path: Path) -> None:
+def test_wrong_or_dubious_values_and_files_are_reported(files: dict[str, str], message: str, tmp_path: Path) -> None:
     (found,) = messages(tmp_path, files)
     assert found.startswith(message)
 
 
-def test_two_groups_with_different_projects_are_a_warning(tmp_path: Path) -> None:
+def test_groups_with_different_projects_are_a_warning(tmp_path: Path) -> None:
     hosts = "all:\n  children:\n    unity: {hosts: {unity-dev: }}\n    airs: {hosts: {unity-dev: }}\n"
     files = {"hosts.yml": hosts, "group_vars/airs.yml": "project: airs\n"}
     (found,) = messages(tmp_path, files)

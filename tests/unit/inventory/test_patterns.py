@@ -47,7 +47,7 @@ def inventory() -> Inventory:
         ("empty", ""),
     ],
 )
-def test_a_pattern_chooses_as_ansible_does(pattern: str, hosts: str) -> None:
+def test_pattern_selects_as_ansible_does(pattern: str, hosts: str) -> None:
     assert select(inventory(), pattern) == Selection(tuple(hosts.split()))
 
 
@@ -55,11 +55,11 @@ def test_several_patterns_are_taken_together() -> None:
     assert select(inventory(), ["unity", "!unity-dev"]).hosts == ("unity-test", "unity-prod")
 
 
-def test_pieces_that_match_nothing_are_told() -> None:
+def test_unmatched_pieces_are_reported() -> None:
     assert select(inventory(), "unity-dev,nobody,!none") == Selection(("unity-dev",), ("nobody", "none"))
 
 
-def test_a_file_gives_a_pattern_a_line(tmp_path: Path) -> None:
+def test_limit_file_has_one_pattern_per_line(tmp_path: Path) -> None:
     (tmp_path / "limit").write_text("unity\n\n  !unity-dev \n")
     assert select(inventory(), f"@{tmp_path}/limit").hosts == ("unity-test", "unity-prod")
 
@@ -85,14 +85,14 @@ def test_a_file_gives_a_pattern_a_line(tmp_path: Path) -> None:
         (f"unity[{'9' * 900}]", "the limit 'unity[99"),
     ],
 )
-def test_a_pattern_that_makes_no_sense_is_an_error(pattern: str, message: str) -> None:
+def test_invalid_pattern_is_an_error(pattern: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         select(inventory(), pattern)
     assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize("pattern", ["~(.+)+X$", "unity,!~(.+)+X$"])
-def test_an_expression_that_backtracks_for_ever_is_given_up(pattern: str) -> None:
+def test_backtracking_expression_times_out(pattern: str) -> None:
     long = "x" * 200
     hosts = {name: Host(name) for name in (*HOSTS, long)}
     known = Inventory(Path("hosts.yml"), {**inventory().groups, "all": Group("all", hosts=dict.fromkeys(hosts))}, hosts)
@@ -104,33 +104,33 @@ def test_several_expressions_are_tried_with_the_rest() -> None:
     assert select(inventory(), "~unity,!~.*t$,sounder-d?v").hosts == ("unity-dev", "unity-prod", "sounder-dev")
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="is not a regular file"):
         select(inventory(), f"@{tmp_path}/pipe")
 
 
 @pytest.mark.parametrize(("content", "why"), [(b"\xff", "it is not text"), (b"#" * 5_000_000, "larger than 4 mib")])
-def test_a_file_that_is_no_limit_is_an_error(content: bytes, why: str, tmp_path: Path) -> None:
+def test_invalid_limit_file_is_an_error(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "limit").write_bytes(content)
     with pytest.raises(UsageError, match=why):
         select(inventory(), f"@{tmp_path}/limit")
 
 
 @pytest.mark.parametrize("name", ["with space", "a:b", "a,b", "[x]", "it's", "!&"])
-def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
+def test_limit_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "failed").write_text("unity-dev\n")
     assert select(inventory(), f"@{tmp_path / name / 'failed'}").hosts == ("unity-dev",)
 
 
-def test_a_file_may_be_below_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_file_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "my limit").write_text("unity-dev\n")
     assert select(inventory(), "@~/my limit").hosts == ("unity-dev",)
 
 
-def test_a_limit_that_leaves_nothing_is_an_error_with_the_nearest_name_and_all() -> None:
+def test_empty_selection_is_refused_with_nearest_and_all() -> None:
     with pytest.raises(UsageError) as caught:
         limit(inventory(), "unity-dve")
     assert str(caught.value) == (
@@ -140,6 +140,6 @@ def test_a_limit_that_leaves_nothing_is_an_error_with_the_nearest_name_and_all()
 
 
 @pytest.mark.parametrize("pattern", ["", " , ", []])
-def test_an_empty_limit_is_an_error_and_not_everything(pattern: str | list[str]) -> None:
+def test_empty_limit_is_an_error(pattern: str | list[str]) -> None:
     with pytest.raises(UsageError, match="the limit is empty"):
         limit(inventory(), pattern)

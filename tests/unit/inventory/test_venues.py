@@ -37,7 +37,7 @@ def test_defaults_of_a_venue_with_four_variables() -> None:
     )
 
 
-def test_every_variable_is_a_field_of_the_venue() -> None:
+def test_variables_are_fields_of_the_venue() -> None:
     assert set(VARIABLES) | {"name", "bucket_uses"} == {field.name for field in fields(Venue)}
 
 
@@ -86,13 +86,13 @@ def test_missing_variable(missing: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["unity-", "unity", "unity-a b", "unity-$(id)", "unity--x"])
-def test_host_name_that_cannot_name_a_venue(host: str) -> None:
+def test_unusable_host_name_is_refused(host: str) -> None:
     inventory = inventory_of(**{host: USUAL})
     with pytest.raises(InventoryError, match="host name"):
         build_venues(inventory)
 
 
-def test_every_problem_is_reported_and_a_shared_one_once() -> None:
+def test_problems_are_reported_once() -> None:
     found = problems(unity_dev={"region": "x", "tags": 1}, unity_test={"region": "x"}, unity_prod={"region": "x"})
     assert [(problem.venue, problem.key) for problem in found] == [
         ("unity-dev and 2 more", "region"),

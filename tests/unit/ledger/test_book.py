@@ -129,7 +129,7 @@ def test_sessions_are_one_record_also_after_an_error(
     assert record["expires"] == "2026-11-20T12:15:00Z"
 
 
-def test_no_session_opens_no_ledger() -> None:
+def test_no_session_writes_no_ledger() -> None:
     def not_opened(venue: Venue, warn: Callable[[str], None]) -> Ledger:
         raise AssertionError("it was opened")
 

@@ -129,7 +129,7 @@ def test_rewritten_chain_is_found_with_earlier_head() -> None:
 
 
 @given(st.data())
-def test_every_changed_character_is_found(data: st.DataObject) -> None:
+def test_changed_characters_are_found(data: st.DataObject) -> None:
     lines = [*FIVE]
     place = data.draw(st.integers(0, 4))
     text = lines[place].text
@@ -140,7 +140,7 @@ def test_every_changed_character_is_found(data: st.DataObject) -> None:
 
 
 @given(st.permutations(range(5)), st.integers(1, 5))
-def test_every_reordering_and_gap_is_found(order: list[int], kept: int) -> None:
+def test_reordering_and_gaps_are_found(order: list[int], kept: int) -> None:
     lines = [FIVE[place] for place in order[:kept]]
     assert bool(found(lines)) == (order[:kept] != list(range(kept)))
 

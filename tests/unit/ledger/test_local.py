@@ -44,7 +44,7 @@ def whole(ledger: LocalLedger) -> int:
     return len(entries)
 
 
-def test_each_record_is_a_line_in_a_private_file(ledger: LocalLedger, tmp_path: Path) -> None:
+def test_record_is_a_line_in_a_private_file(ledger: LocalLedger, tmp_path: Path) -> None:
     ledger.append(ISSUE)
     ledger.append(a_record(recipient="bob"))
     assert whole(ledger) == 2

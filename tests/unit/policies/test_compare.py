@@ -23,13 +23,13 @@ def ids_in(*statements: dict[str, Any]) -> dict[str, list[str]]:
     return {sid: [each.reveal() for each in ids] for sid, ids in found.items()}
 
 
-def test_the_external_ids_of_a_trust_policy_are_found_by_their_statements_sid() -> None:
+def test_external_ids_are_found_by_sid() -> None:
     assert ids_in(
         a_statement("StringEquals", "one", Sid="Current"), a_statement("StringEquals", "two", Sid="Pending")
     ) == {"Current": ["one"], "Pending": ["two"]}
 
 
-def test_a_single_statement_need_not_be_a_list_and_a_key_ignores_case() -> None:
+def test_single_statement_and_key_case_are_accepted() -> None:
     policy = {"Statement": a_statement("StringEquals", "one", key="STS:externalid")}
     assert external_ids_in(policy) == {"": (ExternalId("one"),)}
 
@@ -37,31 +37,31 @@ def test_a_single_statement_need_not_be_a_list_and_a_key_ignores_case() -> None:
 @pytest.mark.parametrize(
     "action", ["sts:*", "*", "sts:Assume*", "STS:AssumeRole", ["sts:TagSession", "sts:AssumeRole"]]
 )
-def test_an_action_may_be_written_in_many_ways(action: Any) -> None:
+def test_action_forms_are_equivalent(action: Any) -> None:
     assert ids_in(a_statement("StringEquals", "one", Action=action)) == {"": ["one"]}
 
 
 @pytest.mark.parametrize("action", ["sts:TagSession", "sts:AssumeRoleWithSAML", ["sts:SetSourceIdentity"], None])
-def test_a_statement_that_lets_nobody_assume_the_role_is_passed_over(action: Any) -> None:
+def test_statement_without_assume_role_is_ignored(action: Any) -> None:
     assert ids_in(a_statement("StringEquals", "one", Action=action)) == {}
 
 
-def test_a_statement_may_let_anybody_assume_the_role_by_naming_another_action() -> None:
+def test_statement_with_another_action_may_allow_assume_role() -> None:
     whoever = {"Effect": "Allow", "Principal": {"AWS": "*"}}
     assert ids_in({**whoever, "NotAction": "sts:TagSession"}) == {"": []}
     assert ids_in({**whoever, "NotAction": ["sts:Assume*"]}) == {}
 
 
-def test_a_deny_is_no_guard() -> None:
+def test_deny_is_not_an_external_id_check() -> None:
     assert ids_in(a_statement("StringEquals", "one", Effect="Deny")) == {}
 
 
 @pytest.mark.parametrize("operator", ["StringEqualsIfExists", "StringNotEquals", "ForAllValues:StringEquals"])
-def test_a_condition_that_an_absent_id_passes_is_no_guard(operator: str) -> None:
+def test_condition_passed_by_a_missing_id_is_not_a_check(operator: str) -> None:
     assert ids_in(a_statement(operator, "one")) == {"": []}
 
 
-def test_a_pattern_is_a_guard_only_without_a_wildcard() -> None:
+def test_wildcard_pattern_is_not_a_check() -> None:
     assert ids_in(a_statement("StringLike", "one", "tw*", "thre?")) == {"": ["one"]}
 
 

@@ -64,7 +64,7 @@ def grants(venue: Venue) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("row", matrix(), ids=str)
-def test_the_policies_decide_as_the_matrix_says(row: Row) -> None:
+def test_policies_match_the_matrix(row: Row) -> None:
     venue = venue_given(row.given)
     arn = resources(venue, "data")[row.resource]
     allowed = any(fnmatchcase(row.action, action) and fnmatchcase(arn, pattern) for action, pattern in grants(venue))
@@ -72,17 +72,17 @@ def test_the_policies_decide_as_the_matrix_says(row: Row) -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_policies_allow_exactly_the_actions_of_the_matrix(option: str | None) -> None:
+def test_policies_allow_exactly_the_matrix_actions(option: str | None) -> None:
     specified = {row.action for row in matrix() if row.expected == "allowed" and row.given in (None, option)}
     assert {action for action, _ in grants(venue_given(option))} == specified
 
 
-def test_each_action_is_allowed_on_one_kind_of_resource() -> None:
+def test_action_has_one_kind_of_resource() -> None:
     actions = sorted(action for action, _ in grants(a_venue(s3_allow_delete=True, kms_key_arns=(KEY,))))
     assert actions == sorted(set(actions))
 
 
-def test_nothing_is_allowed_by_a_wildcard_action() -> None:
+def test_wildcard_actions_are_not_allowed() -> None:
     assert not [action for action, _ in grants(a_full_venue()) if "*" in action]
 
 
@@ -97,7 +97,7 @@ def test_plain_text_requests_to_the_buckets_are_denied_whatever_else_is_allowed(
     }
 
 
-def test_the_trust_policy_lets_one_role_assume_with_the_external_id() -> None:
+def test_trust_policy_requires_role_and_external_id() -> None:
     venue = a_venue()
     assert trust_policy(venue, some_ids(venue)) == {
         "Version": "2012-10-17",
@@ -116,7 +116,7 @@ def test_the_trust_policy_lets_one_role_assume_with_the_external_id() -> None:
     }
 
 
-def test_during_a_rotation_each_external_id_has_a_statement_of_its_own() -> None:
+def test_each_external_id_of_a_rotation_has_a_statement() -> None:
     venue = a_full_venue()
     policy = trust_policy(venue, some_ids(venue, rotating=True))
     assert [
@@ -129,7 +129,7 @@ def test_during_a_rotation_each_external_id_has_a_statement_of_its_own() -> None
     ]
 
 
-def test_every_statement_of_the_trust_policy_is_narrowed_alike() -> None:
+def test_trust_statements_have_the_same_conditions() -> None:
     venue = a_full_venue()
     restrictions = [
         {
@@ -144,7 +144,7 @@ def test_every_statement_of_the_trust_policy_is_narrowed_alike() -> None:
     assert restrictions[0] == restrictions[1] == restrictions[2]
 
 
-def test_a_whole_account_is_narrowed_by_nothing_and_opens_nothing_else() -> None:
+def test_trusted_account_has_no_conditions() -> None:
     alone = a_venue(trusted_principals=(OTHER_ACCOUNT,))
     [statement] = trust_policy(alone, some_ids(alone))["Statement"]
     assert statement["Principal"] == {"AWS": OTHER_ACCOUNT}
@@ -189,14 +189,14 @@ def test_operator_may_call_what_the_trust_policy_allows(identity: bool, session_
     assert issue["Action"] == [action for actions in allowed for action in listed(actions)]
 
 
-def test_arns_are_of_the_venues_own_partition() -> None:
+def test_arns_have_the_partition_of_the_venue() -> None:
     venue = a_venue(partition="aws-us-gov", region="us-gov-west-1", trusted_principals=())
     patterns = {resource for _, resource in grants(venue)} - {"*"}
     assert {pattern.split(":")[1] for pattern in patterns} == {"aws-us-gov"}
     assert "arn:aws-us-gov:ecr:us-gov-west-1:111122223333:repository/unity-dev/*" in patterns
 
 
-def test_the_size_of_a_policy_counts_no_white_space() -> None:
+def test_policy_size_excludes_white_space() -> None:
     assert size({"Version": "2012-10-17", "Statement": []}) == len('{"Version":"2012-10-17","Statement":[]}')
 
 

@@ -19,7 +19,7 @@ def statements(venue: Venue, *, issue_only: bool = False) -> dict[str, Any]:
     return {statement["Sid"]: statement for statement in operator_policy(venue, issue_only=issue_only)["Statement"]}
 
 
-def test_the_issuer_may_read_one_parameter_and_assume_one_role() -> None:
+def test_issuer_may_read_one_parameter_and_assume_one_role() -> None:
     venue = a_venue(s3_buckets=("data",))
     assert operator_policy(venue, issue_only=True) == {
         "Version": "2012-10-17",
@@ -30,12 +30,12 @@ def test_the_issuer_may_read_one_parameter_and_assume_one_role() -> None:
     }
 
 
-def test_the_issuer_may_read_the_buckets_name_where_the_platform_keeps_it() -> None:
+def test_issuer_may_read_bucket_parameter() -> None:
     """A token that is scoped within S3 names the bucket."""
     assert set(statements(a_venue(), issue_only=True)) == {"ReadExternalId", "IssueTokens", "FindBucket"}
 
 
-def test_who_sends_a_source_identity_or_tags_needs_the_right_to() -> None:
+def test_source_identity_and_tags_need_permission() -> None:
     venue = a_venue(source_identity=True, session_tags={"purpose": "review"})
     assert statements(venue, issue_only=True)["IssueTokens"]["Action"] == [
         "sts:AssumeRole",
@@ -44,7 +44,7 @@ def test_who_sends_a_source_identity_or_tags_needs_the_right_to() -> None:
     ]
 
 
-def test_a_provisioner_may_manage_what_is_the_venues_and_nothing_else() -> None:
+def test_provisioner_may_manage_only_the_venue() -> None:
     for venue in (a_venue(s3_buckets=("data",)), a_full_venue(s3_buckets=("data",))):
         for sid, statement in statements(venue).items():
             if sid == "FindExternalId":
@@ -60,7 +60,7 @@ def test_a_provisioner_may_manage_what_is_the_venues_and_nothing_else() -> None:
                 }
 
 
-def test_what_must_be_looked_up_may_be() -> None:
+def test_looked_up_parameters_may_be_read() -> None:
     plain = statements(a_venue(s3_buckets=("data",)))
     assert {"FindBucket", "FindBoundary", "FindState"}.isdisjoint(plain)
     found = statements(a_venue(permissions_boundary="mcp-tenantOperator-AMI-APIG"))
@@ -81,7 +81,7 @@ def test_boundary_from_a_parameter_may_be_read_and_looked_up() -> None:
     assert found["FindBoundary"]["Resource"] == [f"arn:aws:iam::{ACCOUNT}:policy/*", "arn:aws:iam::aws:policy/*"]
 
 
-def test_a_state_in_s3_may_be_kept_under_the_stacks_key_only() -> None:
+def test_s3_state_is_limited_to_the_key_of_the_stack() -> None:
     state = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east-1", kms_key_id="alias/state")
     found = statements(a_venue(state=state))
     assert found["FindState"]["Resource"] == ["arn:aws:s3:::tf-state"]
@@ -95,7 +95,7 @@ def test_a_state_in_s3_may_be_kept_under_the_stacks_key_only() -> None:
     }
 
 
-def test_a_states_key_is_named_as_aws_knows_it() -> None:
+def test_state_key_is_the_object_key() -> None:
     key = "11111111-2222-3333-4444-555555555555"
     for given in (key, f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"):
         state = StateBackend("s3", bucket="tf-state", region="us-east-1", kms_key_id=given)
@@ -114,7 +114,7 @@ def test_a_states_key_is_named_as_aws_knows_it() -> None:
         ("arn:aws:kms:us-west-2:444455556666:key/mrk-1", "arn:aws:kms:us-west-2:444455556666:key/mrk-1"),
     ],
 )
-def test_the_key_of_the_parameter_may_be_used_for_that_parameter_only(given: str, resource: str) -> None:
+def test_kms_key_is_limited_to_its_parameter(given: str, resource: str) -> None:
     venue = a_venue(external_id_kms_key=given)
     context = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": PARAMETER}}
     issuing, provisioning = statements(venue, issue_only=True), statements(venue)
@@ -130,7 +130,7 @@ def test_the_key_of_the_parameter_may_be_used_for_that_parameter_only(given: str
     assert {"EncryptExternalId", "DecryptExternalId"}.isdisjoint(statements(a_venue()))
 
 
-def test_an_alias_of_the_parameters_key_stands_for_the_key_that_has_it() -> None:
+def test_alias_permits_its_kms_key() -> None:
     found = statements(a_venue(external_id_kms_key="alias/venue-access"), issue_only=True)["DecryptExternalId"]
     assert found["Resource"] == ["*"]
     assert found["Condition"] == {
@@ -139,12 +139,12 @@ def test_an_alias_of_the_parameters_key_stands_for_the_key_that_has_it() -> None
     }
 
 
-def test_the_policy_fits_a_role_of_the_operators() -> None:
+def test_policy_fits_an_operator_role() -> None:
     """An inline policy of a role holds 10,240 characters, a managed one 6,144 (IAM quotas)."""
     assert len(json.dumps(operator_policy(a_full_venue()), separators=(",", ":"))) < 6144
 
 
-def test_a_ledger_in_s3_may_be_read_and_added_to_by_the_issuer_and_rewritten_by_nobody() -> None:
+def test_s3_ledger_is_append_only_for_the_issuer() -> None:
     venue = a_venue(s3_buckets=("data",), ledger=LedgerBucket("books", "kit/", "us-east-1"))
     for issue_only in (True, False):
         found = statements(venue, issue_only=issue_only)
@@ -156,7 +156,7 @@ def test_a_ledger_in_s3_may_be_read_and_added_to_by_the_issuer_and_rewritten_by_
     assert "KeepLedger" not in statements(a_venue(s3_buckets=("data",)))
 
 
-def test_a_ledgers_key_may_be_used_by_the_desk() -> None:
+def test_issuer_may_use_ledger_key() -> None:
     key = "11111111-2222-3333-4444-555555555555"
     for issue_only in (True, False):
         place = LedgerBucket("books", "kit/", "us-east-1", key)

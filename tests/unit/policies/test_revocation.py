@@ -42,18 +42,18 @@ def like(pattern: str, text: str) -> bool:
 
 
 @given(NAMES, TIMES)
-def test_a_users_pattern_takes_every_token_of_theirs(user: str, issued: datetime) -> None:
+def test_user_pattern_matches_their_tokens(user: str, issued: datetime) -> None:
     assert like(user_pattern(user), role_session_name(user, issued))
 
 
 @given(NAMES, NAMES, TIMES)
-def test_a_users_pattern_takes_no_token_of_anybody_else(user: str, other: str, issued: datetime) -> None:
+def test_user_pattern_matches_no_other_token(user: str, other: str, issued: datetime) -> None:
     assume(user[:LONGEST_USER] != other[:LONGEST_USER])
     assert not like(user_pattern(user), role_session_name(other, issued))
 
 
 @given(NAMES, st.text(alphabet="-a20TZ1", min_size=1, max_size=30), TIMES)
-def test_a_name_that_goes_on_is_another(user: str, more: str, issued: datetime) -> None:
+def test_longer_name_is_another_user(user: str, more: str, issued: datetime) -> None:
     assume(user[:LONGEST_USER] != (user + more)[:LONGEST_USER])
     assert not like(user_pattern(user), role_session_name(user + more, issued))
     assert not like(user_pattern(user + more), role_session_name(user, issued))
@@ -74,11 +74,11 @@ def test_alice_is_not(session: str) -> None:
     assert not like(user_pattern("alice"), session)
 
 
-def test_names_that_are_cut_alike_cannot_be_told_apart() -> None:
+def test_equally_cut_names_are_not_distinguished() -> None:
     assert user_pattern("a" * 40) == user_pattern("a" * 64) == user_pattern("a" * 38) != user_pattern("a" * 37)
 
 
-def test_a_session_is_denied_by_its_name() -> None:
+def test_session_is_denied_by_name() -> None:
     policy = deny(Revocation(session="alice-20261120T120000Z-3f9c21ab"), ROLE)
     assert policy["Statement"] == [
         {
@@ -105,12 +105,12 @@ def test_of_a_user_and_of_all_only_what_was_issued_before_is_denied() -> None:
     "revocation",
     [Revocation(session="a-b"), Revocation(user="alice", issued_before=NOON), Revocation(issued_before=NOON)],
 )
-def test_what_is_revoked_is_read_back_from_the_policy(revocation: Revocation) -> None:
+def test_revocation_is_parsed_from_its_policy(revocation: Revocation) -> None:
     assert read(json.loads(json.dumps(deny(revocation, ROLE)))) == revocation
 
 
 @pytest.mark.parametrize("policy", [{}, {"Statement": []}, {"Statement": [{}]}, {"Statement": [{"Condition": 1}]}])
-def test_a_policy_of_somebody_elses_revokes_nothing_that_is_known(policy: dict[str, object]) -> None:
+def test_foreign_policy_is_not_a_revocation(policy: dict[str, object]) -> None:
     assert read(policy) is None
 
 
@@ -118,14 +118,14 @@ def test_a_policy_of_somebody_elses_revokes_nothing_that_is_known(policy: dict[s
     "change",
     [{"Action": "s3:*"}, {"Effect": "Allow"}, {"Condition": {"DateLessThan": {"aws:TokenIssueTime": "today"}}}],
 )
-def test_a_policy_that_was_changed_is_not_taken_for_what_it_was(change: dict[str, object]) -> None:
+def test_changed_policy_is_not_a_revocation(change: dict[str, object]) -> None:
     [statement] = deny(Revocation(issued_before=NOON), ROLE)["Statement"]
     assert read({"Statement": [{**statement, **change}]}) is None
     more = {**statement["Condition"], "IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}
     assert read({"Statement": [{**statement, "Condition": more}]}) is None
 
 
-def test_what_a_later_revocation_of_all_tokens_covers_is_known() -> None:
+def test_later_revocation_of_all_covers_earlier_ones() -> None:
     def made(minutes: int, **of: str) -> tuple[str, dict[str, Any]]:
         at = NOON + timedelta(minutes=minutes)
         before = None if "session" in of else at
@@ -140,7 +140,7 @@ def test_what_a_later_revocation_of_all_tokens_covers_is_known() -> None:
     assert denies.superseded(dict([first, made(5), session, alice, *later])) == [alice[0], session[0], first[0]]
 
 
-def test_the_name_tells_until_when_it_is_needed() -> None:
+def test_name_has_expiry() -> None:
     name = policy_name(NOON, "1a2b3c4d")
     assert name == "venue-access-revoke-20261120T120000Z-1a2b3c4d"
     assert name.startswith(REVOCATION_PREFIX)
@@ -154,7 +154,7 @@ def test_another_name_is_none_of_ours(name: str) -> None:
     assert expiry(name) is None
 
 
-def test_there_is_room_for_dozens_of_sessions_and_then_for_all() -> None:
+def test_role_holds_dozens_of_sessions_and_then_all() -> None:
     one = deny(Revocation(session="x" * 64), ROLE)
     count = (room([]) - room_for_all(ROLE)) // size(one)
     assert count >= 35
@@ -162,5 +162,5 @@ def test_there_is_room_for_dozens_of_sessions_and_then_for_all() -> None:
     assert room([one]) == 10_240 - len(json.dumps(one, separators=(",", ":")))
 
 
-def test_no_token_lasts_longer_than_a_revocation() -> None:
+def test_revocation_outlasts_every_token() -> None:
     assert timedelta(hours=12) == denies.LONGEST_SESSION

@@ -52,13 +52,13 @@ def role(venue: Venue, *buckets: str) -> list[dict[str, Any]]:
     return [*s3_policy(venue, buckets)["Statement"], *ecr_policy(venue)["Statement"]]
 
 
-def test_nothing_asked_for_is_no_policy_and_no_look_at_the_buckets() -> None:
+def test_empty_scope_has_no_policy_and_reads_no_bucket() -> None:
     assert not scope()
     assert scope().session_policy(VENUE, lambda: pytest.fail("asked")) is None
     assert scope().describe() == ""
 
 
-def test_a_policy_is_as_compact_as_json_gets() -> None:
+def test_policy_is_compact_json() -> None:
     text = scope(read_only=True).session_policy(VENUE, lambda: [BUCKET])
     assert text == json.dumps(json.loads(text or ""), separators=(",", ":"))
 
@@ -69,7 +69,7 @@ def test_read_only_keeps_the_reads_of_both_services() -> None:
     assert READS - {"kms:Decrypt"} <= actions(role(VENUE, BUCKET))
 
 
-def test_a_prefix_is_a_folder_and_listing_is_kept_to_it() -> None:
+def test_prefix_is_a_folder_and_limits_listing() -> None:
     found = statements(scope(s3_prefix="incoming, out/2026/"))
     bucket = f"arn:aws:s3:::{BUCKET}"
     assert ("s3:GetObject", f"{bucket}/incoming/*") in allowed(found)
@@ -81,7 +81,7 @@ def test_a_prefix_is_a_folder_and_listing_is_kept_to_it() -> None:
     assert "ecr:PutImage" in actions(found)
 
 
-def test_a_prefix_holds_in_each_of_several_buckets() -> None:
+def test_prefix_applies_to_each_bucket() -> None:
     found = statements(scope(s3_prefix="a", no_ecr=True), a_venue(s3_buckets=("one", "two")))
     assert {resource for action, resource in allowed(found) if action == "s3:GetObject"} == {
         "arn:aws:s3:::one/a/*",
@@ -97,13 +97,13 @@ def test_repositories_are_named_whole_and_login_stays() -> None:
     assert "s3:PutObject" in actions(found)
 
 
-def test_without_a_service_nothing_of_it_is_left_and_no_bucket_is_asked_for() -> None:
+def test_removed_service_has_no_permissions_and_reads_no_bucket() -> None:
     assert {action.partition(":")[0] for action in actions(statements(scope(no_ecr=True)))} == {"s3"}
     text = scope(no_s3=True).session_policy(VENUE, lambda: pytest.fail("asked"))
     assert {action.partition(":")[0] for action in actions(json.loads(text or "")["Statement"])} == {"ecr"}
 
 
-def test_an_address_range_is_a_deny_that_spares_what_aws_services_do() -> None:
+def test_source_ip_deny_excepts_aws_services() -> None:
     *rest, deny = statements(scope(source_ip="198.51.100.0/24, 2001:db8::/32"))
     assert deny == {
         "Effect": "Deny",
@@ -127,7 +127,7 @@ def test_keys_come_with_the_objects_and_a_reader_only_decrypts() -> None:
     assert "s3:DeleteObject" not in reading
 
 
-def test_it_is_told_in_a_few_words() -> None:
+def test_scope_has_a_short_description() -> None:
     found = scope(read_only=True, s3_prefix="a,b/", ecr_repository="unity-dev/x", source_ip="192.0.2.1")
     assert found.describe() == "read-only; S3 a/, b/; ECR unity-dev/x; from 192.0.2.1/32"
     assert scope(no_s3=True).describe() == "no S3"
@@ -158,24 +158,24 @@ def test_it_is_told_in_a_few_words() -> None:
         ({"no_ecr": True, "no_s3": True}, "together they leave nothing"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_the_reason(flags: dict[str, Any], reason: str) -> None:
+def test_contradicting_scope_is_refused_with_the_reason(flags: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         scope(**flags)
 
 
 @pytest.mark.parametrize("name", ["unity-dev2/a", "other", "other/unity-dev/a", "unity-test/a"])
-def test_a_repository_that_is_not_the_venues_is_refused(name: str) -> None:
+def test_foreign_repository_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="has the repositories under unity-dev/ only"):
         scope(ecr_repository=name).check(VENUE)
 
 
-def test_a_policy_too_long_for_aws_is_counted_before_the_call() -> None:
+def test_too_long_policy_is_refused_before_the_call() -> None:
     many = scope(s3_prefix=",".join(f"folder-{number:03}" for number in range(40)))
     with pytest.raises(UsageError, match=rf"has \d+ characters, and AWS takes {SESSION_POLICY_LIMIT}"):
         many.check(VENUE)
 
 
-def test_the_limit_itself_is_taken() -> None:
+def test_policy_of_maximum_size_is_accepted() -> None:
     venue = a_venue(s3_buckets=(BUCKET + "x",))  # each letter of a prefix stands twice, so the rest must be even
     spent = len(scope(s3_prefix="x", no_ecr=True).session_policy(venue, lambda: [BUCKET + "x"]) or "")
     room, odd = divmod(SESSION_POLICY_LIMIT - spent, 2)
@@ -198,7 +198,7 @@ names = st.lists(st.sampled_from(["unity-dev/a", "unity-dev/b/c"]), max_size=2)
     ranges=st.lists(st.sampled_from(["192.0.2.0/24", "2001:db8::/32"]), max_size=2),
     full=st.booleans(),
 )
-def test_no_narrowing_allows_what_the_role_does_not(
+def test_scope_allows_nothing_beyond_the_role(
     read_only: bool, prefixes: list[str], repositories: list[str], left_out: str, ranges: list[str], full: bool
 ) -> None:
     venue = (a_full_venue if full else a_venue)("unity-dev", s3_buckets=("one", "two"))

@@ -26,12 +26,12 @@ def check(*given: Any, **more: Any) -> str:
     return found.session_policy(VENUE, lambda: [BUCKET]) or ""
 
 
-def test_it_is_sent_compact_as_it_was_written() -> None:
+def test_policy_file_is_sent_compact() -> None:
     assert json.loads(check(READ)) == {"Version": "2012-10-17", "Statement": [READ]}
     assert "\n" not in check(READ)
 
 
-def test_an_address_range_goes_with_it() -> None:
+def test_source_ip_combines_with_policy_file() -> None:
     text = json.dumps({"Version": "2012-10-17", "Statement": READ})
     found = scope(policy=policy_file(text, "mine.json"), source_ip="192.0.2.0/24")
     sent = json.loads(found.session_policy(VENUE, lambda: [BUCKET]) or "")
@@ -42,7 +42,7 @@ def test_an_address_range_goes_with_it() -> None:
 @pytest.mark.parametrize(
     "flags", [{"read_only": True}, {"s3_prefix": "a"}, {"ecr_repository": "unity-dev/a"}, {"no_s3": True}]
 )
-def test_no_flag_that_allows_goes_with_it(flags: dict[str, Any]) -> None:
+def test_allowing_flags_exclude_policy_file(flags: dict[str, Any]) -> None:
     text = json.dumps({"Version": "2012-10-17", "Statement": READ})
     with pytest.raises(UsageError, match=r"--policy and --.* exclude each other"):
         scope(policy=policy_file(text, "mine.json"), **flags)
@@ -60,7 +60,7 @@ def test_no_flag_that_allows_goes_with_it(flags: dict[str, Any]) -> None:
         {"Resource": "arn:aws:s3:::unity-dev-dat?/*", "Condition": {"Bool": {"aws:SecureTransport": True}}},
     ],
 )
-def test_what_the_role_has_in_part_is_taken(change: dict[str, Any]) -> None:
+def test_partly_covered_statement_is_accepted(change: dict[str, Any]) -> None:
     check({**READ, **change})
 
 
@@ -75,12 +75,12 @@ def test_what_the_role_has_in_part_is_taken(change: dict[str, Any]) -> None:
         ({"Action": "ecr:PutImage"}, "does not have arn:aws:s3:::"),
     ],
 )
-def test_what_the_role_lacks_is_refused(change: dict[str, Any], lacking: str) -> None:
+def test_uncovered_statement_is_refused(change: dict[str, Any], lacking: str) -> None:
     with pytest.raises(UsageError, match=f"--policy mine.json: the role of unity-dev {lacking}"):
         check({**READ, **change})
 
 
-def test_a_deny_may_name_anything() -> None:
+def test_deny_may_name_any_action() -> None:
     check(READ, {"Effect": "Deny", "Action": "dynamodb:*", "NotResource": "arn:aws:x:::y"})
 
 
@@ -106,12 +106,12 @@ def test_a_deny_may_name_anything() -> None:
         ('{"Statement": {"Effect":"Allow","Action":"*","Resource":"*","Condition":[]}}', "Condition must be"),
     ],
 )
-def test_what_aws_would_not_take_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_invalid_policy_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=f"--policy mine.json: .*{reason}"):
         policy_file(text, "mine.json")
 
 
-def test_a_character_that_aws_does_not_take_is_named() -> None:
+def test_invalid_character_is_named() -> None:
     text = json.dumps({"Statement": {**READ, "Sid": "x☃"}})
     found = scope(policy=policy_file(text, "mine.json"))
     with pytest.raises(UsageError, match=r"has '☃'; AWS takes characters up to U\+00FF only"):
@@ -128,7 +128,7 @@ patterns = st.text("ab*?", max_size=6)
 
 
 @given(one=patterns, other=patterns, text=st.text("ab", max_size=6))
-def test_patterns_that_match_a_text_both_overlap(one: str, other: str, text: str) -> None:
+def test_patterns_matching_one_text_overlap(one: str, other: str, text: str) -> None:
     assert overlap(one, other) == overlap(other, one)
     assert overlap(one, text) == fnmatchcase(text, one)
     if fnmatchcase(text, one) and fnmatchcase(text, other):

@@ -96,7 +96,7 @@ def test_configured_terraform_precedes_the_downloaded_one(work: Path) -> None:
     assert terraform_program("tofu", work) == "tofu"
 
 
-def test_environment_has_the_venues_credentials_and_nothing_that_changes_the_run() -> None:
+def test_environment_has_credentials_and_no_run_settings() -> None:
     environ = {
         "PATH": "/bin",
         "HTTPS_PROXY": "http://proxy",

@@ -32,7 +32,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "stack"
 S3 = StateBackend("s3", bucket="tf-state", key_prefix="venues/", region="us-east-1", kms_key_id="alias/state")
 
 
-def test_a_stack_of_two_venues_renders_as_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_venues_render_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set UPDATE_GOLDEN=1 to take what is rendered now, and read the difference."""
     monkeypatch.setattr(tagging, "CAPABILITY_VERSION", "1.2.3")
     dev, full = a_venue(state=S3), a_full_venue(state=S3)
@@ -77,7 +77,7 @@ def test_policies_of_a_rendering_are_the_documents() -> None:
     assert {each["name"] for each in data["policies"].values()} == {venue.policy_name(key) for key in documents}
 
 
-def test_state_stays_on_this_machine_unless_the_inventory_says_otherwise() -> None:
+def test_state_is_local_by_default() -> None:
     assert 'backend "local" {}' in a_rendering().files["versions.tf"]
 
 
@@ -88,7 +88,7 @@ def test_s3_backend_at_a_custom_endpoint_has_the_bucket_in_the_path() -> None:
     assert "use_path_style = true" in render(a_stack(venue), **given, custom_endpoint=True).files["versions.tf"]
 
 
-def test_import_blocks_are_there_only_for_what_is_imported() -> None:
+def test_import_blocks_exist_only_for_imports() -> None:
     venue = a_venue()
     role, *_, parameter = managed_resources(venue)
     assert "imports.tf" not in a_rendering(venue).files
@@ -97,7 +97,7 @@ def test_import_blocks_are_there_only_for_what_is_imported() -> None:
     assert 'to = module.venue["unity-dev"].aws_ssm_parameter.external_id' in imports
 
 
-def test_only_an_address_of_the_stack_is_imported() -> None:
+def test_foreign_address_is_not_imported() -> None:
     with pytest.raises(RenderError, match="nothing is managed at aws_iam_user"):
         a_rendering(imports=(Import("aws_iam_user.x", "x"),))
     with pytest.raises(RenderError, match="unity-ops"):
@@ -117,7 +117,7 @@ def test_six_objects_are_managed_for_a_venue_each_at_its_address_with_its_import
     }
 
 
-def test_a_tag_of_the_inventory_replaces_the_conventional_one_whatever_its_case() -> None:
+def test_inventory_tag_replaces_default_in_any_case() -> None:
     assert tags(a_venue())["Env"] == "dev"
     replaced = tags(a_venue(tags={"env": "production", "Owner": "anna"}))
     assert replaced["env"] == "production"
@@ -125,7 +125,7 @@ def test_a_tag_of_the_inventory_replaces_the_conventional_one_whatever_its_case(
     assert {"Name", "Proj", "Venue", "Stack", "ServiceArea", "Capability", "CapVersion", "Component"} < set(replaced)
 
 
-def test_boundary_that_was_not_read_is_an_error_and_not_a_role_without_one() -> None:
+def test_unread_boundary_is_an_error() -> None:
     with pytest.raises(RenderError, match=r"unity-dev: the permissions boundary in /platform/boundary was not read"):
         a_rendering(a_venue(permissions_boundary="ssm:/platform/boundary"))
 
@@ -141,7 +141,7 @@ def test_boundaries_are_as_read_or_else_as_last_rendered() -> None:
     assert [venue.permissions_boundary for venue in stack.venues] == ["read", "arn:last", None, "own"]
 
 
-def test_venue_that_another_version_rendered_gets_the_attributes_of_this_one() -> None:
+def test_venue_of_another_version_gets_current_attributes() -> None:
     earlier = {"role_name": "theirs", "s3_buckets": ["data"], "ecr_repository_prefix": "unity-old/"}
     stack = a_stack(a_venue())
     rendered = render(
@@ -179,7 +179,7 @@ def test_repeated_tags_follow_the_tags_that_the_inventory_replaces() -> None:
     assert tags(a_venue(tags={"stack": "theirs"}))["venue-access:stack"] == "shared"
 
 
-def test_what_the_inventory_says_reaches_terraform_only_as_data() -> None:
+def test_inventory_reaches_terraform_only_as_data() -> None:
     hostile = '${file("/etc/passwd")} %{ if true } "\'\\ \n Größe ☃'
     text_fields: dict[str, Any] = {
         field.name: (hostile,) if field.type.startswith("tuple") else hostile
@@ -210,7 +210,7 @@ def test_what_the_inventory_says_reaches_terraform_only_as_data() -> None:
         ),
     ],
 )
-def test_what_is_missing_or_wrong_is_named_with_its_venue(
+def test_missing_or_wrong_value_is_named_with_its_venue(
     buckets: dict[str, tuple[str, ...]], external_ids: dict[str, ExternalIds], message: str
 ) -> None:
     with pytest.raises(RenderError, match=message) as raised:
@@ -219,7 +219,7 @@ def test_what_is_missing_or_wrong_is_named_with_its_venue(
     assert raised.value.exit_code == 3
 
 
-def test_a_policy_longer_than_aws_takes_is_refused_before_anything_runs() -> None:
+def test_too_long_policy_is_refused_before_the_run() -> None:
     roles = tuple(f"arn:aws:iam::111122223333:role/{'r' * 60}{number}" for number in range(20))
     with pytest.raises(
         RenderError, match=r"unity-dev: the trust policy would be [\d,]+ characters long; AWS takes 2,048"
@@ -231,7 +231,7 @@ def test_a_policy_longer_than_aws_takes_is_refused_before_anything_runs() -> Non
         a_rendering(a_venue(kms_key_arns=keys))
 
 
-def test_a_trust_policy_must_leave_room_for_a_rotation() -> None:
+def test_trust_policy_leaves_space_for_a_rotation() -> None:
     role = "arn:aws:iam::111122223333:role/" + "r" * 64
     fitting = a_venue(trusted_principals=(role,), source_identity=True)
     long = ExternalIds(ExternalId("x" * 1224))
@@ -240,7 +240,7 @@ def test_a_trust_policy_must_leave_room_for_a_rotation() -> None:
         render(a_stack(fitting), buckets={"unity-dev": ("b",)}, external_ids={"unity-dev": long})
 
 
-def test_an_orphaned_venue_of_an_earlier_release_has_every_variable_that_terraform_wants() -> None:
+def test_orphaned_venue_has_every_variable() -> None:
     """Its last rendering lacks what was added since, and a plan of the whole stack would fail for it."""
     gone = a_venue("unity-gone")
     earlier = {
@@ -259,7 +259,7 @@ def test_an_orphaned_venue_of_an_earlier_release_has_every_variable_that_terrafo
     assert venues["unity-gone"]["role_name"] == gone.role_name
 
 
-def test_only_a_parameter_that_is_a_string_stays_one() -> None:
+def test_only_string_parameter_keeps_its_type() -> None:
     dev, other = a_venue(), a_venue("unity-other")
     rendered = render(
         a_stack(dev, other),

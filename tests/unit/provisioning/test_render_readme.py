@@ -24,7 +24,7 @@ def table(heading: str) -> list[list[str]]:
     return [[re.sub(r"^`([^`]*)`$", r"\1", cell.strip()) for cell in row] for row in rows]
 
 
-def test_the_readme_lists_every_input() -> None:
+def test_readme_lists_every_input() -> None:
     assert table("Inputs") == [
         [
             name,
@@ -37,13 +37,13 @@ def test_the_readme_lists_every_input() -> None:
     ]
 
 
-def test_the_readme_lists_every_output() -> None:
+def test_readme_lists_every_output() -> None:
     assert table("Outputs") == [
         [name, output["description"].strip('"')] for name, output in sorted(blocks("outputs.tf", "output"))
     ]
 
 
-def test_every_variable_is_typed_and_described_and_every_output_described() -> None:
+def test_variables_and_outputs_are_described() -> None:
     variables = dict(blocks("variables.tf", "variable"))
     assert variables
     assert all({"type", "description"} <= set(variable) for variable in variables.values())

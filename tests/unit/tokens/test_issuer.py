@@ -187,7 +187,7 @@ def test_unreadable_parameter_hints_at_supplying_the_id() -> None:
         StandIn(may_read=False).issuer()
 
 
-def test_no_message_shows_an_id() -> None:
+def test_messages_show_no_external_id() -> None:
     for aws in (StandIn(accepted=set()), StandIn(stored=NEW, age=timedelta(seconds=5))):
         with pytest.raises(AccessDenied) as refused:
             assume(aws.issuer())

@@ -22,14 +22,14 @@ def test_long_user_name_is_cut() -> None:
     assert len(name) == 64
 
 
-def test_two_names_of_the_same_second_differ() -> None:
+def test_names_of_the_same_second_differ() -> None:
     names = {role_session_name("alice", MOMENT) for _ in range(100)}
     assert len(names) == 100
     assert all(re.fullmatch(r"alice-20261120T221500Z-[0-9a-f]{8}", name) for name in names)
 
 
 @pytest.mark.parametrize("user", ["al", "alice-b", "alice@example.org", "x" * 64])
-def test_a_name_that_was_copied_in_part_is_told_from_a_whole_one(user: str) -> None:
+def test_partly_copied_name_is_detected(user: str) -> None:
     name = role_session_name(user, MOMENT)
     assert is_of_a_token(name)
     assert not any(is_of_a_token(part) for part in (name[:-1], name[:-9], user))
