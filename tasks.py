@@ -1,9 +1,9 @@
-"""What Invoke loads: the commands of ``venue_access/cli/surface.py``."""
+"""What Invoke loads: the commands of ``venue_access/cli/program.py``."""
 
 from __future__ import annotations
 
 import sys
 
-from venue_access.cli.surface import collection
+from venue_access.cli.program import collection
 
 namespace = collection(sys.argv)

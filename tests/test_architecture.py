@@ -12,7 +12,7 @@ import pytest
 from tests.sources import CHECKOUT, COMMANDS, PACKAGE, Module, each_module
 
 LAYERS = (
-    ("base", ("errors", "console", "sensitive", "files", "config", "deadline", "times")),
+    ("base", ("errors", "console", "sensitive", "files", "config", "times")),
     ("templates", ("templates",)),
     ("inventory", ("inventory",)),
     ("AWS", ("aws", "emulator", "policies")),
@@ -85,7 +85,6 @@ def test_package_init_imports_only_the_standard_library() -> None:
 # -- deciding and acting ---------------------------------------------------------------------------------------------
 
 PURE = (
-    "times",
     "inventory.arns",
     "inventory.validators",
     "inventory.cross_validation",

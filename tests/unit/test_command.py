@@ -11,7 +11,7 @@ import tasks
 from scripts.docs import arguments_of
 from tests.sources import CHECKOUT
 from venue_access.cli.command import check_text
-from venue_access.cli.surface import COMMANDS, collection
+from venue_access.cli.program import COMMANDS, collection
 from venue_access.errors import UsageError
 
 ALL = {name for names in COMMANDS.values() for name in names}
@@ -19,7 +19,7 @@ ALL = {name for names in COMMANDS.values() for name in names}
 
 def test_table_has_every_command() -> None:
     modules = {file.stem for file in (CHECKOUT / "venue_access/cli").glob("*.py")}
-    assert modules - {"__init__", "command", "program", "surface"} == set(COMMANDS)
+    assert modules - {"__init__", "command", "program"} == set(COMMANDS)
     for module, names in COMMANDS.items():
         loaded = vars(import_module(f"venue_access.cli.{module}")).values()
         found = collection(["invoke", *names])

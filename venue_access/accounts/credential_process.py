@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from venue_access import console, deadline, sensitive
+from venue_access import console, sensitive, times
 from venue_access.accounts.cache import RESPONSES_LOCK, Session, response_text
 from venue_access.accounts.credentials import cached_response
 from venue_access.accounts.sources import unix_user
@@ -76,13 +76,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--duration", default="1h", help="set how long the token lasts: 1h (default), 90m, 3600")
     parser.add_argument("--inventory", help="use this inventory (default: INVOKE_INVENTORY, or the checkout's)")
     parser.add_argument("--workdir", help="use this work directory (default: INVOKE_WORKDIR, or the checkout's)")
-    parser.add_argument("--timeout", default=deadline.DEFAULT, help="limit the time for AWS: 5m (default), 90s")
+    parser.add_argument("--timeout", default=times.DEFAULT, help="limit the time for AWS: 5m (default), 90s")
     parser.add_argument("--source-profile", help="issue with the credentials of this AWS profile")
     return parser.parse_args(arguments)
 
 
 def _new_response(options: argparse.Namespace, delivering: ExitStack) -> str:
-    with deadline.time_limit(parse_duration(options.timeout, "--timeout"), options.timeout):
+    with times.time_limit(parse_duration(options.timeout, "--timeout"), options.timeout):
         if options.account is not None:
             return _account_response(options.account)
         return _venue_response(options, delivering)

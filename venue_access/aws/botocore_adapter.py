@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from venue_access.deadline import is_abandoned
 from venue_access.errors import (
     NEW_CREDENTIALS,
     SET_THE_CLOCK,
@@ -24,6 +23,7 @@ from venue_access.errors import (
     ServiceUnavailable,
 )
 from venue_access.sensitive import SensitiveStr, redact
+from venue_access.times import is_abandoned
 
 if TYPE_CHECKING:
     from venue_access.aws.sessions import RoleSession

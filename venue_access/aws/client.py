@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from venue_access import deadline
+from venue_access import times
 from venue_access.aws.botocore_adapter import AwsResponse, new_session, no_credentials, translated
 from venue_access.aws.identity import AssumedRole, CallerIdentity, Credentials, Endpoint, LiveRole, Parameter
 from venue_access.errors import AwsError, ConnectionFailed
@@ -229,7 +229,7 @@ class AwsClient:
                 profiles = self._botocore.full_config.get("profiles", {}).values()
                 if any("mfa_serial" in profile for profile in profiles):  # then botocore may prompt for an MFA code
                     self._find_credentials()  # here: a thread that may be abandoned must not read the terminal
-            return deadline.current().call(what, self._where, function)
+            return times.current().call(what, self._where, function)
 
     def _ca_file(self) -> str | None:
         """Return the CA file in use; None for the CAs of the machine."""

@@ -13,7 +13,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from venue_access import console, deadline, sensitive
+from venue_access import console, sensitive, times
 from venue_access.config import Settings, root, settings
 from venue_access.errors import Interrupted, UsageError, VenueAccessError, of_the_system
 from venue_access.times import parse_duration
@@ -28,7 +28,7 @@ HELP = {
     "inventory": "use this inventory file or folder (default: INVOKE_INVENTORY)",
     "json": "print one JSON document",
     "yes": "do not ask for confirmation",
-    "timeout": f"limit the time of the whole command for AWS: {deadline.DEFAULT} (default), 90s",
+    "timeout": f"limit the time of the whole command for AWS: {times.DEFAULT} (default), 90s",
 }
 _FREE_TEXTS = {"destination", "issuer", "profile_name", "reason", "resource", "service", "source_profile"}
 _LONGEST = 1_000
@@ -42,7 +42,7 @@ LOCK_TIMEOUT = "limit the wait for another run on the stack: 5m, 0"
 
 
 def command(
-    *, positional: Sequence[str] = (), timeout: str | None = deadline.DEFAULT, **texts: str
+    *, positional: Sequence[str] = (), timeout: str | None = times.DEFAULT, **texts: str
 ) -> Callable[[Callable[..., int | None]], Any]:
     """Make a function an Invoke task whose expected failures are one message and an exit code.
 
@@ -72,7 +72,7 @@ def command(
                         check_text(flag, given)
                 given = flags.pop("timeout", None)
                 limit = timeout if given is None else given
-                with deadline.time_limit(seconds_of(limit, "--timeout"), limit or ""):
+                with times.time_limit(seconds_of(limit, "--timeout"), limit or ""):
                     code = function(context, **flags)
             except VenueAccessError as error:
                 failure = error

@@ -64,8 +64,6 @@ def inventory_names(context: Context, users: bool = False, inventory: str | None
 @command(host="print only the variables of this venue")
 def inventory_provisioned(context: Context, host: str | None = None, inventory: str | None = None) -> None:
     """Print the provisioned venues as an Ansible inventory, with their role, parameter and bucket names."""
-    from datetime import datetime, timezone
-
     from venue_access.inventory.exports import to_list
     from venue_access.provisioning.results import error_messages
     from venue_access.provisioning.status import provisioned_only, venue_statuses

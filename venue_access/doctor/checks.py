@@ -19,7 +19,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from venue_access import deadline
+from venue_access import times
 from venue_access.accounts.cache import cache_folder
 from venue_access.aws.client import Endpoint
 from venue_access.aws.parameters import find_buckets
@@ -222,7 +222,7 @@ def clock(venue: Venue, endpoint: Endpoint | None, now: Callable[[], datetime]) 
     """Compare this machine's clock with AWS's, which is in each response, also without credentials."""
     url = endpoint.url if endpoint is not None else f"https://sts.{venue.region}.{DNS_SUFFIXES[venue.partition]}"
     try:
-        theirs = deadline.current().call("HEAD", url, partial(_date, url, endpoint))
+        theirs = times.current().call("HEAD", url, partial(_date, url, endpoint))
     except (OSError, ValueError, VenueAccessError) as error:
         reason = getattr(error, "reason", None) or error
         return Check("clock", f"no time from {url}: {reason}", Level.WARNING, "check the network")

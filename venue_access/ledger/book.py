@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, Protocol
 
-from venue_access import console, deadline
+from venue_access import console, times
 from venue_access.aws.client import AssumedRole, AwsClient
 from venue_access.config import Settings
 from venue_access.errors import AwsError, VenueAccessError
@@ -129,7 +129,7 @@ class Ledger:
             role_arn=self._venue.role_arn,
             **details,
         )
-        with deadline.current().extended():
+        with times.current().extended():
             self._warn_of(self._store.append(record))
         return record
 

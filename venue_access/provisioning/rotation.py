@@ -20,7 +20,6 @@ from venue_access.aws.client import CallerIdentity
 from venue_access.aws.identity import caller_in_account, why_not_trusted
 from venue_access.aws.parameters import overwrite_parameter
 from venue_access.config import Settings
-from venue_access.deadline import RetryPolicy
 from venue_access.errors import AwsError, DeliveryError, Interrupted, TerraformError, UsageError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import Ledger, ProofSessions
@@ -42,7 +41,7 @@ from venue_access.provisioning.venue_snapshot import (
     rotation_state,
 )
 from venue_access.sensitive import ExternalId
-from venue_access.times import to_minute
+from venue_access.times import RetryPolicy, to_minute
 
 _AGAIN = "run the command again: it resumes"
 _AS_BEFORE = "tokens can be issued as before"

@@ -15,12 +15,10 @@ from venue_access.aws.client import AwsClient, CallerIdentity
 from venue_access.aws.identity import SECURE_STRING, caller_in_account
 from venue_access.aws.parameters import find_buckets, find_buckets_of_others
 from venue_access.config import Settings
-from venue_access.deadline import RetryPolicy
 from venue_access.errors import Interrupted, TerraformError, UsageError, VenueAccessError, of_the_system
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger, ProofSessions
 from venue_access.policies.documents import ExternalIds
-from venue_access.provisioning.changes import unchanged_warnings
 from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.results import Event, Reporter, StackResults, report_event, venue_of
@@ -31,6 +29,7 @@ from venue_access.provisioning.terraform import Plan, Terraform, module_of
 from venue_access.provisioning.venue_checks import PROOFS, check_boundary, verify_trust_policy, with_boundary
 from venue_access.provisioning.venue_snapshot import ids_for_provisioning, read_snapshot
 from venue_access.sensitive import ExternalId
+from venue_access.times import RetryPolicy
 
 _AT_ONCE = 8  # venues that are read side by side
 _UNCHANGED = 15.0  # seconds to verify what this run has not changed: the run before may just have
@@ -203,7 +202,7 @@ class StackProvisioner:
         is_usual = not siblings and not orphaned and set(parameter_types.values()) <= {SECURE_STRING}
         if self._warned or (is_usual and all(each.pending is None for each in ids.values())):
             return
-        from venue_access.provisioning.changes import changed_since_applied  # not always needed
+        from venue_access.provisioning.changes import changed_since_applied, unchanged_warnings  # not always needed
 
         self._warned = True
         stacks = {name: self.inventory[name].stack if name in self.inventory else None for name in orphaned}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from venue_access.aws.client import AwsClient, CallerIdentity
 from venue_access.aws.identity import why_not_trusted
-from venue_access.deadline import RetryPolicy
 from venue_access.errors import AccessDenied, CheckFailed, UsageError
 from venue_access.inventory.arns import FROM_PARAMETER, permissions_boundary
 from venue_access.inventory.model import Venue
@@ -21,6 +20,7 @@ from venue_access.provisioning.render import OrphanedVenue
 from venue_access.provisioning.stack import Stack
 from venue_access.provisioning.venue_snapshot import new_external_id
 from venue_access.sensitive import ExternalId
+from venue_access.times import RetryPolicy
 
 if TYPE_CHECKING:
     from venue_access.ledger.book import ProofSessions

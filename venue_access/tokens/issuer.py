@@ -21,7 +21,6 @@ from venue_access.aws.identity import (
 )
 from venue_access.errors import AccessDenied, AwsError, UsageError, VenueAccessError
 from venue_access.inventory.model import Recipient, Venue
-from venue_access.policies.session import TokenScope
 from venue_access.sensitive import ExternalId
 from venue_access.times import to_minute
 

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from venue_access.aws.client import AwsClient
-from venue_access.deadline import RetryPolicy
 from venue_access.errors import NO_ANSWER, AccessDenied, AwsError, CheckFailed, UsageError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import ProofSessions
 from venue_access.policies import revocation as policies
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, size
 from venue_access.policies.revocation import Revocation
-from venue_access.times import iso, to_minute
+from venue_access.times import RetryPolicy, iso, to_minute
 
 PROOF_RETRY = RetryPolicy(60.0)
 """AWS should deny a revoked token in this time: IAM is eventually consistent."""

@@ -9,12 +9,12 @@ import pytest
 from tests.stacks import a_venue
 from tests.unit.ledger.records import NOON
 from venue_access.aws.client import AssumedRole, AwsClient, CallerIdentity, Credentials
-from venue_access.deadline import RetryPolicy
 from venue_access.errors import AccessDenied, CheckFailed, CredentialsError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import ProofSessions
 from venue_access.provisioning.venue_checks import PROOFS, verify_trust_policy
 from venue_access.sensitive import ExternalId, Secret
+from venue_access.times import RetryPolicy
 
 OURS = ExternalId("va.ours")
 PORTAL = CallerIdentity("111122223333", "arn:aws:sts::111122223333:assumed-role/portal-admin/ana")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from venue_access import deadline
+from venue_access import times
 from venue_access.aws.client import AwsClient
 from venue_access.aws.identity import CallerIdentity, Credentials, caller_in_account
 from venue_access.errors import UsageError
@@ -94,7 +94,7 @@ def console_url(
     duration = credentials.session_duration(now())
     signed_in = now()
     request = partial(exchange, site.federation, credentials.keys, session_duration=duration)
-    token = deadline.current().call("the request for a sign-in token", site.federation, request)
+    token = times.current().call("the request for a sign-in token", site.federation, request)
     return ConsoleUrl(
         site.login_url(token, destination=destination, issuer=issuer),
         signed_in + timedelta(seconds=URL_LASTS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from venue_access.deadline import RetryPolicy
+from venue_access.times import RetryPolicy
 
 
 class Time:

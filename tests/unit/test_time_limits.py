@@ -10,9 +10,9 @@ import pytest
 
 from scripts.docs import arguments_of
 from tasks import namespace
-from venue_access import deadline
-from venue_access.deadline import Deadline
+from venue_access import times
 from venue_access.errors import ConnectionFailed, UsageError
+from venue_access.times import Deadline
 
 
 class Clock:
@@ -36,7 +36,7 @@ def test_endless_call_times_out_in_any_thread() -> None:
 
     def hang() -> None:
         never.wait(10)
-        abandoned.set() if deadline.is_abandoned() else None
+        abandoned.set() if times.is_abandoned() else None
 
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(limit.call, "sts:AssumeRole", "https://aws.test", hang) for _ in range(3)]
@@ -72,16 +72,16 @@ def test_only_own_thread_records_after_the_deadline() -> None:
 
 
 def test_each_call_has_a_limit_without_a_deadline() -> None:
-    assert deadline.current().remaining() == deadline.CALL_LIMIT
-    with deadline.time_limit(3600, "1h"):
-        assert deadline.current().remaining() == deadline.CALL_LIMIT
-        with deadline.time_limit(30, "30s"):
-            assert 0 < deadline.current().remaining() <= 30
-    assert deadline.current().remaining() == deadline.CALL_LIMIT
+    assert times.current().remaining() == times.CALL_LIMIT
+    with times.time_limit(3600, "1h"):
+        assert times.current().remaining() == times.CALL_LIMIT
+        with times.time_limit(30, "30s"):
+            assert 0 < times.current().remaining() <= 30
+    assert times.current().remaining() == times.CALL_LIMIT
 
 
 def test_zero_limit_is_refused() -> None:
-    with pytest.raises(UsageError, match="--timeout 0m is too short"), deadline.time_limit(0, "0m"):
+    with pytest.raises(UsageError, match="--timeout 0m is too short"), times.time_limit(0, "0m"):
         pass
 
 
