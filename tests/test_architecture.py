@@ -28,7 +28,7 @@ LAYERS = (
 
 ADAPTERS = {
     "boto3": ("aws.client",),
-    "botocore": ("aws.client", "aws.botocore_adapter", "aws.sessions"),
+    "botocore": ("aws.client", "aws.botocore_adapter", "aws.types"),
     "cryptography": ("emulator.certificate", "tokens.encryption.smime"),  # ours, and recipients' certificates
     "keyring": ("accounts.sources",),
     "jinja2": ("templates",),

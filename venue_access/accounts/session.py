@@ -13,7 +13,7 @@ from venue_access.accounts.cache import CredentialCache, Session
 from venue_access.accounts.profiles import MFA_SUFFIX, Account, is_account_name
 from venue_access.accounts.sources import AccountSources
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
-from venue_access.aws.identity import CHAINED, check_duration_for_caller, role_session_name
+from venue_access.aws.sessions import CHAINED, check_duration_for_caller, role_session_name
 from venue_access.errors import AccessDenied, AwsError, ConnectionFailed, CredentialsError, UsageError
 from venue_access.sensitive import ExternalId, Secret
 from venue_access.times import iso, parse_duration

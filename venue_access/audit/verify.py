@@ -9,7 +9,6 @@ from typing import Any
 from venue_access.audit.probes import probes
 from venue_access.audit.report import Check, Report, compare_policies, compared
 from venue_access.aws.client import AwsClient, LiveRole
-from venue_access.aws.identity import SECURE_STRING, caller_in_account, why_not_trusted
 from venue_access.aws.parameters import (
     BucketInUse,
     find_buckets,
@@ -17,6 +16,8 @@ from venue_access.aws.parameters import (
     parameter_metadata,
     secure_string_steps,
 )
+from venue_access.aws.sessions import caller_in_account, why_not_trusted
+from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.book import OpenLedger, ProofSessions

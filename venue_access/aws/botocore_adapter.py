@@ -26,7 +26,7 @@ from venue_access.sensitive import SensitiveStr, redact
 from venue_access.times import is_abandoned
 
 if TYPE_CHECKING:
-    from venue_access.aws.sessions import RoleSession
+    from venue_access.aws.types import RoleSession
 
 # The services that the kit and its tests call, and that botocore calls to find an operator's credentials.
 _SERVICES = ("ecr", "iam", "kms", "s3", "signin", "ssm", "sso", "sso-oidc", "sts")

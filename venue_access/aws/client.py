@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from venue_access import times
 from venue_access.aws.botocore_adapter import AwsResponse, new_session, no_credentials, translated
-from venue_access.aws.identity import AssumedRole, CallerIdentity, Credentials, Endpoint, LiveRole, Parameter
+from venue_access.aws.types import AssumedRole, CallerIdentity, Credentials, Endpoint, LiveRole, Parameter
 from venue_access.errors import AwsError, ConnectionFailed
 from venue_access.sensitive import ExternalId, Secret, SensitiveStr
 
 if TYPE_CHECKING:
-    from venue_access.aws.sessions import RoleSession
+    from venue_access.aws.types import RoleSession
 
 __all__ = ["AssumedRole", "AwsClient", "CallerIdentity", "Credentials", "Endpoint", "LiveRole", "Parameter"]
 

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from venue_access.aws.client import AwsClient
-from venue_access.aws.identity import user_part
+from venue_access.aws.sessions import user_part
 from venue_access.policies.documents import INLINE_POLICIES_LIMIT, VERSION, Policy, compact, parse_policy, size
 from venue_access.times import iso, parse_iso
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from venue_access.aws.identity import SECURE_STRING
 from venue_access.aws.parameters import secure_string_steps
+from venue_access.aws.types import SECURE_STRING
 from venue_access.inventory.model import Venue
 from venue_access.policies import documents as policies
 from venue_access.policies.compare import external_ids_in, meaning, without_external_ids

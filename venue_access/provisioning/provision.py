@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from venue_access.aws.client import AwsClient
-from venue_access.aws.identity import caller_in_account
-from venue_access.aws.sessions import Accounts
+from venue_access.aws.sessions import Accounts, caller_in_account
 from venue_access.config import Settings
 from venue_access.errors import UsageError, VenueAccessError
 from venue_access.files import write_private

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from venue_access.aws.identity import SECURE_STRING
+from venue_access.aws.types import SECURE_STRING
 from venue_access.config import assets
 from venue_access.errors import RenderError
 from venue_access.inventory.model import Venue

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from venue_access.aws.client import CallerIdentity
-from venue_access.aws.identity import caller_in_account, why_not_trusted
 from venue_access.aws.parameters import overwrite_parameter
+from venue_access.aws.sessions import caller_in_account, why_not_trusted
 from venue_access.config import Settings
 from venue_access.errors import AwsError, DeliveryError, Interrupted, TerraformError, UsageError, VenueAccessError
 from venue_access.inventory.model import Venue

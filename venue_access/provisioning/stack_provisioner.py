@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from venue_access.aws.client import AwsClient, CallerIdentity
-from venue_access.aws.identity import SECURE_STRING, caller_in_account
 from venue_access.aws.parameters import find_buckets, find_buckets_of_others
+from venue_access.aws.sessions import caller_in_account
+from venue_access.aws.types import SECURE_STRING
 from venue_access.config import Settings
 from venue_access.errors import Interrupted, TerraformError, UsageError, VenueAccessError, of_the_system
 from venue_access.inventory.model import Venue

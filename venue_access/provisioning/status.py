@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from venue_access.aws.client import AwsClient, Parameter
-from venue_access.aws.identity import SECURE_STRING, caller_in_account
 from venue_access.aws.parameters import secure_string_steps
+from venue_access.aws.sessions import caller_in_account
+from venue_access.aws.types import SECURE_STRING
 from venue_access.errors import AwsError, VenueAccessError
 from venue_access.inventory.model import Venue
 from venue_access.ledger.chain import Kind, Record

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from venue_access.aws.client import AwsClient, CallerIdentity
-from venue_access.aws.identity import why_not_trusted
+from venue_access.aws.sessions import why_not_trusted
 from venue_access.errors import AccessDenied, CheckFailed, UsageError
 from venue_access.inventory.arns import FROM_PARAMETER, permissions_boundary
 from venue_access.inventory.model import Venue

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from venue_access.aws.client import AssumedRole, AwsClient, Parameter
-from venue_access.aws.identity import (
+from venue_access.aws.sessions import (
     CHAINED,
     caller_in_account,
     check_duration_for_caller,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from venue_access import console
 from venue_access.aws.client import AwsClient
-from venue_access.aws.identity import LONGEST_USER, is_of_a_token, role_session_name, user_part
+from venue_access.aws.sessions import LONGEST_USER, is_of_a_token, role_session_name, user_part
 from venue_access.errors import AccessDenied, DeliveryError, UsageError, VenueAccessError
 from venue_access.inventory import validators
 from venue_access.inventory.model import Venue, name_of, similar_user, unknown_user

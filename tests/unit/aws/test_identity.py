@@ -8,7 +8,7 @@ import pytest
 
 from tests.stacks import a_venue
 from venue_access.aws.client import CallerIdentity
-from venue_access.aws.identity import (
+from venue_access.aws.sessions import (
     check_duration_for_caller,
     check_duration_for_role,
     person,

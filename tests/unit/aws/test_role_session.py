@@ -12,7 +12,7 @@ import pytest
 
 from tests.stacks import a_venue
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
-from venue_access.aws.sessions import RoleSession
+from venue_access.aws.types import RoleSession
 from venue_access.config import Settings
 from venue_access.errors import ServiceUnavailable
 from venue_access.provisioning.root_module import RootModule

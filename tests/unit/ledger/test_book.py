@@ -15,7 +15,7 @@ from tests.unit.ledger.records import NOON
 from venue_access import sensitive as masked
 from venue_access.app import App
 from venue_access.aws.client import AssumedRole, AwsClient, Credentials
-from venue_access.aws.identity import CallerIdentity, LiveRole
+from venue_access.aws.types import CallerIdentity, LiveRole
 from venue_access.config import Settings
 from venue_access.errors import AccessDenied, UsageError
 from venue_access.inventory.model import Venue

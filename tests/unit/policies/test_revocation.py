@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from venue_access.aws.identity import LONGEST_USER, role_session_name
+from venue_access.aws.sessions import LONGEST_USER, role_session_name
 from venue_access.policies import revocation as denies
 from venue_access.policies.documents import size
 from venue_access.policies.revocation import (

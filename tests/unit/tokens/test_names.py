@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from venue_access.aws.identity import is_of_a_token, role_session_name
+from venue_access.aws.sessions import is_of_a_token, role_session_name
 
 MOMENT = datetime(2026, 11, 20, 22, 15, tzinfo=timezone.utc)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from venue_access import times
 from venue_access.aws.client import AwsClient
-from venue_access.aws.identity import CallerIdentity, Credentials, caller_in_account
+from venue_access.aws.sessions import caller_in_account
+from venue_access.aws.types import CallerIdentity, Credentials
 from venue_access.errors import UsageError
 from venue_access.inventory.model import Venue
 from venue_access.sensitive import Secret

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from venue_access.aws.identity import Credentials
+from venue_access.aws.types import Credentials
 from venue_access.errors import AwsError, ConnectionFailed, DeliveryError
 from venue_access.files import create_private, private_directory
 from venue_access.sensitive import Secret
