@@ -238,7 +238,7 @@ def test_flags_of_a_command_are_shown_and_completed(kit: Kit) -> None:
     assert "\nverify\n" in run(kit, [*VENUE_ACCESS, *"--complete -- issue-token".split()]).out
 
 
-MOST_MODULES = {"issue-token --user alice": 60, "provision": 75}
+MOST_MODULES = {"issue-token --user alice": 33, "provision": 45}
 """The limits of how many modules of the package a command imports."""
 
 
