@@ -40,7 +40,7 @@ def state_migrate(
 ) -> None:
     """Move the state of a venue's stack to the inventory's location: from this machine to S3, or back."""
     from venue_access.provisioning.stack import stack_of
-    from venue_access.provisioning.state_object import migrate
+    from venue_access.provisioning.state_migration import migrate
 
     app = open_app(context, inventory)
     stacks = {each.stack: stack_of(app.venues, each) for each in app.chosen(venue, limit)}
@@ -55,8 +55,8 @@ def state_migrate(
 def state_rm(context: Context, venue: str, stack: str, inventory: str | None = None) -> None:
     """Remove a venue from a stack's state, not from AWS; provisioning another stack imports it."""
     from venue_access.inventory.validators import InvalidValue, folder_name
-    from venue_access.provisioning.root_module import remove_from_state
     from venue_access.provisioning.stack import Stack, stack_of
+    from venue_access.provisioning.state_migration import remove_from_state
 
     try:
         folder_name(stack)

@@ -37,9 +37,9 @@ from venue_access.provisioning.render import (
     render,
     venue_data,
 )
-from venue_access.provisioning.results import Event, Reporter, venue_of
-from venue_access.provisioning.stack import Stack, StateLocation
-from venue_access.provisioning.state import check_folder, check_state, record_account, resources_in, state_file
+from venue_access.provisioning.results import Event, venue_of
+from venue_access.provisioning.stack import Stack, StateLocation, resources_in
+from venue_access.provisioning.state import check_folder, check_state, record_account, state_file
 from venue_access.provisioning.terraform import (
     DEADLINE,
     LOCK_TIMEOUT,
@@ -48,7 +48,6 @@ from venue_access.provisioning.terraform import (
     forget_init,
     initialise,
     is_initialised,
-    module_of,
 )
 from venue_access.provisioning.venue_checks import with_known_boundaries
 from venue_access.provisioning.venue_snapshot import new_external_id
@@ -238,27 +237,6 @@ def location_of_state(folder: Path) -> StateLocation | None:
         config = backend["config"]
         return StateLocation(config["bucket"], config["key"], config["region"], config.get("kms_key_id"))
     return None
-
-
-def remove_from_state(settings: Settings, stack: Stack, venue: Venue, aws: AwsClient, reporter: Reporter) -> int:
-    """Remove a venue from a stack's state, and leave it in AWS; return the number of resources.
-
-    :raises UsageError: this machine has no state of that stack.
-    """
-    local = stack.state.bucket is None
-    if local and not (settings.work_directory / "stacks" / stack.name).is_dir():
-        raise UsageError(f"this machine has no state of a stack {stack.name}")
-    root = RootModule(settings, stack, aws, waiting=reporter.line)
-    with root.locked():
-        if not root.is_rendered():
-            root.write_for(buckets={}, external_ids={})
-        known = root.addresses()
-        own = {each for each in known if venue_of(each)[0] == venue.name}
-        if own:
-            root.terraform().remove_from_state(module_of(venue.name))
-        if local and known == own:
-            root.remove()
-    return len(own)
 
 
 def write_facts(settings: Settings, venue: Venue, buckets: Sequence[str]) -> None:

@@ -1,11 +1,13 @@
-"""Stacks: which venues share one Terraform root module and state."""
+"""Stacks: which venues share one Terraform root module and state, and what a state (format version 4) holds."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 from venue_access.inventory.model import StateBackend, Venue
 from venue_access.inventory.validators import OWN_TAGS
@@ -102,3 +104,37 @@ def tags(venue: Venue) -> dict[str, str]:
     }
     conventional = {key: value for key, value in convention.items() if key.lower() not in own}
     return {**conventional, **venue.tags, STACK_TAG: venue.stack}
+
+
+@dataclass(frozen=True)
+class StateResources:
+    """The addresses of the managed resources in a state."""
+
+    addresses: frozenset[str] = frozenset()
+    tainted: frozenset[str] = frozenset()
+    """Those whose creation was cut short, which Terraform would replace."""
+
+
+def resources_in(state: Mapping[str, Any]) -> StateResources:
+    """Return the managed resources in a state."""
+    found: dict[str, bool] = {}
+    for resource in state.get("resources", ()):
+        if resource["mode"] != "managed":
+            continue
+        base = f"{resource['type']}.{resource['name']}"
+        if "module" in resource:
+            base = f"{resource['module']}.{base}"
+        for instance in resource["instances"]:
+            key = instance.get("index_key")
+            found[base if key is None else f"{base}[{json.dumps(key)}]"] = instance.get("status") == "tainted"
+    return StateResources(frozenset(found), frozenset(address for address, tainted in found.items() if tainted))
+
+
+def parse_state(text: str | bytes) -> dict[str, Any] | None:
+    """Return a state; None if the text is not one, such as a truncated file."""
+    try:
+        state: dict[str, Any] = json.loads(text)
+        resources_in(state)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return state

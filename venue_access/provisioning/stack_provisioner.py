@@ -24,8 +24,8 @@ from venue_access.provisioning.process import pause
 from venue_access.provisioning.render import Import
 from venue_access.provisioning.results import Event, Reporter, StackResults, report_event, venue_of
 from venue_access.provisioning.root_module import RootModule, write_facts
-from venue_access.provisioning.stack import Stack
-from venue_access.provisioning.state import StateResources, imports_for, resources_in
+from venue_access.provisioning.stack import Stack, StateResources, resources_in
+from venue_access.provisioning.state import imports_for
 from venue_access.provisioning.terraform import Plan, Terraform, module_of
 from venue_access.provisioning.venue_checks import PROOFS, check_boundary, verify_trust_policy, with_boundary
 from venue_access.provisioning.venue_snapshot import ids_for_provisioning, read_snapshot

@@ -1,4 +1,4 @@
-"""What a stack's state holds, in state format version 4, and what exists in AWS beside it, to be imported.
+"""The state in the folder of a stack and of which account it is, and what exists in AWS beside it, to be imported.
 
 A venue that was set up by hand, or whose state is lost, is imported instead of created. A role is not imported where
 that would replace it, remove its permissions boundary, or take it from another stack's state.
@@ -20,44 +20,10 @@ from venue_access.files import write_private_if_changed
 from venue_access.inventory.model import Venue
 from venue_access.provisioning.render import DATA_FILE, Import, managed_resources
 from venue_access.provisioning.results import venue_of
-from venue_access.provisioning.stack import STACK_TAG, Stack
+from venue_access.provisioning.stack import STACK_TAG, Stack, parse_state, resources_in
 from venue_access.provisioning.venue_snapshot import VenueSnapshot
 
 _ACCOUNT = "account.json"
-
-
-@dataclass(frozen=True)
-class StateResources:
-    """The addresses of the managed resources in a state."""
-
-    addresses: frozenset[str] = frozenset()
-    tainted: frozenset[str] = frozenset()
-    """Those whose creation was cut short, which Terraform would replace."""
-
-
-def resources_in(state: Mapping[str, Any]) -> StateResources:
-    """Return the managed resources in a state."""
-    found: dict[str, bool] = {}
-    for resource in state.get("resources", ()):
-        if resource["mode"] != "managed":
-            continue
-        base = f"{resource['type']}.{resource['name']}"
-        if "module" in resource:
-            base = f"{resource['module']}.{base}"
-        for instance in resource["instances"]:
-            key = instance.get("index_key")
-            found[base if key is None else f"{base}[{json.dumps(key)}]"] = instance.get("status") == "tainted"
-    return StateResources(frozenset(found), frozenset(address for address, tainted in found.items() if tainted))
-
-
-def parse_state(text: str | bytes) -> dict[str, Any] | None:
-    """Return a state; None if the text is not one, such as a truncated file."""
-    try:
-        state: dict[str, Any] = json.loads(text)
-        resources_in(state)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
-    return state
 
 
 def state_file(folder: Path) -> dict[str, Any] | None:

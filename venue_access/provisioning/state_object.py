@@ -1,4 +1,4 @@
-"""A stack's state in S3 under Terraform's own lock, moving it between S3 and this machine, and its bucket's warnings.
+"""A stack's state in S3, read and written under Terraform's own lock, and the warnings of its bucket.
 
 The lock is an object beside the state, ``<key>.tflock``, which S3 creates only if there is none (Terraform
 documentation, "Backend Type: s3", ``use_lockfile``; Amazon S3 User Guide, "Conditional writes").
@@ -11,20 +11,14 @@ import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from venue_access.aws.client import AwsClient
-from venue_access.config import Settings
 from venue_access.errors import AwsError, StateLocked, UsageError, VenueAccessError, printable
-from venue_access.files import write_private
-from venue_access.provisioning.results import Reporter
-from venue_access.provisioning.root_module import RootModule, location_of_state
-from venue_access.provisioning.stack import Stack, StateLocation
-from venue_access.provisioning.state import check_state, parse_state, state_file
+from venue_access.provisioning.stack import Stack, StateLocation, parse_state
 
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
@@ -189,69 +183,6 @@ class StateObject:
                 return False
             raise
         return True
-
-
-@dataclass(frozen=True)
-class _LocalState:
-    """A stack's state in its folder, for which the lock of the root module is enough."""
-
-    _folder: Path
-
-    def read(self) -> dict[str, Any]:
-        return state_file(self._folder) or {}
-
-    def create(self, state: Mapping[str, Any]) -> None:
-        write_private(self._folder / "terraform.tfstate", json.dumps(state))
-
-    def remove(self) -> None:
-        for file in self._folder.glob("terraform.tfstate*"):
-            file.replace(file.with_name(f"moved.{file.name}"))
-
-    def locked(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-
-def migrate(settings: Settings, stack: Stack, aws: AwsClient, reporter: Reporter) -> str:
-    """Move a stack's state from where this machine's last run had it to where the inventory has it; return a message.
-
-    A state is never overwritten: ``terraform init -migrate-state -force-copy`` would silently overwrite one of another
-    lineage. After a kill the next run completes the move: the old state is removed only once the new one is written.
-
-    :raises UsageError: this machine has no state to move, or there is another state in the new place.
-    :raises StateLocked: either place is locked.
-    """
-    root = RootModule(settings, stack, aws, waiting=reporter.line)
-    wanted = stack.state_location
-    with root.locked():
-        present = location_of_state(root.folder)
-        if present is None:
-            raise UsageError(
-                f"stack {stack.name}: this machine has no state of it to move",
-                hint="run it where the stack was provisioned; or import what exists with: invoke provision",
-            )
-        if present == wanted:
-            return f"{stack.name}: its state is in {wanted} already"
-        source, target = (
-            _LocalState(root.folder) if location.bucket is None else StateObject(stack, location, aws)
-            for location in (present, wanted)
-        )
-        with source.locked(), target.locked():
-            state, moved = source.read(), target.read()
-            if state:
-                check_state(stack, state)
-                if not moved:
-                    target.create(state)
-                    moved = target.read()
-                if any(moved.get(key) != state.get(key) for key in ("lineage", "serial")):
-                    raise UsageError(
-                        f"stack {stack.name}: there is another state of it in {wanted}, which is not overwritten",
-                        hint="delete the wrong one by hand; the next provision imports what only that one had",
-                    )
-            source.remove()
-        root.set_moved(wanted)
-    if not moved:
-        return f"{stack.name}: there was no state in {present}; the next provision imports what exists, into {wanted}"
-    return f"{stack.name}: its state is in {wanted} now"
 
 
 def bucket_warnings(location: StateLocation, aws: AwsClient) -> list[str]:

@@ -14,15 +14,13 @@ from venue_access.aws.client import AwsClient
 from venue_access.errors import UsageError
 from venue_access.inventory.model import StateBackend
 from venue_access.provisioning.render import managed_resources
-from venue_access.provisioning.stack import Stack
+from venue_access.provisioning.stack import Stack, StateResources, resources_in
 from venue_access.provisioning.state import (
-    StateResources,
     check_folder,
     check_importable,
     check_state,
     missing_from_state,
     record_account,
-    resources_in,
     state_file,
 )
 from venue_access.provisioning.venue_snapshot import VenueSnapshot

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from venue_access.errors import StateLocked, UsageError
-from venue_access.provisioning.state import StateResources, resources_in
+from venue_access.provisioning.stack import StateResources, resources_in
 from venue_access.provisioning.terraform import Change, Plan, Terraform
 
 ROLE = 'module.venue["unity-dev"].aws_iam_role.this'
