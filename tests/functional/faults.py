@@ -109,8 +109,8 @@ def refusal(headers: Mapping[str, str], code: str, message: str) -> bytes:
         return json.dumps({"__type": code, "message": message}).encode()
     if protocol == "s3":
         return f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>".encode()
-    told = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
-    return f"<ErrorResponse><Error>{told}</Error><RequestId>0a1b2c3d</RequestId></ErrorResponse>".encode()
+    error_text = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
+    return f"<ErrorResponse><Error>{error_text}</Error><RequestId>0a1b2c3d</RequestId></ErrorResponse>".encode()
 
 
 def _protocol(headers: Mapping[str, str]) -> str:

@@ -58,11 +58,11 @@ def test_confidential_files_are_documented_private_and_checked(kit: Kit, venue: 
     assert not (folder / ".external_ids.auto.tfvars.json.0a1b2c3d").exists()  # the next run removes it
     left = {path for path in left if path.exists()}
 
-    told = {re.compile(pattern(path)): text for path, text in documented(column=1).items()}
+    texts = {re.compile(pattern(path)): text for path, text in documented(column=1).items()}
     settings = Settings(kit.inventory, kit.work_directory, CHECKOUT)
     for path in left:
         name = str(path.relative_to(kit.work_directory))
-        assert any(each.fullmatch(name) and "external ID" in text for each, text in told.items()), name
+        assert any(each.fullmatch(name) and "external ID" in text for each, text in texts.items()), name
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, name
         path.chmod(0o644)
         assert any(str(path) in check.found for check in files(settings, {}, kit.folder)), name

@@ -25,7 +25,7 @@ def soak(*values: Any) -> Any:
     return pytest.param(*values, marks=pytest.mark.soak)
 
 
-def told(kit: Kit, command: str = "status", **environment: str) -> str:
+def error_of(kit: Kit, command: str = "status", **environment: str) -> str:
     """What is said where a command ends with 5: one message."""
     result = kit(*command.split(), typed="", timeout=300, **environment)
     assert "Traceback" not in result.err
@@ -62,7 +62,7 @@ def test_foreign_response_fails_without_retries(
 ) -> None:
     away(kit, impostor.url, **({"ledger": LEDGER} if command == "tokens" else {}))
     impostor.answer, impostor.headers = (status, body), headers
-    message = told(kit, command)
+    message = error_of(kit, command)
     assert f"the response of {impostor.url} to {call} is not from AWS {said}" in message
     assert "a proxy, a network's sign-in page" in message
     assert len(impostor.requests) == 1, "it was asked again"
@@ -71,7 +71,7 @@ def test_foreign_response_fails_without_retries(
 def test_foreign_s3_response_is_not_a_state(kit: Kit, impostor: Impostor) -> None:
     away(kit, impostor.url, state={"backend": "s3", "bucket": "the-state", "region": "us-west-2"})
     impostor.answer = (200, PAGE)
-    assert "to s3:GetObject is not from AWS" in told(kit, "state.force-unlock --venue away-dev --lock 0")
+    assert "to s3:GetObject is not from AWS" in error_of(kit, "state.force-unlock --venue away-dev --lock 0")
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_wrong_ca_file_is_named(kit: Kit, tmp_path: Path, work_directory: Path, 
     if content is not None:
         bundle.write_text(content)
     away(kit, aws_emulator(work_directory).endpoint().url)
-    message = told(kit, AWS_CA_BUNDLE=str(bundle))
+    message = error_of(kit, AWS_CA_BUNDLE=str(bundle))
     assert f"the CA file {bundle} is not usable: {said}" in message
 
 
 def test_untrusted_certificate_is_reported(kit: Kit, work_directory: Path) -> None:
     away(kit, aws_emulator(work_directory).endpoint().url)
     kit.environment.pop("REQUESTS_CA_BUNDLE", None)
-    message = told(kit)
+    message = error_of(kit)
     assert "the TLS certificate of https://" in message
     assert "is not trusted for iam:GetRole: " in message
     assert "AWS_CA_BUNDLE names the CA file of a proxy" in message
@@ -108,19 +108,19 @@ def test_certificate_for_another_name_is_refused(kit: Kit, impostor: Impostor, t
     trust.load_cert_chain(server_file)
     impostor.socket = trust.wrap_socket(impostor.socket, server_side=True)
     away(kit, impostor.url.replace("http:", "https:"))
-    message = told(kit, AWS_CA_BUNDLE=str(ca_file))
+    message = error_of(kit, AWS_CA_BUNDLE=str(ca_file))
     assert "is not trusted for iam:GetRole: hostname '127.0.0.1' doesn't match either of 'localhost'" in message
 
 
 def test_server_without_tls_is_reported(kit: Kit, impostor: Impostor) -> None:
     away(kit, impostor.url.replace("http:", "https:"))
-    assert f"{impostor.url.replace('http:', 'https:')} does not speak TLS (iam:GetRole)" in told(kit)
+    assert f"{impostor.url.replace('http:', 'https:')} does not speak TLS (iam:GetRole)" in error_of(kit)
 
 
 def test_refusing_proxy_is_named_without_password(kit: Kit, impostor: Impostor) -> None:
     away(kit, "https://sts.example.test")
     proxy = impostor.url.replace("http://", "http://alice:hunter22@")
-    message = told(kit, HTTPS_PROXY=proxy, NO_PROXY="")
+    message = error_of(kit, HTTPS_PROXY=proxy, NO_PROXY="")
     assert "refuses the connection (HTTP 501) for iam:GetRole\n  check HTTPS_PROXY" in message
     assert "hunter22" not in message
 
@@ -137,7 +137,7 @@ def test_line_break_in_credentials_is_refused_before_sending(
     kit: Kit, impostor: Impostor, variable: str, part: str
 ) -> None:
     away(kit, impostor.url)
-    message = told(kit, **{variable: "hush-hush\n"})
+    message = error_of(kit, **{variable: "hush-hush\n"})
     assert f"your AWS credentials are not usable: the {part} contains a line break" in message
     assert "hush" not in message
     assert impostor.requests == []
@@ -146,4 +146,4 @@ def test_line_break_in_credentials_is_refused_before_sending(
 def test_aws_errors_are_not_connection_errors(kit: Kit, proxy: Proxy) -> None:
     proxy.refusals = {"GetRole": ("AccessDenied", "not you")}
     away(kit, proxy.url)
-    assert "AWS refused iam:GetRole: not you" in told(kit)
+    assert "AWS refused iam:GetRole: not you" in error_of(kit)

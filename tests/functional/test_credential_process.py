@@ -20,7 +20,7 @@ from venue_access.sensitive import Secret
 
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PROGRAM = Path(sys.executable).parent / "venue-access-credentials"
-NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 
 
 @pytest.fixture(scope="module")

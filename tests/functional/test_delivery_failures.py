@@ -1,4 +1,4 @@
-"""What cannot be delivered is refused before there is a token, or told with the token that is out."""
+"""What cannot be delivered is refused before a token is issued, or reported with the token that was."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_failed_delivery_is_exit_6_and_leaves_nothing(
     assert left == (["file"] if trouble == "taken" else [])
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_unprintable_token_is_exit_6_and_named(watched: Kit) -> None:
     command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), *ISSUE]
     with open("/dev/full", "wb") as full:

@@ -67,8 +67,10 @@ def test_credentials_are_shown_with_their_owner_and_expiry(kit: Kit, home: dict[
     (own,) = checks(kit, code=0, **home, **given, **ends)[f"credentials for {ACCOUNT}"]
     assert own["found"].endswith("until 2031-01-02 03:04 UTC")
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 300))
-    for told, code, grade in ((soon, 0, "warning"), ("2020-01-01T00:00:00Z", 7, "error")):
-        (own,) = checks(kit, code=code, **home, **given, AWS_CREDENTIAL_EXPIRATION=told)[f"credentials for {ACCOUNT}"]
+    for expiration, code, grade in ((soon, 0, "warning"), ("2020-01-01T00:00:00Z", 7, "error")):
+        (own,) = checks(kit, code=code, **home, **given, AWS_CREDENTIAL_EXPIRATION=expiration)[
+            f"credentials for {ACCOUNT}"
+        ]
         assert own["level"] == grade
     assert own["found"] == "your AWS credentials have expired"
     other = emulated("other-dev", account_id=OTHER_ACCOUNT)

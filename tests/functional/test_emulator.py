@@ -186,10 +186,10 @@ def test_status_shows_how_to_use_the_aws_cli(own: Kit) -> None:
         "the AWS emulator is down; it starts when a command needs it, or with: invoke local.up\n"
     )
     own.done("local.up")
-    told = own.done("local.status").out
-    assert f"the AWS emulator is up at https://127.0.0.1:{port(own)}" in told
-    assert str(server(own).folder / "ca.pem") in told
-    exports = [line.strip() for line in told.splitlines() if line.startswith("  export ")]
+    status_text = own.done("local.status").out
+    assert f"the AWS emulator is up at https://127.0.0.1:{port(own)}" in status_text
+    assert str(server(own).folder / "ca.pem") in status_text
+    exports = [line.strip() for line in status_text.splitlines() if line.startswith("  export ")]
     aws = shlex.quote(str(Path(sys.executable).with_name("aws")))
     shell = "\n".join([*exports, f"{aws} sts get-caller-identity"])
     answer = subprocess.run(

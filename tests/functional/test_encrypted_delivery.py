@@ -24,8 +24,8 @@ from tests.functional.terminal import at_terminal
 from venue_access.tokens.encryption.age import read_key
 from venue_access.tokens.encryption.smime import read_certificate
 
-needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="needs age")
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed: .ci/run does that")
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 ENCRYPT = ("issue-token", "--user", "alice", "--venue", "shared-dev", "--encrypt")
 
 

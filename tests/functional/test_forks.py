@@ -21,8 +21,8 @@ def test_failed_venues_can_be_retried(kit: Kit, proxy: Proxy) -> None:
     result = kit("provision", "--limit", "all", "--forks", "2")
     assert result.code == 4, result.err
     assert [line.split()[5] for line in result.out.splitlines()] == ["failed=0", "failed=1"]
-    told = result.err.splitlines()
-    mine = [number for number, line in enumerate(told) if line.startswith(good)]
+    printed = result.err.splitlines()
+    mine = [number for number, line in enumerate(printed) if line.startswith(good)]
     assert mine == list(range(mine[0], mine[-1] + 1)), "what belongs to one stack comes together"
     again = result.err.partition("--limit ")[2].split()[0]
     proxy.refusals = {}

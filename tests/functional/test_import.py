@@ -132,7 +132,7 @@ def test_recreated_role_or_parameter_keeps_external_id(kit: Kit, venue: str) -> 
 
 @pytest.mark.parametrize("known", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_manually_edited_external_id_is_refused(kit: Kit, venue: str, known: bool) -> None:
-    """The role and the parameter disagree: which of them is in use cannot be told."""
+    """The role and the parameter disagree: which of them is in use is not known."""
     kit.done("local.up")
     make_by_hand(kit, venue)
     overwrite_parameter(kit.root(), parameter_of(venue), ExternalId("something-else"))

@@ -16,7 +16,7 @@ from tests.functional.kit import CHECKOUT, Kit, Result, emulated
 
 PROGRAMS = Path(sys.executable).parent
 INVOKE, VENUE_ACCESS = ([str(PROGRAMS / "invoke"), "--search-root", str(CHECKOUT)], [str(PROGRAMS / "venue-access")])
-NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+NEEDS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 
 
 @pytest.fixture

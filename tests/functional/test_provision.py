@@ -177,7 +177,7 @@ def test_destructive_plan_is_applied_if_allowed(kit: Kit, venue: str) -> None:
 def test_invalid_venues_and_limits_are_refused_first(kit: Kit) -> None:
     dev, test = new_venue(), new_venue()
     kit.write_inventory({name: emulated(name) for name in (dev, test)})
-    for arguments, told in (
+    for arguments, message in (
         (["--venue", "nowhere"], dev),
         ([], dev),  # none of two can be inferred
         (["--venue", dev, "--limit", test], "exclude each other"),
@@ -186,7 +186,7 @@ def test_invalid_venues_and_limits_are_refused_first(kit: Kit) -> None:
     ):
         refused = kit("provision", *arguments)
         assert (refused.code, refused.out) == (2, ""), arguments
-        assert told in refused.err
+        assert message in refused.err
         assert "Traceback" not in refused.err
 
 
@@ -255,9 +255,9 @@ def test_closed_pipe_is_not_an_error(kit: Kit, venue: str) -> None:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
-        told = process.stderr.read()
+        message = process.stderr.read()
         process.wait()
-    assert "Traceback" not in told
-    assert "BrokenPipe" not in told
+    assert "Traceback" not in message
+    assert "BrokenPipe" not in message
     assert process.returncode == 0
     assert kit.root().role(role_of(venue)) is not None

@@ -13,7 +13,7 @@ def test_wrong_credentials_are_unreachable_with_remedy(kit: Kit, proxy: Proxy) -
     made = emulated_as_if_real(kit, real)
     elsewhere, keys = operator_keys_of_another_account(kit), operator_keys(kit)
     expired = {"GetCallerIdentity": ("ExpiredToken", "The security token included in the request is expired")}
-    for url, given, told, remedy in (
+    for url, given, message, remedy in (
         (
             made["aws_endpoint_url"],
             Credentials("ASIAINVALID", keys.secret_access_key),
@@ -28,7 +28,7 @@ def test_wrong_credentials_are_unreachable_with_remedy(kit: Kit, proxy: Proxy) -
         proxy.refusals = expired
         result = kit("provision", typed="", timeout=300, **environment(kit, given))
         assert result.code == 5, result.err
-        assert told in result.err
+        assert message in result.err
         assert remedy in result.err
         assert result.out == f"{real} : ok=0 changed=0 unreachable=1 failed=0 skipped=0 rescued=0 ignored=0\n"
     assert kit.root().role(role_of(real)) is None

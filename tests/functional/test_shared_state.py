@@ -131,9 +131,9 @@ def test_unsuitable_state_bucket_is_reported_with_remedy(kit: Kit, venue: str) -
     root.call("s3", "put_bucket_versioning", **bucket, VersioningConfiguration={"Status": "Suspended"})
     open_to_all = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": False}
     root.call("s3", "put_public_access_block", **bucket, PublicAccessBlockConfiguration=open_to_all)
-    told = kit.done("provision", "--check").err
-    assert f"warning: the state's bucket {venue}-state keeps no versions: aws s3api put-bucket-versioning" in told
-    assert f"warning: the state's bucket {venue}-state does not block public access: aws s3api put-public" in told
+    warnings = kit.done("provision", "--check").err
+    assert f"warning: the state's bucket {venue}-state keeps no versions: aws s3api put-bucket-versioning" in warnings
+    assert f"warning: the state's bucket {venue}-state does not block public access: aws s3api put-public" in warnings
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def test_partial_run_leaves_others_and_reports_their_changes(kit: Kit, trio: lis
     write(kit, [one, other], tags={"Team": "ops"}, max_session_duration=7200)
     result = kit.done("provision", "--venue", one)
     assert result.out == f"{one} : ok=9 changed=4 {REST}\n"
-    told = f"{stack_of(one)}: not selected, though the inventory has changed since they were applied: {other} (tags,"
-    assert f"{told} max_session_duration)" in result.err
+    pending = f"{stack_of(one)}: not selected, though the inventory has changed since they were applied: {other} (tags,"
+    assert f"{pending} max_session_duration)" in result.err
     assert f"{gone} was removed from the inventory but is still in AWS" in result.err
     assert iam_documents(kit, other) == before
     assert live_ids(kit, *trio) == ids

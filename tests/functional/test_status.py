@@ -94,10 +94,10 @@ def test_holders_of_an_old_external_id_are_listed(trust: VenueTrust, tmp_path: P
     policy = {"Version": "2012-10-17", "Statement": [deny]}
     write_inline(kit.root(), "venue-access-operator", "no-history", policy)
     try:
-        told = line(kit)
+        shown_status = line(kit)
     finally:
         remove_inline(kit.root(), "venue-access-operator", "no-history")
-    assert "not known whether an old one is held by alice: AWS refused ssm:GetParameterHistory" in told
+    assert "not known whether an old one is held by alice: AWS refused ssm:GetParameterHistory" in shown_status
     trust.put(FIRST)
     assert "old" not in line(kit).replace(" min old", "")
     document = kit.done("status", "--json").document()["venues"][trust.venue]
@@ -123,9 +123,12 @@ def test_unreachable_account_does_not_hide_others(trust: VenueTrust, tmp_path: P
     keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test", "AWS_CA_BUNDLE": str(endpoint.ca_file)}
     result = kit("status", "--json", **keys, timeout=300)
     assert result.code == 5
-    told = json.loads(result.out)["venues"]["away-dev"]
-    assert f"away-dev is in account {OTHER_ACCOUNT}, but your credentials are of account {ACCOUNT}" in told["error"]
-    assert told["provisioned"] is None
+    shown_status = json.loads(result.out)["venues"]["away-dev"]
+    assert (
+        f"away-dev is in account {OTHER_ACCOUNT}, but your credentials are of account {ACCOUNT}"
+        in shown_status["error"]
+    )
+    assert shown_status["provisioned"] is None
 
 
 @pytest.mark.soak

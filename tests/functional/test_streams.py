@@ -37,7 +37,7 @@ def test_closed_stderr_pipe_keeps_exit_code(kit: Kit) -> None:
     assert (process.returncode, out) == (2, "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_unwritable_result_is_exit_6(kit: Kit) -> None:
     command = [sys.executable, "-m", "invoke", "--search-root", str(CHECKOUT), "inventory.list"]
     with open("/dev/full", "wb") as full:

@@ -97,7 +97,7 @@ def test_unencodable_characters_are_escaped(monkeypatch: pytest.MonkeyPatch) -> 
         console.payload("export NAME='für'")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_unwritable_result_is_an_error_and_message_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

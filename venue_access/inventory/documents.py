@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -22,6 +22,11 @@ from venue_access.inventory.groups import (
     UnsafeText,
     Vaulted,
 )
+
+if TYPE_CHECKING:
+    from yaml import SafeLoader as _BaseLoader
+else:  # libyaml's, several times as fast, where PyYAML was built with it
+    _BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MAX_DIRECTIVES = 100
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -182,7 +187,7 @@ def _count(document: object) -> int:
     return count
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen at run time
+class _Loader(_BaseLoader):
     """YAML 1.1 with Ansible's tags, which refuses a duplicate key and a document that nests too deep or never ends.
 
     :param limit: how many values it may have.
