@@ -25,7 +25,7 @@ from venue_access.inventory.groups import (
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _BaseLoader
-else:  # libyaml's, several times as fast, where PyYAML was built with it
+else:  # libyaml's, several times as fast, if PyYAML has it
     _BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MAX_DIRECTIVES = 100
@@ -45,9 +45,8 @@ class MalformedDocument(ValueError):
 def parse(text: str, limits: Limits | None = None) -> Any:
     """Return the one document of a text as Ansible reads it: JSON if it is valid JSON, else YAML 1.1.
 
-    Mappings are ``LocatedDict``.
-
     :param limits: the limits that the text's inventory has left.
+    :returns: its mappings are ``LocatedDict``.
     :raises MalformedDocument: it is malformed, vaulted, has a duplicate key, or expands to too much.
     """
     limits = limits or Limits()
